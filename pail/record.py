@@ -1,0 +1,108 @@
+"""Records: what a call did, as plain JSON values, and what is needed to do it again."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from pail._version import __version__
+from pail.core import Draw, Frame, describe
+
+if TYPE_CHECKING:
+    from pail.run import Call
+
+
+def rng_state(rng: np.random.Generator) -> dict[str, Any]:
+    """The generator's state; integers as text, since other readers of JSON round large ones."""
+    return _texts(rng.bit_generator.state)
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _texts(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return [str(entry) for entry in value.tolist()]
+    return value if isinstance(value, str) else str(value)
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: entry if key == "bit_generator" else _numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return np.array([int(entry) for entry in value], np.uint64)
+    return int(value)
+
+
+def rng_from_state(state: dict[str, Any]) -> np.random.Generator:
+    bit_generator = getattr(np.random, state["bit_generator"])(0)
+    bit_generator.state = _numbers(state)
+    return np.random.Generator(bit_generator)
+
+
+def encode(value: Any) -> Any:
+    """An argument as JSON: masks are packed, callables are named only."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Image.Image):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray) and value.dtype in (np.bool_, np.uint8) and value.ndim >= 2:
+        packed = zlib.compress(np.packbits(value > 0).tobytes())
+        return {"mask": base64.b64encode(packed).decode("ascii"), "shape": list(value.shape)}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): encode(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(entry) for entry in value]
+    return {"object": describe(value)}
+
+
+def decode(name: str, value: Any) -> Any:
+    if isinstance(value, dict) and "mask" in value:
+        count = int(np.prod(value["shape"]))
+        bits = np.frombuffer(zlib.decompress(base64.b64decode(value["mask"])), np.uint8)
+        return np.unpackbits(bits, count=count).reshape(value["shape"]).astype(bool)
+    if isinstance(value, dict) and "object" in value:
+        raise ValueError(
+            f"`{name}` was {value['object']}, which a record cannot hold; pass it again: replay(..., {name}=)"
+        )
+    if isinstance(value, list):
+        return [decode(name, entry) for entry in value]
+    return value
+
+
+def head(
+    technique: str,
+    image: dict[str, Any],
+    call: Call,
+    options: dict[str, Any],
+    state: dict[str, Any] | None,
+    *,
+    has_source: bool,
+) -> dict[str, Any]:
+    """What replaying a call needs."""
+    common = {"roi": call.roi, "severity": call.severity, "data_range": call.data_range}
+    return {
+        "technique": technique,
+        "version": __version__,
+        "image": image,
+        "source": has_source,
+        "rng": state,
+        "arguments": {name: encode(value) for name, value in (options | common).items()},
+    }
+
+
+def of_image(frame: Frame) -> dict[str, Any]:
+    return {"shape": list(frame.image.shape), "dtype": frame.image.dtype.name}
+
+
+def of_draw(draw: Draw) -> dict[str, Any]:
+    """The drawn numbers by name; a list where a name was drawn more than once."""
+    drawn = {name: encode(values[0] if len(values) == 1 else values) for name, values in draw.drawn.items()}
+    return {"severity": draw.severity, "drawn": drawn}

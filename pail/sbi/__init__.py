@@ -1,0 +1,1 @@
+"""Source-based insertion: the anomaly takes its texture from another image."""

@@ -1,0 +1,49 @@
+"""Another image seen through a Perlin noise mask (DRAEM)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pail.core import Draw, Frame, Insertion, as_flag, as_range, as_size, through_mask
+from pail.noise import as_scales, as_threshold, perlin_mask
+from pail.photometric import as_augmenter
+from pail.sources import augmented_source
+
+
+def perlin_noise_pattern(
+    frame: Frame,
+    draw: Draw,
+    source: np.ndarray | None,
+    *,
+    resize: Any = None,
+    threshold: Any = 0.5,
+    min_perlin_scale: Any = 0,
+    perlin_scale: Any = 6,
+    rotation: Any = (-90, 90),
+    beta_range: Any = (0, 0.8),
+    augment_source: Any = True,
+    augmenter: Any = None,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.perlin_noise_pattern`."""
+    size = as_size("resize", resize)
+    beta_range = as_range("beta_range", beta_range, 0, 1)
+    augment_source = as_flag("augment_source", augment_source)
+    augmenter = as_augmenter("augmenter", augmenter)
+    rotation = as_range("rotation", rotation, -360, 360)
+    as_threshold("threshold", threshold)
+    as_scales(min_perlin_scale, perlin_scale)
+    opacity = draw.scaled("opacity", 1 - beta_range[1], 1 - beta_range[0])
+    mask = perlin_mask(
+        frame,
+        draw,
+        threshold=threshold,
+        min_perlin_scale=min_perlin_scale,
+        perlin_scale=perlin_scale,
+        rotation=rotation,
+        roi=frame.roi,
+        shape=size,
+    )
+    content = augmented_source(frame, draw, source, augmenter, always=augment_source or source is None)
+    return through_mask(mask, content, opacity)

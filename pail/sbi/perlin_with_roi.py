@@ -1,0 +1,91 @@
+"""Texture or shuffled structure seen through Perlin noise on the foreground (MemSeg)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.core import Draw, Frame, Insertion, as_flag, as_mask, as_number, as_range, resize, through_mask
+from pail.noise import as_scales, as_threshold, perlin_mask
+from pail.photometric import as_augmenter
+from pail.roi import foreground_of, threshold_foreground
+from pail.sources import augmented_source, shuffled
+
+
+def perlin_with_roi_anomaly(
+    frame: Frame,
+    draw: Draw,
+    source: np.ndarray | None,
+    *,
+    use_mask: Any = True,
+    transparency_range: Any = (0.15, 1.0),
+    mask: Any = None,
+    structure_grid_size: Any = 8,
+    p_texture: Any = 0.5,
+    bg_threshold: Any = None,
+    bg_reverse: Any = None,
+    threshold: Any = 0.5,
+    min_perlin_scale: Any = 0,
+    perlin_scale: Any = 6,
+    rotation: Any = (-90, 90),
+    augmenter: Any = None,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.perlin_with_roi_anomaly`."""
+    transparency_range = as_range("transparency_range", transparency_range, 0, 1)
+    grid = int(as_number("structure_grid_size", structure_grid_size, 1, 256, integer=True))
+    p_texture = as_number("p_texture", p_texture, 0, 1)
+    augmenter = as_augmenter("augmenter", augmenter)
+    rotation = as_range("rotation", rotation, -360, 360)
+    as_threshold("threshold", threshold)
+    as_scales(min_perlin_scale, perlin_scale)
+    region = _region(frame, use_mask, mask, bg_threshold, bg_reverse)
+    opacity = draw.scaled("opacity", *transparency_range)
+    shape = perlin_mask(
+        frame,
+        draw,
+        threshold=threshold,
+        min_perlin_scale=min_perlin_scale,
+        perlin_scale=perlin_scale,
+        rotation=rotation,
+        roi=region,
+    )
+    return through_mask(shape, _content(frame, draw, source, augmenter, grid, p_texture), opacity)
+
+
+def _region(frame: Frame, use_mask: Any, mask: Any, bg_threshold: Any, bg_reverse: Any) -> np.ndarray | None:
+    """Where the anomaly may land: the user's mask, else the given thresholds, else the automatic foreground.
+
+    An automatic foreground without a pixel in the ROI gives way to the ROI; a user's mask does not.
+    """
+    use_mask = as_flag("use_mask", use_mask)
+    if bg_threshold is not None:
+        bg_threshold = as_number("bg_threshold", bg_threshold, 0, 255)
+    bg_reverse = bg_reverse is not None and as_flag("bg_reverse", bg_reverse)
+    if mask is not None:
+        region = as_mask("mask", mask, frame.shape)
+    elif not use_mask:
+        return frame.roi
+    elif bg_threshold is not None:
+        region = threshold_foreground(frame, bg_threshold, bg_reverse)
+    else:
+        region = foreground_of(frame)
+    if frame.roi is not None:
+        region = cv2.bitwise_and(region, frame.roi)
+    if cv2.hasNonZero(region):
+        return region
+    if mask is not None:
+        raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
+    return frame.roi
+
+
+def _content(
+    frame: Frame, draw: Draw, source: np.ndarray | None, augmenter: Any, grid: int, p_texture: float
+) -> np.ndarray:
+    """The source as texture, or the augmented image with its grid cells shuffled as structure."""
+    if source is not None and draw.flag("texture", p_texture):
+        return (
+            augmented_source(frame, draw, source, augmenter, always=False) if augmenter else resize(source, frame.shape)
+        )
+    return shuffled(augmented_source(frame, draw, None, augmenter, always=True), draw, grid)

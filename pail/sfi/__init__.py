@@ -1,0 +1,1 @@
+"""Source-free insertion: the anomaly is made from the normal image itself or from noise."""

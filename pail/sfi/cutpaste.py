@@ -1,0 +1,54 @@
+"""CutPaste: a rectangle of the image, recoloured a little, pasted elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pail.core import Box, Draw, Frame, Insertion, as_range, as_sequence
+from pail.masks import draw_aspect, place, rectangle_size
+from pail.sources import weak_jitter
+
+PAPER_AREA_RATIO = (0.02, 0.15)
+
+
+def cutpaste(
+    frame: Frame,
+    draw: Draw,
+    *,
+    area_ratio: Any = (0.2, 0.25),
+    aspect_ratio: Any = ((0.3, 1), (1, 3.3)),
+    transform: bool = True,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.cutpaste`."""
+    area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
+    aspect_ratio = as_aspect_ratio(aspect_ratio)
+    area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
+    height, width = rectangle_size(area, draw_aspect(draw, aspect_ratio), frame.shape)
+    origin = Box(
+        draw.integer("source_top", 0, frame.height - height),
+        draw.integer("source_left", 0, frame.width - width),
+        height,
+        width,
+    )
+    target = _elsewhere(frame, draw, origin, same_allowed=transform)
+    content = frame.crop(origin)
+    if transform:
+        content = weak_jitter(content, draw, frame.peak)
+    return Insertion(target, content, opacity=draw.opacity())
+
+
+def as_aspect_ratio(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+    ranges = as_sequence("aspect_ratio", value, lambda name, entry: as_range(name, entry, 1e-3, 1e3))
+    if len(ranges) != 2:
+        raise ValueError(f"`aspect_ratio` must be two ranges ((low, high), (low, high)), got {value!r}")
+    return ranges[0], ranges[1]
+
+
+def _elsewhere(frame: Frame, draw: Draw, origin: Box, *, same_allowed: bool) -> Box:
+    """A place for the patch; an unchanged patch on its own place would be no anomaly."""
+    target = place(frame, draw, origin.height, origin.width)
+    for _ in range(9):
+        if same_allowed or target != origin:
+            break
+        target = place(frame, draw, origin.height, origin.width)
+    return target

@@ -1,0 +1,63 @@
+"""CutPaste-Scar: a thin strip of the image, recoloured a little, turned and pasted elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.core import Box, Draw, Frame, Insertion, as_range, with_axis
+from pail.masks import place
+from pail.sources import weak_jitter
+
+PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
+PAPER_LENGTH = (10 / 256, 25 / 256)
+
+
+def cutpaste_scar(
+    frame: Frame,
+    draw: Draw,
+    *,
+    rotation: Any = (-45, 45),
+    width: Any = PAPER_WIDTH,
+    length: Any = PAPER_LENGTH,
+    transform: bool = True,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.cutpaste_scar`."""
+    rotation = as_range("rotation", rotation, -360, 360)
+    width = as_range("width", width, 0, 1, above=True)
+    length = as_range("length", length, 0, 1, above=True)
+    strip = _strip(frame, draw, width, length)
+    content = frame.crop(strip)
+    if transform:
+        content = weak_jitter(content, draw, frame.peak)
+    content, alpha = _turned(content, draw.uniform("angle", *rotation), frame.shape)
+    target = place(frame, draw, alpha.shape[0], alpha.shape[1], alpha)
+    return Insertion(target, content, alpha, draw.opacity())
+
+
+def _strip(frame: Frame, draw: Draw, width: tuple[float, float], length: tuple[float, float]) -> Box:
+    """Where the strip is cut: upright, at least one pixel wide and never wider than long."""
+    columns = max(1, round(draw.scaled("width", *width) * frame.side))
+    rows = min(max(columns, round(draw.scaled("length", *length) * frame.side)), frame.height)
+    columns = min(columns, frame.width)
+    top = draw.integer("source_top", 0, frame.height - rows)
+    return Box(top, draw.integer("source_left", 0, frame.width - columns), rows, columns)
+
+
+def _turned(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The strip and its support, turned on a canvas that holds them; both cut about the centre to `limit`."""
+    rows, columns = content.shape[:2]
+    sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))
+    height = min(math.ceil(rows * cosine + columns * sine - 1e-6), limit[0])
+    width = min(math.ceil(rows * sine + columns * cosine - 1e-6), limit[1])
+    matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), angle, 1)
+    matrix[:, 2] += (width - columns) / 2, (height - rows) / 2
+    turned = cv2.warpAffine(content, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    solid = np.full((rows, columns), 255, np.uint8)
+    alpha = cv2.warpAffine(solid, matrix, (width, height), flags=cv2.INTER_NEAREST)
+    if not cv2.hasNonZero(alpha):  # a strip of a pixel can fall between the pixels
+        alpha[height // 2, width // 2] = 255
+    return with_axis(turned), alpha

@@ -1,0 +1,216 @@
+"""A rectangle of a strongly augmented copy of the image, pasted at the same place (AnoSeg)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from pail.core import Box, Draw, Frame, Insertion, as_number, as_range, as_sequence, with_axis
+from pail.masks import draw_aspect, place, rectangle_size
+from pail.photometric import LUMA, colour_jitter
+
+ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
+SEVERITY_QUANTILES = (0.05, 0.95)  # of the sides, so that neither a pixel nor the whole image comes out
+ORDERS = tuple(itertools.permutations(range(4)))[1:]  # the quadrants' places, without the one that changes nothing
+MEAN_SIDE = 64  # pixels a side whose mean stands for the image's
+QUARTER = 90
+
+
+class Steps(NamedTuple):
+    """How the copy is augmented: quarter turns anticlockwise, origin of each quadrant, colour jitter."""
+
+    turns: int
+    order: tuple[int, ...] | None
+    jitter: bool
+
+
+class Pixels(NamedTuple):
+    """An augmented image of which only the part asked for is ever made: `read` gives the pixels of a box."""
+
+    shape: tuple[int, int]
+    read: Callable[[Box], np.ndarray]
+
+
+def hard_aug_cutpaste(
+    frame: Frame,
+    draw: Draw,
+    *,
+    angles: Any = (0, 90, 180, 270),
+    p_rotate: Any = 0.5,
+    p_perm: Any = 0.5,
+    p_jitter: Any = 0.5,
+    area_ratio: Any = None,
+    brightness: Any = 0.5,
+    contrast: Any = 1,
+    saturation: Any = 0.1,
+    hue: Any = 0.5,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.hard_aug_cutpaste`."""
+    turns = as_sequence("angles", angles, _as_turns)
+    chances = {
+        name: as_number(f"p_{name}", value, 0, 1)
+        for name, value in (("rotate", p_rotate), ("perm", p_perm), ("jitter", p_jitter))
+    }
+    if area_ratio is not None:
+        area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
+    strengths = {
+        name: as_number(name, value, 0, high)
+        for name, value, high in (
+            ("brightness", brightness, 1),
+            ("contrast", contrast, 1),
+            ("saturation", saturation, 1),
+            ("hue", hue, 0.5),
+        )
+    }
+    box = _rectangle(frame, draw, area_ratio)
+    steps = _steps(draw, turns, chances, frame.shape)
+    content = _moved(frame, steps).read(box)
+    if steps.jitter or (chances["jitter"] > 0 and _unchanged(content, frame.crop(box))):
+        content = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
+    return Insertion(box, content, opacity=draw.opacity())
+
+
+def _as_turns(name: str, angle: Any) -> int:
+    angle = int(as_number(name, angle, -3600, 3600, integer=True))
+    if angle % QUARTER:
+        raise ValueError(f"`{name}` must be a multiple of {QUARTER}, got {angle}")
+    return angle // QUARTER % 4
+
+
+def _rectangle(frame: Frame, draw: Draw, area_ratio: tuple[float, float] | None) -> Box:
+    """Where it is pasted: of an area as in CutPaste, or between two uniform points."""
+    if area_ratio is None:
+        height, width = (_span(draw, name, n) for name, n in zip(("height", "width"), frame.shape, strict=True))
+    else:
+        area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
+        height, width = rectangle_size(area, draw_aspect(draw, ASPECT_RATIO), frame.shape)
+    box = place(frame, draw, height, width)
+    top, left = max(box.top, 0), max(box.left, 0)  # in an ROI at the border, it may reach over
+    bottom, right = min(box.top + height, frame.height), min(box.left + width, frame.width)
+    return Box(top, left, bottom - top, right - left)
+
+
+def _span(draw: Draw, name: str, size: int) -> int:
+    """The distance of two distinct uniform points of 0..size, by its distribution function 1 - (1 - x)^2."""
+    quantile = draw.scaled(f"{name}_quantile", *((0, 1) if draw.severity is None else SEVERITY_QUANTILES))
+    return min(1 + int((1 - math.sqrt(1 - quantile)) * size), size)
+
+
+def _steps(draw: Draw, turns: Sequence[int], chances: dict[str, float], shape: tuple[int, int]) -> Steps:
+    """The steps taken; at least one that changes something."""
+    possible = {"rotate": any(turns), "perm": min(shape) >= 2, "jitter": True}
+    taken = {name: draw.flag(name, chance) and possible[name] for name, chance in chances.items()}
+    if not any(taken.values()):
+        wanted = [name for name in chances if possible[name] and chances[name] > 0]
+        taken[draw.choice("forced", wanted or ["jitter"])] = True
+    if taken["rotate"] and not (taken["perm"] or taken["jitter"]):
+        turns = [turn for turn in turns if turn]
+    return Steps(
+        draw.choice("turns", turns) if taken["rotate"] else 0,
+        draw.choice("order", ORDERS) if taken["perm"] else None,
+        taken["jitter"],
+    )
+
+
+def _moved(frame: Frame, steps: Steps) -> Pixels:
+    """The copy before its colours are jittered."""
+    moved = _fitted(_turned(frame, steps.turns), frame.shape)
+    return moved if steps.order is None else _permuted(moved, steps.order)
+
+
+def _turned(frame: Frame, turns: int) -> Pixels:
+    """The image after quarter turns anticlockwise."""
+    rows, columns = frame.shape
+
+    def read(box: Box) -> np.ndarray:
+        top, left, height, width = box
+        origin = {
+            0: box,
+            1: Box(left, columns - top - height, width, height),
+            2: Box(rows - top - height, columns - left - width, height, width),
+            3: Box(rows - left - width, top, width, height),
+        }[turns]
+        return np.rot90(frame.crop(origin), turns)
+
+    return Pixels((rows, columns) if turns % 2 == 0 else (columns, rows), read)
+
+
+def _fitted(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
+    """Resized linearly, where the shape is another."""
+    if pixels.shape == shape:
+        return pixels
+    scales = [have / want for have, want in zip(pixels.shape, shape, strict=True)]
+
+    def read(box: Box) -> np.ndarray:
+        firsts = [(start + 0.5) * scale - 0.5 for start, scale in zip(box[:2], scales, strict=True)]
+        lasts = [first + (n - 1) * scale for first, n, scale in zip(firsts, box[2:], scales, strict=True)]
+        top, left = (max(math.floor(first), 0) for first in firsts)
+        bottom, right = (min(math.floor(last) + 2, size) for last, size in zip(lasts, pixels.shape, strict=True))
+        part = np.ascontiguousarray(pixels.read(Box(top, left, bottom - top, right - left)))
+        matrix = np.array([[scales[1], 0, firsts[1] - left], [0, scales[0], firsts[0] - top]])
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return with_axis(cv2.warpAffine(part, matrix, box[:1:-1], flags=how, borderMode=cv2.BORDER_REPLICATE))
+
+    return Pixels(shape, read)
+
+
+def _permuted(pixels: Pixels, order: Sequence[int]) -> Pixels:
+    """The four quadrants at other places; quadrant i, in reading order, comes from `order[i]`."""
+    (middle, centre), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
+    cells = [
+        Box(top, left, height, width)
+        for top, height in ((0, middle), (middle, rows - middle))
+        for left, width in ((0, centre), (centre, columns - centre))
+    ]
+
+    def read(box: Box) -> np.ndarray:
+        parts = []
+        for cell, origin in zip(cells, order, strict=True):
+            part = _common(cell, box)
+            if part.height > 0 and part.width > 0:
+                moved = _fitted(_window(pixels, cells[origin]), cell[2:])
+                parts.append((_seen_from(part, box), moved.read(_seen_from(part, cell))))
+        if len(parts) == 1:
+            return parts[0][1]
+        result = np.empty((*box[2:], parts[0][1].shape[2]), parts[0][1].dtype)
+        for part, content in parts:
+            result[part.slices] = content
+        return result
+
+    return Pixels(pixels.shape, read)
+
+
+def _window(pixels: Pixels, cell: Box) -> Pixels:
+    """A part of an image as an image of its own."""
+    return Pixels(cell[2:], lambda box: pixels.read(box._replace(top=box.top + cell.top, left=box.left + cell.left)))
+
+
+def _common(one: Box, other: Box) -> Box:
+    top, left = max(one.top, other.top), max(one.left, other.left)
+    bottom = min(one.top + one.height, other.top + other.height)
+    return Box(top, left, bottom - top, min(one.left + one.width, other.left + other.width) - left)
+
+
+def _seen_from(box: Box, outer: Box) -> Box:
+    return box._replace(top=box.top - outer.top, left=box.left - outer.left)
+
+
+def _unchanged(content: np.ndarray, original: np.ndarray) -> bool:
+    """Whether nothing moved that can be seen, as on a flat background; one row settles it nearly always."""
+    middle = len(content) // 2
+    return np.array_equal(content[middle], original[middle]) and np.array_equal(content, original)
+
+
+def _mean_grey(frame: Frame) -> float:
+    """The mean of the image that contrast turns about, in working values, from a grid of pixels."""
+    step = max(1, max(frame.shape) // MEAN_SIDE)
+    grid = with_axis(frame.image)[::step, ::step, : min(frame.channels, 3)]
+    means = cv2.mean(np.ascontiguousarray(grid))
+    if frame.channels < 3:
+        return sum(means) / frame.channels
+    return sum(weight * value for weight, value in zip(LUMA, means, strict=False))

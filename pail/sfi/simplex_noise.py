@@ -1,0 +1,47 @@
+"""Simplex noise added to a rectangle (RD++)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pail.core import Draw, Frame, Insertion, as_number, as_range
+from pail.masks import place
+from pail.noise import simplex
+
+
+def simplex_noise_anomlay(
+    frame: Frame,
+    draw: Draw,
+    *,
+    size_range: Any = (10 / 256, 1 / 8),
+    octaves: Any = 6,
+    persistence: Any = 0.6,
+    amplitude: Any = 0.2,
+    frequency: Any = 1 / 8,
+) -> Insertion:
+    """See `pail.pai.Anomaly_Insertion.simplex_noise_anomlay`."""
+    size_range = as_range("size_range", size_range, 0, 1, above=True)
+    octaves = int(as_number("octaves", octaves, 1, 16, integer=True))
+    persistence = as_number("persistence", persistence, 0, 1, above=True)
+    amplitude = as_number("amplitude", amplitude, 0, 1, above=True)
+    frequency = as_number("frequency", frequency, 0, 1, above=True)
+    height, width = (
+        min(max(round(draw.scaled(name, *size_range) * size), 1), size)
+        for name, size in (("height", frame.height), ("width", frame.width))
+    )
+    box = place(frame, draw, height, width)
+    wavelength = max(2.0, frequency * frame.side)
+    noise = simplex((height, width, frame.channels), wavelength, octaves, persistence, draw.rng)
+    content = _added(frame.crop(box), noise * np.float32(amplitude * frame.peak), frame.peak)
+    return Insertion(box, content, opacity=draw.opacity())
+
+
+def _added(original: np.ndarray, noise: np.ndarray, peak: float) -> np.ndarray:
+    """Original plus noise; on a saturated image the sign that is not clipped away."""
+    original = original.astype(np.float32)
+    content = original + noise
+    if np.array_equal(np.clip(content, 0, peak), original):
+        return original - noise
+    return content

@@ -1,0 +1,39 @@
+"""Pixels made ready for a technique: recoloured patches, augmented and shuffled sources."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from pail.core import Draw, Frame, resize
+from pail.photometric import apply_augmenter, augment, colour_jitter
+
+
+def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+    """CutPaste's colour jitter."""
+    return colour_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+
+
+def augmented_source(
+    frame: Frame, draw: Draw, source: np.ndarray | None, augmenter: Any, *, always: bool
+) -> np.ndarray:
+    """The source, or the image itself without one, at the image's size, changed by the user's augmenter or DRAEM's."""
+    pixels = frame.crop() if source is None else resize(source, frame.shape)
+    if augmenter is not None:
+        return resize(apply_augmenter(augmenter, pixels, draw, frame), frame.shape)
+    return augment(pixels, draw, frame.peak) if always else pixels
+
+
+def shuffled(image: np.ndarray, draw: Draw, grid: int) -> np.ndarray:
+    """The image cut into a grid of near-equal cells that change places at random."""
+    rows, columns = (np.linspace(0, size, min(grid, size) + 1).round().astype(int) for size in image.shape[:2])
+    cells = [
+        (slice(top, bottom), slice(left, right)) for top, bottom in pairwise(rows) for left, right in pairwise(columns)
+    ]
+    result = np.empty_like(image)
+    for target, origin in zip(cells, draw.sample("cells", len(cells), len(cells)), strict=True):
+        hole = result[target]
+        hole[...] = resize(image[cells[origin]], hole.shape[:2])
+    return result

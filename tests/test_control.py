@@ -1,0 +1,267 @@
+"""Where, how strong, which, and a record: the keywords that all methods have, and `insert`."""
+
+import json
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from common import NAMES, as_type, call, check_contract, photograph
+from PIL import Image
+
+import pail
+from pail import pai
+
+STEPS = (0, 0.25, 0.5, 0.75, 1)
+SHAPE = (96, 112)
+IMAGE, SOURCE = photograph(*SHAPE), photograph(*SHAPE, seed=1)
+
+
+def l_shape():
+    roi = np.zeros(SHAPE, bool)
+    roi[30:70, 40:52] = True
+    roi[60:70, 40:80] = True
+    return roi
+
+
+@pytest.mark.parametrize("name", [*NAMES, "insert"])
+def test_no_pixel_lies_outside_a_small_l_shaped_roi(name):
+    roi, areas = l_shape(), []
+    for seed in range(200):
+        i_a, m_a = insert_or_call(name, rng=seed, roi=roi)
+        check_contract(IMAGE, IMAGE, i_a, m_a)
+        assert not m_a[~roi].any()
+        areas.append(np.count_nonzero(m_a))
+    assert np.median(areas) > 20
+
+
+def insert_or_call(name, **keywords):
+    if name == "insert":
+        return pai.Anomaly_Insertion().insert(IMAGE, SOURCE, **keywords)
+    return call(name, IMAGE, SOURCE, **keywords)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_roi_with_room_holds_half_of_what_would_be_drawn(name):
+    """The left two thirds of the image, against the same draws without a region."""
+    roi = np.zeros(SHAPE, bool)
+    roi[:, : SHAPE[1] * 2 // 3] = True
+    drawn = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed)[1]) for seed in range(60)])
+    inside = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed, roi=roi)[1]) for seed in range(60)])
+    room = np.count_nonzero(roi)
+    assert np.mean(inside >= 0.45 * np.minimum(drawn, room)) > 0.85
+    assert inside.mean() >= 0.5 * np.minimum(drawn, room).mean()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_single_pixel_of_roi_is_enough(name):
+    for row, column in ((0, 0), (95, 111), (50, 3)):
+        roi = np.zeros((*SHAPE, 1), np.uint8)
+        roi[row, column] = 255
+        for seed in range(5):
+            _, m_a = call(name, IMAGE, SOURCE, rng=seed, roi=roi)
+            assert np.count_nonzero(m_a) == 1 and m_a[row, column] == 255
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_automatic_foreground_by_name(name):
+    image = np.full((128, 128, 3), 20, np.uint8)
+    cv2.circle(image, (64, 60), 36, (200, 190, 180), -1)
+    allowed = cv2.dilate((image[..., 0] > 100).astype(np.uint8), np.ones((5, 5), np.uint8))
+    for seed in range(10):
+        _, m_a = call(name, image, SOURCE, rng=seed, roi="foreground")
+        assert m_a.any() and not m_a[..., 0][allowed == 0].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_severity_scales_area_and_contrast(name):
+    areas, changes = [], []
+    for severity in STEPS:
+        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity) for seed in range(200)]
+        areas.append(np.mean([np.mean(m_a > 0) for _, m_a in results]))
+        changes.append(np.mean([cv2.absdiff(i_a, IMAGE).mean() for i_a, _ in results]))
+    assert all(a < b for a, b in pairwise(areas)), areas
+    assert all(a < b for a, b in pairwise(changes)), changes
+    assert changes[0] < 0.5 * changes[-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_severity_range_lies_between_its_ends(name):
+    means = []
+    for severity in (0.1, (0.1, 0.9), 0.9):
+        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity)[0] for seed in range(100)]
+        means.append(np.mean([cv2.absdiff(i_a, IMAGE).mean() for i_a in results]))
+    assert means[0] < means[1] < means[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_replays_to_the_byte(name):
+    roi = l_shape()
+    for seed, keywords in enumerate(
+        ({}, {"roi": roi}, {"severity": (0.2, 0.7)}, {"roi": "foreground"}, {"severity": 1})
+    ):
+        for image in (IMAGE, as_type(IMAGE, "uint16")[..., 0]):
+            i_a, m_a, record = call(name, image, SOURCE, rng=seed, return_record=True, **keywords)
+            record = json.loads(json.dumps(record))
+            assert record["technique"] == name and record["version"] == pail.__version__
+            assert record["drawn"]
+            again = pail.replay(record, image, SOURCE)
+            assert np.array_equal(again[0], i_a) and np.array_equal(again[1], m_a)
+
+
+@pytest.mark.parametrize("rng", [7, (1, 2), np.random.SeedSequence(4), None])
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "Philox", "SFC64", "PCG64DXSM"])
+def test_a_record_holds_the_state_of_any_generator(kind, rng):
+    generator = np.random.Generator(getattr(np.random, kind)(rng))
+    generator.integers(0, 5, dtype=np.uint32)
+    i_a, _, record = call("cutpaste", IMAGE, rng=generator, return_record=True)
+    assert np.array_equal(pail.replay(json.loads(json.dumps(record)), IMAGE)[0], i_a)
+
+
+def test_asking_for_a_record_changes_nothing():
+    for name in NAMES:
+        plain, recorded = (call(name, IMAGE, SOURCE, rng=1, return_record=flag) for flag in (False, True))
+        assert len(plain) == 2 and len(recorded) == 3
+        assert np.array_equal(plain[0], recorded[0])
+
+
+def test_an_instances_draws_can_be_recorded_and_replayed():
+    for transform in (True, False):
+        instance = pai.Anomaly_Insertion(transform)
+        for _ in range(3):
+            i_a, _, record = instance.cutpaste(IMAGE, return_record=True)
+            assert np.array_equal(pail.replay(record, IMAGE)[0], i_a)
+
+
+def test_arguments_that_are_masks_or_objects():
+    mask = l_shape()
+    i_a, _, record = call(
+        "rand_augmented_cut_paste", IMAGE, SOURCE, mask=mask, source_mask=~mask, rng=0, return_record=True
+    )
+    assert np.array_equal(pail.replay(json.loads(json.dumps(record)), IMAGE, SOURCE)[0], i_a)
+    invert = lambda pixels: 255 - pixels  # noqa: E731
+    i_a, _, record = call("perlin_noise_pattern", IMAGE, SOURCE, augmenter=invert, rng=0, return_record=True)
+    record = json.loads(json.dumps(record))
+    with pytest.raises(ValueError, match="augmenter"):
+        pail.replay(record, IMAGE, SOURCE)
+    assert np.array_equal(pail.replay(record, IMAGE, SOURCE, augmenter=invert)[0], i_a)
+
+
+def test_records_that_do_not_fit_are_refused():
+    record = call("fract_aug", IMAGE, SOURCE, return_record=True)[2]
+    with pytest.raises(ValueError, match="version"):
+        pail.replay({**record, "version": "0.0.0"}, IMAGE, SOURCE)
+    with pytest.raises(ValueError, match="`image`"):
+        pail.replay(record, IMAGE[:50], SOURCE)
+    with pytest.raises(ValueError, match="`image`"):
+        pail.replay(record, as_type(IMAGE, "uint16"), SOURCE)
+    with pytest.raises(ValueError, match="`anom_source_img`"):
+        pail.replay(record, IMAGE)
+    with pytest.raises(ValueError, match="technique"):
+        pail.replay({**record, "technique": "paint"}, IMAGE, SOURCE)
+    with pytest.raises(ValueError, match="rng"):
+        pail.replay({**record, "rng": {"bit_generator": "None"}}, IMAGE, SOURCE)
+    with pytest.raises(TypeError, match="colour"):
+        pail.replay(record, IMAGE, SOURCE, colour=3)
+    for junk in (None, {}, [], "x", {**record, "arguments": {}}):
+        with pytest.raises(TypeError, match="`record`"):
+            pail.replay(junk, IMAGE)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize(
+    ("keyword", "value", "error"),
+    [
+        ("roi", np.ones((5, 5), bool), ValueError),
+        ("roi", np.zeros(SHAPE, bool), ValueError),
+        ("roi", np.full(SHAPE, 3, np.uint8), ValueError),
+        ("roi", np.ones(SHAPE), TypeError),
+        ("roi", "part", ValueError),
+        ("roi", 4, TypeError),
+        ("severity", -0.1, ValueError),
+        ("severity", 1.1, ValueError),
+        ("severity", (0.8, 0.2), ValueError),
+        ("severity", "high", TypeError),
+        ("severity", True, TypeError),
+        ("return_record", 1, TypeError),
+    ],
+)
+def test_bad_control_arguments_are_named(name, keyword, value, error):
+    with pytest.raises(error, match=f"`{keyword}"):
+        insert_or_call(name, **{keyword: value})
+
+
+def names_of(count=300, source=SOURCE, image=photograph(32, 32), **keywords):
+    instance = pai.Anomaly_Insertion()
+    records = [instance.insert(image, source, rng=seed, return_record=True, **keywords)[2] for seed in range(count)]
+    return [[step["technique"] for step in record["steps"]] for record in records]
+
+
+def test_insert_draws_every_technique_evenly():
+    drawn = [steps[0] for steps in names_of(660)]
+    for name in NAMES:
+        assert 30 < drawn.count(name) < 95
+
+
+def test_insert_leaves_out_what_needs_a_source_without_one():
+    drawn = {steps[0] for steps in names_of(source=None)}
+    assert drawn == {name for name in NAMES if pai.TECHNIQUES[name].family != "SBI"}
+
+
+def test_insert_takes_families_names_and_weights():
+    assert {s[0] for s in names_of(60, techniques="hybrid")} == {"affined_anomlay"}
+    assert {s[0] for s in names_of(100, techniques=["SBI"])} == {n for n in NAMES if pai.TECHNIQUES[n].family == "SBI"}
+    drawn = [s[0] for s in names_of(300, techniques=["cutpaste", "SBI"], weights=[3, 1])]
+    assert 190 < drawn.count("cutpaste") < 255
+    assert {s[0] for s in names_of(30, techniques=["cutpaste", "fract_aug"], weights=[0, 1])} == {"fract_aug"}
+
+
+def test_insert_several():
+    counts = [len(steps) for steps in names_of(200, n_anomalies=(1, 3))]
+    assert {1, 2, 3} == set(counts) and 45 < counts.count(2) < 90
+    instance = pai.Anomaly_Insertion()
+    for seed in range(20):
+        i_a, m_a, record = instance.insert(IMAGE, SOURCE, n_anomalies=3, rng=seed, return_record=True)
+        check_contract(IMAGE, IMAGE, i_a, m_a)
+        assert len(record["steps"]) == 3
+        again = pail.replay(json.loads(json.dumps(record)), IMAGE, SOURCE)
+        assert np.array_equal(again[0], i_a) and np.array_equal(again[1], m_a)
+
+
+def test_insert_takes_lists_and_callables_of_sources():
+    flat = [np.full((20, 20, 3), value, np.uint8) for value in (11, 77, 201)]
+    black, instance = np.zeros((64, 64, 3), np.uint8), pai.Anomaly_Insertion()
+    keywords = {"techniques": "superpixel_anomaly"}
+    seen = {int(instance.insert(black, flat, rng=seed, **keywords)[0].max()) for seed in range(40)}
+    assert seen == {11, 77, 201}
+    seen = {
+        int(instance.insert(black, lambda rng: Image.fromarray(flat[rng.integers(3)]), rng=seed, **keywords)[0].max())
+        for seed in range(40)
+    }
+    assert seen == {11, 77, 201}
+    i_a, _, record = instance.insert(black, flat, rng=3, return_record=True, **keywords)
+    assert np.array_equal(pail.replay(record, black, flat)[0], i_a)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "words"),
+    [
+        ({"techniques": "paint"}, ValueError, "cutpaste, cutpaste_scar.*SFI"),
+        ({"techniques": ["cutpaste", 3]}, TypeError, "`techniques`"),
+        ({"techniques": []}, TypeError, "`techniques`"),
+        ({"techniques": "SBI", "anom_source_img": None}, ValueError, "`techniques`"),
+        ({"techniques": ["cutpaste"], "weights": [1, 2]}, ValueError, "`weights`"),
+        ({"techniques": ["cutpaste"], "weights": [-1]}, ValueError, "`weights"),
+        ({"techniques": ["cutpaste"], "weights": [0]}, ValueError, "`weights`"),
+        ({"weights": 3}, TypeError, "`weights`"),
+        ({"n_anomalies": 0}, ValueError, "`n_anomalies`"),
+        ({"n_anomalies": (2, 1)}, ValueError, "`n_anomalies`"),
+        ({"n_anomalies": 1.5}, TypeError, "`n_anomalies`"),
+        ({"anom_source_img": []}, ValueError, "`anom_source_img`"),
+        ({"anom_source_img": lambda rng: None, "techniques": "SBI"}, TypeError, "`anom_source_img`"),
+        ({"anom_source_img": ["a.png"], "techniques": "SBI"}, TypeError, "`anom_source_img`"),
+    ],
+)
+def test_insert_names_what_is_wrong(keywords, error, words):
+    with pytest.raises(error, match=words):
+        pai.Anomaly_Insertion().insert(IMAGE, **{"anom_source_img": SOURCE, **keywords})

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from common import call, frame_and_draw, photograph
+
+from pail import pai
+from pail.masks import rectangle_size
+from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
+
+
+def box_of(m_a):
+    rows, columns = np.flatnonzero(m_a.any(axis=(1, 2))), np.flatnonzero(m_a.any(axis=(0, 2)))
+    return rows[0], columns[0], len(rows), len(columns)
+
+
+def ks_distance(values, low, high):
+    """Largest distance between the distribution of `values` and the uniform one."""
+    values = np.sort((np.asarray(values) - low) / (high - low))
+    steps = np.arange(1, len(values) + 1) / len(values)
+    return max(np.abs(values - steps).max(), np.abs(values - steps + 1 / len(values)).max())
+
+
+def test_the_mask_is_one_filled_rectangle_of_the_drawn_area_and_aspect():
+    image = photograph(256, 256)
+    areas, aspects, corners = [], [], []
+    for seed in range(1000):
+        _, m_a = call("cutpaste", image, rng=seed)
+        top, left, height, width = box_of(m_a)
+        assert np.count_nonzero(m_a) == height * width
+        areas.append(height * width / 65536)
+        aspects.append(width / height)
+        corners.append((top / (256 - height), left / (256 - width)))
+    assert ks_distance(areas, 0.2, 0.25) < 0.06
+    assert min(areas) > 0.19 and max(areas) < 0.26
+    assert 0.45 < np.mean(np.array(aspects) < 1) < 0.55
+    assert min(aspects) > 0.28 and max(aspects) < 3.4
+    for axis in (0, 1):
+        assert ks_distance([corner[axis] for corner in corners], 0, 1) < 0.06
+
+
+def test_the_papers_areas():
+    areas = [
+        np.mean(call("cutpaste", photograph(256, 256), area_ratio=PAPER_AREA_RATIO, rng=s)[1] > 0) for s in range(500)
+    ]
+    assert ks_distance(areas, 0.02, 0.15) < 0.075
+
+
+def test_without_transform_the_patch_is_a_crop_from_where_it_was_drawn():
+    image = photograph(90, 120)
+    for seed in range(20):
+        frame, draw = frame_and_draw(image, seed)
+        box, content, _, _ = cutpaste(frame, draw, transform=False)
+        top, left = draw.drawn["source_top"][0], draw.drawn["source_left"][0]
+        assert np.array_equal(content, image[top : top + box.height, left : left + box.width])
+        assert (box.top, box.left) != (top, left)
+
+
+def test_the_jitter_is_weak_and_follows_transform():
+    image = np.full((64, 64, 3), (120, 90, 60), np.uint8)
+    assert np.array_equal(pai.Anomaly_Insertion(transform=False).cutpaste(image, rng=0)[0], image)
+    changes = [np.abs(pai.Anomaly_Insertion().cutpaste(image, rng=s)[0].astype(int) - image).max() for s in range(50)]
+    assert 3 < np.mean(changes) < 60
+
+
+@pytest.mark.parametrize(
+    ("area", "aspect", "shape", "expected"),
+    [
+        (100, 1, (50, 50), (10, 10)),
+        (400, 4, (50, 50), (10, 40)),
+        (400, 4, (50, 20), (20, 20)),  # too wide: the height grows
+        (400, 0.25, (20, 50), (20, 20)),  # too high: the width grows
+        (900, 1, (10, 40), (10, 40)),  # more than there is
+        (0.1, 1, (5, 5), (1, 1)),
+    ],
+)
+def test_rectangle_size(area, aspect, shape, expected):
+    assert rectangle_size(area, aspect, shape) == expected

@@ -1,0 +1,132 @@
+"""README, docs, docstrings, examples and the notebook run as they stand."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from common import NAMES
+
+import pail
+from pail import pai
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{index}")
+    for page in PAGES
+    for index, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_code_blocks_run(block, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+
+
+def test_the_quick_start_calls_every_technique():
+    block = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(encoding="utf-8"), re.M | re.S)[0]
+    assert all(f"anom_insertion.{name}(" in block for name in NAMES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def modules():
+    return [m.name for m in pkgutil.walk_packages(pail.__path__, "pail.") if m.name != "pail._simplex"]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples(name):
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", [*NAMES, "insert"])
+def test_every_parameter_is_documented(name):
+    import inspect
+
+    method = getattr(pai.Anomaly_Insertion, name)
+    parameters = method.__doc__.split("Parameters\n")[1].split("Returns\n")[0]
+    for parameter in list(inspect.signature(method).parameters)[1:]:
+        assert re.search(rf"^ +([a-z_]+, )*{parameter}(, [a-z_]+)* : ", parameters, re.M), parameter
+    for section in ("Returns", "Raises", "Examples", *(["References"] if name != "insert" else [])):
+        assert f"        {section}\n" in method.__doc__
+
+
+def run_example(script, *arguments):
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    command = [sys.executable, str(ROOT / "examples" / script), *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_quickstart_runs():
+    output = run_example("quickstart.py")
+    assert all(name in output for name in NAMES)
+
+
+def test_the_gallery_is_complete_and_true(tmp_path):
+    output = run_example("gallery.py", tmp_path)
+    assert str(tmp_path / "gallery.png") in output
+    sheet = cv2.imread(str(tmp_path / "gallery.png"))
+    single = {name: cv2.imread(str(tmp_path / pai.TECHNIQUES[name].family / f"{name}.png")) for name in NAMES}
+    assert sheet.shape[0] > 11 * 256
+    sys.path.insert(0, str(ROOT / "examples"))
+    import gallery
+
+    for name, picture in single.items():
+
+        def column(index, picture=picture):
+            left = gallery.LABEL_WIDTH + index * (gallery.SIDE + gallery.GAP)
+            top = gallery.HEADER + gallery.GAP
+            return picture[top : top + gallery.SIDE, left : left + gallery.SIDE].astype(int)
+
+        normal, i_a, mask, difference = (column(index) for index in (0, 2, 3, 4))
+        assert normal.std() > 5 and i_a.std() > 5, name
+        assert set(np.unique(mask)) == {0, 255}, name
+        assert np.array_equal(normal[mask == 0], i_a[mask == 0]), name
+        assert difference.any() and not difference[mask == 0].any(), name
+        assert np.array_equal(difference[..., 0], np.abs(i_a - normal).max(axis=2)), name
+
+
+def test_the_pictures_of_the_docs_can_be_made(tmp_path):
+    run_example("control.py", tmp_path)
+    for name in ("severity", "roi", "mix"):
+        assert cv2.imread(str(tmp_path / f"{name}.jpg")).std() > 5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_notebook_runs():
+    notebook = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "examples")}}).execute()
+    shown = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    source = "".join(cell.source for cell in notebook.cells)
+    assert len(shown) == len(NAMES)
+    assert all(name in source for name in NAMES)
+
+
+def test_only_images_lie_among_the_sources():
+    files = list((ROOT / "anom_source_imgs").iterdir())
+    assert len(files) >= 6
+    assert len(list((ROOT / "example_img").iterdir())) >= 3
+    credits = (ROOT / "docs" / "credits.md").read_text(encoding="utf-8")
+    for path in [*files, *(ROOT / "example_img").iterdir()]:
+        assert cv2.imread(str(path)) is not None
+        assert path.name in credits
+    assert sum(path.stat().st_size for path in [*files, *(ROOT / "example_img").iterdir()]) < 5e6

@@ -1,0 +1,134 @@
+"""Perlin and simplex noise against their definitions and the papers' numbers."""
+
+import math
+
+import numpy as np
+import pytest
+from common import frame_and_draw, photograph
+
+from pail.noise import perlin, perlin_mask, simplex
+
+
+def plain_perlin(shape, cells, rng):
+    """The definition, pixel by pixel."""
+    angles = rng.random((cells[0] + 1, cells[1] + 1)) * 2 * math.pi
+    fade = lambda t: 6 * t**5 - 15 * t**4 + 10 * t**3  # noqa: E731
+    noise = np.empty(shape)
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            y, x = i * cells[0] / shape[0], j * cells[1] / shape[1]
+            r, c = int(y), int(x)
+            fy, fx = y - r, x - c
+            corner = [
+                math.cos(angles[r + a, c + b]) * (fx - b) + math.sin(angles[r + a, c + b]) * (fy - a)
+                for a in (0, 1)
+                for b in (0, 1)
+            ]
+            top = (1 - fade(fx)) * corner[0] + fade(fx) * corner[1]
+            bottom = (1 - fade(fx)) * corner[2] + fade(fx) * corner[3]
+            noise[i, j] = math.sqrt(2) * ((1 - fade(fy)) * top + fade(fy) * bottom)
+    return noise
+
+
+@pytest.mark.parametrize(
+    ("shape", "cells"), [((16, 16), (4, 2)), ((17, 23), (4, 8)), ((3, 5), (1, 1)), ((9, 9), (8, 8))]
+)
+def test_perlin_is_its_definition(shape, cells):
+    fast = perlin(shape, cells, np.random.default_rng(3))
+    assert fast.dtype == np.float32
+    assert np.abs(fast - plain_perlin(shape, cells, np.random.default_rng(3))).max() < 3e-6
+
+
+def test_perlin_range():
+    values = [perlin((64, 64), (2, 2), np.random.default_rng(i)) for i in range(200)]
+    assert -1.001 < np.min(values) < -0.8 and 0.8 < np.max(values) < 1.001
+
+
+def first_draws(shape, rotation, count=500):
+    """Coverage of the noise above 0.5 at the first draw, empty ones included."""
+    from pail import noise
+
+    covers = []
+    for seed in range(count):
+        _, draw = frame_and_draw(np.zeros(shape, np.uint8), seed)
+        covers.append(np.mean(noise.draw_noise(draw, shape, (0, 5), rotation).above(0.5) > 0))
+    return np.array(covers)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rotation", "empty", "mean", "median"),
+    [
+        ((256, 256), None, 0.044, 0.057, 0.054),
+        ((256, 256), (-90, 90), 0.049, 0.052, 0.047),
+        ((200, 300), (-90, 90), 0.049, 0.046, 0.042),
+        ((64, 64), (-90, 90), 0.049, 0.043, 0.035),
+    ],
+)
+def test_coverage_of_draems_threshold(shape, rotation, empty, mean, median):
+    covers = first_draws(shape, rotation)
+    filled = covers[covers > 0]
+    assert abs(np.mean(covers == 0) - empty) < 0.03
+    assert abs(filled.mean() - mean) < 0.006
+    assert abs(np.median(filled) - median) < 0.007
+
+
+def test_masks_are_redrawn_until_they_hold_something():
+    for seed in range(300):
+        frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8), seed)
+        assert perlin_mask(frame, draw, rotation=(-90, 90)).any()
+    frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8))
+    assert 0 < np.mean(perlin_mask(frame, draw, threshold=1.0) > 0) < 0.1  # nothing exceeds 1
+
+
+def test_the_random_threshold_covers_at_most_half():
+    for seed in range(100):
+        frame, draw = frame_and_draw(np.zeros((48, 48), np.uint8), seed)
+        assert 0 < np.mean(perlin_mask(frame, draw, threshold="random") > 0) <= 0.5
+
+
+def test_turning_the_mask_is_turning_the_noise():
+    """Nearest neighbour on the mask against bilinear on the noise: they part only along the outline."""
+    from pail.noise import Noise
+
+    for seed in range(10):
+        noise = Noise(perlin((128, 160), (4, 4), np.random.default_rng(seed)), 33.0, False)
+        assert np.mean((noise.above(0.5) > 0) != (noise.turned() > 0.5)) < 0.01
+
+
+def test_simplex_octaves():
+    fields = np.stack([simplex((96, 96, 3), 32, 6, 0.6, np.random.default_rng(i)) for i in range(20)])
+    assert abs(fields.std() - 0.43) < 0.05
+    assert abs(fields.mean()) < 0.05
+    assert np.abs(fields).max() < 2.383
+    assert np.corrcoef(fields[:, :, 1:].ravel(), fields[:, :, :-1].ravel())[0, 1] > 0.9
+    assert np.corrcoef(fields[..., 0].ravel(), fields[..., 1].ravel())[0, 1] > 0.9
+
+
+def test_simplex_is_opensimplex():
+    from opensimplex import OpenSimplex
+
+    from pail import _simplex
+
+    reference = OpenSimplex(7)
+    steps = np.arange(20) / 8
+    expected = reference.noise3array(steps, steps[:9], steps[:3])
+    noise = np.zeros((9, 20, 3), np.float32)
+    _simplex.octaves(noise, 1 / 8, 1, 0.5, 0, 1, reference._perm, reference._perm_grad_index3)
+    assert np.abs(np.moveaxis(expected, 0, 2) - noise).max() < 1e-6
+
+
+@pytest.mark.parametrize("wavelength", [32, 50, 128, 512])
+def test_long_waves_on_a_coarse_grid(wavelength):
+    """Every fourth pixel and cubic interpolation, against every pixel."""
+    from pail import _simplex
+
+    for seed in range(5):
+        fast = simplex((61, 83, 3), wavelength, 6, 0.6, np.random.default_rng(seed))
+        plain = np.zeros(fast.shape, np.float32)
+        _simplex.octaves(plain, 1 / wavelength, 6, 0.6, 0, 1, *_simplex.permutation(np.random.default_rng(seed)))
+        assert np.abs(fast - plain).max() < 0.02  # times 0.2 x 255: a grey level
+
+
+def test_perlin_mask_has_the_images_size_whatever_the_working_size():
+    frame, draw = frame_and_draw(photograph(50, 70))
+    assert perlin_mask(frame, draw, shape=(16, 16)).shape == (50, 70)

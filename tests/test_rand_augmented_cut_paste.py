@@ -1,0 +1,298 @@
+import cv2
+import numpy as np
+import pytest
+from common import call, frame_and_draw, photograph
+
+from pail.core import as_source, composite
+from pail.noise import perlin_mask
+from pail.sbi import rand_augmented_cut_paste as module
+from pail.sbi.rand_augmented_cut_paste import OPERATIONS, rand_augmented_cut_paste
+
+NAME = "rand_augmented_cut_paste"
+PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
+
+
+def inserted(image, source=None, seed=0, *, roi=None, severity=None, **options):
+    frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
+    source = None if source is None else as_source(source, frame)
+    i_a, m_a = composite(frame, rand_augmented_cut_paste(frame, draw, source, **options))
+    return i_a, m_a[..., 0], draw
+
+
+def coordinates(height, width):
+    """A source that says of each pixel where it was."""
+    rows, columns = np.mgrid[:height, :width].astype(np.uint16)
+    return np.dstack([rows, columns])
+
+
+def square(shape, top, left, height, width):
+    mask = np.zeros(shape, np.uint8)
+    mask[top : top + height, left : left + width] = 255
+    return mask
+
+
+def two_spots(shape=(200, 160)):
+    return square(shape, 10, 10, 20, 30) | square(shape, 170, 120, 12, 8)
+
+
+def forced(monkeypatch, operation, image, seeds=400):
+    """The results of the calls in which only this operation is drawn, by the names that it drew."""
+    only = {operation: OPERATIONS[operation]}
+    monkeypatch.setattr(module, "OPERATIONS", only)
+    for seed in range(seeds):
+        i_a, mask, draw = inserted(
+            image, image, seed, n_aug=1, elastic=False, source_mask=np.ones(image.shape[:2], bool)
+        )
+        yield i_a, mask, draw.drawn
+
+
+def test_each_operation_is_drawn_in_three_of_ten_calls():
+    image, picks = photograph(32, 32), []
+    for seed in range(1000):
+        picks.append(inserted(image, seed=seed)[2].drawn["operations"][0])
+    assert all(len(set(pick)) == 3 for pick in picks)
+    for name in OPERATIONS:
+        assert 0.25 < np.mean([name in pick for pick in picks]) < 0.35
+        assert 0.06 < np.mean([pick[0] == name for pick in picks]) < 0.14
+
+
+def test_how_often_an_operation_acts(monkeypatch):
+    image = photograph(24, 24)
+    for name, chance in (("rotate90", 0.5), ("flip", 0.5), ("transpose", 0.5), ("shift_scale_rotate", 0.2)):
+        acted = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image)]
+        assert abs(np.mean(acted) - chance) < 0.08
+    shares = {"noise": (0.2, {"gauss": 0.1}), "blur": (0.2, {"motion": 0.1}), "distortion": (0.2, {"grid": 0.029})}
+    for name, (chance, options) in {**shares, "sharpening": (0.3, {"clahe": 0.075})}.items():
+        kinds = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image)]
+        assert abs(np.mean([kind is not None for kind in kinds]) - chance) < 0.08
+        for option, share in options.items():
+            assert abs(kinds.count(option) / len(kinds) - share) < 0.04
+    k = [drawn["optical_k"][0] for _, _, drawn in forced(monkeypatch, "optical_distortion", image)]
+    assert min(k) < -0.95 and max(k) > 0.95 and abs(np.mean(k)) < 0.1
+
+
+def test_noise_has_the_drawn_strength(monkeypatch):
+    image, seen = np.full((80, 80, 3), 128, np.uint8), set()
+    for i_a, _, drawn in forced(monkeypatch, "noise", image, 60):
+        change = i_a.astype(float) - 128
+        kind = drawn["noise"][0]
+        seen.add(kind)
+        if kind is None:
+            assert not change.any()
+            continue
+        std = drawn["noise_std"][0] if kind == "additive" else drawn["noise_variance"][0] ** 0.5
+        assert abs(change.std() - std) < 0.06 * std + 0.1
+        assert np.array_equal(change[..., 0], change[..., 1]) == (kind == "additive")
+    assert seen == {None, "additive", "gauss"}
+
+
+def test_blurs_smooth_and_sharpening_sharpens(monkeypatch):
+    image = photograph(96, 96)
+    edges = cv2.Laplacian(image, cv2.CV_32F).std()
+    for i_a, _, drawn in forced(monkeypatch, "blur", image, 60):
+        if drawn["blur"][0]:
+            assert cv2.Laplacian(i_a, cv2.CV_32F).std() < edges
+            assert abs(i_a.mean() - image.mean()) < 2
+    for i_a, _, drawn in forced(monkeypatch, "sharpening", image, 60):
+        if drawn["sharpening"][0] == "sharpen":
+            assert cv2.Laplacian(i_a, cv2.CV_32F).std() > 1.3 * edges
+        if drawn["sharpening"][0] == "brightness_contrast":
+            expected = image * drawn["contrast"][0] + 255 * drawn["brightness"][0]
+            assert np.abs(i_a - np.clip(expected, 0, 255)).max() <= 1
+
+
+@pytest.mark.parametrize("operation", ["sharpening", "hue_saturation_value", "blur", "noise"])
+def test_photometric_operations_do_the_same_to_fine_values(operation, monkeypatch):
+    image = photograph(160, 160)
+    coarse = list(forced(monkeypatch, operation, image, 40))
+    fine = list(forced(monkeypatch, operation, image / np.float32(255), 40))
+    between = cv2.add(image.astype(np.float32), 0.4) / np.float32(256)
+    finer = list(forced(monkeypatch, operation, between, 40))
+    for (a, _, drawn), (b, _, _), (c, _, _) in zip(coarse, fine, finer, strict=True):
+        assert np.abs(a - b * 255.0).mean() < 2.5, drawn
+        assert (np.abs(c * 255 - np.rint(c * 255)) > 0.05).any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5, 16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_every_operation_takes_any_channels(channels, dtype, monkeypatch):
+    image = np.random.default_rng(0).random((20, 30, channels))
+    image = (image * 255).astype(np.uint8) if dtype == np.uint8 else image.astype(np.float32)
+    for operation in OPERATIONS:
+        for i_a, mask, _ in forced(monkeypatch, operation, image, 25):
+            assert i_a.shape == image.shape and mask.any()
+        monkeypatch.undo()
+
+
+def test_without_foreground_the_mask_is_the_perlin_shape():
+    image = photograph(128, 160)
+    for seed in range(20):
+        frame, draw = frame_and_draw(image, seed)
+        draw.rng.permutation(len(OPERATIONS))
+        shape = perlin_mask(frame, draw)
+        i_a, mask, drawn = inserted(image, 255 - image, seed, in_fg_region=False, **PLAIN)
+        if len(drawn.drawn["operations"]) == 1:
+            assert np.array_equal(mask, shape)
+            assert np.array_equal(i_a[mask > 0], 255 - image[mask > 0])
+
+
+def test_a_source_mask_comes_along_with_its_pixels():
+    image, spots = np.zeros((200, 160, 3), np.uint8), two_spots()
+    source = np.repeat(spots[..., None], 3, axis=2)
+    shares = []
+    for seed in range(60):
+        i_a, mask, _ = inserted(image, source, seed, source_mask=spots)
+        shares.append((i_a[mask > 0] > 40).mean())
+    assert np.mean(shares) > 0.93
+
+
+def test_a_source_mask_may_have_the_sources_size():
+    image, small = np.zeros((200, 160, 3), np.uint8), square((50, 40), 10, 20, 15, 10)
+    source = np.repeat(small[..., None], 3, axis=2)
+    i_a, mask, _ = inserted(image, source, source_mask=small, **PLAIN)
+    assert np.array_equal(mask, cv2.resize(small, (160, 200), interpolation=cv2.INTER_NEAREST))
+    assert (i_a[mask > 0] == 255).mean() > 0.8  # the rim is interpolated
+    assert i_a[mask > 0].min() > 90
+    dot = square((801, 641), 333, 222, 1, 1)
+    assert inserted(image, source_mask=square((200, 160), 7, 9, 1, 1), seed=3, **PLAIN)[1].sum() == 255
+    assert inserted(image, np.zeros((801, 641, 3), np.uint8), source_mask=dot, **PLAIN)[1].sum() == 255
+
+
+def test_components_move_whole_with_their_pixels(monkeypatch):
+    """Off the object, each piece goes onto it: same shapes, and every pixel carries what it showed at its old place."""
+    shape, foreground = (200, 160), square((200, 160), 60, 30, 110, 90)
+    monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
+    image = np.full((*shape, 2), 60_000, np.uint16)
+    for seed in range(30):
+        i_a, mask, _ = inserted(image, coordinates(*shape), seed, source_mask=two_spots(), **PLAIN)
+        rows, columns = np.nonzero(mask)
+        values = i_a[rows, columns].astype(int)
+        shifts = {(int(r), int(c)) for r, c in values - np.column_stack([rows, columns])}
+        assert len(shifts) == 2
+        assert two_spots()[values[:, 0], values[:, 1]].all()
+        assert not (mask[foreground == 0]).any()
+        assert 20 * 30 <= np.count_nonzero(mask) <= 20 * 30 + 12 * 8
+
+
+def test_pieces_reach_every_part_of_the_object(monkeypatch):
+    foreground = square((200, 160), 60, 30, 110, 90)
+    monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
+    centres = []
+    for seed in range(300):
+        _, mask, _ = inserted(photograph(200, 160), seed=seed, source_mask=square((200, 160), 5, 5, 10, 10), **PLAIN)
+        centres.append([np.nonzero(mask)[0].mean(), np.nonzero(mask)[1].mean()])
+    centres = (np.array(centres) - [64.5, 34.5]) / [100, 80]
+    assert centres.min() > -0.02 and centres.max() < 1.02
+    assert np.abs(np.histogram(centres[:, 0], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
+    assert np.abs(np.histogram(centres[:, 1], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
+
+
+@pytest.mark.parametrize(("height", "moves"), [(80, False), (60, True)])
+def test_two_thirds_on_the_object_stay_in_place(height, moves, monkeypatch):
+    foreground = square((200, 160), 0, 0, height, 160)
+    monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
+    shape = square((200, 160), 20, 30, 80, 60)  # 60 of 80 or 40 of 80 rows on the object
+    kept = [
+        np.array_equal(inserted(photograph(200, 160), seed=s, source_mask=shape, **PLAIN)[1], shape) for s in range(10)
+    ]
+    assert (sum(kept) == 0) if moves else all(kept)
+
+
+@pytest.mark.parametrize("box", [(10, 10, 40, 40), (100, 0, 4, 160), (0, 70, 200, 3), (77, 31, 1, 1), (199, 159, 1, 1)])
+def test_a_users_region_holds_the_mask_and_half_of_its_area(box):
+    image, region = photograph(200, 160), square((200, 160), *box)
+    for seed in range(25):
+        free = np.count_nonzero(inserted(image, seed=seed, in_fg_region=False)[1])
+        for keywords in ({"mask": region}, {"roi": region}, {"mask": region > 0, "in_fg_region": False}):
+            _, mask, _ = inserted(image, seed=seed, **keywords)
+            assert not mask[region == 0].any()
+            assert np.count_nonzero(mask) >= min(free // 2, np.count_nonzero(region))
+
+
+def test_mask_and_roi_intersect():
+    image, left, low = photograph(64, 64), square((64, 64), 0, 0, 64, 30), square((64, 64), 30, 0, 34, 64)
+    _, m_a = call(NAME, image, mask=left, roi=low, rng=1)
+    assert m_a.any() and not m_a[(left & low) == 0].any()
+    with pytest.raises(ValueError, match="`mask`"):
+        call(NAME, image, mask=left, roi=square((64, 64), 0, 40, 64, 20))
+
+
+def test_specks_beyond_the_limit_move_as_one(monkeypatch):
+    foreground = square((120, 120), 0, 0, 120, 50)
+    monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
+    specks = np.zeros((120, 120), bool)
+    specks[::3, 60::3] = True
+    monkeypatch.setattr(module, "MAX_PIECES", 20)
+    _, mask, draw = inserted(photograph(120, 120), source_mask=specks, **PLAIN)
+    assert len(draw.drawn["places"][0]) == 20
+    assert np.count_nonzero(mask) > 0.9 * np.count_nonzero(specks)
+
+
+def test_the_area_is_at_least_min_area():
+    image = photograph(96, 96)
+    smallest = [np.count_nonzero(inserted(image, seed=s, min_area=0.02)[1]) / 96**2 for s in range(150)]
+    assert min(smallest) >= 0.02
+    assert min(np.count_nonzero(inserted(image, seed=s)[1]) for s in range(150)) >= 9
+
+
+def test_an_impossible_min_area_ends():
+    _, mask, draw = inserted(photograph(64, 64), min_area=1)
+    assert len(draw.drawn["operations"]) == module.TRIES
+    assert mask.any()
+
+
+def test_the_image_never_pastes_itself_unchanged():
+    image = photograph(64, 64)
+    for seed in range(60):
+        for options in (PLAIN, {"n_aug": 1, "elastic": False}, {}):
+            i_a, mask, _ = inserted(image, seed=seed, in_fg_region=False, **options)
+            assert (i_a[mask > 0] != image[mask > 0]).any()
+
+
+def test_the_same_mask_for_every_dtype_and_number_of_channels():
+    image = photograph(60, 90)
+    others = [image[..., 0], image.astype(np.uint16) * 257, image / 255.0, np.dstack([image, image])]
+    for seed in range(25):
+        expected = inserted(image, seed=seed)[1]
+        for other in others:
+            assert np.array_equal(inserted(other, seed=seed)[1], expected)
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_severity_makes_it_larger_and_stronger(with_mask):
+    image = photograph(64, 64)
+    options = {"source_mask": square((64, 64), 20, 24, 16, 20)} if with_mask else {}
+    areas, changes = [], []
+    for severity in (0, 0.25, 0.5, 0.75, 1):
+        results = [inserted(image, 255 - image, seed, severity=severity, **options) for seed in range(100)]
+        areas.append(np.mean([np.count_nonzero(mask) for _, mask, _ in results]))
+        changes.append(np.mean([cv2.absdiff(i_a, image).mean() for i_a, _, _ in results]))
+    assert (np.diff(areas) > 0.05 * areas[0]).all()
+    assert (np.diff(changes) > 0.05 * changes[0]).all()
+
+
+@pytest.mark.parametrize("name", ["mask", "in_fg_region", "source_mask", "n_aug", "elastic", "min_area"])
+@pytest.mark.parametrize(
+    "junk", ["x", 1.5, -1, float("nan"), object(), [], np.zeros((3, 3)), np.full((64, 64), 7, np.uint8)]
+)
+def test_junk_is_refused_by_name(name, junk):
+    with pytest.raises((TypeError, ValueError), match=f"`{name}`"):
+        call(NAME, photograph(64, 64), **{name: junk})
+
+
+def test_a_source_mask_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="`source_mask`"):
+        call(NAME, photograph(64, 64), photograph(40, 40), source_mask=np.ones((40, 41), bool))
+    with pytest.raises(ValueError, match="`mask`"):
+        call(NAME, photograph(64, 64), mask=np.zeros((64, 64), bool))
+
+
+def test_inputs_stay_as_they_are():
+    image, source = photograph(64, 64), photograph(64, 64, 1)
+    mask = square((64, 64), 0, 0, 60, 60)
+    mask.flags.writeable = False
+    for seed in range(30):
+        before = mask.copy()
+        inserted(image, source, seed, mask=mask, source_mask=mask, n_aug=seed % 4, elastic=bool(seed % 2))
+        assert np.array_equal(mask, before)
+    assert np.array_equal(image, photograph(64, 64)) and np.array_equal(source, photograph(64, 64, 1))
