@@ -23,6 +23,7 @@ MAX_CHANNELS = 16
 CONVERTED_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBa": "RGBA", "PA": "RGBA"}
 PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N")
 FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
+STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
 FAINTEST_OPACITY = 0.15  # MemSeg's lower bound of the transparency range
 
 
@@ -245,6 +246,12 @@ def _top_of_range(name: str, array: np.ndarray, data_range: float | None) -> flo
 def with_axis(array: np.ndarray) -> np.ndarray:
     """(h, w) as (h, w, 1): OpenCV drops the trailing axis of one-channel images."""
     return array[..., None] if array.ndim == 2 else array
+
+
+def unchanged(content: np.ndarray, original: np.ndarray) -> bool:
+    """Whether nothing would be seen, as where black is pasted on black; one row settles it nearly always."""
+    middle = len(content) // 2
+    return np.array_equal(content[middle], original[middle]) and np.array_equal(content, original)
 
 
 @dataclass(slots=True)
@@ -526,19 +533,35 @@ def composite(frame: Frame, insertion: Insertion) -> tuple[np.ndarray, np.ndarra
     box, content, mask, opacity = _clipped(frame, insertion)
     if box.height < 1 or box.width < 1 or (mask is not None and not cv2.hasNonZero(mask)):
         raise RuntimeError("internal error: a technique drew an empty mask; please report it with its record")
+    i_a = frame.image.copy()
+    m_a = np.zeros((*frame.shape, 1), np.uint8)
+    m_a[box.slices] = 255 if mask is None else mask[..., None]
+    for rows in _strips(box, content):
+        part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
+        _paste(frame, i_a, part, content[rows], None if mask is None else mask[rows], opacity)
+    return i_a.astype(frame.dtype, copy=False), m_a
+
+
+def _strips(box: Box, content: np.ndarray) -> list[slice]:
+    """Slices of the box's rows, so small that what is computed for one stays in the cache."""
+    count = max(1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize))
+    return [slice(top, min(top + count, box.height)) for top in range(0, box.height, count)]
+
+
+def _paste(
+    frame: Frame, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None, opacity: float
+) -> None:
+    """Blend `content` over the image on `box` and write it to `i_a` where the mask is true."""
+    if mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask)):
+        return
     if opacity < 1:
         original = frame.crop(box).astype(content.dtype, copy=False)
         content = with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
     content = to_dtype(content, frame)
-    i_a = frame.image.copy()
     region = with_axis(i_a[box.slices])
     if frame.alpha:
         content = np.concatenate([content, region[..., -1:]], axis=2)
-    m_a = np.zeros((*frame.shape, 1), np.uint8)
     if mask is None:
         region[...] = content
-        m_a[box.slices] = 255
     else:
         cv2.copyTo(np.ascontiguousarray(content), np.ascontiguousarray(mask), region)
-        m_a[box.slices] = mask[..., None]
-    return i_a.astype(frame.dtype, copy=False), m_a

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import cv2
@@ -11,6 +13,7 @@ import numpy as np
 from pail.core import FALLBACK_FRACTION, Box, Draw, Frame, as_bytes, as_number, as_range, resize
 
 MASK_TRIES = 10
+STRIP_PIXELS = 32_768  # noise is made in strips of about so many pixels
 SAMPLE_SIDE = 192  # side of the sample of a noise image on which quantiles are taken
 COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer waves of simplex noise are evaluated at every fourth pixel
 FINE_CELL = 8  # pixels; the noise itself is turned where a lattice cell has fewer
@@ -19,26 +22,8 @@ MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everyt
 
 
 def perlin(shape: tuple[int, int], cells: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Gradient noise of `cells` (rows, columns) lattice cells over any `shape`: (H, W) float32 in [-1, 1].
-
-    Within a row of cells the noise is a product of a (rows, 4) and a (4, W) matrix: the row's weights and the
-    horizontally blended gradients above and below it.
-    """
-    angles = rng.random((cells[0] + 1, cells[1] + 1)) * (2 * np.pi)
-    column, fx, sx = _lattice(shape[1], cells[1])
-    row, fy, sy = _lattice(shape[0], cells[0])
-    gx, gy = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-    basis = np.empty((cells[0] + 1, 2, shape[1]), np.float32)
-    basis[:, 0] = (1 - sx) * fx * gx[:, column] + sx * (fx - 1) * gx[:, column + 1]
-    basis[:, 1] = (1 - sx) * gy[:, column] + sx * gy[:, column + 1]
-    weights = np.stack([1 - sy, (1 - sy) * fy, sy, sy * (fy - 1)], axis=1) * np.float32(np.sqrt(2))
-    edges = np.searchsorted(row, np.arange(cells[0] + 1))
-    noise = np.empty(shape, np.float32)
-    for r in range(cells[0]):
-        top, bottom = edges[r], edges[r + 1]
-        if bottom > top:
-            np.matmul(weights[top:bottom], basis[r : r + 2].reshape(4, -1), out=noise[top:bottom])
-    return noise
+    """Gradient noise of `cells` (rows, columns) lattice cells over any `shape`: (H, W) float32 in [-1, 1]."""
+    return Noise.drawn(shape, cells, rng).values()
 
 
 def _lattice(size: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,19 +40,64 @@ def rotation_about_centre(shape: tuple[int, int], angle: float) -> np.ndarray:
 
 
 class Noise(NamedTuple):
-    """Perlin noise before it is turned by `angle` degrees; `fine` where a lattice cell has only a few pixels."""
+    """Perlin noise over a lattice, before it is turned by `angle` degrees.
 
-    values: np.ndarray
-    angle: float
-    fine: bool
+    Within a row of cells it is a product of a (rows, 4) and a (4, W) matrix: the weights of the rows, and the
+    horizontally blended gradients above and below them. So any part of it can be had without the whole.
+    """
+
+    row: np.ndarray  # (H,): the row of cells of each row of pixels
+    weights: np.ndarray  # (H, 4) float32
+    basis: np.ndarray  # (rows of cells + 1, 2, W) float32
+    angle: float = 0.0
+    fine: bool = False  # whether a cell has only a few pixels
+
+    @classmethod
+    def drawn(
+        cls, shape: tuple[int, int], cells: tuple[int, int], rng: np.random.Generator, angle: float = 0.0
+    ) -> Noise:
+        angles = rng.random((cells[0] + 1, cells[1] + 1)) * (2 * np.pi)
+        column, fx, sx = _lattice(shape[1], cells[1])
+        row, fy, sy = _lattice(shape[0], cells[0])
+        gx, gy = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+        basis = np.empty((cells[0] + 1, 2, shape[1]), np.float32)
+        basis[:, 0] = (1 - sx) * fx * gx[:, column] + sx * (fx - 1) * gx[:, column + 1]
+        basis[:, 1] = (1 - sx) * gy[:, column] + sx * gy[:, column + 1]
+        weights = np.stack([1 - sy, (1 - sy) * fy, sy, sy * (fy - 1)], axis=1) * np.float32(np.sqrt(2))
+        fine = any(size < FINE_CELL * count for size, count in zip(shape, cells, strict=True))
+        return cls(row, weights, basis, angle, fine)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row), self.basis.shape[2]
+
+    def _strips(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Slices of a few rows with their values, in one buffer that stays in the cache."""
+        height, width = self.shape
+        most = max(1, STRIP_PIXELS // width)
+        buffer = np.empty((min(most, height), width), np.float32)
+        edges = np.searchsorted(self.row, np.arange(len(self.basis))).tolist()
+        for r, (start, end) in enumerate(pairwise(edges)):
+            blend = self.basis[r : r + 2].reshape(4, -1)
+            for top in range(start, end, most):
+                rows = slice(top, min(top + most, end))
+                yield rows, np.matmul(self.weights[rows], blend, out=buffer[: rows.stop - top])
+
+    def values(self) -> np.ndarray:
+        """The noise, not turned: (H, W) float32 in [-1, 1]."""
+        noise = np.empty(self.shape, np.float32)
+        for rows, values in self._strips():
+            noise[rows] = values
+        return noise
 
     def turned(self) -> np.ndarray:
-        return _turned(self.values, self.angle, cv2.INTER_LINEAR)
+        return _turned(self.values(), self.angle, cv2.INTER_LINEAR)
 
     def sample(self) -> np.ndarray:
         """The turned noise at every n-th pixel."""
-        step = _step(self.values.shape)
-        return _turned(np.ascontiguousarray(self.values[::step, ::step]), self.angle, cv2.INTER_LINEAR)
+        step = _step(self.shape)
+        basis = np.ascontiguousarray(self.basis[..., ::step])
+        return self._replace(row=self.row[::step], weights=self.weights[::step], basis=basis).turned()
 
     def above(self, level: float) -> np.ndarray:
         """The turned noise above a level as a mask.
@@ -77,7 +107,11 @@ class Noise(NamedTuple):
         """
         if self.fine:
             return as_bytes(self.turned() > level)
-        return _turned(as_bytes(self.values > level), self.angle, cv2.INTER_NEAREST)
+        mask = np.empty(self.shape, np.uint8)
+        for rows, values in self._strips():
+            np.greater(values, level, out=mask[rows].view(bool))
+            np.negative(mask[rows], out=mask[rows])
+        return _turned(mask, self.angle, cv2.INTER_NEAREST)
 
 
 def _turned(image: np.ndarray, angle: float, how: int) -> np.ndarray:
@@ -146,8 +180,7 @@ def draw_noise(
 ) -> Noise:
     cells = tuple(min(2 ** draw.integer("perlin_scale", *scales), size) for size in shape)
     angle = 0.0 if angles is None else draw.uniform("angle", *angles)
-    fine = any(size < FINE_CELL * count for size, count in zip(shape, cells, strict=True))
-    return Noise(perlin(shape, (cells[0], cells[1]), draw.rng), angle, fine)
+    return Noise.drawn(shape, (cells[0], cells[1]), draw.rng, angle)
 
 
 def _level(noise: Noise, draw: Draw, threshold: float | str) -> float:
@@ -156,7 +189,8 @@ def _level(noise: Noise, draw: Draw, threshold: float | str) -> float:
         share = draw.keep("coverage", low + (high - low) * draw.severity)
         return _level_of_share(noise.sample().ravel(), share)
     if isinstance(threshold, str):
-        return draw.uniform("threshold", float(noise.values.min()), float(noise.values.max()))
+        values = noise.values()
+        return draw.uniform("threshold", float(values.min()), float(values.max()))
     return threshold
 
 

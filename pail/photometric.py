@@ -20,6 +20,7 @@ from pail.core import Draw, Frame, as_source, describe, to_dtype, with_axis
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in torchvision and PIL
 STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
 FINE_LEVELS = 1 << 16  # steps of the histograms of images that are not 8-bit
+STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
 
 # --------------------------------------------------------------------------------------------------------------------
 # Both parts
@@ -36,11 +37,22 @@ def _is_plain(image: np.ndarray, peak: float) -> bool:
 
 
 def _on_colour(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """`function` on the first three channels; the others stay."""
+    """`function`, of each pixel by itself, on the first three channels; the others stay."""
     if image.shape[2] == 3:
-        return function(image)
+        return _in_strips(function, image)
     result = image.copy()
     result[..., :3] = function(np.ascontiguousarray(image[..., :3]))
+    return result
+
+
+def _in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """`function`, of each pixel by itself, on strips whose intermediate images stay in the cache."""
+    step = max(1, STRIP_BYTES // image[0].nbytes)
+    if len(image) <= step:
+        return function(image)
+    result = np.empty_like(image)
+    for top in range(0, len(image), step):
+        result[top : top + step] = function(image[top : top + step])
     return result
 
 
@@ -246,9 +258,12 @@ class _Levels:
             return self.image
         if self.table.ndim == 1 or self.channels == 1:
             return with_axis(cv2.LUT(self.image, self.table.reshape(-1)))
+        return _in_strips(self._through_tables, self.image)
+
+    def _through_tables(self, image: np.ndarray) -> np.ndarray:
         # Plane by plane: half again as fast as OpenCV's table of several channels.
-        planes = [cv2.LUT(plane, row) for plane, row in zip(cv2.split(self.image), self.table, strict=True)]
-        return cv2.merge(planes)
+        assert self.table is not None
+        return cv2.merge([cv2.LUT(plane, row) for plane, row in zip(cv2.split(image), self.table, strict=True)])
 
 
 def _histogram(image: np.ndarray, levels: int) -> np.ndarray:
@@ -591,8 +606,14 @@ def rotate(image: np.ndarray, peak: float, angle: float) -> np.ndarray:
     if image.shape[2] != 3:
         return with_axis(cv2.warpAffine(image, matrix, (columns, rows)))
     # OpenCV 5 warps four channels in half the time of three.
-    four = cv2.warpAffine(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), matrix, (columns, rows))
-    return cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    result = np.empty_like(image)
+    step = max(1, 4 * STRIP_BYTES // four[0].nbytes)
+    for top in range(0, rows, step):
+        strip = matrix - np.array([[0, 0, 0], [0, 0, top]])
+        part = result[top : top + step]
+        cv2.cvtColor(cv2.warpAffine(four, strip, (columns, len(part))), cv2.COLOR_RGBA2RGB, part)
+    return result
 
 
 def _sample_nothing(draw: Draw) -> dict[str, Any]:

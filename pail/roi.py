@@ -11,6 +11,7 @@ import numpy as np
 from pail.core import Frame, as_bytes, as_choice, as_frame, as_mask, with_axis
 
 THUMBNAIL_SIDE = 192  # the foreground is decided on a thumbnail of this side
+COARSE_SIDE = 96  # ... and for the test of single points on one of this side
 SMALLEST_SIDE = 8  # a thumbnail with a shorter side has no border to speak of
 LEVELS = 8  # an image with less than this many grey levels between darkest and brightest is constant
 FLOAT_LEVELS = 4095  # grey levels of a float image
@@ -87,9 +88,14 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
 
 def foreground_of(frame: Frame) -> np.ndarray:
     """The automatic foreground of a frame as uint8 {0, 255} (H, W)."""
-    small = _thumbnail(frame, THUMBNAIL_SIDE)
-    mask = None if _is_constant(frame, small) else _parts(small)
+    mask = coarse_foreground(frame, THUMBNAIL_SIDE)
     return np.full(frame.shape, 255, np.uint8) if mask is None else _enlarged(mask, frame.shape)
+
+
+def coarse_foreground(frame: Frame, side: int = COARSE_SIDE) -> np.ndarray | None:
+    """The automatic foreground as a thumbnail of `side` pixels, None for the whole image: enough to test a point."""
+    small = _thumbnail(frame, side)
+    return None if _is_constant(frame, small) else _parts(small)
 
 
 def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
@@ -203,14 +209,16 @@ def _background(small: np.ndarray) -> list[np.ndarray]:
     """The plane in each channel through the colours along the border, less those that stand out from it."""
     height, width, channels = small.shape
     rows, columns = (np.arange(n, dtype=np.float32) / n - np.float32(0.5) for n in (height, width))
-    places = np.broadcast_arrays(np.float32(1), rows[:, None], columns[None])
-    on_rim, colours = np.stack([_on_rim(place) for place in places], axis=1)[::4], _on_rim(small)[::4]
+    places = np.empty((height, width, 3), np.float32)
+    places[..., 0], places[..., 1], places[..., 2] = 1, rows[:, None], columns
+    on_rim, colours = _on_rim(places)[::4], _on_rim(small)[::4]
     plane = np.zeros((3, channels), np.float32)
+    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colours that all stand out leave the slope open
     plane[0] = np.median(colours, axis=0)
     for _ in range(PLANE_ROUNDS):
         off = np.abs(colours - on_rim @ plane) @ np.ones(channels, np.float32)
         near = on_rim * (off <= 2.5 * np.median(off) + 1e-3)[:, None]
-        plane = np.linalg.lstsq(near.T @ on_rim, near.T @ colours, rcond=None)[0]
+        plane = np.linalg.solve(near.T @ on_rim + ridge, near.T @ colours)
     return [a + b * rows[:, None] + c * columns for a, b, c in plane.T]
 
 
@@ -219,7 +227,8 @@ def _split(far: np.ndarray, scale: float) -> _Split:
     levels = cv2.medianBlur(np.clip(far * np.float32(scale), 0, 255).astype(np.uint8), 5)
     threshold, separation = _otsu(levels)
     mask = as_bytes(levels > threshold)
-    faint = min(threshold, max(threshold / 2, 4 * float(np.percentile(_on_rim(levels), 75))))
+    rim = _on_rim(levels)
+    faint = min(threshold, max(threshold / 2, 4 * float(np.partition(rim, len(rim) * 3 // 4)[len(rim) * 3 // 4])))
     between = cv2.subtract(as_bytes(levels > int(faint)), mask)
     blobs = cv2.morphologyEx(between, cv2.MORPH_OPEN, _disc(5))  # an edge's slope is too thin to stay
     return _Split(cv2.bitwise_or(mask, blobs), threshold, separation)

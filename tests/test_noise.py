@@ -91,8 +91,20 @@ def test_turning_the_mask_is_turning_the_noise():
     from pail.noise import Noise
 
     for seed in range(10):
-        noise = Noise(perlin((128, 160), (4, 4), np.random.default_rng(seed)), 33.0, False)
+        noise = Noise.drawn((128, 160), (4, 4), np.random.default_rng(seed), 33.0)
+        assert not noise.fine
         assert np.mean((noise.above(0.5) > 0) != (noise.turned() > 0.5)) < 0.01
+
+
+@pytest.mark.parametrize("shape", [(500, 700), (64, 64), (3, 400)])
+def test_parts_of_the_noise_are_the_noise(shape):
+    """Strips, the mask and the sample come from the same values."""
+    from pail.noise import Noise, _step
+
+    noise = Noise.drawn(shape, (min(5, shape[0]), 7), np.random.default_rng(1))
+    values, step = noise.values(), _step(shape)
+    assert np.abs(noise.sample() - values[::step, ::step]).max() < 1e-6
+    assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 1e-3
 
 
 def test_simplex_octaves():

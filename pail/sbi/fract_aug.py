@@ -20,6 +20,7 @@ from pail.core import (
     as_range,
     describe,
     resize,
+    unchanged,
     with_axis,
 )
 from pail.masks import place
@@ -102,7 +103,7 @@ def fract_aug(
     square, box = _landed(frame, draw, cut, side, margin)
     texture = _jittered(_texture(frame, source, origin), draw, frame.peak)
     content, mask = _pasted(frame, texture, cut, turn, square, box), _part(cut.support, square, box)
-    if noisy or _unchanged(content, frame.crop(box)):
+    if noisy or unchanged(content, frame.crop(box)):
         content = _with_noise(content, mask, draw.rng, noise_amp * frame.peak / 255)
     return Insertion(box, content, mask, draw.opacity())
 
@@ -155,12 +156,12 @@ def _fractal(frame: Frame, draw: Draw, game: Game, side: int, angle: float) -> n
                 draw.keep("chances", chances.tolist())
                 draw.keep("stamp", int(stamp))
                 return drawn
-    return _fallback(raster)
+    return _fallback(raster, frame.side)
 
 
-def _fallback(raster: int) -> np.ndarray:
+def _fallback(raster: int, image_side: int) -> np.ndarray:
     mask = np.zeros((raster, raster), np.uint8)
-    side = max(1, round(FALLBACK_FRACTION * PAPER_SIDE)) if raster > FALLBACK_FRACTION * PAPER_SIDE else 1
+    side = min(max(1, round(FALLBACK_FRACTION * min(image_side, PAPER_SIDE))), raster)
     start = (raster - side) // 2
     mask[start : start + side, start : start + side] = 255
     return mask
@@ -344,12 +345,6 @@ def _pasted(frame: Frame, texture: np.ndarray, cut: Cut, turn: Turn, square: Box
         return turned
     content = frame.crop(box).copy()
     return with_axis(cv2.copyTo(turned, _part(cut.texture, square, box), content))
-
-
-def _unchanged(content: np.ndarray, original: np.ndarray) -> bool:
-    """Whether nothing changed, as with a black square; one row settles it nearly always."""
-    middle = len(content) // 2
-    return np.array_equal(content[middle], original[middle]) and np.array_equal(content, original)
 
 
 def _with_noise(content: np.ndarray, mask: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:

@@ -47,7 +47,7 @@ def superpixel_anomaly(
     """See `pail.pai.Anomaly_Insertion.superpixel_anomaly`."""
     counts = as_sequence("n_segments", n_segments, lambda name, n: int(as_number(name, n, 1, 1e6, integer=True)))
     fraction = _as_fraction(fraction)
-    compactness = as_number("compactness", compactness, 0, 1e6, above=True)
+    compactness = as_number("compactness", compactness, 1e-3, 1e6)
     sigma = as_number("sigma", sigma, 0, 100)
     rotate = as_flag("rotate", rotate)
     augment_source = as_flag("augment_source", augment_source)

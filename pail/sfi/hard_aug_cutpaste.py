@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core import Box, Draw, Frame, Insertion, as_number, as_range, as_sequence, with_axis
+from pail.core import Box, Draw, Frame, Insertion, as_number, as_range, as_sequence, unchanged, with_axis
 from pail.masks import draw_aspect, place, rectangle_size
 from pail.photometric import LUMA, colour_jitter
 
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
 SEVERITY_QUANTILES = (0.05, 0.95)  # of the sides, so that neither a pixel nor the whole image comes out
 ORDERS = tuple(itertools.permutations(range(4)))[1:]  # the quadrants' places, without the one that changes nothing
+REDRAWS = 10
 MEAN_SIDE = 64  # pixels a side whose mean stands for the image's
 QUARTER = 90
 
@@ -70,8 +71,8 @@ def hard_aug_cutpaste(
     box = _rectangle(frame, draw, area_ratio)
     steps = _steps(draw, turns, chances, frame.shape)
     content = _moved(frame, steps).read(box)
-    if steps.jitter or (chances["jitter"] > 0 and _unchanged(content, frame.crop(box))):
-        content = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
+    if steps.jitter or chances["jitter"] > 0:
+        content = _recoloured(frame, draw, content, box, strengths, always=steps.jitter)
     return Insertion(box, content, opacity=draw.opacity())
 
 
@@ -200,10 +201,19 @@ def _seen_from(box: Box, outer: Box) -> Box:
     return box._replace(top=box.top - outer.top, left=box.left - outer.left)
 
 
-def _unchanged(content: np.ndarray, original: np.ndarray) -> bool:
-    """Whether nothing moved that can be seen, as on a flat background; one row settles it nearly always."""
-    middle = len(content) // 2
-    return np.array_equal(content[middle], original[middle]) and np.array_equal(content, original)
+def _recoloured(
+    frame: Frame, draw: Draw, content: np.ndarray, box: Box, strengths: dict[str, float], *, always: bool
+) -> np.ndarray:
+    """Colours jittered, `always` or where the content is still the original.
+
+    A flat background looks the same after every move, and a white one after a gain above 1.
+    """
+    original, result = frame.crop(box), content
+    for again in range(REDRAWS):
+        if (again or not always) and not unchanged(result, original):
+            break
+        result = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
+    return result
 
 
 def _mean_grey(frame: Frame) -> float:

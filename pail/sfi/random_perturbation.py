@@ -9,7 +9,7 @@ import numpy as np
 
 from pail.core import Box, Draw, Frame, Insertion, as_flag, as_number, as_range
 from pail.masks import place
-from pail.roi import cdo_foreground, foreground_of
+from pail.roi import cdo_foreground, coarse_foreground
 
 MAX_PATCHES = 1000
 TRIES_IN_ROI = 20  # a place in an ROI costs far more than one in the image
@@ -42,7 +42,9 @@ def _foreground(frame: Frame, skip_background: bool | None) -> np.ndarray | None
     """Where centres may lie, None for everywhere: an image that is all background has no other place."""
     if skip_background is False:
         return None
-    mask = cdo_foreground(frame) if skip_background else foreground_of(frame)
+    mask = cdo_foreground(frame) if skip_background else coarse_foreground(frame)
+    if mask is None:
+        return None
     return mask if cv2.hasNonZero(mask) else None
 
 
@@ -68,11 +70,10 @@ def _placed(frame: Frame, draw: Draw, height: int, width: int, foreground: np.nd
 
 def _centred_on(foreground: np.ndarray, box: Box, shape: tuple[int, int]) -> bool:
     """Whether the centre lies on a foreground that may be a thumbnail of the image."""
-    row, column = (
-        min(max(start + side // 2, 0), size - 1) * small // size
-        for start, side, size, small in zip(box[:2], box[2:], shape, foreground.shape, strict=True)
-    )
-    return bool(foreground[row, column])
+    row, column = box.top + box.height // 2, box.left + box.width // 2
+    if not (0 <= row < shape[0] and 0 <= column < shape[1]):
+        return False
+    return bool(foreground[row * foreground.shape[0] // shape[0], column * foreground.shape[1] // shape[1]])
 
 
 def _noisy(frame: Frame, draw: Draw, boxes: list[Box]) -> Insertion:
