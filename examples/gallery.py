@@ -17,7 +17,7 @@ GAP = 8
 LABEL_WIDTH = 250
 HEADER = 34
 COLUMNS = ("normal", "source", "pseudo-anomalous", "mask", "difference")
-SEED = 7
+SEED = 5
 FONT = ImageFont.load_default(size=17)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from PIL import Image
 
 MAX_SIDE = 32_766  # cv2.remap addresses rows and columns with signed 16-bit integers
@@ -411,6 +412,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_Process.renew)
 
 
+class _Words(ISeedSequence):
+    """Random bytes as they are for the state of a PCG64: mixing them again would cost more than many a draw."""
+
+    def __init__(self, random_bytes: bytes) -> None:
+        self._words = np.frombuffer(random_bytes, np.uint64)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
+        return self._words[:n_words].astype(dtype, copy=False)
+
+
 class Stream:
     """An instance's random stream: a generator of its own for every call.
 
@@ -426,7 +437,7 @@ class Stream:
         if self._token != _Process.token:
             self._generator, self._token = np.random.default_rng(), _Process.token
         # A child for each call keeps calls of several threads apart: one call is one stream.
-        return np.random.Generator(np.random.PCG64(int.from_bytes(self._generator.bytes(16), "little")))
+        return np.random.Generator(np.random.PCG64(_Words(self._generator.bytes(32))))  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from pail.core import FALLBACK_FRACTION, Box, Draw, Frame, as_bytes, as_number, 
 
 MASK_TRIES = 10
 STRIP_PIXELS = 32_768  # noise is made in strips of about so many pixels
+LARGE_SIDE = 2048  # pixels; masks of larger images are made on fewer and enlarged
 SAMPLE_SIDE = 192  # side of the sample of a noise image on which quantiles are taken
 COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer waves of simplex noise are evaluated at every fourth pixel
 FINE_CELL = 8  # pixels; the noise itself is turned where a lattice cell has fewer
@@ -96,8 +97,11 @@ class Noise(NamedTuple):
     def sample(self) -> np.ndarray:
         """The turned noise at every n-th pixel."""
         step = _step(self.shape)
+        return self._thinned(step).turned()
+
+    def _thinned(self, step: int) -> Noise:
         basis = np.ascontiguousarray(self.basis[..., ::step])
-        return self._replace(row=self.row[::step], weights=self.weights[::step], basis=basis).turned()
+        return self._replace(row=self.row[::step], weights=self.weights[::step], basis=basis)
 
     def above(self, level: float) -> np.ndarray:
         """The turned noise above a level as a mask.
@@ -107,6 +111,10 @@ class Noise(NamedTuple):
         """
         if self.fine:
             return as_bytes(self.turned() > level)
+        if max(self.shape) > LARGE_SIDE:  # cells are so large then that every n-th pixel gives the same outline
+            small = self._thinned(-(-max(self.shape) // LARGE_SIDE)).above(level)
+            smooth = cv2.resize(small, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            return cv2.threshold(smooth, 127, 255, cv2.THRESH_BINARY, smooth)[1]
         mask = np.empty(self.shape, np.uint8)
         for rows, values in self._strips():
             np.greater(values, level, out=mask[rows].view(bool))

@@ -869,9 +869,10 @@ class Anomaly_Insertion:
         noise_amp : float, default 10
             Standard deviation of the noise that half of the anomalies get, in grey levels of 0 to 255.
         margin : float, default 0.1
-            Border of the image that is left free, as a fraction of its sides, in [0, 0.5).
+            Border of the image that is left free, as a fraction of its sides, in [0, 0.5); with an `roi` only where
+            the square is cut.
         dilate : int, default 3
-            How often the fractal is dilated by 3 x 3 where noise is added.
+            How often the fractal is dilated by 3 x 3 where noise is added, at 256 pixels; more on larger images.
         roi, severity, data_range, rng, return_record : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -944,8 +945,8 @@ class Anomaly_Insertion:
         image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
             The normal image.
         resize : (int, int), optional
-            (height, width) in pixels at which the tile sizes are meant; None is the image's own size. The size of the
-            output does not depend on it.
+            (height, width) in pixels at which tiles of the original's 8 to 64 pixels are meant; None scales them with
+            the image. The size of the output does not depend on it.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of channels. Without one the
             warped tiles are kept (AA) or recoloured (AAC), with one they are filled with it (AAS).

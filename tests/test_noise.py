@@ -107,6 +107,15 @@ def test_parts_of_the_noise_are_the_noise(shape):
     assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 1e-3
 
 
+def test_masks_of_large_images_are_enlarged():
+    """Made on every second pixel, against every pixel: they part only along the outline."""
+    from pail.noise import Noise
+
+    for seed in range(3):
+        noise = Noise.drawn((2304, 2100), (16, 32), np.random.default_rng(seed), 20.0)
+        assert np.mean((noise.above(0.5) > 0) != (noise.turned() > 0.5)) < 0.005
+
+
 def test_simplex_octaves():
     fields = np.stack([simplex((96, 96, 3), 32, 6, 0.6, np.random.default_rng(i)) for i in range(20)])
     assert abs(fields.std() - 0.43) < 0.05
