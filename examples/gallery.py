@@ -17,7 +17,7 @@ GAP = 8
 LABEL_WIDTH = 250
 HEADER = 34
 COLUMNS = ("normal", "source", "pseudo-anomalous", "mask", "difference")
-SEED = 5
+SEED = 6
 FONT = ImageFont.load_default(size=17)
 
 
@@ -32,7 +32,7 @@ def bundled(folder: str) -> list[np.ndarray]:
 def insert(name: str, index: int, images: list[np.ndarray], sources: list[np.ndarray]) -> list[np.ndarray | None]:
     """The five pictures of a row; the source is None where the technique takes none."""
     technique = pai.TECHNIQUES[name]
-    image = images[index % len(images)]
+    image = images[(index + 1) % len(images)]
     source = sources[index % len(sources)] if technique.family == "SBI" else None
     arguments = {} if source is None else {"anom_source_img": source}
     i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(image, **arguments, rng=(SEED, index))

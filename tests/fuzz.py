@@ -7,6 +7,7 @@ violated the contract, and ends with an error if one did. test_properties.py dra
 import argparse
 import gc
 import inspect
+import multiprocessing
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -256,8 +257,8 @@ def main(count: int, seed: int) -> int:
         junk = all_junk()
         parts = pool.map(junk_batch, [junk[start : start + size] for start in range(0, len(junk), size)])
         violated += report("junk at keywords", [result for part in parts for result in part])
-    with ProcessPoolExecutor(2, max_tasks_per_child=1) as pool:
-        violated += report("soak, techniques with 10,000 calls each", list(pool.map(soak, NAMES)))
+    with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
+        violated += report("soak, techniques with 10,000 calls each", pool.map(soak, NAMES, chunksize=1))
     return violated
 
 

@@ -30,6 +30,17 @@ def test_parts_on_a_background_are_found(scene: Callable[[], Scene]) -> None:
     assert overlap(mask, truth) >= 0.9
 
 
+@pytest.mark.parametrize("scene", [*WITH_GROUND, *FULL_FRAME], ids=lambda scene: scene.__name__)
+def test_the_coarse_foreground_answers_for_points_as_the_full_one_does(scene: Callable[[], Scene]) -> None:
+    frame = as_frame(scene()[0])
+    full, small = roi.foreground_of(frame) > 0, roi.coarse_foreground(frame)
+    height, width = frame.shape
+    rows, columns = np.indices(frame.shape)
+    coarse = full | True if small is None else small[rows * len(small) // height, columns * small.shape[1] // width] > 0
+    agreement = np.mean(coarse == full)
+    assert agreement > 0.9 or coarse.all()  # where it knows less it leans to the whole image
+
+
 @pytest.mark.parametrize("scene", FULL_FRAME, ids=lambda scene: scene.__name__)
 def test_a_surface_that_fills_the_frame_is_all_foreground(scene: Callable[[], Scene]) -> None:
     picture, _ = scene()
