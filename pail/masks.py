@@ -12,7 +12,7 @@ from pail.core import Box, Draw, Frame, as_bytes, as_frame, as_mask, as_number, 
 
 PLACING_SIDE = 64  # side of the thumbnail of the ROI on which places are weighed
 PLACING_TRIES = 8
-LUCKY_TRIES = 3
+LUCKY_TRIES, LUCKY_SHARE = 3, 0.9
 
 
 def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:
@@ -57,10 +57,10 @@ def _place_in_roi(roi: np.ndarray, draw: Draw, height: int, width: int, shape: n
 def _lucky_place(
     roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None, full: int
 ) -> Box | None:
-    """One of a few uniform places that lies inside wholly: enough where the ROI is large."""
+    """One of a few uniform places that lies inside nearly wholly: enough where the ROI is large."""
     for row, column in draw.rng.random((LUCKY_TRIES, 2)).tolist():
         box = Box(int(row * (roi.shape[0] - height + 1)), int(column * (roi.shape[1] - width + 1)), height, width)
-        if _overlap(roi, box, shape) == full:
+        if _overlap(roi, box, shape) >= LUCKY_SHARE * full:
             return box
     return None
 

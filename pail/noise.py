@@ -15,7 +15,7 @@ from pail.core import FALLBACK_FRACTION, Box, Draw, Frame, as_bytes, as_number, 
 MASK_TRIES = 10
 STRIP_PIXELS = 32_768  # noise is made in strips of about so many pixels
 LARGE_SIDE = 2048  # pixels; masks of larger images are made on fewer and enlarged
-SAMPLE_SIDE = 192  # side of the sample of a noise image on which quantiles are taken
+SAMPLE_SIDE = 128  # side of the sample of a noise image on which quantiles are taken
 COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer waves of simplex noise are evaluated at every fourth pixel
 FINE_CELL = 8  # pixels; the noise itself is turned where a lattice cell has fewer
 SEVERITY_COVERAGE = (0.005, 0.1)  # share of the area at severity 0 and 1; the paper's 95 % quantile is 0.095
@@ -203,7 +203,7 @@ def _level(noise: Noise, draw: Draw, threshold: float | str) -> float:
 
 
 def _step(shape: tuple[int, ...]) -> int:
-    return max(1, max(shape) // SAMPLE_SIDE)
+    return -(-max(shape) // SAMPLE_SIDE)
 
 
 def _level_of_share(values: np.ndarray, share: float) -> float:

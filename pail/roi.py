@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -181,17 +182,17 @@ def _found(small: np.ndarray) -> _Split:
 
     A side alone holds parts on a background with shades of its own, like a vignette's.
     """
-    off = [cv2.subtract(plane, ground) for plane, ground in zip(cv2.split(small), _background(small), strict=True)]
-    far = np.abs(off[0])
-    for plane in off[1:]:
-        far = np.maximum(far, np.abs(plane))
+    planes, grounds = cv2.split(small), _background(small)
+    far = cv2.absdiff(planes[0], grounds[0])
+    for plane, ground in zip(planes[1:], grounds[1:], strict=True):
+        far = cv2.max(far, cv2.absdiff(plane, ground))
     scale = 255 / max(float(far.max()), 1e-6)
     best = _split(far, scale)
     if best.separation >= SAFE_SEPARATION:
         return best
-    side = _mean(np.stack(off, axis=2))
-    for sign in (scale, -scale):
-        split = _split(side, sign)
+    side = _mean(small) - sum(grounds[1:], grounds[0]) / np.float32(len(grounds))
+    for sign in (1, -1):
+        split = _split(np.maximum(side * np.float32(sign), 0), scale)
         if split.threshold >= SMALLEST_STEP and split.separation > best.separation + SIDE_GAIN:
             best = split
     return best
@@ -205,13 +206,20 @@ def _on_rim(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([strip.reshape(-1, *pixels.shape[2:]) for strip in strips])
 
 
+@lru_cache(maxsize=16)
+def _rim_places(height: int, width: int) -> np.ndarray:
+    """(1, row, column) of every fourth pixel along the border, from -1/2 to 1/2 of the sides."""
+    places = np.ones((height, width, 3), np.float32)
+    places[..., 1] = (np.arange(height, dtype=np.float32) / height - np.float32(0.5))[:, None]
+    places[..., 2] = np.arange(width, dtype=np.float32) / width - np.float32(0.5)
+    return _on_rim(places)[::4]
+
+
 def _background(small: np.ndarray) -> list[np.ndarray]:
     """The plane in each channel through the colours along the border, less those that stand out from it."""
     height, width, channels = small.shape
     rows, columns = (np.arange(n, dtype=np.float32) / n - np.float32(0.5) for n in (height, width))
-    places = np.empty((height, width, 3), np.float32)
-    places[..., 0], places[..., 1], places[..., 2] = 1, rows[:, None], columns
-    on_rim, colours = _on_rim(places)[::4], _on_rim(small)[::4]
+    on_rim, colours = _rim_places(height, width), _on_rim(small)[::4]
     plane = np.zeros((3, channels), np.float32)
     ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colours that all stand out leave the slope open
     plane[0] = np.median(colours, axis=0)
@@ -224,7 +232,7 @@ def _background(small: np.ndarray) -> list[np.ndarray]:
 
 def _split(far: np.ndarray, scale: float) -> _Split:
     """Foreground and background by Otsu's threshold; a lower one adds the fainter half of a two-tone part."""
-    levels = cv2.medianBlur(np.clip(far * np.float32(scale), 0, 255).astype(np.uint8), 5)
+    levels = cv2.medianBlur(cv2.convertScaleAbs(far, alpha=scale), 5)
     threshold, separation = _otsu(levels)
     mask = as_bytes(levels > threshold)
     rim = _on_rim(levels)

@@ -130,6 +130,9 @@ def _chosen(roi: np.ndarray | None, draw: Draw, labels: np.ndarray, fraction: fl
     chosen = _within(order, areas, count, labels.size * max(MOST, min(1.0, 2 * fraction)))
     if roi is None:
         return chosen
+    finer = (4 * labels.shape[0], 4 * labels.shape[1])
+    if roi.shape[0] > finer[0] and roi.shape[1] > finer[1]:  # sixteen pixels a cell tell enough, at a whole factor
+        roi = resize(roi, finer, nearest=True)
     overlap = resize(roi, labels.shape).astype(float)
     inside = np.bincount(labels.ravel(), weights=overlap.ravel(), minlength=len(areas)) / 255
     return _inside(order, areas, inside, count, areas[chosen].sum() / 2)
