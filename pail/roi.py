@@ -17,6 +17,8 @@ SMALLEST_SIDE = 8  # a thumbnail with a shorter side has no border to speak of
 LEVELS = 8  # an image with less than this many grey levels between darkest and brightest is constant
 FLOAT_LEVELS = 4095  # grey levels of a float image
 RELATIVE_SPAN = 0.03  # ... and so is one with a smaller span, as a part of its brightest pixel
+EVEN_SPREAD, EVEN_MEAN = 0.8, 0.15  # a surface's border against the whole; of all test scenes with a part the
+# nearest, a part in a corner, differs by 0.21 in the mean
 SMALLEST_PART = 0.001  # of the area
 AREA_LIMITS = (0.01, 0.95)  # a foreground smaller or larger than this is none
 BORDER_VOTE = 0.6  # the part of the border that has to be background
@@ -96,7 +98,7 @@ def foreground_of(frame: Frame) -> np.ndarray:
 def coarse_foreground(frame: Frame, side: int = COARSE_SIDE) -> np.ndarray | None:
     """The automatic foreground as a thumbnail of `side` pixels, None for the whole image: enough to test a point."""
     small = _thumbnail(frame, side)
-    return None if _is_constant(frame, small) else _parts(small)
+    return None if _is_constant(frame, small) or _is_even(small) else _parts(small)
 
 
 def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
@@ -160,6 +162,18 @@ def _is_constant(frame: Frame, small: np.ndarray) -> bool:
     low, high = float(small.min()), float(small.max())
     levels = frame.peak if frame.image.dtype.kind == "u" else FLOAT_LEVELS
     return min(small.shape[:2]) < SMALLEST_SIDE or high - low < max(LEVELS * 255 / levels, RELATIVE_SPAN * high)
+
+
+def _is_even(small: np.ndarray) -> bool:
+    """Whether the border has the mean and the spread of the whole in each channel: a surface, found cheaply.
+
+    A part on a background adds to the spread inside, or moves the mean away from the border's.
+    """
+    rim, whole = _on_rim(small)[::4], small[::3, ::3].reshape(-1, small.shape[2])
+    spread = whole.std(axis=0) + np.float32(1e-6)
+    if (rim.std(axis=0) < EVEN_SPREAD * spread).any():
+        return False
+    return bool((np.abs(rim.mean(axis=0) - whole.mean(axis=0)) < EVEN_MEAN * spread).all())
 
 
 def _parts(small: np.ndarray) -> np.ndarray | None:
