@@ -169,11 +169,18 @@ def _is_even(small: np.ndarray) -> bool:
 
     A part on a background adds to the spread inside, or moves the mean away from the border's.
     """
-    rim, whole = _on_rim(small)[::4], small[::3, ::3].reshape(-1, small.shape[2])
-    spread = whole.std(axis=0) + np.float32(1e-6)
-    if (rim.std(axis=0) < EVEN_SPREAD * spread).any():
-        return False
-    return bool((np.abs(rim.mean(axis=0) - whole.mean(axis=0)) < EVEN_MEAN * spread).all())
+    rim_mean, rim_spread = _mean_and_spread(np.ascontiguousarray(_on_rim(small)[::4, None]))
+    mean, spread = _mean_and_spread(small)
+    alike = (rim_spread >= EVEN_SPREAD * spread) & (np.abs(rim_mean - mean) <= EVEN_MEAN * spread)
+    return bool(alike.all())
+
+
+def _mean_and_spread(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel."""
+    if pixels.shape[2] > 4:
+        return pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1))
+    mean, spread = cv2.meanStdDev(pixels)
+    return mean[:, 0], spread[:, 0]
 
 
 def _parts(small: np.ndarray) -> np.ndarray | None:
