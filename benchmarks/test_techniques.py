@@ -34,7 +34,7 @@ def bundled(folder: str, shape: tuple[int, int], channels: int | None) -> np.nda
 
 
 def rounds(shape: tuple[int, int]) -> int:
-    return 15 if max(shape) >= 4096 else 60 if max(shape) <= 512 else 30
+    return 15 if max(shape) >= 4096 else 300 if max(shape) <= 512 else 60
 
 
 def floor(image: np.ndarray, mask: np.ndarray, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
