@@ -291,10 +291,6 @@ class Frame:
         return 1 if self.image.ndim == 2 else self.image.shape[2] - self.alpha
 
     @property
-    def whole(self) -> Box:
-        return Box(0, 0, self.height, self.width)
-
-    @property
     def working_dtype(self) -> type:
         return np.uint8 if self.image.dtype == np.uint8 and self.peak == 255 else np.float32
 
@@ -304,19 +300,6 @@ class Frame:
         if self.alpha:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return pixels if self.working_dtype is np.uint8 else pixels.astype(np.float32)
-
-    def thumbnail(self, side: int) -> np.ndarray:
-        """A copy of at most `side` pixels, (h, w, channels) float32 in [0, 255], for decisions."""
-        return thumbnail(with_axis(self.image)[..., : self.channels], side, self.peak)
-
-
-def thumbnail(pixels: np.ndarray, side: int, peak: float) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    step = max(1, int(0.5 / scale))  # beyond twice the size asked for, every step-th pixel says enough
-    small = resize(np.ascontiguousarray(pixels[::step, ::step]), size)
-    return small.astype(np.float32) * np.float32(255 / peak)
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:

@@ -6,14 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pail import record
 from pail.core import Draw, Insertion, as_flag, as_frame, as_rng, as_severity, as_source, composite
 from pail.roi import as_roi
-
-Result = tuple[np.ndarray, np.ndarray]
-RecordedResult = tuple[np.ndarray, np.ndarray, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

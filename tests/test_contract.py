@@ -13,6 +13,7 @@ from pail import pai
 SHAPES = [(1, 1), (2, 3), (8, 8), (7, 255), (64, 64), (257, 311), (300, 200), (900, 900)]
 CONTENTS = ["photograph", "black", "grey", "white", "half black", "one channel zero"]
 METHODS = [*NAMES, "insert"]
+BY_PIXELS = ("superpixel_anomaly", "affined_anomlay")  # low bits may move a superpixel, or drop a tile
 
 
 def content(kind, shape):
@@ -136,17 +137,15 @@ def test_something_changes_on_textured_images(name):
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_PIXELS])
 def test_depths_agree(name, dtype):
     """The same draws make the same mask and, but for rounding, the same picture at every depth."""
     image, source = photograph(96, 80), photograph(96, 80, seed=1)
-    if name == "affined_anomlay":
-        pytest.skip("keeps or drops tiles by their pixels")
     i_8, m_8 = call(name, image, source, rng=4)
     i_n, m_n = call(name, as_type(image, dtype), as_type(source, dtype), rng=4)
     scale = 255 / (65535 if dtype == "uint16" else 1)
-    if name not in ("superpixel_anomaly", "random_perturbation"):
-        assert np.mean(m_8 != m_n) < 0.01
+    assert np.mean(m_8 != m_n) < 0.01
+    if name != "random_perturbation":  # its noise has the depth of the image
         assert np.abs(i_n[..., :3] * scale - i_8).mean() < 12
 
 

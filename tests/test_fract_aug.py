@@ -6,7 +6,7 @@ import pytest
 from common import as_type, call, check_contract, frame_and_draw, photograph
 
 from pail import pai
-from pail.core import Draw
+from pail.core import Box, Draw
 from pail.sbi.fract_aug import (
     Cut,
     Game,
@@ -169,7 +169,7 @@ def test_without_jitter_and_noise_the_texture_is_the_turned_square():
     texture = image[10:30, 15:35]
     whole = np.full((20, 20), 255, np.uint8)
     for rows, columns, angle in itertools.product((False, True), (False, True), (0, 90, 180)):
-        square = frame.whole._replace(top=5, left=8, height=20, width=20)
+        square = Box(5, 8, 20, 20)
         content = _pasted(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, square)
         mirrored = texture[:: -1 if rows else 1, :: -1 if columns else 1]
         assert np.abs(content.astype(int) - np.rot90(mirrored, angle // 90)).max() <= 1
