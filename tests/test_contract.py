@@ -11,6 +11,7 @@ from PIL import Image
 from pail import pai
 
 SHAPES = [(1, 1), (2, 3), (8, 8), (7, 255), (64, 64), (257, 311), (300, 200), (900, 900)]
+THIN_AND_DEEP = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (8, 8), (7, 255), (40, 30, 1), (33, 47, 5), (20, 20, 16)]
 CONTENTS = ["photograph", "black", "grey", "white", "half black", "one channel zero"]
 METHODS = [*NAMES, "insert"]
 BY_PIXELS = ("superpixel_anomaly", "affined_anomlay")  # low bits may move a superpixel, or drop a tile
@@ -40,6 +41,17 @@ def test_invariants(name, shape, kind):
             before = form.copy()
             with_source = source if seed != 1 else None
             check_contract(form, before, *call(name, form, with_source, rng=seed))
+
+
+@pytest.mark.parametrize("severity", [None, 0, 1])
+@pytest.mark.parametrize("shape", THIN_AND_DEEP, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_invariants_on_noise_at_both_ends_of_severity(name, shape, severity):
+    for seed in range(8):
+        image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+        before = image.copy()
+        source = photograph(61, 47, seed=1) if seed % 2 else None
+        check_contract(image, before, *call(name, image, source, rng=seed, severity=severity))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
