@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pail import record
-from pail.core import as_flag, as_number, as_range, as_rng, describe
+from pail.core.checks import as_flag, as_number, as_range, describe
+from pail.core.draw import as_rng
 from pail.run import Call, Technique, run
 
 FAMILIES = ("SFI", "SBI", "hybrid")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pail.core import Stream, as_flag
+from pail.core.checks import as_flag
+from pail.core.stream import Stream
 from pail.mix import insert
 from pail.run import Call, Technique, run
 from pail.sbi.fract_aug import fract_aug

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 from pail._version import __version__
-from pail.core import Draw, Frame, describe
+from pail.core.checks import describe
+from pail.core.draw import Draw
+from pail.core.frame import Frame
 
 if TYPE_CHECKING:
     from pail.run import Call

@@ -9,7 +9,8 @@ import numpy as np
 from pail import pai
 from pail import record as records
 from pail._version import __version__
-from pail.core import as_frame, describe
+from pail.core.checks import describe
+from pail.core.frame import as_frame
 from pail.mix import insert
 from pail.run import Call, run
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pail import record
-from pail.core import Draw, Insertion, as_flag, as_frame, as_rng, as_severity, as_source, composite
+from pail.core.checks import as_flag
+from pail.core.composite import Insertion, composite
+from pail.core.draw import Draw, as_rng, as_severity
+from pail.core.frame import as_frame
+from pail.core.source import as_source
 from pail.roi import as_roi
 
 

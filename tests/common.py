@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from pail import pai
-from pail.core import Draw, Frame, as_frame
+from pail.core.draw import Draw
+from pail.core.frame import Frame, as_frame
 
 NAMES = tuple(pai.TECHNIQUES)
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 
-from pail.core import Draw, composite
-from pail.damage import DAMAGES, Canvas, damaged
+from pail.core.composite import composite
+from pail.core.draw import Draw
+from pail.pixels.damage import DAMAGES, Canvas, damaged
 from pail.sfi.affined_anomaly import affined_anomlay, similarities
 
 FREE = {"ssim_threshold": 2.0}  # every tile is accepted

@@ -3,7 +3,7 @@ import pytest
 from common import call, frame_and_draw, photograph
 
 from pail import pai
-from pail.masks import rectangle_size
+from pail.pixels.shapes import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
 
 

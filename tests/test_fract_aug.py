@@ -6,7 +6,8 @@ import pytest
 from common import as_type, call, check_contract, frame_and_draw, photograph
 
 from pail import pai
-from pail.core import Box, Draw
+from pail.core.box import Box
+from pail.core.draw import Draw
 from pail.sbi.fract_aug import (
     Cut,
     Game,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from common import as_type, call, frame_and_draw, photograph
 
-from pail.core import resize
+from pail.core.ops import resize
 from pail.sfi.hard_aug_cutpaste import _mean_grey, hard_aug_cutpaste
 
 ONLY = {

@@ -3,6 +3,7 @@ import pytest
 from common import as_type, call, frame_and_draw, photograph
 
 from pail import masks
+from pail.pixels import placing
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
@@ -90,11 +91,11 @@ def rois():
 def test_place_covers_the_roi_as_well_as_it_can(kind):
     roi = rois()[kind]
     for height, width in ((10, 10), (15, 4), (40, 60), (100, 120), (1, 1)):
-        sums = masks._window_sums((roi > 0).astype(np.uint8), height, width)
+        sums = placing._window_sums((roi > 0).astype(np.uint8), height, width)
         best = min(sums.max(), height * width / 2)
         for seed in range(30):
             frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
-            box = masks.place(frame, draw, height, width)
+            box = placing.place(frame, draw, height, width)
             found = np.count_nonzero(roi[box.slices])
             assert found > 0
             if kind in ("L", "all"):
@@ -107,7 +108,7 @@ def test_place_reaches_every_part_of_the_roi():
     hit = np.zeros(roi.shape, bool)
     for seed in range(600):
         frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
-        hit[masks.place(frame, draw, 6, 6).slices] = True
+        hit[placing.place(frame, draw, 6, 6).slices] = True
     assert np.mean(hit[roi > 0]) > 0.9
 
 
@@ -116,7 +117,7 @@ def test_place_lays_a_sparse_shape_on_a_single_pixel():
     shape[15, 15] = 255
     for seed in range(20):
         frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
-        box = masks.place(frame, draw, 30, 30, shape)
+        box = placing.place(frame, draw, 30, 30, shape)
         assert (box.top + 15, box.left + 15) == (97, 3)
 
 
@@ -124,5 +125,5 @@ def test_place_without_an_roi_is_uniform():
     tops = []
     for seed in range(500):
         frame, draw = frame_and_draw(np.zeros((50, 40), np.uint8), seed)
-        tops.append(masks.place(frame, draw, 10, 10).top)
+        tops.append(placing.place(frame, draw, 10, 10).top)
     assert min(tops) == 0 and max(tops) == 40 and abs(np.mean(tops) - 20) < 2

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from common import frame_and_draw, photograph
 
-from pail.noise import perlin, perlin_mask, simplex
+from pail.pixels.perlin import perlin
+from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.simplex import simplex
 
 
 def plain_perlin(shape, cells, rng):
@@ -46,7 +48,7 @@ def test_perlin_range():
 
 def first_draws(shape, rotation, count=500):
     """Coverage of the noise above 0.5 at the first draw, empty ones included."""
-    from pail import noise
+    from pail.pixels import perlin as noise
 
     covers = []
     for seed in range(count):
@@ -88,7 +90,7 @@ def test_the_random_threshold_covers_at_most_half():
 
 def test_turning_the_mask_is_turning_the_noise():
     """Nearest neighbour on the mask against bilinear on the noise: they part only along the outline."""
-    from pail.noise import Noise
+    from pail.pixels.perlin import Noise
 
     for seed in range(10):
         noise = Noise.drawn((128, 160), (4, 4), np.random.default_rng(seed), 33.0)
@@ -99,7 +101,7 @@ def test_turning_the_mask_is_turning_the_noise():
 @pytest.mark.parametrize("shape", [(500, 700), (64, 64), (3, 400)])
 def test_parts_of_the_noise_are_the_noise(shape):
     """Strips, the mask and the sample come from the same values."""
-    from pail.noise import Noise, _step
+    from pail.pixels.perlin import Noise, _step
 
     noise = Noise.drawn(shape, (min(5, shape[0]), 7), np.random.default_rng(1))
     values, step = noise.values(), _step(shape)
@@ -109,7 +111,7 @@ def test_parts_of_the_noise_are_the_noise(shape):
 
 def test_masks_of_large_images_are_enlarged():
     """Made on every second pixel, against every pixel: they part only along the outline."""
-    from pail.noise import Noise
+    from pail.pixels.perlin import Noise
 
     for seed in range(3):
         noise = Noise.drawn((2304, 2100), (16, 32), np.random.default_rng(seed), 20.0)
@@ -128,7 +130,7 @@ def test_simplex_octaves():
 def test_simplex_is_opensimplex():
     from opensimplex import OpenSimplex
 
-    from pail import _simplex
+    from pail.pixels import _simplex
 
     reference = OpenSimplex(7)
     steps = np.arange(20) / 8
@@ -141,7 +143,7 @@ def test_simplex_is_opensimplex():
 @pytest.mark.parametrize("wavelength", [32, 50, 128, 512])
 def test_long_waves_on_a_coarse_grid(wavelength):
     """Every fourth pixel and cubic interpolation, against every pixel."""
-    from pail import _simplex
+    from pail.pixels import _simplex
 
     for seed in range(5):
         fast = simplex((61, 83, 3), wavelength, 6, 0.6, np.random.default_rng(seed))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 
+from pail.pixels.sources import shuffled
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
-from pail.sources import shuffled
 
 BLACK = np.zeros((128, 128, 3), np.uint8)
 WHITE = np.full((128, 128, 3), 255, np.uint8)
@@ -84,7 +84,7 @@ def test_an_augmenter_of_the_users_replaces_draems():
 
 
 def test_an_imgaug_augmenter_is_accepted_and_reproducible():
-    from pail.photometric import import_imgaug
+    from pail.pixels.augmenter import import_imgaug
 
     import_imgaug()
     import imgaug.augmenters as iaa

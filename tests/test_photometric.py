@@ -12,17 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pail.core import Draw, as_frame
-from pail.photometric import (
-    AUGMENTERS,
-    SPACES,
-    apply_augmenter,
-    as_augmenter,
-    augment,
-    colour_jitter,
-    import_imgaug,
-    jittered,
-)
+from pail.core.draw import Draw
+from pail.core.frame import as_frame
+from pail.pixels.augmenter import apply_augmenter, as_augmenter, import_imgaug
+from pail.pixels.draem import AUGMENTERS, SPACES, augment
+from pail.pixels.jitter import colour_jitter, jittered
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 STRONG = {"brightness": 0.5, "contrast": 1.0, "saturation": 0.1, "hue": 0.5}
@@ -531,7 +525,7 @@ def test_channels_and_dtype_do_not_change_what_is_drawn():
 
 
 def test_importing_the_library_does_not_import_imgaug():
-    code = "import sys, pail, pail.photometric; assert 'imgaug' not in sys.modules"
+    code = "import sys, pail, pail.pixels.augmenter; assert 'imgaug' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

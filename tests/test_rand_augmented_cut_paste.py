@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 
-from pail.core import as_source, composite
-from pail.noise import perlin_mask
+from pail.core.composite import composite
+from pail.core.source import as_source
+from pail.pixels.perlin_mask import perlin_mask
 from pail.sbi import rand_augmented_cut_paste as module
 from pail.sbi.rand_augmented_cut_paste import OPERATIONS, rand_augmented_cut_paste
 

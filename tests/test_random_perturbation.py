@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from common import as_type, call, frame_and_draw, photograph
 
-from pail.roi import cdo_foreground
+from pail.pixels.foreground import cdo_foreground
 from pail.sfi.random_perturbation import random_perturbation
 
 

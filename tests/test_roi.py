@@ -13,8 +13,9 @@ from PIL import Image
 from scenes import FULL_FRAME, WITH_GROUND, Scene, bright_on_dark, dark_on_bright, gravel, photo, sensor_noise
 
 from pail import roi
-from pail.core import as_frame
-from pail.roi import as_roi, cdo_foreground, foreground, threshold_foreground
+from pail.core.frame import as_frame
+from pail.pixels.foreground import cdo_foreground, threshold_foreground
+from pail.roi import as_roi, foreground
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:

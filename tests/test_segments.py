@@ -4,7 +4,7 @@ import pytest
 from common import photograph
 from skimage import data, segmentation
 
-from pail.segments import SIDE, colour_segments, connected, enlarged, grid_labels, seed_grid, superpixels
+from pail.pixels.segments import SIDE, colour_segments, connected, enlarged, grid_labels, seed_grid, superpixels
 
 
 def picture(name):

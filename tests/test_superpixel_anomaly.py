@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 
-from pail.core import composite, resize
+from pail.core.composite import composite
+from pail.core.ops import resize
 from pail.sbi.superpixel_anomaly import TASAD_AUGMENTERS, superpixel_anomaly
 
 TURNED = {0: lambda x: x, 1: lambda x: np.rot90(x, -1), 2: lambda x: np.rot90(x, 2), 3: lambda x: np.rot90(x, 1)}

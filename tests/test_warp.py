@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pail import warp
-from pail.core import Box
+from pail.core.box import Box
+from pail.pixels import warp
 
 SHAPES = [(64, 64), (1, 1), (2, 3), (7, 255), (257, 311)]
 

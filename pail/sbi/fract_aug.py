@@ -9,22 +9,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core import (
-    FALLBACK_FRACTION,
-    Box,
-    Draw,
-    Frame,
-    Insertion,
-    as_choice,
-    as_number,
-    as_range,
-    describe,
-    resize,
-    unchanged,
-    with_axis,
-)
-from pail.masks import place
-from pail.photometric import colour_jitter
+from pail.core.box import Box
+from pail.core.checks import as_choice, as_number, as_range, describe
+from pail.core.composite import FALLBACK_FRACTION, Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize, unchanged, with_axis
+from pail.pixels.jitter import colour_jitter
+from pail.pixels.placing import place
 
 PAPER_SIDE = 256  # the paper's image; larger ones take its raster, enlarged, so that the points stay as dense
 DISCARDED = 20  # steps on the way from the initial point to the fractal

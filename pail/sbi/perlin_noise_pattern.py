@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pail.core import Draw, Frame, Insertion, as_flag, as_range, as_size, through_mask
-from pail.noise import as_scales, as_threshold, perlin_mask
-from pail.photometric import as_augmenter
-from pail.sources import augmented_source
+from pail.core.checks import as_flag, as_range, as_size
+from pail.core.composite import Insertion, through_mask
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.pixels.augmenter import as_augmenter
+from pail.pixels.perlin_mask import as_scales, as_threshold, perlin_mask
+from pail.pixels.sources import augmented_source
 
 
 def perlin_noise_pattern(

@@ -7,11 +7,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core import Draw, Frame, Insertion, as_flag, as_mask, as_number, as_range, resize, through_mask
-from pail.noise import as_scales, as_threshold, perlin_mask
-from pail.photometric import as_augmenter
-from pail.roi import foreground_of, threshold_foreground
-from pail.sources import augmented_source, shuffled
+from pail.core.checks import as_flag, as_mask, as_number, as_range
+from pail.core.composite import Insertion, through_mask
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize
+from pail.pixels.augmenter import as_augmenter
+from pail.pixels.foreground import foreground_of, threshold_foreground
+from pail.pixels.perlin_mask import as_scales, as_threshold, perlin_mask
+from pail.pixels.sources import augmented_source, shuffled
 
 
 def perlin_with_roi_anomaly(

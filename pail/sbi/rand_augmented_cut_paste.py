@@ -10,10 +10,16 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail import warp
-from pail.core import Box, Draw, Frame, Insertion, as_flag, as_mask, as_number, resize, with_axis
-from pail.noise import fallback_square, perlin_mask
-from pail.roi import foreground_of
+from pail.core.box import Box
+from pail.core.checks import as_flag, as_mask, as_number
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize, with_axis
+from pail.pixels import warp
+from pail.pixels.foreground import foreground_of
+from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.placing import fallback_square
 
 TRIES = 10
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is

@@ -9,20 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core import (
-    FALLBACK_FRACTION,
-    Draw,
-    Frame,
-    Insertion,
-    as_flag,
-    as_number,
-    as_sequence,
-    resize,
-    through_mask,
-)
-from pail.masks import place
-from pail.photometric import AUGMENTERS, apply_augmenter, as_augmenter
-from pail.segments import enlarged, grid_labels, superpixels
+from pail.core.checks import as_flag, as_number, as_sequence
+from pail.core.composite import FALLBACK_FRACTION, Insertion, through_mask
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize
+from pail.pixels.augmenter import apply_augmenter, as_augmenter
+from pail.pixels.draem import AUGMENTERS
+from pail.pixels.placing import place
+from pail.pixels.segments import enlarged, grid_labels, superpixels
 
 TASAD_AUGMENTERS = ("gamma_contrast", "brightness", "sharpness", "autocontrast")
 TASAD_COUNT = 3  # of them, no two alike

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pail.core import Box, Draw, Frame, Insertion, as_range, as_sequence
-from pail.masks import draw_aspect, place, rectangle_size
-from pail.sources import weak_jitter
+from pail.core.box import Box
+from pail.core.checks import as_range, as_sequence
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.pixels.placing import place
+from pail.pixels.shapes import draw_aspect, rectangle_size
+from pail.pixels.sources import weak_jitter
 
 PAPER_AREA_RATIO = (0.02, 0.15)
 

@@ -8,9 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core import Box, Draw, Frame, Insertion, as_range, with_axis
-from pail.masks import place
-from pail.sources import weak_jitter
+from pail.core.box import Box
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import with_axis
+from pail.pixels.placing import place
+from pail.pixels.sources import weak_jitter
 
 PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
 PAPER_LENGTH = (10 / 256, 25 / 256)

@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core import Box, Draw, Frame, Insertion, as_number, as_range, as_sequence, unchanged, with_axis
-from pail.masks import draw_aspect, place, rectangle_size
-from pail.photometric import LUMA, colour_jitter
+from pail.core.box import Box
+from pail.core.checks import as_number, as_range, as_sequence
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import unchanged, with_axis
+from pail.pixels.colour import LUMA
+from pail.pixels.jitter import colour_jitter
+from pail.pixels.placing import place
+from pail.pixels.shapes import draw_aspect, rectangle_size
 
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
 SEVERITY_QUANTILES = (0.05, 0.95)  # of the sides, so that neither a pixel nor the whole image comes out

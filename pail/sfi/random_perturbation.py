@@ -7,9 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core import Box, Draw, Frame, Insertion, as_flag, as_number, as_range
-from pail.masks import place
-from pail.roi import cdo_foreground, coarse_foreground
+from pail.core.box import Box
+from pail.core.checks import as_flag, as_number, as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.pixels.foreground import cdo_foreground, coarse_foreground
+from pail.pixels.placing import place
 
 MAX_PATCHES = 1000
 TRIES_IN_ROI = 20  # a place in an ROI costs far more than one in the image

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from pail.core import Draw, Frame, Insertion, as_number, as_range
-from pail.masks import place
-from pail.noise import simplex
+from pail.core.checks import as_number, as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.pixels.placing import place
+from pail.pixels.simplex import simplex
 
 
 def simplex_noise_anomlay(

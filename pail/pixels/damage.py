@@ -8,8 +8,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core import Draw, resize, with_axis
-from pail.photometric import LUMA
+from pail.core.draw import Draw
+from pail.core.ops import resize, with_axis
+from pail.pixels.colour import LUMA
 
 PAPER_SIDE = 256
 Colour = tuple[int, int, int]

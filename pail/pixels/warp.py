@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from pail.core import Box, with_axis
+from pail.core.box import Box
+from pail.core.ops import with_axis
 
 Step = Callable[[np.ndarray], np.ndarray]
 

@@ -1,13 +1,11 @@
-"""What changes colours and leaves shapes alone: colour jitter, DRAEM's ten augmenters and the user's own.
+"""The ten photometric augmenters of DRAEM.
 
-This is the only module that knows imgaug, which is optional. The ten augmenters are defined by imgaug 0.4.0 and are
-done here with OpenCV; 8-bit images give imgaug's bytes, other images follow the same formulas without 8-bit steps.
+They are defined by imgaug 0.4.0 and done here with OpenCV: 8-bit images give imgaug's bytes, other images follow the
+same formulas without 8-bit steps.
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,210 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core import Draw, Frame, as_source, describe, to_dtype, with_axis
+from pail.core.draw import Draw
+from pail.core.ops import with_axis
+from pail.pixels.colour import STRIP_BYTES, _in_strips, _is_plain, _on_colour, _scaled, _through_float
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in torchvision and PIL
-STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
 FINE_LEVELS = 1 << 16  # steps of the histograms of images that are not 8-bit
-STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
-
-# --------------------------------------------------------------------------------------------------------------------
-# Both parts
-
-
-def _through_float(function: Callable[..., np.ndarray], image: np.ndarray, peak: float) -> np.ndarray:
-    """8-bit images whose full scale is not 255 take the way of the others."""
-    changed = function(image.astype(np.float32), peak)
-    return np.clip(np.rint(changed), 0, peak).astype(np.uint8)
-
-
-def _is_plain(image: np.ndarray, peak: float) -> bool:
-    return image.dtype != np.uint8 or peak == 255
-
-
-def _on_colour(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """`function`, of each pixel by itself, on the first three channels; the others stay."""
-    if image.shape[2] == 3:
-        return _in_strips(function, image)
-    result = image.copy()
-    result[..., :3] = function(np.ascontiguousarray(image[..., :3]))
-    return result
-
-
-def _in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """`function`, of each pixel by itself, on strips whose intermediate images stay in the cache."""
-    step = max(1, STRIP_BYTES // image[0].nbytes)
-    if len(image) <= step:
-        return function(image)
-    result = np.empty_like(image)
-    for top in range(0, len(image), step):
-        result[top : top + step] = function(image[top : top + step])
-    return result
-
-
-def _scaled(image: np.ndarray, gain: float, offset: float, peak: float) -> np.ndarray:
-    """gain * image + offset, rounded for 8-bit images and clipped, whatever the number of channels."""
-    flat = image.reshape(image.shape[0], -1)
-    changed = cv2.addWeighted(flat, gain, flat, 0, offset)
-    if image.dtype != np.uint8:
-        np.clip(changed, 0, peak, out=changed)
-    return changed.reshape(image.shape)
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Colour jitter
-
-
-def colour_jitter(
-    image: np.ndarray,
-    draw: Draw,
-    peak: float,
-    *,
-    brightness: float,
-    contrast: float,
-    saturation: float,
-    hue: float,
-    mean: float | None = None,
-) -> np.ndarray:
-    """torchvision's ColorJitter: the four changes in random order, each with its own random strength.
-
-    `image` is (h, w, C), uint8 or float32 in [0, peak]; a new array comes back. `mean` is the grey mean around which
-    contrast turns, for parts of an image; by default that of `image`. Images of fewer than three channels have no
-    hue and no saturation; of more than three channels only the first three do.
-    """
-    order = draw.sample("jitter_order", 4, 4)
-    factors = (
-        draw.uniform("brightness", max(0.0, 1 - brightness), 1 + brightness),
-        draw.uniform("contrast", max(0.0, 1 - contrast), 1 + contrast),
-        draw.uniform("saturation", max(0.0, 1 - saturation), 1 + saturation),
-        draw.uniform("hue", -hue, hue),
-    )
-    return jittered(image, peak, order, factors, mean)
-
-
-def jittered(
-    image: np.ndarray, peak: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
-) -> np.ndarray:
-    """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors."""
-    if not _is_plain(image, peak):
-        return _through_float(lambda pixels, top: jittered(pixels, top, order, factors, mean), image, peak)
-    state = _Jitter(np.ascontiguousarray(image), peak, mean)
-    steps = (state.brightness, state.contrast, state.saturation, state.hue)
-    for index in order:
-        steps[index](factors[index])
-    state.settle()
-    return image.copy() if np.may_share_memory(state.image, image) else state.image
-
-
-class _Jitter:
-    """An image and the changes that wait: gain * (blend * x + (1 - blend) * grey(x)) + offset.
-
-    Brightness, contrast and saturation together always have that form, one 3x4 matrix. They are carried out when a
-    value could leave [0, peak], so that clipping happens where it does when each is done by itself, or when a hue
-    needs them done. Hue turns commute with gain and offset, and grey values with `blend`.
-    """
-
-    def __init__(self, image: np.ndarray, peak: float, mean: float | None) -> None:
-        self.image, self.peak = image, peak
-        self.given = mean is not None
-        self.mean = mean
-        self.low, self.high = cv2.minMaxLoc(image.reshape(image.shape[0], -1))[:2]
-        self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
-
-    def brightness(self, factor: float) -> None:
-        if self.mean is not None:
-            self.mean = min(self.mean * factor, self.peak)
-        self._wait(self.gain * factor, self.blend, self.offset * factor)
-
-    def contrast(self, factor: float) -> None:
-        if self.mean is None:
-            self.mean = self.gain * _grey_mean(self.image) + self.offset
-        self._wait(self.gain * factor, self.blend, self.offset * factor + (1 - factor) * self.mean)
-
-    def saturation(self, factor: float) -> None:
-        if self.image.shape[2] >= 3:
-            self._wait(self.gain, self.blend * factor, self.offset)
-
-    def hue(self, shift: float) -> None:
-        if self.image.shape[2] < 3 or shift == 0:
-            return
-        if self.blend != 1:
-            self.settle()
-        self.image = _on_colour(lambda colour: _turned(colour, shift * 360), self.image)
-        self._forget_mean()
-
-    def settle(self) -> None:
-        """Carry out what waits."""
-        if (self.gain, self.blend, self.offset) != (1, 1, 0):
-            self.image = self._changed()
-            self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
-
-    def _wait(self, gain: float, blend: float, offset: float) -> None:
-        self.gain, self.blend, self.offset = gain, blend, offset
-        spread = max(blend - 1, 0) * (self.high - self.low)
-        low = gain * (self.low - spread) + offset
-        high = gain * (self.high + spread) + offset
-        slack = self.peak / 512
-        if low < -slack or high > self.peak + slack:
-            self.settle()
-            self.low, self.high = max(low, 0.0), min(high, self.peak)
-            self._forget_mean()
-
-    def _forget_mean(self) -> None:
-        if not self.given:
-            self.mean = None
-
-    def _changed(self) -> np.ndarray:
-        if self.blend == 1 and self.image.shape[2] != 3:
-            return _scaled(self.image, self.gain, self.offset, self.peak)
-        if self.image.shape[2] == 3:
-            return self._mixed(self.image)
-        result = _scaled(self.image, self.gain, self.offset, self.peak)
-        result[..., :3] = self._mixed(np.ascontiguousarray(self.image[..., :3]))
-        return result
-
-    def _mixed(self, colour: np.ndarray) -> np.ndarray:
-        own = self.gain * self.blend
-        red, green, blue = (self.gain * (1 - self.blend) * weight for weight in LUMA)
-        rows = (
-            (own + red, green, blue, self.offset),
-            (red, own + green, blue, self.offset),
-            (red, green, own + blue, self.offset),
-        )
-        mixed = cv2.transform(colour, np.array(rows))
-        if colour.dtype != np.uint8:
-            np.clip(mixed, 0, self.peak, out=mixed)
-        return mixed
-
-
-def _grey_mean(image: np.ndarray) -> float:
-    if image.shape[2] >= 3:
-        red, green, blue, _ = cv2.mean(image if image.shape[2] <= 4 else np.ascontiguousarray(image[..., :3]))
-        return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-    return cv2.mean(image.reshape(image.shape[0], -1))[0]
-
-
-def _turned(colour: np.ndarray, degrees: float) -> np.ndarray:
-    """Hue turned by `degrees`. In float32 for 8 bits too: as fast as 8-bit HSV and without its steps."""
-    rows, columns = colour.shape[:2]
-    result = np.empty_like(colour)
-    shifts = np.zeros((columns, 3), np.float32)
-    shifts[:, 0] = degrees % 360  # OpenCV takes hues beyond the full circle, but none below 0
-    step = max(1, STRIP_PIXELS // columns)
-    for top in range(0, rows, step):
-        strip = colour[top : top + step].astype(np.float32)
-        hsv = cv2.cvtColor(strip, cv2.COLOR_RGB2HSV)
-        flat = hsv.reshape(len(hsv), -1)
-        np.add(flat, shifts.reshape(-1), out=flat)
-        if colour.dtype == np.uint8:
-            cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, strip), result[top : top + step])
-        else:
-            cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, result[top : top + step])
-    return result
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# The ten augmenters of DRAEM
 
 
 class _Levels:
@@ -319,9 +118,6 @@ def _augmented_levels(image: np.ndarray, steps: list[tuple[Augmenter, dict[str, 
     return levels.settle()
 
 
-# 1. Gamma contrast
-
-
 def _sample_gamma(draw: Draw) -> dict[str, Any]:
     # Three numbers for grey images too: what is drawn later must not depend on the channels.
     return {"gammas": [draw.uniform("gamma", 0.5, 2.0) for _ in range(3)]}
@@ -337,9 +133,6 @@ def gamma_contrast(image: np.ndarray, peak: float, gammas: list[float]) -> np.nd
     planes = cv2.split(image * np.float32(1 / peak))
     raised = [cv2.pow(plane, gamma) for plane, gamma in zip(planes, np.resize(gammas, len(planes)), strict=True)]
     return np.minimum(with_axis(cv2.merge(raised)) * np.float32(peak), np.float32(peak))
-
-
-# 2. Brightness
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,9 +208,6 @@ def _brightness_float(
     return np.clip(changed, 0, 1, out=changed) * np.float32(peak)
 
 
-# 3. Sharpness
-
-
 def _sample_sharpness(draw: Draw) -> dict[str, Any]:
     return {"factor": draw.uniform("sharpness", 0, 2)}
 
@@ -434,9 +224,6 @@ def sharpness(image: np.ndarray, peak: float, factor: float) -> np.ndarray:
     for edge in (0, -1):
         result[edge], result[:, edge] = image[edge], image[:, edge]
     return result
-
-
-# 4. Hue and saturation
 
 
 def _sample_hue_and_saturation(draw: Draw) -> dict[str, Any]:
@@ -466,9 +253,6 @@ def _hue_and_saturation_float(colour: np.ndarray, degrees: float, saturation: fl
     np.add(flat, np.tile(np.array([degrees % 360, saturation, 0], np.float32), hsv.shape[1]), out=flat)
     np.clip(hsv[..., 1], 0, 1, out=hsv[..., 1])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-
-
-# 5. Solarize, 6. posterize, 7. invert
 
 
 def _sample_solarize(draw: Draw) -> dict[str, Any]:
@@ -514,9 +298,6 @@ def _invert_table(levels: _Levels) -> np.ndarray:
 
 def invert(image: np.ndarray, peak: float) -> np.ndarray:
     return np.float32(peak) - image
-
-
-# 8. Autocontrast, 9. equalize
 
 
 def _sample_autocontrast(draw: Draw) -> dict[str, Any]:
@@ -592,9 +373,6 @@ def equalize(image: np.ndarray, peak: float) -> np.ndarray:
     return with_axis(cv2.merge(planes))
 
 
-# 10. Rotation
-
-
 def _sample_rotate(draw: Draw) -> dict[str, Any]:
     return {"angle": draw.uniform("augmenter_rotation", -45, 45)}
 
@@ -632,85 +410,3 @@ AUGMENTERS: dict[str, Augmenter] = {
     "equalize": Augmenter(_sample_nothing, equalize, _equalize_table),
     "rotate": Augmenter(_sample_rotate, rotate),
 }
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# The user's own augmenter
-
-
-def import_imgaug() -> Any:
-    """The imgaug package, on NumPy 2 too.
-
-    imgaug 0.4.0 reads `numpy.sctypes` while it is imported and never again; NumPy 2 has no such name, so it is lent
-    for that moment.
-    """
-    lent = "imgaug" not in sys.modules and not hasattr(np, "sctypes")
-    if lent:
-        vars(np)["sctypes"] = {
-            "float": [np.float16, np.float32, np.float64, np.longdouble],
-            "int": [np.int8, np.int16, np.int32, np.int64],
-            "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
-        }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import imgaug
-            import imgaug.augmenters
-    except ImportError as error:
-        raise ImportError('imgaug is not installed: pip install "pai-lib[imgaug]"') from error
-    finally:
-        if lent:
-            vars(np).pop("sctypes")
-    return imgaug
-
-
-def _is_imgaug(value: Any) -> bool:
-    """Whether `value` is an augmenter of imgaug or of a class derived from one, without importing it."""
-    return hasattr(value, "augment_image") and any(
-        kind.__module__.partition(".")[0] == "imgaug" for kind in type(value).__mro__
-    )
-
-
-def as_augmenter(name: str, value: Any) -> Any:
-    """None, a callable image -> image, or an augmenter of imgaug."""
-    if value is None or callable(value) or _is_imgaug(value):
-        return value
-    raise TypeError(
-        f"`{name}` must be None, a callable that takes and returns an image, or an imgaug augmenter, "
-        f"got {describe(value)}"
-    )
-
-
-def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
-    """`image` through the user's augmenter, back in the working dtype and channels; its size may have changed.
-
-    A callable gets a copy in the frame's own dtype and range, (h, w) for frames of that shape and (h, w, C) otherwise.
-    An imgaug augmenter gets 8 bits; a copy of it works, seeded from `draw`.
-    """
-    if _is_imgaug(augmenter):
-        return _through_imgaug(augmenter, image, draw, frame)
-    own = to_dtype(image, frame)
-    own = own.copy() if own is image or np.may_share_memory(own, image) else own
-    result = _called(augmenter, own[..., 0] if frame.image.ndim == 2 else own)
-    if isinstance(result, np.ndarray) and result.dtype.kind == frame.image.dtype.kind == "f":
-        result = result.astype(frame.image.dtype, copy=False)
-    return as_source(result, frame, name="augmenter(image)")
-
-
-def _called(function: Callable[[np.ndarray], Any], image: np.ndarray) -> Any:
-    try:
-        return function(image)
-    except Exception as error:
-        raise ValueError(f"`augmenter` must turn an image into an image, but it raised {error!r}") from error
-
-
-def _through_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
-    worker = augmenter.deepcopy()
-    worker.seed_(draw.integer("augmenter_seed", 0, 2**31 - 1))
-    eight = image.copy()
-    if not (image.dtype == np.uint8 and frame.peak == 255):
-        eight = np.clip(np.rint(image * np.float32(255 / frame.peak)), 0, 255).astype(np.uint8)
-    result = _called(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight)
-    if frame.image.dtype == np.uint8 and frame.peak != 255 and isinstance(result, np.ndarray):
-        result = np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
-    return as_source(result, frame, name="augmenter(image)")

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pail.core import Draw, Frame, resize
-from pail.photometric import apply_augmenter, augment, colour_jitter
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize
+from pail.pixels.augmenter import apply_augmenter
+from pail.pixels.draem import augment
+from pail.pixels.jitter import colour_jitter
 
 
 def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core import resize, with_axis
+from pail.core.ops import resize, with_axis
 
 SIDE = 128  # a thumbnail has about SIDE x SIDE pixels, whatever its proportions
 PAPER_SIDE = 256  # of the images that the papers segment, at which `sigma` is meant

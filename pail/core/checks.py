@@ -1,0 +1,133 @@
+"""Plain arguments: each check returns the normalised value, or raises an error that names the argument."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+MAX_SIDE = 32_766  # cv2.remap addresses rows and columns with signed 16-bit integers
+
+
+def describe(value: object) -> str:
+    """A short text of what came, for an error message."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, Image.Image):
+        return f"a PIL image of mode {value.mode} and size {value.size}"
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+
+
+def as_flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False, got {describe(value)}")
+    return bool(value)
+
+
+def as_number(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    integer: bool = False,
+    above: bool = False,
+) -> float:
+    """`value` as a finite number in [low, high], or (low, high] where `above` is set."""
+    if not _is_number(value, integer):
+        raise TypeError(f"`{name}` must be {_bounds(low, high, integer, above)}, got {describe(value)}")
+    # Compared as it is: an int may be too large for a float, and that is out of range like any other.
+    if not low <= value <= high or (above and value == low) or value in (math.inf, -math.inf):
+        raise ValueError(f"`{name}` must be {_bounds(low, high, integer, above)}, got {describe(value)}")
+    return int(value) if integer else float(value)
+
+
+def _is_number(value: Any, integer: bool) -> bool:
+    if type(value) is int or (type(value) is float and not integer):  # the usual case, without the abstract classes
+        return True
+    return not isinstance(value, (bool, np.bool_)) and isinstance(value, numbers.Integral if integer else numbers.Real)
+
+
+def _bounds(low: float, high: float, integer: bool, above: bool) -> str:
+    return f"{'an integer' if integer else 'a number'} in {'(' if above else '['}{low:g}, {high:g}]"
+
+
+def as_range(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    integer: bool = False,
+    above: bool = False,
+) -> tuple[float, float]:
+    """`value` as (lower, upper), both numbers as in `as_number` and in that order."""
+    if not _is_pair(value):
+        raise TypeError(f"`{name}` must be a pair (low, high), got {describe(value)}")
+    lower = as_number(f"{name}[0]", value[0], low, high, integer=integer, above=above)
+    upper = as_number(f"{name}[1]", value[1], low, high, integer=integer, above=above)
+    if lower > upper:
+        raise ValueError(f"`{name}` must be (low, high) with low <= high, got {value!r}")
+    return lower, upper
+
+
+def _is_pair(value: Any) -> bool:
+    if type(value) is tuple:
+        return len(value) == 2
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and np.shape(value)[:1] == (2,)
+
+
+def as_sequence(name: str, value: Any, check: Callable[[str, Any], Any], *, empty: bool = False) -> list[Any]:
+    """A non-empty sequence whose entries pass `check(name, entry)`."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or np.ndim(value) == 0:
+        raise TypeError(f"`{name}` must be a sequence, got {describe(value)}")
+    if len(value) == 0 and not empty:
+        raise ValueError(f"`{name}` must not be empty")
+    return [check(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
+
+
+def as_choice(name: str, value: Any, options: Sequence[Any]) -> Any:
+    known = ", ".join(repr(option) for option in options)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"`{name}` must be one of {known}, got {describe(value)}")
+    if value not in options:
+        raise ValueError(f"`{name}` must be one of {known}, got {describe(value)}")
+    return value
+
+
+def as_size(name: str, value: Any) -> tuple[int, int] | None:
+    """(height, width) in pixels, or None."""
+    if value is None:
+        return None
+    if not _is_pair(value):
+        raise TypeError(f"`{name}` must be (height, width) or None, got {describe(value)}")
+    height, width = (int(as_number(f"{name}[{i}]", v, 1, MAX_SIDE, integer=True)) for i, v in enumerate(value))
+    return height, width
+
+
+def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """A bool or 0/255 mask (H, W) or (H, W, 1), array or PIL, as uint8 {0, 255} (H, W); never all false."""
+    if isinstance(value, Image.Image):
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray) or value.dtype not in (np.bool_, np.uint8):
+        raise TypeError(f"`{name}` must be a bool or 0/255 uint8 mask, got {describe(value)}")
+    mask = value[..., 0] if value.ndim == 3 and value.shape[2] == 1 else value
+    if mask.ndim != 2 or mask.size == 0 or max(mask.shape) > MAX_SIDE:
+        raise ValueError(f"`{name}` must be a mask of shape (H, W) or (H, W, 1), got {describe(value)}")
+    if shape is not None and mask.shape != shape:
+        raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
+    mask = np.ascontiguousarray(mask).view(np.uint8)
+    count = cv2.countNonZero(mask)
+    if count == 0:
+        raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
+    if value.dtype == np.bool_:
+        return np.negative(mask)
+    if cv2.sumElems(mask)[0] != 255.0 * count:
+        raise ValueError(f"`{name}` must hold only 0 and 255, got other values")
+    return mask

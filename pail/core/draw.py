@@ -1,0 +1,90 @@
+"""The random numbers of one call, by name, and its severity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pail.core.checks import as_number, as_range, describe
+
+FAINTEST_OPACITY = 0.15  # MemSeg's lower bound of the transparency range
+
+
+def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
+    """A Generator from None (fresh entropy), an int, a sequence of ints, a SeedSequence or a Generator (kept)."""
+    if isinstance(rng, bool | np.bool_ | str | bytes | float):
+        raise TypeError(
+            f"`{name}` must be None, an int, a sequence of ints, a SeedSequence or a Generator, got {describe(rng)}"
+        )
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(
+            f"`{name}` must be None, a non-negative int, a sequence of such ints, a SeedSequence or a Generator, "
+            f"got {describe(rng)}"
+        ) from error
+
+
+@dataclass(slots=True)
+class Draw:
+    """The random numbers of one call, remembered by name, in the order in which they were drawn.
+
+    `severity` None draws from the paper's distributions; a number in [0, 1] picks the place in a range with
+    `scaled`, which everything uses that makes an anomaly larger or stronger.
+    """
+
+    rng: np.random.Generator
+    severity: float | None = None
+    drawn: dict[str, list[Any]] = field(default_factory=dict)
+
+    def keep(self, name: str, value: Any) -> Any:
+        self.drawn.setdefault(name, []).append(value)
+        return value
+
+    def uniform(self, name: str, low: float, high: float) -> float:
+        return self.keep(name, low + (high - low) * self.rng.random())
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """Uniform on low..high, both included."""
+        return self.keep(name, low + int(self.rng.random() * (high - low + 1)))
+
+    def flag(self, name: str, probability: float = 0.5) -> bool:
+        return self.keep(name, self.rng.random() < probability)
+
+    def choice(self, name: str, options: Sequence[Any]) -> Any:
+        return self.keep(name, options[int(self.rng.random() * len(options))])
+
+    def sample(self, name: str, count: int, size: int) -> list[int]:
+        """`size` of 0..count-1 without replacement, in random order."""
+        return self.keep(name, self.rng.permutation(count)[:size].tolist())
+
+    def scaled(self, name: str, low: float, high: float) -> float:
+        """Uniform on [low, high]; with a severity, that part of the way from `low` to `high`."""
+        place = self.rng.random()
+        return self.keep(name, low + (high - low) * (place if self.severity is None else self.severity))
+
+    def scaled_integer(self, name: str, low: int, high: int) -> int:
+        """Uniform on low..high, both included; with a severity, that part of the way, rounded."""
+        if self.severity is None:
+            return self.integer(name, low, high)
+        self.rng.random()
+        return self.keep(name, round(low + (high - low) * self.severity))
+
+    def opacity(self) -> float:
+        """1, the paper's hard paste; with a severity, fainter below 1."""
+        if self.severity is None:
+            return 1.0
+        return self.keep("opacity", FAINTEST_OPACITY + (1 - FAINTEST_OPACITY) * self.severity)
+
+
+def as_severity(value: Any, rng: np.random.Generator) -> float | None:
+    """None, or the number in [0, 1] that a call uses, drawn where a range is given."""
+    if value is None:
+        return None
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        low, high = as_range("severity", value, 0, 1)
+        return low + (high - low) * rng.random()
+    return as_number("severity", value, 0, 1)

@@ -1,0 +1,1 @@
+"""Tools on pixels that know no technique."""

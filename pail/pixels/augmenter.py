@@ -1,0 +1,94 @@
+"""The user's own augmenter, one of imgaug included; the only module that knows imgaug, which is optional."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pail.core.checks import describe
+from pail.core.composite import to_dtype
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.source import as_source
+
+
+def import_imgaug() -> Any:
+    """The imgaug package, on NumPy 2 too.
+
+    imgaug 0.4.0 reads `numpy.sctypes` while it is imported and never again; NumPy 2 has no such name, so it is lent
+    for that moment.
+    """
+    lent = "imgaug" not in sys.modules and not hasattr(np, "sctypes")
+    if lent:
+        vars(np)["sctypes"] = {
+            "float": [np.float16, np.float32, np.float64, np.longdouble],
+            "int": [np.int8, np.int16, np.int32, np.int64],
+            "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+        }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import imgaug
+            import imgaug.augmenters
+    except ImportError as error:
+        raise ImportError('imgaug is not installed: pip install "pai-lib[imgaug]"') from error
+    finally:
+        if lent:
+            vars(np).pop("sctypes")
+    return imgaug
+
+
+def _is_imgaug(value: Any) -> bool:
+    """Whether `value` is an augmenter of imgaug or of a class derived from one, without importing it."""
+    return hasattr(value, "augment_image") and any(
+        kind.__module__.partition(".")[0] == "imgaug" for kind in type(value).__mro__
+    )
+
+
+def as_augmenter(name: str, value: Any) -> Any:
+    """None, a callable image -> image, or an augmenter of imgaug."""
+    if value is None or callable(value) or _is_imgaug(value):
+        return value
+    raise TypeError(
+        f"`{name}` must be None, a callable that takes and returns an image, or an imgaug augmenter, "
+        f"got {describe(value)}"
+    )
+
+
+def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
+    """`image` through the user's augmenter, back in the working dtype and channels; its size may have changed.
+
+    A callable gets a copy in the frame's own dtype and range, (h, w) for frames of that shape and (h, w, C) otherwise.
+    An imgaug augmenter gets 8 bits; a copy of it works, seeded from `draw`.
+    """
+    if _is_imgaug(augmenter):
+        return _through_imgaug(augmenter, image, draw, frame)
+    own = to_dtype(image, frame)
+    own = own.copy() if own is image or np.may_share_memory(own, image) else own
+    result = _called(augmenter, own[..., 0] if frame.image.ndim == 2 else own)
+    if isinstance(result, np.ndarray) and result.dtype.kind == frame.image.dtype.kind == "f":
+        result = result.astype(frame.image.dtype, copy=False)
+    return as_source(result, frame, name="augmenter(image)")
+
+
+def _called(function: Callable[[np.ndarray], Any], image: np.ndarray) -> Any:
+    try:
+        return function(image)
+    except Exception as error:
+        raise ValueError(f"`augmenter` must turn an image into an image, but it raised {error!r}") from error
+
+
+def _through_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
+    worker = augmenter.deepcopy()
+    worker.seed_(draw.integer("augmenter_seed", 0, 2**31 - 1))
+    eight = image.copy()
+    if not (image.dtype == np.uint8 and frame.peak == 255):
+        eight = np.clip(np.rint(image * np.float32(255 / frame.peak)), 0, 255).astype(np.uint8)
+    result = _called(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight)
+    if frame.image.dtype == np.uint8 and frame.peak != 255 and isinstance(result, np.ndarray):
+        result = np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
+    return as_source(result, frame, name="augmenter(image)")

@@ -1,0 +1,26 @@
+"""Sizes of rectangles."""
+
+from __future__ import annotations
+
+import math
+
+from pail.core.draw import Draw
+
+
+def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) in pixels of a rectangle of `area` px^2 and `aspect` width / height inside `shape`.
+
+    Where one side does not fit, the other grows to keep the area, as far as it fits.
+    """
+    rows, columns = shape
+    width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
+    if width > columns:
+        width, height = columns, area / columns
+    elif height > rows:
+        width, height = area / rows, rows
+    return min(max(round(height), 1), rows), min(max(round(width), 1), columns)
+
+
+def draw_aspect(draw: Draw, aspect_ratio: tuple[tuple[float, float], tuple[float, float]]) -> float:
+    """Width / height: a coin chooses one of the two ranges, as in CutPaste."""
+    return draw.uniform("aspect", *draw.choice("aspect_range", aspect_ratio))

@@ -1,0 +1,43 @@
+"""Octaves of simplex noise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer waves of simplex noise are evaluated at every fourth pixel
+
+
+def simplex(
+    shape: tuple[int, int, int],
+    wavelength: float,
+    octaves: int,
+    persistence: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Octaves of OpenSimplex noise, (H, W, C) float32: octave k has a wavelength of `wavelength` / 2^k pixels and
+    the amplitude `persistence`^k; the channels are neighbouring planes of the third axis.
+    """
+    from pail.pixels import _simplex  # numba is imported and compiles at the first use
+
+    tables = _simplex.permutation(rng)
+    smooth = 0  # octaves of long waves
+    while smooth < octaves and wavelength / 2**smooth >= COARSE_WAVELENGTH:
+        smooth += 1
+    noise = np.zeros(shape, np.float32)
+    if smooth:
+        size = (-(-shape[0] // COARSE_STEP) + 3, -(-shape[1] // COARSE_STEP) + 3, shape[2])
+        coarse = np.zeros(size, np.float32)
+        _simplex.octaves(coarse, 1 / wavelength, smooth, persistence, -COARSE_STEP, COARSE_STEP, *tables)
+        noise = _enlarged(coarse, shape)
+    fine = np.zeros(shape, np.float32)
+    _simplex.octaves(fine, 2**smooth / wavelength, octaves - smooth, persistence, 0, 1, *tables)
+    return noise + np.float32(persistence**smooth) * fine
+
+
+def _enlarged(coarse: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Values at every COARSE_STEP-th pixel, from one step before the first on, at every pixel."""
+    matrix = np.array([[1 / COARSE_STEP, 0, 1], [0, 1 / COARSE_STEP, 1]])
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    planes = [cv2.warpAffine(coarse[..., c], matrix, shape[1::-1], flags=how) for c in range(shape[2])]
+    return np.stack(planes, axis=2)
