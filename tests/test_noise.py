@@ -48,7 +48,7 @@ def test_perlin_range():
 
 def first_draws(shape, rotation, count=500):
     """Coverage of the noise above 0.5 at the first draw, empty ones included."""
-    from pail.pixels import perlin as noise
+    from pail.pixels import perlin_mask as noise
 
     covers = []
     for seed in range(count):

@@ -14,7 +14,7 @@ from scenes import FULL_FRAME, WITH_GROUND, Scene, bright_on_dark, dark_on_brigh
 
 from pail import roi
 from pail.core.frame import as_frame
-from pail.pixels.foreground import cdo_foreground, threshold_foreground
+from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
 from pail.roi import as_roi, foreground
 
 
@@ -34,7 +34,7 @@ def test_parts_on_a_background_are_found(scene: Callable[[], Scene]) -> None:
 @pytest.mark.parametrize("scene", [*WITH_GROUND, *FULL_FRAME], ids=lambda scene: scene.__name__)
 def test_the_coarse_foreground_answers_for_points_as_the_full_one_does(scene: Callable[[], Scene]) -> None:
     frame = as_frame(scene()[0])
-    full, small = roi.foreground_of(frame) > 0, roi.coarse_foreground(frame)
+    full, small = foreground_of(frame) > 0, coarse_foreground(frame)
     height, width = frame.shape
     rows, columns = np.indices(frame.shape)
     coarse = full | True if small is None else small[rows * len(small) // height, columns * small.shape[1] // width] > 0
