@@ -1,8 +1,47 @@
 """PAI-Lib: pseudo-anomaly insertion. Realistic pseudo-defects in normal images, with exact masks."""
 
+try:
+    import cv2 as _cv2  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "OpenCV cannot be imported. Beside opencv-python no opencv-python-headless may be installed: remove both, then "
+        "install the one you want; where there is no libGL, that is opencv-python-headless"
+    ) from error
+
 from pail import masks, roi
 from pail._version import __version__
-from pail.pai import TECHNIQUES, Anomaly_Insertion
-from pail.replay import replay
+from pail.call.replay import replay
+from pail.call.result import PseudoAnomaly
+from pail.core.box import Box
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.pai import Anomaly_Insertion
+from pail.pixels.augmenter import import_imgaug
+from pail.pixels.placing import place
+from pail.registry import TECHNIQUES, Technique, register, unregister
+from pail.warm import warm_up
 
-__all__ = ["TECHNIQUES", "Anomaly_Insertion", "__version__", "masks", "replay", "roi"]
+__all__ = [
+    "TECHNIQUES",
+    "Anomaly_Insertion",
+    "Box",
+    "Draw",
+    "Frame",
+    "Insertion",
+    "PseudoAnomaly",
+    "Technique",
+    "__version__",
+    "import_imgaug",
+    "masks",
+    "place",
+    "register",
+    "replay",
+    "roi",
+    "unregister",
+    "warm_up",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,93 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
 
-from pail.core.checks import as_flag
+from pail.call.insert import insert
+from pail.call.result import PseudoAnomaly
+from pail.call.run import run
+from pail.core.checks import describe
+from pail.core.formats import as_data_range
+from pail.core.settings import Common, Settings
 from pail.core.stream import Stream
-from pail.mix import insert
-from pail.run import Call, Technique, run
-from pail.sbi.fract_aug import fract_aug
-from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
-from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
-from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
-from pail.sbi.superpixel_anomaly import superpixel_anomaly
-from pail.sfi.affined_anomaly import affined_anomlay
-from pail.sfi.cutpaste import cutpaste
-from pail.sfi.cutpaste_scar import cutpaste_scar
-from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
-from pail.sfi.random_perturbation import random_perturbation
-from pail.sfi.simplex_noise import simplex_noise_anomlay
+from pail.pixels.augmenter import as_transform
+from pail.registry import TECHNIQUES, is_own
+from pail.types import AugmenterLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
 
-Range = tuple[float, float]
-
-TECHNIQUES: dict[str, Technique] = {
-    "cutpaste": Technique(cutpaste, "SFI", "Li et al., CutPaste, CVPR 2021, arXiv:2104.04015", jitters=True),
-    "cutpaste_scar": Technique(cutpaste_scar, "SFI", "Li et al., CutPaste, CVPR 2021, arXiv:2104.04015", jitters=True),
-    "simplex_noise_anomlay": Technique(
-        simplex_noise_anomlay, "SFI", "Tien et al., Revisiting Reverse Distillation (RD++), CVPR 2023"
-    ),
-    "random_perturbation": Technique(
-        random_perturbation, "SFI", "Cao et al., Collaborative Discrepancy Optimization (CDO), IEEE TII 2023"
-    ),
-    "hard_aug_cutpaste": Technique(hard_aug_cutpaste, "SFI", "Song et al., AnoSeg, 2021, arXiv:2110.03396"),
-    "perlin_noise_pattern": Technique(
-        perlin_noise_pattern, "SBI", "Zavrtanik et al., DRAEM, ICCV 2021, arXiv:2108.07610"
-    ),
-    "superpixel_anomaly": Technique(superpixel_anomaly, "SBI", "TASAD, Image and Vision Computing 2023"),
-    "perlin_with_roi_anomaly": Technique(
-        perlin_with_roi_anomaly, "SBI", "Yang et al., MemSeg, 2022, arXiv:2205.00908", "img"
-    ),
-    "rand_augmented_cut_paste": Technique(
-        rand_augmented_cut_paste, "SBI", "Yao et al., BGAD, CVPR 2023, arXiv:2207.01463", "img_norm"
-    ),
-    "fract_aug": Technique(fract_aug, "SBI", "Xia et al., FractalAD, 2023, arXiv:2301.12739"),
-    "affined_anomlay": Technique(affined_anomlay, "hybrid", "PAI-Lib, IEEE Access 2025"),
-}
+__all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
 
 class Anomaly_Insertion:
     """Pseudo-anomaly insertion: eleven published techniques behind one class.
 
     Each method takes a normal image ``i_n``, some also a source image ``i_s``, and returns ``(i_a, m_a)``. Outside
-    ``m_a`` the pseudo-anomalous image is bit-identical to the normal one; ``m_a`` is never empty; inputs are never
-    written to.
+    ``m_a`` the pseudo-anomalous image is bit-identical to the normal one; ``m_a`` is never empty, and something inside
+    it visibly differs, by at least 2 % of the range; inputs are never written to. Two names have the original
+    library's spelling: `simplex_noise_anomlay` and `affined_anomlay`.
 
     Parameters
     ----------
-    transform : bool, default True
-        Whether `cutpaste` and `cutpaste_scar` jitter the colours of their patch by 0.1, as the paper does.
+    transform : bool or callable, default True
+        Whether `cutpaste` and `cutpaste_scar` jitter the colours of their patch by 0.1, as the paper does. A callable
+        (or an augmenter of imgaug) is applied to the patch instead.
     rng : None, int, sequence of int, numpy.random.SeedSequence or numpy.random.Generator, optional
         Where the random numbers of calls without an `rng` of their own come from; None is fresh entropy. Instances
-        with the same `rng` make the same results. In another process (a forked or unpickled instance) the stream
-        starts anew from fresh entropy, so that workers never repeat each other; for results that do not depend on
-        the process, pass `rng` with each call, for example ``rng=(seed, index)``.
+        with the same `rng` make the same results; `copy.deepcopy` and a pickle of one with an `rng` go on from where
+        it stands, and draw anew without. In another process (a forked or unpickled instance) the stream always starts
+        anew from fresh entropy, so that workers never repeat each other; for results that do not depend on the
+        process, pass `rng` with each call, for example ``rng=(seed, index)``.
+    data_range : float, optional
+        The value of full scale of the images where it is not the dtype's (1 for floats): 4095 for 12-bit data in
+        uint16, 255 for floats up to 255.
+    source_range : float, optional
+        The value of full scale of the sources. By default it is the images' where a source has their dtype, and that
+        of its own dtype otherwise.
+    alpha : bool, optional
+        Whether images have an alpha channel, which is carried through unchanged. None takes the fourth of four
+        channels for one, and the word of PIL images; False says that four channels are four bands, such as RGB and
+        near infrared; True that the last of two or four channels is alpha.
+
+    Attributes
+    ----------
+    transform, data_range, source_range, alpha
+        As above; they can be assigned.
 
     Notes
     -----
     Images are arrays of shape (H, W), (H, W, 1) or (H, W, C) with up to 16 channels and dtype uint8, uint16, float32
     or float64 (floats in [0, 1]), or PIL images of mode 1, L, LA, P, RGB, RGBA, F or I;16. `i_a` is an array of the
     same shape and dtype. Colours are in RGB order; for images in OpenCV's BGR order only grey values and hues differ.
-    An array with four channels is RGBA, and alpha is carried through unchanged. A source may have any size, dtype
-    and number of channels; it is converted.
+    A source may have any size, dtype and number of channels; it is converted. Ranges such as ``(0.2, 0.25)`` may be
+    any sequence of two numbers.
 
     These keywords are common to all methods:
 
     roi : None, "foreground" or mask, optional
-        Where the anomaly may land: a bool or 0/255 mask of the image's height and width, or "foreground" for the
-        automatic one of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
+        Where the anomaly may land: a mask of the image's height and width (bool, 0 and 255, or 0 and 1), or
+        "foreground" for the automatic one of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
     severity : None, float or (float, float), optional
         How large and how strong: from 0, the faintest that the technique makes, to 1; a range is drawn from
         uniformly. None keeps the distributions of the paper.
-    data_range : float, optional
-        The value of full scale where it is not the dtype's (1 for floats): 4095 for 12-bit data in uint16.
     rng : optional
-        As above, for this call alone: the same `rng` gives the same bytes.
-    return_record : bool, default False
-        Whether to return ``(i_a, m_a, record)``, with a JSON-serialisable dict that `pail.replay` can do again.
+        As above, for this call alone: the same `rng` gives the same bytes. NumPy takes ``5`` and ``(5, 0)`` for the
+        same seed; ``(seed, index)`` with indices from 0 never meets another such pair.
 
-    Every method raises TypeError for an argument of the wrong kind and ValueError for one of a wrong value.
+    Every method returns a `PseudoAnomaly`: a tuple ``(i_a, m_a)`` with the attributes ``i_a``, ``m_a`` and ``record``,
+    which `pail.replay` takes. ``i_a`` is the pseudo-anomalous image, ``m_a`` its mask of shape (H, W, 1) and dtype
+    uint8, 255 where the anomaly was inserted and 0 elsewhere. Every method raises TypeError for an argument of the
+    wrong kind, an image that could not be read (None) included, and ValueError for one of a wrong value; the message
+    names the argument. Techniques that `pail.register` adds are methods, too.
 
     Examples
     --------
@@ -100,54 +91,91 @@ class Anomaly_Insertion:
     ((64, 64, 3), dtype('uint8'), (64, 64, 1))
     """
 
-    def __init__(self, transform: bool = True, *, rng: Any = None) -> None:
-        self.transform = as_flag("transform", transform)
+    def __init__(
+        self,
+        transform: Any = True,
+        *,
+        rng: RNGLike | None = None,
+        data_range: float | None = None,
+        source_range: float | None = None,
+        alpha: bool | None = None,
+    ) -> None:
+        if alpha is not None and not isinstance(alpha, bool):
+            raise TypeError(f"`alpha` must be None, True or False, got {describe(alpha)}")
+        self.transform = as_transform("transform", transform)
+        self.data_range = as_data_range("data_range", data_range)
+        self.source_range = as_data_range("source_range", source_range)
+        self.alpha = alpha
         self.transparency_range = [0.15, 1.0]  # kept for code that reads the original's attribute
         self._stream = Stream(rng)
 
-    def _run(self, name: str, image: Any, source: Any, call: Call, **options: Any) -> Any:
-        if call.rng is None:
-            call = call._replace(rng=self._stream.next())
-        return run(name, TECHNIQUES[name], image, source, call, options)
+    def __repr__(self) -> str:
+        settings = [f"{name}={value!r}" for name, value in self._settings()._asdict().items() if value is not None]
+        return f"Anomaly_Insertion({', '.join(settings)}, {'seeded' if self._stream.is_seeded else 'unseeded'})"
 
-    def cutpaste(
+    def __dir__(self) -> list[str]:
+        """The public names, techniques of the user's own included."""
+        return sorted({*(name for name in super().__dir__() if not name.startswith("_")), *TECHNIQUES})
+
+    def __getattr__(self, name: str) -> Any:
+        """The techniques that `pail.register` added."""
+        if not name.startswith("_") and is_own(name):
+            return partial(self._run_own, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _settings(self) -> Settings:
+        return Settings(self.transform, self.data_range, self.source_range, self.alpha)
+
+    def _common(self, roi: Any, severity: Any, rng: Any) -> Common:
+        return Common(roi, severity, self._stream.next() if rng is None else rng)
+
+    def _run(self, name: str, arguments: dict[str, Any]) -> PseudoAnomaly:
+        """Hand on the arguments of a method, its `locals()`."""
+        options = {key: value for key, value in arguments.items() if key != "self"}
+        image, source = options.pop(TECHNIQUES[name].image_name), options.pop("anom_source_img", None)
+        common = self._common(options.pop("roi"), options.pop("severity"), options.pop("rng"))
+        return run(name, image, source, self._settings(), common, options)
+
+    def _run_own(
         self,
+        name: str,
         image: Any,
-        area_ratio: Range = (0.2, 0.25),
-        aspect_ratio: tuple[Range, Range] = ((0.3, 1), (1, 3.3)),
+        anom_source_img: Any = None,
         *,
         roi: Any = None,
         severity: Any = None,
-        data_range: float | None = None,
         rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        **options: Any,
+    ) -> PseudoAnomaly:
+        return run(name, image, anom_source_img, self._settings(), self._common(roi, severity, rng), options)
+
+    def cutpaste(
+        self,
+        image: ImageLike,
+        area_ratio: Range = (0.2, 0.25),
+        aspect_ratio: Sequence[Range] = ((0.3, 1), (1, 3.3)),
+        *,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste a rectangle of the image, its colours jittered, onto another place of it (CutPaste).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         area_ratio : (float, float), default (0.2, 0.25)
             Area of the rectangle as a fraction of the image's, in (0, 1], drawn uniformly. The paper has (0.02, 0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
             Width / height; a coin chooses the range, and the ratio is uniform in it.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the rectangle; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the rectangle.
 
         References
         ----------
@@ -162,56 +190,37 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "cutpaste",
-            image,
-            None,
-            Call(roi, severity, data_range, rng, return_record),
-            area_ratio=area_ratio,
-            aspect_ratio=aspect_ratio,
-            transform=self.transform,
-        )
+        return self._run("cutpaste", locals())
 
     def cutpaste_scar(
         self,
-        image: Any,
+        image: ImageLike,
         rotation: Range = (-45, 45),
         *,
         width: Range = (2 / 256, 16 / 256),
         length: Range = (10 / 256, 25 / 256),
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste a thin strip of the image, its colours jittered and turned, onto another place of it (CutPaste-Scar).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         rotation : (float, float), default (-45, 45)
             Angle of the strip against the vertical, in degrees anticlockwise, drawn uniformly.
         width, length : (float, float), default (2 / 256, 16 / 256) and (10 / 256, 25 / 256)
             Sides of the strip as fractions of the image's shorter side, in (0, 1], drawn uniformly; at least one
             pixel, and the length at least the width. ``(0.1, 0.4)`` for both gives the large patches of the original.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the turned strip; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the turned strip.
 
         References
         ----------
@@ -226,37 +235,26 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "cutpaste_scar",
-            image,
-            None,
-            Call(roi, severity, data_range, rng, return_record),
-            rotation=rotation,
-            width=width,
-            length=length,
-            transform=self.transform,
-        )
+        return self._run("cutpaste_scar", locals())
 
     def simplex_noise_anomlay(
         self,
-        image: Any,
+        image: ImageLike,
         *,
         size_range: Range = (10 / 256, 1 / 8),
         octaves: int = 6,
         persistence: float = 0.6,
         amplitude: float = 0.2,
         frequency: float = 1 / 8,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Add simplex noise to a rectangle of the image (RD++).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         size_range : (float, float), default (10 / 256, 1 / 8)
             Height and width of the rectangle as fractions of the image's, in (0, 1], each drawn uniformly.
@@ -268,22 +266,13 @@ class Anomaly_Insertion:
             Amplitude of the first octave as a fraction of full scale, in (0, 1].
         frequency : float, default 1 / 8
             Wavelength of the first octave as a fraction of the image's shorter side, in (0, 1]; at least 2 pixels.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the rectangle; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the rectangle.
 
         References
         ----------
@@ -298,37 +287,25 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "simplex_noise_anomlay",
-            image,
-            None,
-            Call(roi, severity, data_range, rng, return_record),
-            size_range=size_range,
-            octaves=octaves,
-            persistence=persistence,
-            amplitude=amplitude,
-            frequency=frequency,
-        )
+        return self._run("simplex_noise_anomlay", locals())
 
     def random_perturbation(
         self,
-        image: Any,
+        image: ImageLike,
         *,
-        patch_number: tuple[int, int] = (1, 4),
+        patch_number: Sequence[int] = (1, 4),
         size_range: Range = (1 / 20, 1 / 5),
         skip_background: bool | None = None,
         max_try: int = 200,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Overwrite a few rectangles of the image with uniform noise (CDO).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         patch_number : (int, int), default (1, 4)
             Lowest and highest number of rectangles, at least 1.
@@ -339,22 +316,13 @@ class Anomaly_Insertion:
             thresholds of the paper's code, False allows every place.
         max_try : int, default 200
             How many places are tried for a rectangle before the foreground is given up.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the union of the rectangles; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the union of the rectangles.
 
         References
         ----------
@@ -370,20 +338,11 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "random_perturbation",
-            image,
-            None,
-            Call(roi, severity, data_range, rng, return_record),
-            patch_number=patch_number,
-            size_range=size_range,
-            skip_background=skip_background,
-            max_try=max_try,
-        )
+        return self._run("random_perturbation", locals())
 
     def hard_aug_cutpaste(
         self,
-        image: Any,
+        image: ImageLike,
         *,
         angles: Sequence[int] = (0, 90, 180, 270),
         p_rotate: float = 0.5,
@@ -394,17 +353,15 @@ class Anomaly_Insertion:
         contrast: float = 1,
         saturation: float = 0.1,
         hue: float = 0.5,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste a rectangle of a strongly augmented copy of the image at the same place (AnoSeg).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         angles : sequence of int, default (0, 90, 180, 270)
             Right angles, in degrees, from which the rotation is drawn.
@@ -418,22 +375,13 @@ class Anomaly_Insertion:
             Strengths of the colour jitter, in [0, 1].
         hue : float, default 0.5
             Largest shift of the hue, as a fraction of the circle, in [0, 0.5].
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the rectangle; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the rectangle.
 
         References
         ----------
@@ -449,27 +397,13 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "hard_aug_cutpaste",
-            image,
-            None,
-            Call(roi, severity, data_range, rng, return_record),
-            angles=angles,
-            p_rotate=p_rotate,
-            p_perm=p_perm,
-            p_jitter=p_jitter,
-            area_ratio=area_ratio,
-            brightness=brightness,
-            contrast=contrast,
-            saturation=saturation,
-            hue=hue,
-        )
+        return self._run("hard_aug_cutpaste", locals())
 
     def perlin_noise_pattern(
         self,
-        image: Any,
-        anom_source_img: Any = None,
-        resize: tuple[int, int] | None = None,
+        image: ImageLike,
+        anom_source_img: ImageLike | None = None,
+        resize: Sequence[int] | None = None,
         *,
         threshold: float | str = 0.5,
         min_perlin_scale: int = 0,
@@ -477,22 +411,20 @@ class Anomaly_Insertion:
         rotation: Range = (-90, 90),
         beta_range: Range = (0, 0.8),
         augment_source: bool = True,
-        augmenter: Callable[..., Any] | None = None,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        augmenter: AugmenterLike | None = None,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Blend an augmented source into the image where Perlin noise is high (DRAEM).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
-            The source of the texture, of any size, dtype and number of channels. None takes the
-            image itself, augmented.
+            The source of the texture, of any size, dtype and number of channels. None takes the image itself,
+            augmented.
         resize : (int, int), optional
             (height, width) in pixels at which the mask is made before it is scaled to the image; None is the image's
             size. The size of the output does not depend on it.
@@ -509,22 +441,13 @@ class Anomaly_Insertion:
             Whether three of the ten photometric augmenters of DRAEM change the source.
         augmenter : callable, optional
             An augmentation image -> image for the source in place of the ten of DRAEM; an imgaug augmenter works.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the noise above the threshold; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the noise above the threshold.
 
         References
         ----------
@@ -540,25 +463,12 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "perlin_noise_pattern",
-            image,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            resize=resize,
-            threshold=threshold,
-            min_perlin_scale=min_perlin_scale,
-            perlin_scale=perlin_scale,
-            rotation=rotation,
-            beta_range=beta_range,
-            augment_source=augment_source,
-            augmenter=augmenter,
-        )
+        return self._run("perlin_noise_pattern", locals())
 
     def superpixel_anomaly(
         self,
-        image: Any,
-        anom_source_img: Any = None,
+        image: ImageLike,
+        anom_source_img: ImageLike | None = None,
         *,
         n_segments: Sequence[int] = (30, 150, 250),
         fraction: float = 0.05,
@@ -566,22 +476,20 @@ class Anomaly_Insertion:
         sigma: float = 1,
         rotate: bool = True,
         augment_source: bool = False,
-        augmenter: Callable[..., Any] | None = None,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        augmenter: AugmenterLike | None = None,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste some superpixels of a source onto the same places of the image (TASAD).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
-            The source of the texture, of any size, dtype and number of channels. None takes the
-            image itself, always rotated.
+            The source of the texture, of any size, dtype and number of channels. None takes the image itself,
+            always rotated.
         n_segments : sequence of int, default (30, 150, 250)
             Numbers of superpixels, one of which is drawn: large, medium or small anomalies.
         fraction : float, default 0.05
@@ -594,22 +502,13 @@ class Anomaly_Insertion:
             Whether three photometric augmenters change the source.
         augmenter : callable, optional
             An augmentation image -> image for the source in place of the ten of DRAEM; an imgaug augmenter works.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the chosen superpixels; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the chosen superpixels.
 
         References
         ----------
@@ -624,28 +523,16 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "superpixel_anomaly",
-            image,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            n_segments=n_segments,
-            fraction=fraction,
-            compactness=compactness,
-            sigma=sigma,
-            rotate=rotate,
-            augment_source=augment_source,
-            augmenter=augmenter,
-        )
+        return self._run("superpixel_anomaly", locals())
 
     def perlin_with_roi_anomaly(
         self,
-        img: Any,
-        anom_source_img: Any = None,
+        img: ImageLike,
+        anom_source_img: ImageLike | None = None,
         use_mask: bool = True,
         transparency_range: Range = (0.15, 1.0),
         *,
-        mask: Any = None,
+        mask: MaskLike | None = None,
         structure_grid_size: int = 8,
         p_texture: float = 0.5,
         bg_threshold: float | None = None,
@@ -654,18 +541,16 @@ class Anomaly_Insertion:
         min_perlin_scale: int = 0,
         perlin_scale: int = 6,
         rotation: Range = (-90, 90),
-        augmenter: Callable[..., Any] | None = None,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        augmenter: AugmenterLike | None = None,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Blend a texture or the image's shuffled structure into the foreground where Perlin noise is high (MemSeg).
 
         Parameters
         ----------
-        img : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        img : ndarray or PIL.Image.Image
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of channels. None inserts
@@ -693,22 +578,13 @@ class Anomaly_Insertion:
             Angle by which the noise is turned, in degrees, drawn uniformly.
         augmenter : callable, optional
             An augmentation image -> image for the source in place of the ten of DRAEM; an imgaug augmenter works.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the noise above the threshold on the foreground; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the noise above the threshold on the foreground.
 
         References
         ----------
@@ -724,51 +600,31 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "perlin_with_roi_anomaly",
-            img,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            use_mask=use_mask,
-            transparency_range=transparency_range,
-            mask=mask,
-            structure_grid_size=structure_grid_size,
-            p_texture=p_texture,
-            bg_threshold=bg_threshold,
-            bg_reverse=bg_reverse,
-            threshold=threshold,
-            min_perlin_scale=min_perlin_scale,
-            perlin_scale=perlin_scale,
-            rotation=rotation,
-            augmenter=augmenter,
-        )
+        return self._run("perlin_with_roi_anomaly", locals())
 
     def rand_augmented_cut_paste(
         self,
-        img_norm: Any,
-        anom_source_img: Any = None,
-        mask: Any = None,
+        img_norm: ImageLike,
+        anom_source_img: ImageLike | None = None,
+        mask: MaskLike | None = None,
         in_fg_region: bool = True,
         *,
-        source_mask: Any = None,
+        source_mask: MaskLike | None = None,
         n_aug: int = 3,
         elastic: bool = True,
-        min_area: float = 1e-3,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        min_area: float = 0.001,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste the masked part of a warped and augmented source, moved onto the foreground (BGAD).
 
         Parameters
         ----------
-        img_norm : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        img_norm : ndarray or PIL.Image.Image
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
-            The source of the texture, of any size, dtype and number of channels. None takes the
-            image itself.
+            The source of the texture, of any size, dtype and number of channels. None takes the image itself.
         mask : ndarray of bool or uint8 {0, 255}, optional
             Where on the normal image the anomaly may land, of the image's height and width; strictly kept.
         in_fg_region : bool, default True
@@ -782,22 +638,13 @@ class Anomaly_Insertion:
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
             Smallest area of the anomaly as a fraction of the image's, in [0, 1); smaller ones are redrawn.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the pasted parts; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the pasted parts.
 
         References
         ----------
@@ -813,52 +660,39 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "rand_augmented_cut_paste",
-            img_norm,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            mask=mask,
-            in_fg_region=in_fg_region,
-            source_mask=source_mask,
-            n_aug=n_aug,
-            elastic=elastic,
-            min_area=min_area,
-        )
+        return self._run("rand_augmented_cut_paste", locals())
 
     def fract_aug(
         self,
-        image: Any,
-        initial_point: tuple[float, float] = (0, 0),
+        image: ImageLike,
+        initial_point: Sequence[float] = (0, 0),
         iterations: int = 10000,
-        anom_source_img: Any = None,
+        anom_source_img: ImageLike | None = None,
         *,
-        system: str = "random",
+        system: Literal["random", "barnsley"] = "random",
         n_maps: int = 2,
         size_range: Range = (0.1, 0.5),
         rotation: Range = (15, 75),
         noise_amp: float = 10,
         margin: float = 0.1,
         dilate: int = 3,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Paste a jittered, turned square of a source in the shape of a random fractal (FractalAD).
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         initial_point : (float, float), default (0, 0)
             Where the chaos game starts.
         iterations : int, default 10000
             Number of points of the fractal. The paper has 100000, with nearly the same shapes.
         anom_source_img : ndarray or PIL.Image.Image, optional
-            The source of the texture, of any size, dtype and number of channels. None takes the
-            image itself, as in the paper.
+            The source of the texture, of any size, dtype and number of channels. None takes the image itself,
+            as in the paper.
         system : {"random", "barnsley"}, default "random"
             The iterated function system: random contractions, or the four maps of Barnsley's fern with random weights.
         n_maps : int, default 2
@@ -874,22 +708,13 @@ class Anomaly_Insertion:
             the square is cut.
         dilate : int, default 3
             How often the fractal is dilated by 3 x 3 where noise is added, at 256 pixels; more on larger images.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the fractal; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the fractal.
 
         References
         ----------
@@ -905,45 +730,29 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "fract_aug",
-            image,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            initial_point=initial_point,
-            iterations=iterations,
-            system=system,
-            n_maps=n_maps,
-            size_range=size_range,
-            rotation=rotation,
-            noise_amp=noise_amp,
-            margin=margin,
-            dilate=dilate,
-        )
+        return self._run("fract_aug", locals())
 
     def affined_anomlay(
         self,
-        image: Any,
-        resize: tuple[int, int] | None = None,
-        anom_source_img: Any = None,
+        image: ImageLike,
+        resize: Sequence[int] | None = None,
+        anom_source_img: ImageLike | None = None,
         *,
         patch_sizes: Sequence[float] = (1 / 32, 1 / 16, 1 / 8, 1 / 4),
         p_patch: float = 0.5,
         ssim_threshold: float = 0.75,
-        variant: str | None = None,
+        variant: Literal["AA", "AAC", "AAS"] | None = None,
         p_damage: float = 0.5,
         n_damage: int = 5,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Warp tiles of the image by random affine maps, as they are, recoloured or filled with a source.
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
+        image : ndarray or PIL.Image.Image
             The normal image.
         resize : (int, int), optional
             (height, width) in pixels at which tiles of the original's 8 to 64 pixels are meant; None scales them with
@@ -964,22 +773,13 @@ class Anomaly_Insertion:
             Chance in [0, 1] that a source is damaged before it is used.
         n_damage : int, default 5
             How many damages, out of 17, it gets.
-        roi, severity, data_range, rng, return_record : optional
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            255 where the anomaly was inserted, the warped parts of the tiles; 0 elsewhere.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of the wrong kind, an image that could not be read (None) included.
-        ValueError
-            If an argument has a value out of its range; the message names it.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the warped parts of the tiles.
 
         References
         ----------
@@ -994,58 +794,49 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        return self._run(
-            "affined_anomlay",
-            image,
-            anom_source_img,
-            Call(roi, severity, data_range, rng, return_record),
-            resize=resize,
-            patch_sizes=patch_sizes,
-            p_patch=p_patch,
-            ssim_threshold=ssim_threshold,
-            variant=variant,
-            p_damage=p_damage,
-            n_damage=n_damage,
-        )
+        return self._run("affined_anomlay", locals())
 
-    def affine_anom_color_change(self, image: Any, resize: tuple[int, int] | None = None, **keywords: Any) -> Any:
+    def affine_anom_color_change(
+        self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
+    ) -> PseudoAnomaly:
         """`affined_anomlay` with recoloured tiles (AAC), under the original's second name.
 
         Parameters
         ----------
         image, resize, **keywords
-            As for `affined_anomlay`.
+            As for `affined_anomlay`; `variant` is "AAC".
 
         Returns
         -------
-        i_a, m_a : ndarray
+        PseudoAnomaly
             As for `affined_anomlay`.
         """
-        return self.affined_anomlay(image, resize, **{**keywords, "variant": "AAC"})
+        if keywords.setdefault("variant", "AAC") != "AAC":
+            raise ValueError(f"`variant` must be 'AAC' here, got {describe(keywords['variant'])}")
+        return self.affined_anomlay(image, resize, **keywords)
 
     def insert(
         self,
-        image: Any,
-        anom_source_img: Any = None,
+        image: ImageLike,
+        anom_source_img: SourceLike | None = None,
         *,
-        techniques: Any = None,
-        weights: Any = None,
-        n_anomalies: Any = 1,
-        roi: Any = None,
-        severity: Any = None,
-        data_range: float | None = None,
-        rng: Any = None,
-        return_record: bool = False,
-    ) -> Any:
+        techniques: str | Sequence[str] | None = None,
+        weights: Sequence[float] | None = None,
+        n_anomalies: int | Sequence[int] = 1,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        roi: ROILike | None = None,
+        severity: Severity | None = None,
+        rng: RNGLike | None = None,
+    ) -> PseudoAnomaly:
         """Insert one or several anomalies of techniques that are drawn at random.
 
         Parameters
         ----------
-        image : ndarray of shape (H, W), (H, W, 1) or (H, W, C), or PIL.Image.Image
-            The normal image.
+        image : ndarray or PIL.Image.Image
+            The normal image. Regions, the automatic foreground too, are those of this image for all anomalies.
         anom_source_img : ndarray, PIL.Image.Image, list of them or callable, optional
             The source; one of a list is drawn for each anomaly, and a callable is called with the Generator of the
-            call and returns an image. Without one the source-based techniques are left out.
+            call and returns an image. None takes the image itself.
         techniques : str or sequence of str, optional
             Names of techniques or families ("SFI", "SBI", "hybrid"); all by default.
         weights : sequence of float, optional
@@ -1053,22 +844,22 @@ class Anomaly_Insertion:
             weight equally. Equal by default.
         n_anomalies : int or (int, int), default 1
             How many anomalies, at least 1; a range is drawn from uniformly.
-        roi, severity, data_range, rng, return_record : optional
+        options : dict of dict, optional
+            Keywords of single techniques, such as ``{"cutpaste": {"area_ratio": (0.02, 0.15)}}``.
+        roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`. A severity range is drawn from for each anomaly.
 
         Returns
         -------
-        i_a : ndarray
-            The pseudo-anomalous image, of the shape and dtype of the image.
-        m_a : ndarray of shape (H, W, 1) and dtype uint8
-            The union of the masks.
+        PseudoAnomaly
+            ``(i_a, m_a)``; the mask is the union of the masks.
 
         Raises
         ------
         TypeError
             If an argument is of the wrong kind.
         ValueError
-            If a technique is unknown, the weights do not fit, or no technique is left.
+            If a technique is unknown or the weights do not fit.
 
         Examples
         --------
@@ -1079,15 +870,13 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all())
         True
         """
-        rng = self._stream.next() if rng is None else rng
-        call = Call(roi, severity, data_range, rng, return_record)
         return insert(
-            TECHNIQUES,
             image,
             anom_source_img,
-            call,
+            self._settings(),
+            self._common(roi, severity, rng),
             techniques=techniques,
             weights=weights,
             n_anomalies=n_anomalies,
-            transform=self.transform,
+            options=options,
         )

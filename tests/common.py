@@ -11,6 +11,7 @@ import numpy as np
 from pail import pai
 from pail.core.draw import Draw
 from pail.core.frame import Frame, as_frame
+from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)
 
@@ -23,7 +24,8 @@ def call(name, image, source=None, **keywords):
     """One call of a technique by its name; the source only where it takes one."""
     if source is not None and takes_source(name):
         keywords["anom_source_img"] = source
-    return getattr(pai.Anomaly_Insertion(), name)(image, **keywords)
+    settings = {key: keywords.pop(key) for key in Settings._fields if key in keywords}
+    return getattr(pai.Anomaly_Insertion(**settings), name)(image, **keywords)
 
 
 @functools.lru_cache
@@ -67,8 +69,7 @@ def check_contract(image: np.ndarray, before: np.ndarray, i_a: np.ndarray, m_a: 
 
 def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[Frame, Draw]:
     """What a technique sees of a call."""
-    frame = as_frame(image, data_range)
-    frame.roi = roi
+    frame = as_frame(image, data_range).restrict(roi)
     return frame, Draw(np.random.default_rng(seed), severity)
 
 

@@ -177,7 +177,7 @@ def test_a_method_has_the_defaults_of_its_technique(name):
     assert options
     for option in options:
         assert method[option.name].default == option.default, option.name
-    for keyword in ("roi", "severity", "data_range", "rng", "return_record"):
+    for keyword in ("roi", "severity", "rng"):
         assert method[keyword].kind is inspect.Parameter.KEYWORD_ONLY
 
 

@@ -1,12 +1,14 @@
 """Where, how strong, which, and a record: the keywords that all methods have, and `insert`."""
 
+import copy
 import json
+import pickle
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
-from common import NAMES, as_type, call, check_contract, photograph
+from common import NAMES, as_type, call, check_contract, photograph, takes_source
 from PIL import Image
 
 import pail
@@ -101,8 +103,9 @@ def test_a_record_replays_to_the_byte(name):
         ({}, {"roi": roi}, {"severity": (0.2, 0.7)}, {"roi": "foreground"}, {"severity": 1})
     ):
         for image in (IMAGE, as_type(IMAGE, "uint16")[..., 0]):
-            i_a, m_a, record = call(name, image, SOURCE, rng=seed, return_record=True, **keywords)
-            record = json.loads(json.dumps(record))
+            result = call(name, image, SOURCE, rng=seed, **keywords)
+            i_a, m_a = result
+            record = json.loads(json.dumps(result.record))
             assert record["technique"] == name and record["version"] == pail.__version__
             assert record["drawn"]
             again = pail.replay(record, image, SOURCE)
@@ -114,41 +117,43 @@ def test_a_record_replays_to_the_byte(name):
 def test_a_record_holds_the_state_of_any_generator(kind, rng):
     generator = np.random.Generator(getattr(np.random, kind)(rng))
     generator.integers(0, 5, dtype=np.uint32)
-    i_a, _, record = call("cutpaste", IMAGE, rng=generator, return_record=True)
-    assert np.array_equal(pail.replay(json.loads(json.dumps(record)), IMAGE)[0], i_a)
+    result = call("cutpaste", IMAGE, rng=generator)
+    assert np.array_equal(pail.replay(json.loads(json.dumps(result.record)), IMAGE)[0], result.i_a)
 
 
-def test_asking_for_a_record_changes_nothing():
-    for name in NAMES:
-        plain, recorded = (call(name, IMAGE, SOURCE, rng=1, return_record=flag) for flag in (False, True))
-        assert len(plain) == 2 and len(recorded) == 3
-        assert np.array_equal(plain[0], recorded[0])
+@pytest.mark.parametrize("name", [*NAMES, "insert"])
+def test_a_result_is_a_tuple_of_two(name):
+    result = insert_or_call(name, rng=1)
+    i_a, m_a = result
+    assert isinstance(result, tuple) and isinstance(result, pail.PseudoAnomaly) and len(result) == 2
+    assert result[0] is i_a is result.i_a and result[1] is m_a is result.m_a
+    for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+        assert np.array_equal(again.i_a, i_a) and np.array_equal(again.m_a, m_a) and again.record == result.record
+    assert "i_a" in repr(result) and len(repr(result)) < 100
 
 
 def test_an_instances_draws_can_be_recorded_and_replayed():
     for transform in (True, False):
         instance = pai.Anomaly_Insertion(transform)
         for _ in range(3):
-            i_a, _, record = instance.cutpaste(IMAGE, return_record=True)
-            assert np.array_equal(pail.replay(record, IMAGE)[0], i_a)
+            result = instance.cutpaste(IMAGE)
+            assert np.array_equal(pail.replay(result.record, IMAGE)[0], result.i_a)
 
 
 def test_arguments_that_are_masks_or_objects():
     mask = l_shape()
-    i_a, _, record = call(
-        "rand_augmented_cut_paste", IMAGE, SOURCE, mask=mask, source_mask=~mask, rng=0, return_record=True
-    )
-    assert np.array_equal(pail.replay(json.loads(json.dumps(record)), IMAGE, SOURCE)[0], i_a)
+    result = call("rand_augmented_cut_paste", IMAGE, SOURCE, mask=mask, source_mask=~mask, rng=0)
+    assert np.array_equal(pail.replay(json.loads(json.dumps(result.record)), IMAGE, SOURCE)[0], result.i_a)
     invert = lambda pixels: 255 - pixels  # noqa: E731
-    i_a, _, record = call("perlin_noise_pattern", IMAGE, SOURCE, augmenter=invert, rng=0, return_record=True)
-    record = json.loads(json.dumps(record))
+    i_a, _ = result = call("perlin_noise_pattern", IMAGE, SOURCE, augmenter=invert, rng=0)
+    record = json.loads(json.dumps(result.record))
     with pytest.raises(ValueError, match="augmenter"):
         pail.replay(record, IMAGE, SOURCE)
     assert np.array_equal(pail.replay(record, IMAGE, SOURCE, augmenter=invert)[0], i_a)
 
 
 def test_records_that_do_not_fit_are_refused():
-    record = call("fract_aug", IMAGE, SOURCE, return_record=True)[2]
+    record = call("fract_aug", IMAGE, SOURCE).record
     with pytest.raises(ValueError, match="version"):
         pail.replay({**record, "version": "0.0.0"}, IMAGE, SOURCE)
     with pytest.raises(ValueError, match="`image`"):
@@ -175,7 +180,8 @@ def test_records_that_do_not_fit_are_refused():
         ("roi", np.ones((5, 5), bool), ValueError),
         ("roi", np.zeros(SHAPE, bool), ValueError),
         ("roi", np.full(SHAPE, 3, np.uint8), ValueError),
-        ("roi", np.ones(SHAPE), TypeError),
+        ("roi", np.ones(SHAPE, complex), TypeError),
+        ("roi", np.full(SHAPE, 0.5), ValueError),
         ("roi", "part", ValueError),
         ("roi", 4, TypeError),
         ("severity", -0.1, ValueError),
@@ -183,7 +189,6 @@ def test_records_that_do_not_fit_are_refused():
         ("severity", (0.8, 0.2), ValueError),
         ("severity", "high", TypeError),
         ("severity", True, TypeError),
-        ("return_record", 1, TypeError),
     ],
 )
 def test_bad_control_arguments_are_named(name, keyword, value, error):
@@ -193,7 +198,7 @@ def test_bad_control_arguments_are_named(name, keyword, value, error):
 
 def names_of(count=300, source=SOURCE, image=photograph(32, 32), **keywords):
     instance = pai.Anomaly_Insertion()
-    records = [instance.insert(image, source, rng=seed, return_record=True, **keywords)[2] for seed in range(count)]
+    records = [instance.insert(image, source, rng=seed, **keywords).record for seed in range(count)]
     return [[step["technique"] for step in record["steps"]] for record in records]
 
 
@@ -203,9 +208,10 @@ def test_insert_draws_every_technique_evenly():
         assert 30 < drawn.count(name) < 95
 
 
-def test_insert_leaves_out_what_needs_a_source_without_one():
-    drawn = {steps[0] for steps in names_of(source=None)}
-    assert drawn == {name for name in NAMES if pai.TECHNIQUES[name].family != "SBI"}
+def test_insert_without_a_source_takes_the_image_itself():
+    """As the methods do."""
+    assert {steps[0] for steps in names_of(source=None)} == set(NAMES)
+    assert {steps[0] for steps in names_of(30, source=None, techniques="SBI")} <= {n for n in NAMES if takes_source(n)}
 
 
 def test_insert_takes_families_names_and_weights():
@@ -221,7 +227,8 @@ def test_insert_several():
     assert {1, 2, 3} == set(counts) and 45 < counts.count(2) < 90
     instance = pai.Anomaly_Insertion()
     for seed in range(20):
-        i_a, m_a, record = instance.insert(IMAGE, SOURCE, n_anomalies=3, rng=seed, return_record=True)
+        i_a, m_a = result = instance.insert(IMAGE, SOURCE, n_anomalies=3, rng=seed)
+        record = result.record
         check_contract(IMAGE, IMAGE, i_a, m_a)
         assert len(record["steps"]) == 3
         again = pail.replay(json.loads(json.dumps(record)), IMAGE, SOURCE)
@@ -239,8 +246,8 @@ def test_insert_takes_lists_and_callables_of_sources():
         for seed in range(40)
     }
     assert seen == {11, 77, 201}
-    i_a, _, record = instance.insert(black, flat, rng=3, return_record=True, **keywords)
-    assert np.array_equal(pail.replay(record, black, flat)[0], i_a)
+    result = instance.insert(black, flat, rng=3, **keywords)
+    assert np.array_equal(pail.replay(result.record, black, flat)[0], result.i_a)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +256,9 @@ def test_insert_takes_lists_and_callables_of_sources():
         ({"techniques": "paint"}, ValueError, "cutpaste, cutpaste_scar.*SFI"),
         ({"techniques": ["cutpaste", 3]}, TypeError, "`techniques`"),
         ({"techniques": []}, TypeError, "`techniques`"),
-        ({"techniques": "SBI", "anom_source_img": None}, ValueError, "`techniques`"),
+        ({"options": 3}, TypeError, "`options`"),
+        ({"options": {"cutpaste": {"colour": 3}}}, TypeError, "area_ratio.*colour"),
+        ({"options": {"paint": {}}}, ValueError, "paint"),
         ({"techniques": ["cutpaste"], "weights": [1, 2]}, ValueError, "`weights`"),
         ({"techniques": ["cutpaste"], "weights": [-1]}, ValueError, "`weights"),
         ({"techniques": ["cutpaste"], "weights": [0]}, ValueError, "`weights`"),

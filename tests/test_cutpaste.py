@@ -56,9 +56,29 @@ def test_without_transform_the_patch_is_a_crop_from_where_it_was_drawn():
 
 def test_the_jitter_is_weak_and_follows_transform():
     image = np.full((64, 64, 3), (120, 90, 60), np.uint8)
-    assert np.array_equal(pai.Anomaly_Insertion(transform=False).cutpaste(image, rng=0)[0], image)
     changes = [np.abs(pai.Anomaly_Insertion().cutpaste(image, rng=s)[0].astype(int) - image).max() for s in range(50)]
     assert 3 < np.mean(changes) < 60
+    half = image.copy()
+    half[:, 32:] = (20, 10, 40)
+    for flag in (False, 0):
+        i_a, _ = pai.Anomaly_Insertion(transform=flag).cutpaste(half, rng=0)
+        assert set(map(tuple, i_a.reshape(-1, 3).tolist())) == {(120, 90, 60), (20, 10, 40)}
+
+
+@pytest.mark.parametrize("name", ["cutpaste", "cutpaste_scar"])
+def test_a_callable_as_transform_gets_the_patch(name):
+    """As an argument and as an attribute, as the original took it."""
+    image, seen = photograph(64, 80), []
+
+    def paint(patch):
+        seen.append(patch.shape)
+        return np.full_like(patch, 7)
+
+    for instance in (pai.Anomaly_Insertion(paint), pai.Anomaly_Insertion()):
+        instance.transform = paint
+        i_a, m_a = getattr(instance, name)(image, rng=0)
+        assert seen and (i_a[m_a[..., 0] > 0] == 7).all()
+        seen.clear()
 
 
 @pytest.mark.parametrize(

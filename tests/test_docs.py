@@ -47,7 +47,7 @@ def test_links_lead_somewhere(page):
 
 
 def modules():
-    return [m.name for m in pkgutil.walk_packages(pail.__path__, "pail.") if m.name != "pail._simplex"]
+    return [m.name for m in pkgutil.walk_packages(pail.__path__, "pail.") if m.name != "pail.pixels._simplex"]
 
 
 @pytest.mark.parametrize("name", modules())
@@ -64,7 +64,7 @@ def test_every_parameter_is_documented(name):
     parameters = method.__doc__.split("Parameters\n")[1].split("Returns\n")[0]
     for parameter in list(inspect.signature(method).parameters)[1:]:
         assert re.search(rf"^ +([a-z_]+, )*{parameter}(, [a-z_]+)* : ", parameters, re.M), parameter
-    for section in ("Returns", "Raises", "Examples", *(["References"] if name != "insert" else [])):
+    for section in ("Returns", "Examples", *(["References"] if name != "insert" else [])):
         assert f"        {section}\n" in method.__doc__
 
 

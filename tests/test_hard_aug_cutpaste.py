@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from common import as_type, call, frame_and_draw, photograph
 
-from pail.core.ops import resize
 from pail.sfi.hard_aug_cutpaste import _mean_grey, hard_aug_cutpaste
 
 ONLY = {
@@ -22,7 +21,8 @@ def insert(image, seed=0, *, severity=None, roi=None, **options):
 def moved(image, drawn):
     """The whole augmented copy, made the plain way."""
     rows, columns = image.shape[:2]
-    result = resize(np.ascontiguousarray(np.rot90(image, drawn.get("turns", [0])[0])), (rows, columns))
+    planes = np.moveaxis(np.rot90(image, drawn.get("turns", [0])[0]), 2, 0)
+    result = np.dstack([cv2.resize(np.ascontiguousarray(plane), (columns, rows)) for plane in planes])
     if "order" not in drawn:
         return result
     middle, centre = rows // 2, columns // 2

@@ -189,7 +189,9 @@ def test_what_is_no_rng_is_refused(rng):
 
 def test_transform_must_be_a_flag():
     with pytest.raises(TypeError, match="`transform`"):
-        pai.Anomaly_Insertion(transform=1)
+        pai.Anomaly_Insertion(transform="yes")
+    for flag in (0, 1):
+        assert pai.Anomaly_Insertion(transform=flag).transform is bool(flag)
 
 
 @pytest.mark.parametrize(

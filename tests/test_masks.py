@@ -112,13 +112,17 @@ def test_place_reaches_every_part_of_the_roi():
     assert np.mean(hit[roi > 0]) > 0.9
 
 
-def test_place_lays_a_sparse_shape_on_a_single_pixel():
+def test_place_lays_a_sparse_shape_on_a_single_pixel_where_it_can():
     roi, shape = rois()["pixel"], np.zeros((30, 30), np.uint8)
     shape[15, 15] = 255
     for seed in range(20):
         frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
-        box = placing.place(frame, draw, 30, 30, shape)
-        assert (box.top + 15, box.left + 15) == (97, 3)
+        box = placing.place(frame, draw, 30, 30, shape)  # inside the image, where the pixel cannot reach the ROI's
+        assert box.intersect(frame.whole) == box and roi[box.slices].any()
+        frame = frame.restrict(np.ascontiguousarray(roi[::-1, ::-1]).copy())
+        frame.roi[:] = 0
+        frame.roi[50, 60] = 255
+        assert placing.place(frame, draw, 30, 30, shape)[:2] == (35, 45)
 
 
 def test_place_without_an_roi_is_uniform():

@@ -158,7 +158,7 @@ def test_the_whole_image_can_be_asked_for():
         ({"patch_number": (1.5, 2)}, TypeError),
         ({"size_range": (0, 0.5)}, ValueError),
         ({"size_range": 0.5}, TypeError),
-        ({"skip_background": 1}, TypeError),
+        ({"skip_background": 2}, TypeError),
         ({"max_try": 0}, ValueError),
     ],
 )

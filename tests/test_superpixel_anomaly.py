@@ -138,7 +138,7 @@ def test_augmenters_of_tasad_and_of_the_user_change_the_source():
         ("fraction", 1, ValueError),
         ("compactness", 0, ValueError),
         ("sigma", -1, ValueError),
-        ("rotate", 1, TypeError),
+        ("rotate", 2, TypeError),
         ("augment_source", None, TypeError),
         ("augmenter", 3, TypeError),
     ],

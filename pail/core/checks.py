@@ -25,9 +25,10 @@ def describe(value: object) -> str:
 
 
 def as_flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"`{name}` must be True or False, got {describe(value)}")
-    return bool(value)
+    """A truth value; 0 and 1 are taken for one."""
+    if isinstance(value, bool | np.bool_) or (isinstance(value, numbers.Integral) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"`{name}` must be True or False, got {describe(value)}")
 
 
 def as_number(
@@ -112,22 +113,28 @@ def as_size(name: str, value: Any) -> tuple[int, int] | None:
 
 
 def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A bool or 0/255 mask (H, W) or (H, W, 1), array or PIL, as uint8 {0, 255} (H, W); never all false."""
+    """A mask (H, W) or (H, W, 1), array or PIL, as uint8 {0, 255} (H, W); never all false.
+
+    It holds bools, or 0 and one other number, which is 255 or 1.
+    """
     if isinstance(value, Image.Image):
         value = np.asarray(value)
-    if not isinstance(value, np.ndarray) or value.dtype not in (np.bool_, np.uint8):
-        raise TypeError(f"`{name}` must be a bool or 0/255 uint8 mask, got {describe(value)}")
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "buf":
+        raise TypeError(f"`{name}` must be a mask of bool, 0 and 255 or 0 and 1, got {describe(value)}")
     mask = value[..., 0] if value.ndim == 3 and value.shape[2] == 1 else value
     if mask.ndim != 2 or mask.size == 0 or max(mask.shape) > MAX_SIDE:
         raise ValueError(f"`{name}` must be a mask of shape (H, W) or (H, W, 1), got {describe(value)}")
     if shape is not None and mask.shape != shape:
         raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
-    mask = np.ascontiguousarray(mask).view(np.uint8)
-    count = cv2.countNonZero(mask)
-    if count == 0:
+    mask = np.ascontiguousarray(mask)
+    binary = mask.view(np.uint8) if mask.dtype == np.bool_ else (mask != 0).view(np.uint8)
+    if not cv2.hasNonZero(binary):
         raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
-    if value.dtype == np.bool_:
-        return np.negative(mask)
-    if cv2.sumElems(mask)[0] != 255.0 * count:
-        raise ValueError(f"`{name}` must hold only 0 and 255, got other values")
-    return mask
+    if mask.dtype != np.bool_ and not _is_binary(mask):
+        raise ValueError(f"`{name}` must hold only 0 and 255, or 0 and 1, got other values")
+    return np.negative(binary)
+
+
+def _is_binary(mask: np.ndarray) -> bool:
+    highest = mask.max()
+    return highest in (1, 255) and bool(((mask == 0) | (mask == highest)).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -11,15 +12,17 @@ from pail.core.box import Box
 from pail.core.frame import Frame
 from pail.core.ops import with_axis
 
-FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
+VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
+SHIFT = 0.05  # of the range: how far the content moves where nothing would be seen otherwise
+SAMPLED_ROWS = 16
 
 
 class Insertion(NamedTuple):
     """What a technique wants to see inserted: `content` on `box` where `mask` is not 0.
 
-    `content` is (h, w, C) in the frame's working dtype (float32 is accepted for uint8 frames too); `mask` is uint8
-    (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all content.
+    `box` lies inside the image; `content` is (h, w, C) in the frame's working dtype (float32 is accepted for uint8
+    frames too); `mask` is uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all content.
     """
 
     box: Box
@@ -31,48 +34,53 @@ class Insertion(NamedTuple):
 def to_dtype(content: np.ndarray, frame: Frame) -> np.ndarray:
     """Working values as the image's own: rounded for integers, clipped to [0, peak]."""
     dtype = frame.image.dtype
-    if content.dtype == dtype and (dtype == np.uint8 and frame.peak == 255):
+    if content.dtype == np.uint8 and frame.is_byte:
         return content
-    if dtype.kind == "u":
-        content = np.rint(content)
-    return np.clip(content, 0, frame.peak).astype(dtype)
+    if frame.is_integer:
+        return np.clip(np.rint(content), 0, math.floor(frame.peak)).astype(dtype)
+    return np.clip(content.astype(dtype, copy=False), 0, dtype.type(frame.peak))  # clipped in the dtype that is kept
 
 
 def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Insertion:
     """An insertion from a mask and a content of the image's size: their part on the mask's bounding box."""
-    left, top, width, height = cv2.boundingRect(mask)
-    box = Box(top, left, height, width)
+    box = Box.around(mask)
     return Insertion(box, content[box.slices], mask[box.slices], opacity)
 
 
-def _clipped(frame: Frame, insertion: Insertion) -> Insertion:
-    """The insertion cut to the image and to the ROI."""
+def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where the mask is true.
+
+    With `shift` the content is the image itself, moved towards the far end of the range, so that it is seen.
+    """
     box, content, mask, opacity = insertion
-    top, left = max(box.top, 0), max(box.left, 0)
-    inside = Box(
-        top, left, min(box.top + box.height, frame.height) - top, min(box.left + box.width, frame.width) - left
-    )
-    if inside != box:
-        local = Box(top - box.top, left - box.left, inside.height, inside.width).slices
-        content, mask = content[local], None if mask is None else mask[local]
     if frame.roi is not None:
-        allowed = frame.roi[inside.slices]
-        mask = allowed if mask is None else cv2.bitwise_and(mask, allowed)
-    return Insertion(inside, content, mask, opacity)
-
-
-def composite(frame: Frame, insertion: Insertion) -> tuple[np.ndarray, np.ndarray]:
-    """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where the mask is true."""
-    box, content, mask, opacity = _clipped(frame, insertion)
-    if box.height < 1 or box.width < 1 or (mask is not None and not cv2.hasNonZero(mask)):
+        mask = _in_roi(frame.roi[box.slices], mask)
+    if box.area == 0 or (mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask))):
         raise RuntimeError("internal error: a technique drew an empty mask; please report it with its record")
     i_a = frame.image.copy()
     m_a = np.zeros((*frame.shape, 1), np.uint8)
     m_a[box.slices] = 255 if mask is None else mask[..., None]
     for rows in _strips(box, content):
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
-        _paste(frame, i_a, part, content[rows], None if mask is None else mask[rows], opacity)
-    return i_a.astype(frame.dtype, copy=False), m_a
+        pixels = _shift(frame, part) if shift else _blend(frame, part, content[rows], opacity)
+        _paste(frame, i_a, part, to_dtype(pixels, frame), None if mask is None else mask[rows])
+    return i_a, m_a
+
+
+def is_visible(frame: Frame, i_a: np.ndarray, box: Box) -> bool:
+    """Whether a pixel of the box differs by at least `VISIBLE` of the range; a row or a few settle it nearly always."""
+    before, after = frame.image[box.slices], i_a[box.slices]
+    middle = box.height // 2
+    for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
+        if cv2.absdiff(before[rows], after[rows]).max() >= VISIBLE * frame.peak:
+            return True
+    return False
+
+
+def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The part of the mask inside the ROI; all of the ROI in the box where the shape has no pixel there."""
+    inside = allowed if mask is None else cv2.bitwise_and(allowed, mask)
+    return inside if cv2.hasNonZero(np.ascontiguousarray(inside)) else allowed
 
 
 def _strips(box: Box, content: np.ndarray) -> list[slice]:
@@ -81,16 +89,24 @@ def _strips(box: Box, content: np.ndarray) -> list[slice]:
     return [slice(top, min(top + count, box.height)) for top in range(0, box.height, count)]
 
 
-def _paste(
-    frame: Frame, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None, opacity: float
-) -> None:
-    """Blend `content` over the image on `box` and write it to `i_a` where the mask is true."""
+def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.ndarray:
+    if opacity >= 1:
+        return content
+    original = frame.crop(box).astype(content.dtype, copy=False)
+    return with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
+
+
+def _shift(frame: Frame, box: Box) -> np.ndarray:
+    """The image moved towards the far end of the range, pixel by pixel; by a level at least."""
+    original = frame.crop(box).astype(np.float32)
+    step = np.float32(max(SHIFT * frame.peak, 1 if frame.is_integer else 0))
+    return np.where(original < frame.peak / 2, original + step, original - step)
+
+
+def _paste(frame: Frame, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None) -> None:
+    """Write `content` to `i_a` on `box` where the mask is true."""
     if mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask)):
         return
-    if opacity < 1:
-        original = frame.crop(box).astype(content.dtype, copy=False)
-        content = with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
-    content = to_dtype(content, frame)
     region = with_axis(i_a[box.slices])
     if frame.alpha:
         content = np.concatenate([content, region[..., -1:]], axis=2)

@@ -23,17 +23,16 @@ def unchanged(content: np.ndarray, original: np.ndarray) -> bool:
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
-    """(h, w, C) at another height and width: area average when shrinking, linear when enlarging."""
-    height, width = shape
-    if image.shape[:2] == (height, width):
+    """(h, w, C) at another height and width: along each axis area average when shrinking, linear when enlarging."""
+    if image.shape[:2] == shape:
         return image
-    shrinks = height <= image.shape[0] and width <= image.shape[1]
-    how = cv2.INTER_NEAREST if nearest else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    shrinks = [want < have for want, have in zip(shape, image.shape, strict=False)]
+    grows = [want > have for want, have in zip(shape, image.shape, strict=False)]
+    if any(shrinks) and any(grows) and not nearest:
+        image = resize(image, (shape[0], image.shape[1]) if shrinks[0] else (image.shape[0], shape[1]))
+    how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR if any(grows) else cv2.INTER_AREA
     if image.ndim == 2 or image.shape[2] <= 4:
-        resized = cv2.resize(image, (width, height), interpolation=how)
+        resized = cv2.resize(image, shape[::-1], interpolation=how)
         return resized if image.ndim == 2 else with_axis(resized)
-    planes = [
-        cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=how)
-        for plane in np.moveaxis(image, 2, 0)
-    ]
+    planes = [cv2.resize(np.ascontiguousarray(p), shape[::-1], interpolation=how) for p in np.moveaxis(image, 2, 0)]
     return np.stack(planes, axis=2)  # OpenCV averages areas of at most four channels

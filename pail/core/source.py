@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.frame import Frame, _as_pixels, _top_of_range
+from pail.core.formats import as_data_range, as_pixels, top_of_range
+from pail.core.frame import Frame
 from pail.core.ops import with_axis
+
+DARK = 1 / 8  # a source that reaches no higher in its range was probably meant in another
+
+
+def as_source(
+    value: Any,
+    frame: Frame,
+    name: str = "anom_source_img",
+    *,
+    source_range: Any = None,
+    alpha: bool | None = None,
+    warns: bool = False,
+) -> np.ndarray:
+    """A source image in the frame's working dtype, range and channels, at its own size. Never write to it.
+
+    Its full scale is `source_range`; by default the image's where both have one dtype, else that of its dtype.
+    """
+    native, has_alpha = as_pixels(name, value, alpha)
+    given = as_data_range("source_range", source_range)
+    default = frame.peak if native.dtype == frame.image.dtype else None
+    keyword = "data_range" if given is None and default is not None else "source_range"
+    top = top_of_range(name, native, default if given is None else given, keyword)
+    pixels = with_axis(native)
+    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, frame.channels)
+    if warns and given is None and native.dtype != np.uint8:  # bytes are hardly ever in another range
+        _warn_if_dark(name, native, top)
+    if frame.is_byte and pixels.dtype == np.uint8 and top == frame.peak:
+        return pixels
+    scaled = pixels.astype(np.float32) * np.float32(frame.peak / top)
+    return np.rint(scaled).astype(np.uint8) if frame.is_byte else scaled
+
+
+def _warn_if_dark(name: str, pixels: np.ndarray, top: float) -> None:
+    """A 12-bit source in uint16, or one of 0 to 1 beside images of 0 to 255, would be pasted near black."""
+    highest = pixels.max()
+    if 0 < highest < DARK * top:
+        warnings.warn(
+            f"`{name}` reaches {highest!s} at most but is read in a range of 0 to {top:g}; "
+            "if that is not its full scale, pass `source_range`",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _match_channels(source: np.ndarray, channels: int) -> np.ndarray:
@@ -29,17 +73,3 @@ def _match_channels(source: np.ndarray, channels: int) -> np.ndarray:
 def _colour_dtype(image: np.ndarray) -> type:
     """OpenCV converts colours of uint8, uint16 and float32."""
     return np.float32 if image.dtype == np.float64 else image.dtype.type
-
-
-def as_source(value: Any, frame: Frame, name: str = "anom_source_img") -> np.ndarray:
-    """A source image in the frame's working dtype, range and channels, at its own size. Never write to it."""
-    array, alpha = _as_pixels(name, value)
-    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    same_kind = native.dtype == frame.image.dtype
-    top = _top_of_range(name, native, frame.peak if same_kind else None)
-    pixels = with_axis(native)
-    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if alpha else pixels, frame.channels)
-    if frame.working_dtype == np.uint8 and pixels.dtype == np.uint8:
-        return pixels
-    scaled = pixels.astype(np.float32) * np.float32(frame.peak / top)
-    return np.rint(scaled).astype(np.uint8) if frame.working_dtype == np.uint8 else scaled

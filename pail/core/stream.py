@@ -7,7 +7,6 @@ import secrets
 from typing import Any
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
 
 from pail.core.draw import as_rng
 
@@ -26,24 +25,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_Process.renew)
 
 
-class _Words(ISeedSequence):
-    """Random bytes as they are for the state of a PCG64: mixing them again would cost more than many a draw."""
-
-    def __init__(self, random_bytes: bytes) -> None:
-        self._words = np.frombuffer(random_bytes, np.uint64)
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
-        return self._words[:n_words].astype(dtype, copy=False)
-
-
 class Stream:
     """An instance's random stream: a generator of its own for every call.
 
     In a process other than the one that made it (fork, pickle) it starts anew from fresh entropy: workers that
-    inherit an instance must not all repeat the same draws.
+    inherit an instance must not all repeat the same draws. A copy in the same process starts anew, too, where no
+    seed was given; with one it goes on from where the original stands, as NumPy's generators do.
     """
 
     def __init__(self, rng: Any = None) -> None:
+        self.is_seeded = rng is not None
         self._generator = as_rng(rng)
         self._token = _Process.token
 
@@ -51,4 +42,10 @@ class Stream:
         if self._token != _Process.token:
             self._generator, self._token = np.random.default_rng(), _Process.token
         # A child for each call keeps calls of several threads apart: one call is one stream.
-        return np.random.Generator(np.random.PCG64(_Words(self._generator.bytes(32))))  # type: ignore[arg-type]
+        return np.random.Generator(np.random.PCG64(int.from_bytes(self._generator.bytes(16), "little")))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle, and of copy and deepcopy."""
+        self.__dict__.update(state)
+        if not self.is_seeded:
+            self._generator, self._token = np.random.default_rng(), _Process.token

@@ -59,6 +59,17 @@ def as_augmenter(name: str, value: Any) -> Any:
     )
 
 
+def as_transform(name: str, value: Any) -> Any:
+    """A flag, or an augmenter as in `as_augmenter`."""
+    if callable(value) or _is_imgaug(value):
+        return value
+    if isinstance(value, bool | int | np.bool_) and value in (0, 1):
+        return bool(value)
+    raise TypeError(
+        f"`{name}` must be True, False or a callable that takes and returns an image, got {describe(value)}"
+    )
+
+
 def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
     """`image` through the user's augmenter, back in the working dtype and channels; its size may have changed.
 

@@ -37,18 +37,27 @@ CDO_MEDIAN, CDO_DILATION = 7, 19  # at 256 x 256
 
 def foreground_of(frame: Frame) -> np.ndarray:
     """The automatic foreground of a frame as uint8 {0, 255} (H, W)."""
-    mask = coarse_foreground(frame, THUMBNAIL_SIDE)
+    return frame.once("foreground", _find)
+
+
+def _find(frame: Frame) -> np.ndarray:
+    mask = _coarse(frame, THUMBNAIL_SIDE)
     return np.full(frame.shape, 255, np.uint8) if mask is None else _enlarged(mask, frame.shape)
 
 
-def coarse_foreground(frame: Frame, side: int = COARSE_SIDE) -> np.ndarray | None:
-    """The automatic foreground as a thumbnail of `side` pixels, None for the whole image: enough to test a point."""
+def coarse_foreground(frame: Frame) -> np.ndarray | None:
+    """The automatic foreground as a small thumbnail, None for the whole image: enough to test a point."""
+    return frame.once("coarse foreground", lambda normal: _coarse(normal, COARSE_SIDE))
+
+
+def _coarse(frame: Frame, side: int) -> np.ndarray | None:
     small = _thumbnail(frame, side)
     return None if _is_constant(frame, small) or _is_even(small) else _parts(small)
 
 
 def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
     """The pixels whose grey is at most the threshold (of 0..255), or above it with `bg_reverse`."""
+    frame = frame.normal or frame
     pixels = with_axis(frame.image)[..., : frame.channels]
     grey = _grey(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
     limit = bg_threshold * frame.peak / 255
@@ -58,6 +67,10 @@ def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) ->
 
 def cdo_foreground(frame: Frame) -> np.ndarray:
     """What is neither dark nor bright, without a wide seam along what is."""
+    return frame.once("cdo foreground", _find_cdo)
+
+
+def _find_cdo(frame: Frame) -> np.ndarray:
     small = _thumbnail(frame, CDO_SIDE)
     mean = _mean(small)
     background = np.where((mean < CDO_DARK) | (mean > CDO_BRIGHT), np.uint8(255), np.uint8(0))

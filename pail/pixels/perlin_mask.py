@@ -13,7 +13,7 @@ from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import as_bytes, resize
 from pail.pixels.perlin import Noise, _step
-from pail.pixels.placing import fallback_square
+from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
 SEVERITY_COVERAGE = (0.005, 0.1)  # share of the area at severity 0 and 1; the paper's 95 % quantile is 0.095
@@ -125,5 +125,5 @@ def _last_resort(
         if cv2.hasNonZero(mask):
             return mask
     mask = np.zeros(frame.shape, np.uint8)
-    mask[fallback_square(frame, draw, roi).slices] = 255
+    mask[fallback_box(frame, draw, roi).slices] = 255
     return mask if roi is None else cv2.bitwise_and(mask, roi)

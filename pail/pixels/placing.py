@@ -1,71 +1,120 @@
-"""Where an anomaly lands."""
+"""Where an anomaly lands: inside the image always, and inside the region of interest where there is room."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.composite import FALLBACK_FRACTION
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 
-PLACING_SIDE = 64  # side of the thumbnail of the ROI on which places are weighed
-PLACING_TRIES = 8
-LUCKY_TRIES, LUCKY_SHARE = 3, 0.9
+FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
+LUCKY_TRIES = 8  # at a uniform place, before all places are weighed
+PICKS = 20  # of places that a correlation promises
 
 
 def place(frame: Frame, draw: Draw, height: int, width: int, shape: np.ndarray | None = None) -> Box:
-    """A box of that size, uniform over the image; with an ROI, where most of it lies inside.
+    """A box of that size inside the image, which has room for it: uniform over the places where all of it fits.
 
-    `shape` is the uint8 mask (height, width) of the pixels that count, None for all. Without an ROI the box lies in
-    the image. With one, the box covers the ROI as well as it can, and always covers at least one pixel of it.
+    `shape` is the uint8 mask (height, width) of the pixels that count, None for all. With an ROI, a place fits where
+    every pixel that counts lies inside; where there is none, the box covers the ROI as well as it can, with one pixel
+    at least.
     """
     if frame.roi is None:
-        top = draw.integer("top", 0, max(frame.height - height, 0))
-        return Box(top, draw.integer("left", 0, max(frame.width - width, 0)), height, width)
-    return _place_in_roi(frame.roi, draw, height, width, shape)
-
-
-def _place_in_roi(roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None) -> Box:
-    full = height * width if shape is None else cv2.countNonZero(shape)
-    box = _lucky_place(roi, draw, height, width, shape, full) or _weighed_place(roi, draw, height, width, shape, full)
+        top = draw.integer("top", 0, frame.height - height)
+        return Box(top, draw.integer("left", 0, frame.width - width), height, width)
+    box = _place_in_roi(frame.roi, draw.rng, height, width, shape)
     draw.keep("top", box.top)
     draw.keep("left", box.left)
     return box
 
 
-def _lucky_place(
-    roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None, full: int
-) -> Box | None:
-    """One of a few uniform places that lies inside nearly wholly: enough where the ROI is large."""
-    for row, column in draw.rng.random((LUCKY_TRIES, 2)).tolist():
-        box = Box(int(row * (roi.shape[0] - height + 1)), int(column * (roi.shape[1] - width + 1)), height, width)
-        if _overlap(roi, box, shape) >= LUCKY_SHARE * full:
-            return box
-    return None
+def fallback_box(frame: Frame, draw: Draw, roi: np.ndarray | None = None) -> Box:
+    """Where a random mask stays empty: a square of a sixteenth of the shorter side, in `roi` or in the frame's."""
+    side = max(1, round(frame.side * FALLBACK_FRACTION))
+    return place(frame if roi is None else frame.restrict(roi), draw, side, side)
 
 
-def _weighed_place(roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None, full: int) -> Box:
-    """A place that covers the ROI as well as a thumbnail promises, or the exact best where it cannot tell."""
-    wanted = full / 2
-    corners, promise = _candidates(roi, draw, height, width)
-    best, most = None, 0
-    for top, left in corners:
-        box = Box(top, left, height, width)
-        found = _overlap(roi, box, shape)
-        if found > most:
-            best, most = box, found
-        if most >= wanted:
-            break
-    if best is None or (most < wanted and promise > 0.4):
-        best = _best_place(roi, draw, height, width, shape)
-    return best
+def _place_in_roi(roi: np.ndarray, rng: np.random.Generator, height: int, width: int, shape: np.ndarray | None) -> Box:
+    """Rejection first, which is uniform over the fits as it is; then the exact answer."""
+    shape = None if shape is None or cv2.countNonZero(shape) == height * width else shape
+    tight = Box(0, 0, height, width) if shape is None else Box.around(shape)
+    around = Box.around(roi)
+    fits = _Corners.of_fits(around, tight, (height, width), roi.shape)
+    if fits.size:
+        full = height * width if shape is None else cv2.countNonZero(shape)
+        for down, right in rng.random((LUCKY_TRIES, 2)).tolist():
+            box = Box(fits.top + int(down * fits.rows), fits.left + int(right * fits.columns), height, width)
+            if _overlap(roi, box, shape) == full:
+                return box
+        if (found := _fullest(roi, rng, fits, (height, width), shape)) and _overlap(roi, found, shape) == full:
+            return found
+    meets = _Corners.of_meets(around, (height, width), roi.shape)
+    return _fullest(roi, rng, meets, (height, width), shape) or _touch(roi, rng, height, width)
+
+
+class _Corners(NamedTuple):
+    """A block of upper left corners."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        return self.rows * self.columns
+
+    @classmethod
+    def _between(cls, first: list[int], last: list[int]) -> _Corners:
+        rows, columns = (max(end - start + 1, 0) for start, end in zip(first, last, strict=True))
+        return cls(first[0], first[1], rows, columns)
+
+    @classmethod
+    def of_fits(cls, around: Box, tight: Box, size: tuple[int, int], limit: tuple[int, int]) -> _Corners:
+        """Where the solid part of the shape lies inside the ROI's bounding box, and the box inside the image."""
+        first = [max(around[i] - tight[i], 0) for i in (0, 1)]
+        last = [min(around[i] + around[2 + i] - tight[i] - tight[2 + i], limit[i] - size[i]) for i in (0, 1)]
+        return cls._between(first, last)
+
+    @classmethod
+    def of_meets(cls, around: Box, size: tuple[int, int], limit: tuple[int, int]) -> _Corners:
+        """Where the box meets the ROI's bounding box."""
+        first = [max(around[i] - size[i] + 1, 0) for i in (0, 1)]
+        last = [min(around[i] + around[2 + i] - 1, limit[i] - size[i]) for i in (0, 1)]
+        return cls._between(first, last)
 
 
 def _overlap(roi: np.ndarray, box: Box, shape: np.ndarray | None) -> int:
     part = roi[box.slices]
     return cv2.countNonZero(part if shape is None else cv2.bitwise_and(part, shape))
+
+
+def _fullest(
+    roi: np.ndarray, rng: np.random.Generator, corners: _Corners, size: tuple[int, int], shape: np.ndarray | None
+) -> Box | None:
+    """One of the places with the largest overlap, uniformly; None where no place has any."""
+    rows = slice(corners.top, corners.top + corners.rows - 1 + size[0])
+    part = roi[rows, corners.left : corners.left + corners.columns - 1 + size[1]]
+    part = np.ascontiguousarray((part > 0).view(np.uint8))
+    if shape is None:
+        sums: np.ndarray = _window_sums(part, *size)
+    else:
+        sums = cv2.matchTemplate(part.astype(np.float32), (shape > 0).astype(np.float32), cv2.TM_CCORR)
+    good = np.flatnonzero(sums >= sums.max() - 0.5)
+    best, most = None, 0
+    for pick in good[(rng.random(PICKS) * len(good)).astype(int)].tolist():
+        row, column = divmod(pick, corners.columns)
+        trial = Box(corners.top + row, corners.left + column, *size)
+        found = _overlap(roi, trial, shape)
+        if found > most:
+            best, most = trial, found
+        if found >= sums.max() - 0.5:  # a correlation rounds: what counts is counted
+            break
+    return best
 
 
 def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -74,55 +123,9 @@ def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
     return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
 
 
-def _candidates(roi: np.ndarray, draw: Draw, height: int, width: int) -> tuple[list[tuple[int, int]], float]:
-    """Corners drawn uniformly from those where a thumbnail of the ROI promises the fullest window, and how full."""
-    rows, columns = roi.shape
-    step = max(1, -(-max(rows, columns) // PLACING_SIDE))
-    small = np.ascontiguousarray(roi[step // 2 :: step, step // 2 :: step])
-    if not small.size or not cv2.hasNonZero(small):
-        return [], 0.0
-    h = min(max(round(height / step), 1), small.shape[0])
-    w = min(max(round(width / step), 1), small.shape[1])
-    sums = _window_sums(small, h, w)
-    fullest = int(sums.max())
-    good = np.flatnonzero(sums >= 0.95 * fullest)
-    draws = draw.rng.random((PLACING_TRIES, 3))
-    picks = good[(draws[:, 0] * len(good)).astype(int)]
-    # The corner moves within its cell of the thumbnail, so that every pixel of the ROI can be reached.
-    tops = ((picks // sums.shape[1] + draws[:, 1]) * step).astype(int)
-    lefts = ((picks % sums.shape[1] + draws[:, 2]) * step).astype(int)
-    tops, lefts = np.minimum(tops, rows - height).tolist(), np.minimum(lefts, columns - width).tolist()
-    return list(zip(tops, lefts, strict=True)), fullest / (255 * h * w)
-
-
-def _best_place(roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None) -> Box:
-    """The exact answer for an ROI that a thumbnail cannot show: one of the fullest places, over every pixel."""
-    binary = (roi > 0).astype(np.uint8)
-    if shape is None:
-        sums = _window_sums(binary, height, width)
-    else:
-        sums = cv2.matchTemplate(binary.astype(np.float32), (shape > 0).astype(np.float32), cv2.TM_CCORR).round()
-    if sums.max() < 1:  # every place inside the image misses: lay a pixel of the shape on one of the ROI
-        return _aligned(roi, draw, height, width, shape)
-    good = np.flatnonzero(sums >= sums.max())
-    top, left = divmod(int(good[int(draw.rng.random() * len(good))]), sums.shape[1])
+def _touch(roi: np.ndarray, rng: np.random.Generator, height: int, width: int) -> Box:
+    """A box over a pixel of the ROI that no pixel of the shape can reach, as in a corner of the image."""
+    rows, columns = np.nonzero(roi)
+    pick = int(rng.random() * len(rows))
+    top, left = min(int(rows[pick]), roi.shape[0] - height), min(int(columns[pick]), roi.shape[1] - width)
     return Box(top, left, height, width)
-
-
-def _aligned(roi: np.ndarray, draw: Draw, height: int, width: int, shape: np.ndarray | None) -> Box:
-    allowed = np.argwhere(roi)
-    solid = np.argwhere(np.ones((height, width), np.uint8) if shape is None else shape)
-    target = allowed[int(draw.rng.random() * len(allowed))]
-    pixel = solid[int(draw.rng.random() * len(solid))]
-    return Box(int(target[0] - pixel[0]), int(target[1] - pixel[1]), height, width)
-
-
-def fallback_square(frame: Frame, draw: Draw, roi: np.ndarray | None) -> Box:
-    """Where a random mask stays empty: a square of a sixteenth of the shorter side, on the ROI where there is one."""
-    side = max(1, round(frame.side * FALLBACK_FRACTION))
-    if roi is None:
-        top, left = draw.integer("top", 0, frame.height - side), draw.integer("left", 0, frame.width - side)
-        return Box(top, left, side, side)
-    allowed = np.flatnonzero(roi)
-    row, column = divmod(int(allowed[int(draw.rng.random() * len(allowed))]), frame.width)
-    return Box(min(row, frame.height - side), min(column, frame.width - side), side, side)

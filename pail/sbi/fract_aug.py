@@ -11,12 +11,12 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_number, as_range, describe
-from pail.core.composite import FALLBACK_FRACTION, Insertion
+from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize, unchanged, with_axis
 from pail.pixels.jitter import colour_jitter
-from pail.pixels.placing import place
+from pail.pixels.placing import FALLBACK_FRACTION, place
 
 PAPER_SIDE = 256  # the paper's image; larger ones take its raster, enlarged, so that the points stay as dense
 DISCARDED = 20  # steps on the way from the initial point to the fractal

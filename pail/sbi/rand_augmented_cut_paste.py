@@ -19,7 +19,7 @@ from pail.core.ops import resize, with_axis
 from pail.pixels import warp
 from pail.pixels.foreground import foreground_of
 from pail.pixels.perlin_mask import perlin_mask
-from pail.pixels.placing import fallback_square
+from pail.pixels.placing import fallback_box
 
 TRIES = 10
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is
@@ -392,7 +392,7 @@ def _drawn(
         if area >= wanted:
             break
     assert best is not None
-    box = None if most >= wanted or (defect is not None and most) else fallback_square(frame, draw, region.mask)
+    box = None if most >= wanted or (defect is not None and most) else fallback_box(frame, draw, region.mask)
     if box is not None and box.height * box.width > most:
         shape = np.zeros(frame.shape, np.uint8)
         shape[box.slices] = 255

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from pail.core.checks import as_flag, as_number, as_sequence
-from pail.core.composite import FALLBACK_FRACTION, Insertion, through_mask
+from pail.core.composite import Insertion, through_mask
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize
 from pail.pixels.augmenter import apply_augmenter, as_augmenter
 from pail.pixels.draem import AUGMENTERS
-from pail.pixels.placing import place
+from pail.pixels.placing import FALLBACK_FRACTION, place
 from pail.pixels.segments import enlarged, grid_labels, superpixels
 
 TASAD_AUGMENTERS = ("gamma_contrast", "brightness", "sharpness", "autocontrast")

@@ -11,13 +11,13 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_sequence, as_size
-from pail.core.composite import FALLBACK_FRACTION, Insertion, through_mask
+from pail.core.composite import Insertion, through_mask
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize as resized
 from pail.core.ops import with_axis
 from pail.pixels.damage import damaged
-from pail.pixels.placing import place
+from pail.pixels.placing import FALLBACK_FRACTION, place
 from pail.pixels.segments import colour_segments
 
 VARIANTS = (None, "AA", "AAC", "AAS")

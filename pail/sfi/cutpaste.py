@@ -11,7 +11,7 @@ from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size
-from pail.pixels.sources import weak_jitter
+from pail.pixels.sources import changed_patch
 
 PAPER_AREA_RATIO = (0.02, 0.15)
 
@@ -22,7 +22,7 @@ def cutpaste(
     *,
     area_ratio: Any = (0.2, 0.25),
     aspect_ratio: Any = ((0.3, 1), (1, 3.3)),
-    transform: bool = True,
+    transform: Any = True,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""
     area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
@@ -35,10 +35,9 @@ def cutpaste(
         height,
         width,
     )
-    target = _elsewhere(frame, draw, origin, same_allowed=transform)
+    target = _elsewhere(frame, draw, origin, same_allowed=transform is not False and transform != 0)
     content = frame.crop(origin)
-    if transform:
-        content = weak_jitter(content, draw, frame.peak)
+    content = changed_patch(frame, draw, content, transform)
     return Insertion(target, content, opacity=draw.opacity())
 
 

@@ -15,7 +15,7 @@ from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import with_axis
 from pail.pixels.placing import place
-from pail.pixels.sources import weak_jitter
+from pail.pixels.sources import changed_patch
 
 PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
 PAPER_LENGTH = (10 / 256, 25 / 256)
@@ -28,7 +28,7 @@ def cutpaste_scar(
     rotation: Any = (-45, 45),
     width: Any = PAPER_WIDTH,
     length: Any = PAPER_LENGTH,
-    transform: bool = True,
+    transform: Any = True,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste_scar`."""
     rotation = as_range("rotation", rotation, -360, 360)
@@ -36,8 +36,7 @@ def cutpaste_scar(
     length = as_range("length", length, 0, 1, above=True)
     strip = _strip(frame, draw, width, length)
     content = frame.crop(strip)
-    if transform:
-        content = weak_jitter(content, draw, frame.peak)
+    content = changed_patch(frame, draw, content, transform)
     content, alpha = _turned(content, draw.uniform("angle", *rotation), frame.shape)
     target = place(frame, draw, alpha.shape[0], alpha.shape[1], alpha)
     return Insertion(target, content, alpha, draw.opacity())

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 import numpy as np
+import PIL
 from PIL import Image
 
 from pail._version import __version__
+from pail.call.state import Call, Step
 from pail.core.checks import describe
-from pail.core.draw import Draw
 from pail.core.frame import Frame
 
-if TYPE_CHECKING:
-    from pail.run import Call
 
-
-def rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """The generator's state; integers as text, since other readers of JSON round large ones."""
-    return _texts(rng.bit_generator.state)
+def rng_state(state: Any) -> dict[str, Any]:
+    """A generator's state; integers as text, since other readers of JSON round large ones."""
+    return _texts(state)
 
 
 def _texts(value: Any) -> Any:
@@ -79,32 +78,37 @@ def decode(name: str, value: Any) -> Any:
     return value
 
 
-def head(
-    technique: str,
-    image: dict[str, Any],
-    call: Call,
-    options: dict[str, Any],
-    state: dict[str, Any] | None,
-    *,
-    has_source: bool,
-) -> dict[str, Any]:
-    """What replaying a call needs."""
-    common = {"roi": call.roi, "severity": call.severity, "data_range": call.data_range}
-    return {
+def of_call(call: Call, technique: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """All that replaying a call needs, and what was drawn."""
+    common = {"roi": call.common.roi, "severity": call.common.severity}
+    steps = [_of_step(step) for step in call.steps]
+    head = {
         "technique": technique,
         "version": __version__,
-        "image": image,
-        "source": has_source,
-        "rng": state,
-        "arguments": {name: encode(value) for name, value in (options | common).items()},
+        "stack": stack(),
+        "image": of_image(call.normal),
+        "rng": rng_state(call.state),
+        "settings": {name: encode(value) for name, value in call.settings._asdict().items()},
+        "arguments": {name: encode(value) for name, value in (arguments | common).items()},
     }
+    return {**head, "steps": steps} if technique == "insert" else {**head, **steps[0]}
+
+
+def _of_step(step: Step) -> dict[str, Any]:
+    """One anomaly: the drawn numbers by name, a list where a name was drawn more than once."""
+    drawn = {name: encode(values[0] if len(values) == 1 else values) for name, values in step.draw.drawn.items()}
+    source = None if step.source is None else checksum(step.source)
+    return {"technique": step.name, "source": source, "severity": step.draw.severity, "drawn": drawn}
 
 
 def of_image(frame: Frame) -> dict[str, Any]:
-    return {"shape": list(frame.image.shape), "dtype": frame.image.dtype.name}
+    return {"shape": list(frame.image.shape), "dtype": frame.image.dtype.name, "checksum": checksum(frame.image)}
 
 
-def of_draw(draw: Draw) -> dict[str, Any]:
-    """The drawn numbers by name; a list where a name was drawn more than once."""
-    drawn = {name: encode(values[0] if len(values) == 1 else values) for name, values in draw.drawn.items()}
-    return {"severity": draw.severity, "drawn": drawn}
+def checksum(pixels: np.ndarray) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(pixels).data):08x}"
+
+
+def stack() -> dict[str, str]:
+    """The versions on which the bytes of a result depend."""
+    return {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__}

@@ -5,91 +5,92 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from pail import record
-from pail.core.checks import as_flag, as_number, as_range, describe
-from pail.core.draw import as_rng
-from pail.run import Call, Technique, run
+from pail.call.result import PseudoAnomaly
+from pail.call.run import add, begin, finish
+from pail.core.checks import as_number, as_range, describe
+from pail.core.settings import Common, Settings
+from pail.registry import FAMILIES, TECHNIQUES
 
-FAMILIES = ("SFI", "SBI", "hybrid")
 MAX_ANOMALIES = 1000
 
 
 def insert(
-    registry: Mapping[str, Technique],
     image: Any,
     source: Any,
-    call: Call,
+    settings: Settings,
+    common: Common,
     *,
-    techniques: Any,
-    weights: Any,
-    n_anomalies: Any,
-    transform: bool,
-) -> Any:
+    techniques: Any = None,
+    weights: Any = None,
+    n_anomalies: Any = 1,
+    options: Any = None,
+) -> PseudoAnomaly:
     """See `pail.pai.Anomaly_Insertion.insert`."""
-    return_record = as_flag("return_record", call.return_record)
-    names, chances = as_techniques(registry, techniques, weights, has_source=source is not None)
+    names, chances = as_techniques(techniques, weights)
     lowest, highest = as_count(n_anomalies)
+    keywords = as_options(options)
     pick_source = as_picker(source)
-    rng = as_rng(call.rng)
-    state = record.rng_state(rng) if return_record else None
-    steps, i_a, m_a = [], image, None
+    call = begin(image, settings, common)
+    rng = call.rng
     for _ in range(lowest + int(rng.random() * (highest - lowest + 1))):
         name = names[int(np.searchsorted(chances, rng.random(), side="right"))]
-        step_source = pick_source(rng) if registry[name].takes_source else None
-        step = call._replace(rng=rng)
-        i_a, mask, *rest = run(name, registry[name], i_a, step_source, step, registry[name].options(transform))
-        m_a = mask if m_a is None else cv2.bitwise_or(m_a, mask).reshape(mask.shape)
-        steps += rest
-    if not return_record:
-        return i_a, m_a
-    arguments = {"techniques": techniques, "weights": weights, "n_anomalies": n_anomalies, "transform": transform}
-    head = record.head("insert", steps[0]["image"], call, arguments, state, has_source=source is not None)
-    return i_a, m_a, {**head, "steps": steps}
+        add(call, name, pick_source(rng) if TECHNIQUES[name].takes_source else None, keywords.get(name, {}))
+    arguments = {"techniques": techniques, "weights": weights, "n_anomalies": n_anomalies, "options": options}
+    return finish(call, "insert", arguments)
 
 
-def as_techniques(
-    registry: Mapping[str, Technique], techniques: Any, weights: Any, *, has_source: bool
-) -> tuple[list[str], np.ndarray]:
+def as_options(value: Any) -> dict[str, dict[str, Any]]:
+    """Keywords of single techniques, by name."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"`options` must be a dict of dicts, by technique, got {describe(value)}")
+    for name, keywords in value.items():
+        _members(name)
+        if name not in TECHNIQUES or not isinstance(keywords, Mapping):
+            raise TypeError(f"`options[{name!r}]` must be a dict of a technique's keywords, got {describe(keywords)}")
+        known = TECHNIQUES[name].parameters
+        for key in keywords:
+            if key not in known:
+                raise TypeError(f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}")
+    return {name: dict(keywords) for name, keywords in value.items()}
+
+
+def as_techniques(techniques: Any, weights: Any) -> tuple[list[str], np.ndarray]:
     """The techniques that a call may draw, and their cumulated chances. A family shares its weight equally."""
-    entries = _entries(registry, techniques)
+    entries = _entries(techniques)
     shares = _weights(weights, len(entries))
     names, chances = [], []
     for members, share in zip(entries, shares, strict=True):
-        usable = [name for name in members if has_source or registry[name].family != "SBI"]
-        names += usable
-        chances += [share / len(usable)] * len(usable) if usable else []
-    if not names:
-        raise ValueError(
-            "`techniques` must leave one that needs no source where `anom_source_img` is None, got only SBI"
-        )
+        names += members
+        chances += [share / len(members)] * len(members)
     total = np.cumsum(chances)
     if total[-1] <= 0:
-        raise ValueError(f"`weights` must give a chance to a technique that can be used, got {weights!r}")
+        raise ValueError(f"`weights` must give a chance to a technique, got {weights!r}")
     return names, total / total[-1]
 
 
-def _entries(registry: Mapping[str, Technique], techniques: Any) -> list[list[str]]:
+def _entries(techniques: Any) -> list[list[str]]:
     if techniques is None:
-        return [[name] for name in registry]
+        return [[name] for name in TECHNIQUES]
     if isinstance(techniques, str):
         techniques = [techniques]
     if not isinstance(techniques, Sequence) or len(techniques) == 0:
         raise TypeError(
             f"`techniques` must be None, a name, a family or a non-empty sequence of them, got {describe(techniques)}"
         )
-    return [_members(registry, entry) for entry in techniques]
+    return [_members(entry) for entry in techniques]
 
 
-def _members(registry: Mapping[str, Technique], entry: Any) -> list[str]:
-    if isinstance(entry, str) and entry in registry:
+def _members(entry: Any) -> list[str]:
+    if isinstance(entry, str) and entry in TECHNIQUES:
         return [entry]
     if isinstance(entry, str) and entry in FAMILIES:
-        return [name for name, technique in registry.items() if technique.family == entry]
-    known = ", ".join([*registry, *FAMILIES])
+        return [name for name, technique in TECHNIQUES.items() if technique.family == entry]
+    known = ", ".join([*TECHNIQUES, *FAMILIES])
     error = ValueError if isinstance(entry, str) else TypeError
     raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}")
 

@@ -1,0 +1,69 @@
+"""What every method returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Record = dict[str, Any]
+
+
+class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
+    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays that knows how it was made.
+
+    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``.
+
+    Attributes
+    ----------
+    i_a : ndarray
+        The pseudo-anomalous image, of the shape and dtype of the normal one.
+    m_a : ndarray of shape (H, W, 1) and dtype uint8
+        255 where the anomaly was inserted, 0 elsewhere.
+    record : dict
+        What `pail.replay` needs to make the same bytes again, as JSON-serialisable values: technique, arguments,
+        drawn numbers, the generator's state, versions, and checksums of the image and the source. It is made when
+        it is first read; until then the result keeps the normal image and the source alive, and both have to stay
+        as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail import pai
+    >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(np.full((64, 64), 128, np.uint8))
+    >>> i_a, m_a = result
+    >>> i_a is result.i_a, result.record["technique"]
+    (True, 'random_perturbation')
+    """
+
+    _record: Record | Callable[[], Record]
+
+    def __new__(cls, i_a: np.ndarray, m_a: np.ndarray, record: Record | Callable[[], Record]) -> PseudoAnomaly:
+        self = super().__new__(cls, (i_a, m_a))
+        self._record = record
+        return self
+
+    @property
+    def i_a(self) -> np.ndarray:
+        """The pseudo-anomalous image."""
+        return self[0]
+
+    @property
+    def m_a(self) -> np.ndarray:
+        """The mask of the anomaly."""
+        return self[1]
+
+    @property
+    def record(self) -> Record:
+        """What `pail.replay` needs to make the same bytes again."""
+        if not isinstance(self._record, dict):
+            self._record = self._record()
+        return self._record
+
+    def __reduce__(self) -> tuple[type[PseudoAnomaly], tuple[np.ndarray, np.ndarray, Record]]:
+        return type(self), (self.i_a, self.m_a, self.record)
+
+    def __repr__(self) -> str:
+        share = np.count_nonzero(self.m_a) / self.m_a.size
+        return f"PseudoAnomaly(i_a: {self.i_a.shape} {self.i_a.dtype}, m_a: {share:.2%} of the image)"

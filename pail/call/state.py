@@ -1,0 +1,37 @@
+"""A call on its way: what was validated, and what grows from anomaly to anomaly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.settings import Common, Settings
+
+
+@dataclass(slots=True)
+class Step:
+    """One anomaly of a call, and what its record needs."""
+
+    name: str
+    options: dict[str, Any]
+    draw: Draw
+    source: np.ndarray | None
+
+
+@dataclass(slots=True)
+class Call:
+    """A validated call and what grows from anomaly to anomaly."""
+
+    frame: Frame
+    settings: Settings
+    common: Common
+    rng: np.random.Generator
+    state: Mapping[str, Any]  # of the generator, before the first draw
+    normal: Frame
+    m_a: np.ndarray | None = None
+    steps: list[Step] = field(default_factory=list)

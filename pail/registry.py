@@ -1,0 +1,220 @@
+"""The techniques: the one list that the class, `insert`, the documentation and all that stands around them follow."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from pail.core.checks import as_choice, describe
+from pail.core.composite import Insertion
+from pail.sbi.fract_aug import fract_aug
+from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
+from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
+from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
+from pail.sbi.superpixel_anomaly import superpixel_anomaly
+from pail.sfi.affined_anomaly import affined_anomlay
+from pail.sfi.cutpaste import cutpaste
+from pail.sfi.cutpaste_scar import cutpaste_scar
+from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
+from pail.sfi.random_perturbation import random_perturbation
+from pail.sfi.simplex_noise import simplex_noise_anomlay
+
+Family = Literal["SFI", "SBI", "hybrid"]
+FAMILIES: tuple[str, ...] = get_args(Family)
+COMMON = ("roi", "severity", "rng")  # the keywords of every method
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """A technique: `function(frame, draw, [source,] **options)` answers with an `Insertion`."""
+
+    function: Callable[..., Insertion]
+    family: Family
+    reference: str
+    summary: str  # one line: what it inserts
+    url: str = ""  # of the paper
+    takes_source: bool = False
+    image_name: str = "image"  # the original's name of the first argument
+    jitters: bool = False  # whether it follows the instance's `transform`
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Its own keywords and their defaults."""
+        keywords = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "transform"}
+
+
+TECHNIQUES: dict[str, Technique] = {
+    "cutpaste": Technique(
+        cutpaste,
+        "SFI",
+        "Li et al., CutPaste, CVPR 2021",
+        "a rectangle of the image, recoloured, elsewhere",
+        "https://arxiv.org/abs/2104.04015",
+        jitters=True,
+    ),
+    "cutpaste_scar": Technique(
+        cutpaste_scar,
+        "SFI",
+        "Li et al., CutPaste, CVPR 2021",
+        "a thin, turned strip of the image, recoloured, elsewhere",
+        "https://arxiv.org/abs/2104.04015",
+        jitters=True,
+    ),
+    "simplex_noise_anomlay": Technique(
+        simplex_noise_anomlay,
+        "SFI",
+        "Tien et al., Revisiting Reverse Distillation (RD++), CVPR 2023",
+        "simplex noise added to a rectangle",
+        "https://openaccess.thecvf.com/content/CVPR2023/html/"
+        "Tien_Revisiting_Reverse_Distillation_for_Anomaly_Detection_CVPR_2023_paper.html",
+    ),
+    "random_perturbation": Technique(
+        random_perturbation,
+        "SFI",
+        "Cao et al., Collaborative Discrepancy Optimization (CDO), IEEE TII 2023",
+        "one to four rectangles of uniform noise",
+        "https://ieeexplore.ieee.org/document/10034849",
+    ),
+    "hard_aug_cutpaste": Technique(
+        hard_aug_cutpaste,
+        "SFI",
+        "Song et al., AnoSeg, 2021",
+        "a rectangle of a rotated, permuted, recoloured copy",
+        "https://arxiv.org/abs/2110.03396",
+    ),
+    "perlin_noise_pattern": Technique(
+        perlin_noise_pattern,
+        "SBI",
+        "Zavrtanik et al., DRAEM, ICCV 2021",
+        "an augmented source through Perlin noise",
+        "https://arxiv.org/abs/2108.07610",
+        takes_source=True,
+    ),
+    "superpixel_anomaly": Technique(
+        superpixel_anomaly,
+        "SBI",
+        "TASAD, Image and Vision Computing 2023",
+        "superpixels of a turned source",
+        takes_source=True,
+    ),
+    "perlin_with_roi_anomaly": Technique(
+        perlin_with_roi_anomaly,
+        "SBI",
+        "Yang et al., MemSeg, 2022",
+        "texture or shuffled structure through Perlin noise, on the foreground",
+        "https://arxiv.org/abs/2205.00908",
+        takes_source=True,
+        image_name="img",
+    ),
+    "rand_augmented_cut_paste": Technique(
+        rand_augmented_cut_paste,
+        "SBI",
+        "Yao et al., BGAD, CVPR 2023",
+        "warped and augmented parts of a source, moved onto the part",
+        "https://arxiv.org/abs/2207.01463",
+        takes_source=True,
+        image_name="img_norm",
+    ),
+    "fract_aug": Technique(
+        fract_aug,
+        "SBI",
+        "Xia et al., FractalAD, 2023",
+        "a turned square in the shape of a fractal",
+        "https://arxiv.org/abs/2301.12739",
+        takes_source=True,
+    ),
+    "affined_anomlay": Technique(
+        affined_anomlay,
+        "hybrid",
+        "Shah et al., PAI-Lib, IEEE Access 2025",
+        "warped tiles, as they are, recoloured or filled with a source",
+        "https://doi.org/10.1109/ACCESS.2025.3580864",
+        takes_source=True,
+    ),
+}
+
+
+def register(
+    name: str,
+    function: Callable[..., Insertion],
+    *,
+    family: Family = "SFI",
+    reference: str = "",
+    summary: str = "",
+    takes_source: bool | None = None,
+) -> None:
+    """Add a technique of your own: a method of every `Anomaly_Insertion`, and a name for `insert`.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method; an identifier that no method and no technique has.
+    function : callable
+        ``function(frame, draw, **options)``, or ``function(frame, draw, source, **options)`` where it takes a source,
+        which answers with an `Insertion`. Its options are keyword-only and have defaults; it draws every random
+        number from `draw`, and takes its pixels from ``frame.crop``.
+    family : {"SFI", "SBI", "hybrid"}, default "SFI"
+        Source-free, source-based, or both.
+    reference, summary : str, optional
+        Where it is published, and one line on what it inserts.
+    takes_source : bool, optional
+        Whether it takes a source; by default all families but "SFI" do. Without `anom_source_img` the source is None.
+
+    Raises
+    ------
+    TypeError
+        If the name is no text or the function is not callable.
+    ValueError
+        If the name is taken or no identifier, or an option has no default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pail
+    >>> def bright_square(frame, draw, *, size=0.2):
+    ...     side = max(1, round(draw.scaled("side", 0.5 * size, size) * frame.side))
+    ...     box = pail.place(frame, draw, side, side)
+    ...     return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak), opacity=draw.opacity())
+    >>> pail.register("bright_square", bright_square, summary="a bright square")
+    >>> i_a, m_a = pail.Anomaly_Insertion().bright_square(np.zeros((64, 64), np.uint8), size=0.1)
+    >>> int(i_a.max())
+    255
+    >>> pail.unregister("bright_square")
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a text, got {describe(name)}")
+    if not name.isidentifier() or name.startswith("_") or name in TECHNIQUES or name in _reserved():
+        raise ValueError(f"`name` must be an identifier that is not taken, got {name!r}")
+    if not callable(function):
+        raise TypeError(f"`function` must be callable, got {describe(function)}")
+    family = as_choice("family", family, FAMILIES)
+    takes_source = family != "SFI" if takes_source is None else takes_source
+    technique = Technique(function, family, reference, summary, takes_source=takes_source)
+    bad = [p for p, default in technique.parameters.items() if default is inspect.Parameter.empty or p in COMMON]
+    if bad:
+        raise ValueError(f"`function` must have options with defaults, other than {', '.join(COMMON)}; got {bad}")
+    TECHNIQUES[name] = technique
+    _OWN.add(name)
+
+
+def unregister(name: str) -> None:
+    """Take away a technique that `register` added."""
+    if name not in _OWN:
+        raise ValueError(f"`name` must be a registered technique of your own, one of {sorted(_OWN)}; got {name!r}")
+    _OWN.remove(name)
+    del TECHNIQUES[name]
+
+
+_OWN: set[str] = set()  # names that users added
+
+
+def is_own(name: str) -> bool:
+    """Whether a user added the technique."""
+    return name in _OWN
+
+
+def _reserved() -> tuple[str, ...]:
+    return ("insert", "transform", "data_range", "source_range", "alpha", "affine_anom_color_change")
