@@ -67,6 +67,8 @@ def _region(frame: Frame, use_mask: Any, mask: Any, bg_threshold: Any, bg_revers
     if bg_threshold is not None:
         bg_threshold = as_number("bg_threshold", bg_threshold, 0, 255)
     bg_reverse = bg_reverse is not None and as_flag("bg_reverse", bg_reverse)
+    if mask is not None and not use_mask:
+        raise ValueError("`mask` must be None where `use_mask` is False, got a mask")
     if mask is not None:
         region = as_mask("mask", mask, frame.shape)
     elif not use_mask:
