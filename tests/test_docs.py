@@ -21,17 +21,23 @@ from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{index}")
-    for page in PAGES
-    for index, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
-]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_code_blocks_run(block, monkeypatch):
+def blocks_of(page):
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, monkeypatch):
+    """From its first block to its last, as a reader would."""
     monkeypatch.chdir(ROOT)
-    exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+    namespace = {"__name__": "__main__"}
+    try:
+        for index, block in enumerate(blocks_of(page)):
+            exec(compile(block, f"{page.name}, block {index}", "exec"), namespace)
+    finally:
+        for name in [name for name in pail.TECHNIQUES if name not in NAMES]:
+            pail.unregister(name)
 
 
 def test_the_quick_start_calls_every_technique():
