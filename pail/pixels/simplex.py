@@ -73,7 +73,8 @@ def _give_numba_a_cache() -> None:
 
     folder = tempfile.mkdtemp(prefix="pail-numba-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # numba reads its settings from the environment again and again; processes started from here inherit the folder.
-    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = folder
+    # By the environment, from which numba reads its settings again and again, and which processes started here inherit.
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    numba.config.reload_config()
     for name in [name for name in sys.modules if name.partition(".")[0] == "opensimplex"]:
         del sys.modules[name]  # what the failed import left behind
