@@ -54,13 +54,14 @@ def random_maps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
     """`count` contractions (a, b, c, d, e, f) and their chances, proportional to how much area they keep."""
     weight = rng.uniform((5 + count) / 2, (6 + count) / 2)
     values = _singular_values(rng, count, weight)
-    first, second = rng.uniform(0, 2 * math.pi, (2, count))
+    turns = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
+    (cos1, cos2), (sin1, sin2) = np.cos(turns), np.sin(turns)
     mirrors = 2.0 * rng.integers(0, 2, (2, count)) - 1
     s1, s2 = values.T * mirrors
-    a = s1 * np.cos(first) * np.cos(second) - s2 * np.sin(first) * np.sin(second)
-    b = -s1 * np.cos(first) * np.sin(second) - s2 * np.sin(first) * np.cos(second)
-    c = s1 * np.sin(first) * np.cos(second) + s2 * np.cos(first) * np.sin(second)
-    d = -s1 * np.sin(first) * np.sin(second) + s2 * np.cos(first) * np.cos(second)
+    a = s1 * cos1 * cos2 - s2 * sin1 * sin2
+    b = -s1 * cos1 * sin2 - s2 * sin1 * cos2
+    c = s1 * sin1 * cos2 + s2 * cos1 * sin2
+    d = -s1 * sin1 * sin2 + s2 * cos1 * cos2
     area = np.abs(s1 * s2) + 1e-9
     return np.stack([a, b, c, d, *rng.uniform(-1, 1, (2, count))], axis=1), area / area.sum()
 
@@ -130,9 +131,11 @@ def _raster(points: np.ndarray, raster: int, stamp: int) -> np.ndarray | None:
     width, height = x.max() - left, y.max() - bottom
     if not min(width, height) > LEAST_EXTENT:
         return None
-    columns = ((x - left) * ((raster - 1) / width) + 0.5).astype(np.int32)
-    rows = raster - 1 - ((y - bottom) * ((raster - 1) / height) + 0.5).astype(np.int32)
+    for values, least, extent in ((x, left, width), (y, bottom, height)):
+        values -= least
+        values *= (raster - 1) / extent
+        values += 0.5
     drawn = np.zeros(raster * raster, np.uint8)
-    drawn[rows * raster + columns] = 255
+    drawn[(raster - 1 - y.astype(np.intp)) * raster + x.astype(np.intp)] = 255
     kernel = (stamp >> np.arange(9) & 1).astype(np.uint8).reshape(3, 3)
     return cv2.dilate(drawn.reshape(raster, raster), kernel)
