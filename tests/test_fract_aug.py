@@ -135,6 +135,22 @@ def test_the_noise_covers_the_dilated_fractal_and_nothing_else():
         assert mask.shape == (box.height, box.width)
 
 
+def test_noise_dilation_and_rotation_follow_their_options():
+    image = np.full((256, 256, 3), 120, np.uint8)
+    seed = next(seed for seed in seeds("options", 20) if insert(image, seed)[1]["noise"][0])
+    plain, calm, wide, noisy = (
+        insert(image, seed, **options)[0]
+        for options in ({"dilate": 0}, {"noise_amp": 0}, {"dilate": 8}, {"dilate": 0, "noise_amp": 30})
+    )
+    sizes = [insertion.box.height for insertion in (plain, calm, wide)]
+    assert np.diff(sizes).tolist() == [6, 10]  # three and eight pixels on either side
+    assert len(np.unique(calm.content)) < 5 < len(np.unique(plain.content))
+    spread = [insertion.content[insertion.mask > 0].astype(float).std(axis=0).max() for insertion in (plain, noisy)]
+    assert spread[1] > 2 * spread[0]
+    angles = [insert(image, seed, rotation=(-80, -70))[1]["angle"][0] for seed in seeds("rotation", 10)]
+    assert min(angles) >= -80 and max(angles) <= -70
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_the_noise_is_normal_and_the_same_in_all_channels(dtype):
     content, mask = np.full((300, 400, 3), 120, dtype), np.full((300, 400), 255, np.uint8)
