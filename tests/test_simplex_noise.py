@@ -95,8 +95,11 @@ import numba, numpy as np
 from pail import pai
 numba.njit(lambda x: x)(1.0)  # loads all of numba that it needs from where only root may read
 if os.geteuid() == 0:  # whom no permission stops
-    os.setgid(65534)
-    os.setuid(65534)
+    try:
+        os.setgid(65534)
+        os.setuid(65534)
+    except OSError:
+        sys.exit(77)
 i_a, _ = pai.Anomaly_Insertion().simplex_noise_anomlay(np.full((64, 64, 3), 128, np.uint8), rng=0)
 import opensimplex
 assert opensimplex.__file__.startswith(sys.argv[1]) and np.any(i_a != 128)
@@ -120,6 +123,8 @@ def test_numba_without_a_folder_to_write_to():
         done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
         for path in folders:
             path.chmod(0o755)
+    if done.returncode == 77:
+        pytest.skip("root, and no other user to become")
     assert done.returncode == 0, done.stderr
     cache = Path(done.stdout.strip())
     assert cache.name.startswith("pail-numba-") and not cache.exists()
