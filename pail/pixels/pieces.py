@@ -83,7 +83,7 @@ def confine(
 
 
 def _components(box: Box, part: np.ndarray) -> list[tuple[Box, np.ndarray]]:
-    """The 8-connected components of the part of a shape in `box`, largest first; the last takes all beyond the limit."""
+    """Box and mask of the 8-connected components of a shape in `box`, largest first; the last takes all too many."""
     count, labels = cv2.connectedComponents(part, connectivity=8)
     found = _outer_boxes(part, labels)
     parts = [(place, as_bytes(labels[place.slices] == label)) for label, place in found[: MAX_PIECES - 1]]
