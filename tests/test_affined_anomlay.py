@@ -5,8 +5,9 @@ from common import call, frame_and_draw, photograph
 
 from pail.core.composite import composite
 from pail.core.draw import Draw
-from pail.pixels.damage import DAMAGES, Canvas, damaged
-from pail.sfi.affined_anomaly import affined_anomlay, similarities
+from pail.pixels.damage import DAMAGES, Canvas, damage
+from pail.pixels.similarity import similarities
+from pail.sfi.affined_anomaly import affined_anomlay
 
 FREE = {"ssim_threshold": 2.0}  # every tile is accepted
 
@@ -244,7 +245,7 @@ def test_each_damage_changes_a_part_of_the_picture(name):
 def test_there_are_seventeen_damages_equally_likely():
     draw = Draw(np.random.default_rng(0))
     image = photograph(32, 32)
-    result = damaged(image, draw, 255, 600)
+    result = damage(image, draw, 255, 600)
     assert result.shape == image.shape and not np.shares_memory(result, image)
     counts = [draw.drawn["damage"].count(name) for name in DAMAGES]
     assert len(counts) == 17 and sum(counts) == 600 and min(counts) > 15 and max(counts) < 60

@@ -1,0 +1,50 @@
+"""Segments of an image, each with one channel set to a level."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pail.core.box import Box
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize, with_axis
+from pail.pixels.segments import colour_segments
+
+SEGMENTS = 10
+RANGE_LINES = 64  # of pixels that tell the range of levels
+
+
+def recolour(frame: Frame, draw: Draw, content: np.ndarray, mask: np.ndarray) -> None:
+    """Set one channel of each of about ten segments of `content` about the mask to a level."""
+    region = content[Box.around(mask).slices]
+    shape = region.shape[:2]
+    labels = colour_segments(region, frame.peak, SEGMENTS)
+    count = SEGMENTS
+    chosen = [draw.integer("channel", 0, frame.channels - 1) for _ in range(count)]
+    flags = np.zeros((count, frame.channels), np.uint8)
+    levels = np.zeros((count, frame.channels), region.dtype)
+    flags[range(count), chosen] = 255
+    levels[range(count), chosen] = _levels(frame, draw, count, region)
+    where, paint = (resize(_look_up(table, labels), shape, nearest=True) for table in (flags, levels))
+    if frame.channels == 1:
+        where = where[..., 0]
+    region[...] = with_axis(cv2.copyTo(paint, where, np.ascontiguousarray(region)))
+
+
+def _look_up(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """table[labels] of (labels, channels)."""
+    full = np.zeros((256, table.shape[1]), table.dtype)
+    full[: len(table)] = table
+    return with_axis(cv2.merge([cv2.LUT(labels, np.ascontiguousarray(column)) for column in full.T]))
+
+
+def _levels(frame: Frame, draw: Draw, count: int, region: np.ndarray) -> list[float]:
+    """U(0, 1) of the region's range; of full scale, and far from the one level there is, where it is constant."""
+    lines = region[:: max(1, len(region) // RANGE_LINES)]
+    low, high = float(lines.min()), float(lines.max())
+    span = high - low if high > low else frame.peak
+    levels = [span * draw.uniform("level", 0, 1) for _ in range(count)]
+    if high == low:
+        levels = [(low + frame.peak / 2) % frame.peak if abs(x - low) < frame.peak / 8 else x for x in levels]
+    return [round(level) for level in levels] if frame.is_integer else levels
