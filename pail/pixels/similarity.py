@@ -18,22 +18,27 @@ def sample_step(height: int, width: int) -> int:
 def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, peak: float) -> np.ndarray:
     """Mean SSIM of the greys of two batches of tiles (n, h, w, C) over the valid pixels, which alone are looked at."""
     count, height, width = valid.shape
-    sheet = np.empty((height, 6, count, width), np.float32)  # x, y, xx, yy, xy and valid
-    planes = sheet.transpose(1, 0, 2, 3)
+    planes = np.empty((6, height, count, width), np.float32)  # x, y, xx, yy, xy and valid
     solid = planes[5]
-    solid[...] = valid.transpose(1, 0, 2)
-    solid *= np.float32(1 / 255)
+    np.multiply(valid.transpose(1, 0, 2), np.float32(1 / 255), out=solid)
     for target, tiles in zip(planes, (one, other), strict=False):
         np.multiply(_grey(tiles, peak).transpose(1, 0, 2), solid, out=target)
     for index, first, second in ((2, 0, 0), (3, 1, 1), (4, 0, 1)):
         np.multiply(planes[first], planes[second], out=planes[index])
-    # Sums over windows that end at the tile's border are two small products.
-    sums = (_band(height) @ sheet.reshape(height, -1)).reshape(-1, width) @ _band(width)
-    x, y, xx, yy, xy, pixels = sums.reshape(sheet.shape).transpose(1, 0, 2, 3)
-    share = 1 / np.maximum(pixels, 1)
-    similarity = _ssim(x * share, y * share, xx * share, yy * share, xy * share) * solid
+    similarity = _ssim(_window_means(planes))
+    similarity *= solid
     ones = np.ones(width, np.float32)  # products are faster than sums along short axes
     return (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+
+
+def _window_means(planes: np.ndarray) -> np.ndarray:
+    """Of all planes but the last, which says where pixels count, over windows that end at the tile's border."""
+    height, width = planes.shape[1], planes.shape[3]
+    sums = np.matmul(_band(height), planes.reshape(len(planes), height, -1))  # two small products
+    sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
+    share = 1 / np.maximum(sums[-1], 1)
+    sums[:-1] *= share
+    return sums[:-1]
 
 
 def _band(size: int) -> np.ndarray:
@@ -42,11 +47,24 @@ def _band(size: int) -> np.ndarray:
     return (np.abs(places[:, None] - places) <= WINDOW // 2).astype(np.float32)
 
 
-def _ssim(x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """SSIM from the means of x, y and their products in a window."""
-    product, squares = x * y, x * x + y * y
-    above = (2 * product + C1) * (2 * (xy - product) + C2)
-    return above / ((squares + C1) * (xx + yy - squares + C2))
+def _ssim(means: np.ndarray) -> np.ndarray:
+    """SSIM from the means of x, y, xx, yy and xy in a window, which are overwritten: memory is what takes the time."""
+    x, y, variance, yy, covariance = means
+    product = x * y
+    squares = np.add(np.multiply(x, x, out=x), np.multiply(y, y, out=y), out=x)
+    covariance -= product
+    variance += yy
+    variance -= squares
+    product *= 2
+    product += C1
+    covariance *= 2
+    covariance += C2
+    squares += C1
+    variance += C2
+    product *= covariance
+    squares *= variance
+    product /= squares
+    return product
 
 
 def _grey(tiles: np.ndarray, peak: float) -> np.ndarray:
