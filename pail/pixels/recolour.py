@@ -9,24 +9,24 @@ from pail.core.box import Box
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize, with_axis
-from pail.pixels.segments import colour_segments
+from pail.pixels.segments import coarse_segments
 
 SEGMENTS = 10
 RANGE_LINES = 64  # of pixels that tell the range of levels
 
 
 def recolour(frame: Frame, draw: Draw, content: np.ndarray, mask: np.ndarray) -> None:
-    """Set one channel of each of about ten segments of `content` about the mask to a level."""
-    region = content[Box.around(mask).slices]
-    shape = region.shape[:2]
-    labels = colour_segments(region, frame.peak, SEGMENTS)
-    count = SEGMENTS
+    """Set one channel of each of about ten segments of `content` under the mask to a level."""
+    box = Box.around(mask)
+    region = content[box.slices]
+    labels = coarse_segments(region, mask[box.slices], frame.peak, SEGMENTS)
+    count = int(labels.max()) + 1
     chosen = [draw.integer("channel", 0, frame.channels - 1) for _ in range(count)]
     flags = np.zeros((count, frame.channels), np.uint8)
     levels = np.zeros((count, frame.channels), region.dtype)
     flags[range(count), chosen] = 255
     levels[range(count), chosen] = _levels(frame, draw, count, region)
-    where, paint = (resize(_look_up(table, labels), shape, nearest=True) for table in (flags, levels))
+    where, paint = (resize(_look_up(table, labels), region.shape[:2], nearest=True) for table in (flags, levels))
     if frame.channels == 1:
         where = where[..., 0]
     region[...] = with_axis(cv2.copyTo(paint, where, np.ascontiguousarray(region)))
