@@ -18,7 +18,7 @@ SMOOTHING = 0.9  # of an outline made larger, in pixels of the thumbnail
 COARSE_SIDE = 32  # of the thumbnail for coarse segments
 COARSE_COMPACTNESS = 10
 COARSE_SIGMA = 1
-COARSE_FINEST = 128  # side up to which their outlines are smoothed
+COARSE_FINEST = 256  # side up to which their outlines are smoothed
 
 
 def superpixels(
@@ -42,7 +42,7 @@ def coarse_segments(image: np.ndarray, mask: np.ndarray, peak: float, count: int
     count = max(1, min(count, shape[0] * shape[1] // 4))
     small_shape = _small_shape(shape, count, COARSE_SIDE)
     small = _thumbnail(image, small_shape, peak) * _thumbnail(mask[..., None], small_shape, 255)
-    labels = _cluster(small, count, COARSE_COMPACTNESS, COARSE_SIGMA).astype(np.uint8)
+    labels: np.ndarray = _cluster(small, count, COARSE_COMPACTNESS, COARSE_SIGMA).astype(np.uint8)
     while 2 * max(labels.shape) <= min(max(shape), COARSE_FINEST):
         # The median of labels is one of them, and rounds off the corners of pixels.
         labels = cv2.medianBlur(cv2.resize(labels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST), 3)
@@ -61,7 +61,7 @@ def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: floa
     spread = float(colour.max() - colour.min()) or 1.0
     labels = slic(
         colour,
-        n_segments=n_segments,
+        n_segments=math.prod(_cells(small.shape[:2], n_segments)),
         compactness=compactness / spread,
         max_num_iter=ITERATIONS,
         convert2lab=False,
@@ -72,9 +72,7 @@ def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: floa
 
 def grid_labels(shape: tuple[int, int], n_segments: int) -> np.ndarray:
     """About `n_segments` rectangles as labels of a thumbnail, at least two where there are two pixels."""
-    n_segments = max(2, min(n_segments, shape[0] * shape[1]))
-    step = math.sqrt(shape[0] * shape[1] / n_segments)
-    rows, columns = (min(max(1, round(size / step)), size) for size in shape)
+    rows, columns = _cells(shape, n_segments)
     if rows * columns == 1:
         rows, columns = (min(2, shape[0]), 1) if shape[0] >= shape[1] else (1, min(2, shape[1]))
     small = _small_shape(shape, n_segments, SIDE)
@@ -83,6 +81,13 @@ def grid_labels(shape: tuple[int, int], n_segments: int) -> np.ndarray:
     )
     row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
     return (row[:, None] * columns + column).astype(np.int32)
+
+
+def _cells(shape: tuple[int, int], n_segments: int) -> tuple[int, int]:
+    """Rows and columns of about `n_segments` squares, as many as SLIC has at full size, where rounding matters less."""
+    step = math.sqrt(shape[0] * shape[1] / n_segments)
+    rows, columns = (min(max(1, round(size / step)), size) for size in shape)
+    return rows, columns
 
 
 def _small_shape(shape: tuple[int, int], n_segments: int, side: int) -> tuple[int, int]:
