@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,7 @@ from pail.core.draw import Draw
 
 DEGENERATE = 0.05  # triangles below this share of a tile (twice their area) make no useful map
 REDRAWS = 20
+LONG_ROW = 256  # pixels
 SLACK = 1e-3  # pixels: rounding puts the far border of a tile on either side
 
 
@@ -72,17 +75,18 @@ def warp_tiles(
     """
     height, width = shape
     row, column = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
+    # All tiles in one call, as long rows: OpenCV is slow at many small ones, and at narrow strips.
+    long = width * math.gcd(len(origins) * height, max(1, LONG_ROW // width))
     places, valid = [], None
     for axis, size in enumerate(shape):
         down, across, offset = maps[axis, ..., None, None]
         where = down * row + offset + across * column
-        strip = where.reshape(-1, width)
+        strip = where.reshape(-1, long)
         inside = cv2.inRange(strip, -0.5, size - 0.5 - SLACK)
         valid = inside if valid is None else cv2.bitwise_and(valid, inside)
         np.clip(where, 0, size - 1, out=where)  # pixels of neighbours do not shine in
         where += origins[:, axis, None, None]
         places.append(strip)
-    # One call for all: a call of OpenCV for each tile costs more than its pixels.
     warped = cv2.remap(image, places[1], places[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     assert valid is not None
     return warped.reshape(-1, *shape, image.shape[2]), valid.reshape(-1, *shape)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pail.core.box import Box
 from pail.core.draw import Draw
 from pail.core.frame import PAPER_SIDE
 from pail.core.ops import resize, with_axis
@@ -47,15 +48,14 @@ def damage(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarray
 
 def _paint(canvas: Canvas, shapes: np.ndarray, colour: Colour) -> np.ndarray:
     """Fill the pixels under a mask with a colour; grey where the picture has not three channels."""
-    left, top, width, height = cv2.boundingRect(shapes)
-    pixels = canvas.pixels
+    box, pixels = Box.around(shapes), canvas.pixels
     channels = pixels.shape[2]
     levels = np.array(colour if channels == 3 else [np.dot(colour, LUMA)] * channels) * (canvas.peak / 255)
-    if height > 0:
-        region = pixels[top : top + height, left : left + width]
+    if box.area:
+        region = pixels[box.slices]
         fill = np.empty_like(region, order="C")
         fill[...] = levels
-        mask = np.ascontiguousarray(shapes[top : top + height, left : left + width])
+        mask = np.ascontiguousarray(shapes[box.slices])
         region[...] = with_axis(cv2.copyTo(fill, mask, np.ascontiguousarray(region)))
     return pixels
 

@@ -8,7 +8,7 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.draw import Draw
 from pail.core.frame import Frame
-from pail.core.ops import resize, with_axis
+from pail.core.ops import as_bytes, resize, with_axis
 from pail.pixels.segments import coarse_segments
 
 SEGMENTS = 10
@@ -22,21 +22,18 @@ def recolour(frame: Frame, draw: Draw, content: np.ndarray, mask: np.ndarray) ->
     labels = coarse_segments(region, mask[box.slices], frame.peak, SEGMENTS)
     count = int(labels.max()) + 1
     chosen = [draw.integer("channel", 0, frame.channels - 1) for _ in range(count)]
-    flags = np.zeros((count, frame.channels), np.uint8)
-    levels = np.zeros((count, frame.channels), region.dtype)
-    flags[range(count), chosen] = 255
-    levels[range(count), chosen] = _levels(frame, draw, count, region)
-    where, paint = (resize(_look_up(table, labels), region.shape[:2], nearest=True) for table in (flags, levels))
-    if frame.channels == 1:
-        where = where[..., 0]
+    channel = _spread(np.array(chosen, np.uint8), labels, region.shape[:2])
+    level = _spread(np.array(_levels(frame, draw, count, region), region.dtype), labels, region.shape[:2])
+    where = cv2.merge([as_bytes(channel == index) for index in range(frame.channels)])
+    paint = cv2.merge([level] * frame.channels)
     region[...] = with_axis(cv2.copyTo(paint, where, np.ascontiguousarray(region)))
 
 
-def _look_up(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """table[labels] of (labels, channels)."""
-    full = np.zeros((256, table.shape[1]), table.dtype)
-    full[: len(table)] = table
-    return with_axis(cv2.merge([cv2.LUT(labels, np.ascontiguousarray(column)) for column in full.T]))
+def _spread(values: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """values[labels], at another size."""
+    table = np.zeros(256, values.dtype)
+    table[: len(values)] = values
+    return resize(cv2.LUT(labels, table), shape, nearest=True)
 
 
 def _levels(frame: Frame, draw: Draw, count: int, region: np.ndarray) -> list[float]:
