@@ -82,6 +82,15 @@ def test_texture_is_covered_by_a_tenth_at_most(name, side, seeds):
     assert 0.045 < np.mean(shares) < 0.067
 
 
+@pytest.mark.parametrize("name", ["brick.png", "gravel.png"])
+def test_large_pieces_of_texture_have_outlines_of_their_own(name, seeds):
+    source = cv2.resize(photo(name), (256, 256), interpolation=cv2.INTER_AREA)
+    for seed in seeds(10):
+        mask = drawn(np.zeros_like(source), source, seed, n_segments=(30,))[1].astype(np.uint8)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(mask)
+        assert mask.sum() < 0.85 * (boxes[1:, 2] * boxes[1:, 3]).sum()
+
+
 def test_the_cap_grows_with_the_fraction(seeds):
     source = cv2.resize(photo("brick.png"), (256, 256), interpolation=cv2.INTER_AREA)
     for fraction in (0.1, 0.2, 0.4):

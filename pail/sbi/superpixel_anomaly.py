@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -24,6 +25,7 @@ TASAD_TURNS = (0, 3, 2)  # quarters anticlockwise: TASAD's 0, 90 and 180 degrees
 REAL_TURNS = (1, 2, 3)
 ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 SEVERITY_SCALE = (0.2, 2.0)  # of `fraction`, for severities 0 and 1
+FIRMER = 2  # times as compact
 LEAST_CAP = 0.1  # of the image: where `fraction` is small, a single superpixel may be as large
 
 
@@ -54,8 +56,8 @@ def superpixel_anomaly(
         content = resize(apply_augmenter(augmenter, content, draw, frame), frame.shape)
     elif augment_source:
         content = _augment(content, draw, frame.peak)
-    labels = superpixels(content, frame.peak, count, compactness=compactness, sigma=sigma)
-    return through_mask(_mask(frame, draw, labels, count, _scale(draw, fraction)), content, draw.opacity())
+    partitions = _partitions(content, frame.peak, count, compactness, sigma)
+    return through_mask(_mask(frame, draw, partitions, _scale(draw, fraction)), content, draw.opacity())
 
 
 def _as_fraction(value: Any) -> float:
@@ -98,13 +100,20 @@ def _augment(pixels: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
     return pixels
 
 
-def _mask(frame: Frame, draw: Draw, labels: np.ndarray, count: int, fraction: float) -> np.ndarray:
-    """The union of some superpixels at the image's size; of rectangles where no superpixel is within the cap."""
+def _partitions(content: np.ndarray, peak: float, count: int, compactness: float, sigma: float) -> Iterator[np.ndarray]:
+    """Superpixels; those that texture breaks up less, where these are too large; at last rectangles."""
+    yield superpixels(content, peak, count, compactness=compactness, sigma=sigma)
+    yield superpixels(content, peak, count, compactness=FIRMER * compactness, sigma=sigma)
+    yield grid_labels(content.shape[:2], count)
+
+
+def _mask(frame: Frame, draw: Draw, partitions: Iterator[np.ndarray], fraction: float) -> np.ndarray:
+    """The union of some labels at the image's size, of the first partition that has one within the cap."""
     cap = max(LEAST_CAP, min(1.0, 2 * fraction))
-    areas, inside = _areas(frame.roi, labels)
-    if len(areas) < 2 or not ((inside > 0) & (inside <= cap * labels.size)).any():
-        labels = grid_labels(frame.shape, count)
+    for labels in partitions:
         areas, inside = _areas(frame.roi, labels)
+        if len(areas) > 1 and ((inside > 0) & (inside <= cap * labels.size)).any():
+            break
     draw.keep("n_labels", len(areas))
     table = np.zeros(len(areas), np.uint8)
     table[draw.keep("labels", _choose(draw, areas, inside, fraction, cap * labels.size))] = 255
