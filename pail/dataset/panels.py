@@ -115,7 +115,7 @@ def outline(shown: np.ndarray, mask: np.ndarray, crop: tuple[slice, slice] | Non
     # By area, not by nearest pixel: the thinnest scratch still shows in the smallest picture.
     small = cv2.resize((mask > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     contours, _ = cv2.findContours((small > 0).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    thin = max(1, max(height, width) // 220)
+    thin = max(1, max(height, width) // 150)
     result = shown.copy()
     if crop is not None and (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start) != mask.shape:
         corners = [
