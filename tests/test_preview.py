@@ -363,9 +363,9 @@ class TestOptional:
     def test_a_missing_one_skips_by_name_or_fails(self, monkeypatch):
         monkeypatch.delenv("PAIL_TEST_ALL", raising=False)
         monkeypatch.setenv("PATH", "")
-        with pytest.raises(pytest.skip.Exception, match="needs chromium .apt-get install chromium"):
+        with pytest.raises(pytest.skip.Exception, match=r"needs chromium .apt-get install chromium"):
             need("chromium")
-        with pytest.raises(pytest.skip.Exception, match="needs no_such_module .pip install no_such_module"):
+        with pytest.raises(pytest.skip.Exception, match=r"needs no_such_module .pip install no_such_module"):
             need("no_such_module")
         monkeypatch.setenv("PAIL_TEST_ALL", "1")
         with pytest.raises(pytest.fail.Exception, match="needs chromium"):

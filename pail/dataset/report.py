@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,7 +13,7 @@ import numpy as np
 
 from pail import pai
 from pail.dataset.page import cell, data_uri, page, picture, text
-from pail.dataset.panels import as_bytes, colours, crop_around, fit, outline, shades
+from pail.dataset.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
 
 GRID = 64  # cells a side of the map of positions
 DECADES = 5  # of area that the histogram spans, up to the whole image
@@ -33,15 +34,19 @@ class Sample:
         self._rng = np.random.default_rng(0)
 
     def add(self, line: Line) -> None:
-        kept = {key: line.get(key) for key in ("image", "mask", "techniques", "area")}  # a record may be large
         if len(self.lines) < self.size:
-            self.lines.append((self.seen, kept))
+            self.lines.append((self.seen, _kept(line)))
         elif (place := int(self._rng.random() * (self.seen + 1))) < self.size:
-            self.lines[place] = self.seen, kept
+            self.lines[place] = self.seen, _kept(line)
         self.seen += 1
 
     def __iter__(self) -> Iterator[Line]:
         return (line for _, line in sorted(self.lines, key=lambda entry: entry[0]))
+
+
+def _kept(line: Line) -> Line:
+    """What a sample is shown with; a record may be large."""
+    return {key: line.get(key) for key in ("image", "mask", "techniques", "area")}
 
 
 @dataclass
@@ -86,7 +91,8 @@ class Tallies:
 
     def add(self, line: Line) -> None:
         for side, reached in self.sizes.items():
-            reached[:] = min([*reached, int(line[side])]), max([*reached, int(line[side])])
+            value = int(line[side])
+            reached[:] = (min(reached[0], value), max(reached[1], value)) if reached else (value, value)
         names = line["techniques"] or []
         if not names:
             self.normal.add(line)
@@ -149,7 +155,7 @@ def report_page(
 
 
 def _bin(area: float) -> int:
-    return int(np.clip((np.log10(max(area, 1e-12)) + DECADES) * BINS, 0, DECADES * BINS - 1))
+    return min(max(int((math.log10(max(area, 1e-12)) + DECADES) * BINS), 0), DECADES * BINS - 1)
 
 
 def _cells(line: Line) -> tuple[slice, slice]:
@@ -160,7 +166,7 @@ def _cells(line: Line) -> tuple[slice, slice]:
 
 def _stretch(start: int, length: int, whole: int) -> slice:
     first = min(GRID - 1, int(start * GRID / whole))
-    return slice(first, max(first + 1, int(np.ceil((start + length) * GRID / whole))))
+    return slice(first, max(first + 1, math.ceil((start + length) * GRID / whole)))
 
 
 def _percent(share: float) -> str:
@@ -244,15 +250,13 @@ def _sample(name: str, line: Line, open_picture: Callable[[str], Any]) -> str:
     pictures = [
         picture(whole, "The image with the mask's outline", f"{name}: the image with the mask's outline"),
         picture(part, "The framed part", f"{name}: the framed part"),
-        picture(_silhouette(mask), "The mask", f"{name}: the mask"),
+        picture(_silhouette(mask, *whole.shape[:2]), "The mask", f"{name}: the mask"),
     ]
     return cell(line["image"], pictures, f"{_percent(float(line['area']))}, {line['image']}")
 
 
-def _silhouette(mask: np.ndarray) -> np.ndarray:
-    """The mask as a small picture, in which thin parts stay."""
-    share = fit((mask > 0).astype(np.float32), SIDE // 2)
-    return np.repeat((np.sqrt(np.clip(share, 0, 1)) * 255).astype(np.uint8)[..., None], 3, axis=2)
+def _silhouette(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    return cv2.cvtColor(shrink(mask, height, width), cv2.COLOR_GRAY2RGB)
 
 
 def _normals(sample: Sample, open_picture: Callable[[str], Any]) -> str:
@@ -283,7 +287,7 @@ def _histogram(tally: Tally) -> str:
     )
     labels = "".join(_tick(decade) for decade in range(DECADES + 1))
     return (
-        f'<svg viewBox="-7 0 114 60" role="img" aria-label="Histogram of the area; median '
+        f'<svg viewBox="-9 0 118 60" role="img" aria-label="Histogram of the area; median '
         f'{_percent(tally.quantile(0.5))}">{bars}<line x1="0" x2="100" y1="50" y2="50"/>{labels}</svg>'
         "<figcaption>Area as a share of the image; the highest bar is "
         f"{highest:,} image{'s' if highest > 1 else ''}</figcaption>"
