@@ -1,11 +1,18 @@
+<<<<<<< HEAD
 """What a test needs beyond the light set: skipped by name where it is missing, failed where everything is asked for."""
 
 import importlib.util
+=======
+"""What a test needs beyond the ordinary dependencies: skipped where it is missing, failed with PAIL_TEST_ALL=1."""
+
+import importlib
+>>>>>>> preview
 import os
 import shutil
 
 import pytest
 
+<<<<<<< HEAD
 HINTS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser's path"}
 
 
@@ -20,3 +27,28 @@ def need(name):
         pytest.fail(text)
     pytest.skip(text)
     return None
+=======
+PROGRAMS = {"chromium": "apt-get install chromium, or put a Chromium named so on PATH"}
+MODULES = {
+    "dask": 'pip install "pai-lib[cluster]"',
+    "distributed": 'pip install "pai-lib[cluster]"',
+    "anomalib": 'pip install "pai-lib[anomalib]"',
+}
+
+
+def need(name: str):
+    """The module of that name, or the path of the program; skips the test that lacks it."""
+    if name in PROGRAMS:
+        return shutil.which(name) or _missing(name, PROGRAMS[name])
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return _missing(name, MODULES.get(name, f"pip install {name.partition('.')[0]}"))
+
+
+def _missing(name: str, how: str):
+    reason = f"needs {name} ({how})"
+    if os.environ.get("PAIL_TEST_ALL") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+>>>>>>> preview

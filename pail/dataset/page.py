@@ -37,7 +37,8 @@ button:disabled { opacity: .5; cursor: default; }
 .row h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 .row label { display: flex; gap: .5rem; align-items: baseline; cursor: pointer; }
 .row input { width: 1.1rem; height: 1.1rem; flex: none; align-self: center; accent-color: var(--mark); margin: 0; }
-.cells { display: grid; grid-template-columns: repeat(auto-fill, minmax(12.5rem, 1fr)); gap: .7rem; }
+.cells { display: grid; grid-template-columns: repeat(auto-fill, minmax(12.5rem, 1fr)); gap: .7rem;
+  align-content: start; }
 figure { margin: 0; min-width: 0; }
 .cell { display: block; width: 100%; padding: 0; border: 0; background: none; cursor: zoom-in; border-radius: 4px; }
 .panels { display: grid; grid-template-columns: 2fr 1fr; grid-template-rows: 1fr 1fr; gap: 3px; aspect-ratio: 1.5; }

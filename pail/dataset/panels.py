@@ -109,21 +109,29 @@ def _span(start: int, length: int, side: int, limit: int) -> slice:
     return slice(first, first + side)
 
 
+def shrink(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The mask at another size, 0 and 255; the thinnest scratch still shows in the smallest picture."""
+    small = mask
+    for axis, size in enumerate((height, width)):
+        if small.shape[axis] > size:
+            small = np.maximum.reduceat(small, np.arange(size) * small.shape[axis] // size, axis=axis)
+    return cv2.resize((small > 0).astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
 def outline(shown: np.ndarray, mask: np.ndarray, crop: tuple[slice, slice] | None = None) -> np.ndarray:
     """A displayed image with the outline of a mask (of any size), and the frame of the crop."""
     height, width = shown.shape[:2]
-    # By area, not by nearest pixel: the thinnest scratch still shows in the smallest picture.
-    small = cv2.resize((mask > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    contours, _ = cv2.findContours((small > 0).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    thin = max(1, max(height, width) // 220)
+    small = shrink(mask, height, width)
+    contours, _ = cv2.findContours(small, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    thin = max(2, max(height, width) // 150)
     result = shown.copy()
     if crop is not None and (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start) != mask.shape:
         corners = [
             (_scaled(crop[1], mask.shape[1], width, end), _scaled(crop[0], mask.shape[0], height, end))
             for end in ("start", "stop")
         ]
-        cv2.rectangle(result, corners[0], corners[1], UNDERLINE, thin + 1)
-        cv2.rectangle(result, corners[0], corners[1], FRAME, thin)
+        cv2.rectangle(result, corners[0], corners[1], UNDERLINE, thin)
+        cv2.rectangle(result, corners[0], corners[1], FRAME, thin - 1)
     cv2.drawContours(result, contours, -1, UNDERLINE, thin + 2, cv2.LINE_AA)
     cv2.drawContours(result, contours, -1, OUTLINE, thin, cv2.LINE_AA)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,12 +13,12 @@ import numpy as np
 
 from pail import pai
 from pail.dataset.page import cell, data_uri, page, picture, text
-from pail.dataset.panels import as_bytes, colours, crop_around, fit, outline, shades
+from pail.dataset.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
 
 GRID = 64  # cells a side of the map of positions
-DECADES = 6  # of area that the histogram spans, up to the whole image
-BINS = 10  # a decade
-COARSE = 2  # fine bins a bar
+DECADES = 5  # of area that the histogram spans, up to the whole image
+BINS = 40  # a decade
+COARSE = 8  # fine bins a bar
 SIDE = 360  # pixels of a sample
 MOST_SKIPPED = 1000  # rows of the table
 
@@ -33,15 +34,19 @@ class Sample:
         self._rng = np.random.default_rng(0)
 
     def add(self, line: Line) -> None:
-        kept = {key: line.get(key) for key in ("image", "mask", "techniques", "area")}  # a record may be large
         if len(self.lines) < self.size:
-            self.lines.append((self.seen, kept))
+            self.lines.append((self.seen, _kept(line)))
         elif (place := int(self._rng.random() * (self.seen + 1))) < self.size:
-            self.lines[place] = self.seen, kept
+            self.lines[place] = self.seen, _kept(line)
         self.seen += 1
 
     def __iter__(self) -> Iterator[Line]:
         return (line for _, line in sorted(self.lines, key=lambda entry: entry[0]))
+
+
+def _kept(line: Line) -> Line:
+    """What a sample is shown with; a record may be large."""
+    return {key: line.get(key) for key in ("image", "mask", "techniques", "area")}
 
 
 @dataclass
@@ -86,7 +91,8 @@ class Tallies:
 
     def add(self, line: Line) -> None:
         for side, reached in self.sizes.items():
-            reached[:] = min([*reached, int(line[side])]), max([*reached, int(line[side])])
+            value = int(line[side])
+            reached[:] = (min(reached[0], value), max(reached[1], value)) if reached else (value, value)
         names = line["techniques"] or []
         if not names:
             self.normal.add(line)
@@ -103,7 +109,7 @@ def report_page(
     *,
     skipped: Iterable[Mapping[str, Any]] = (),
     facts: Mapping[str, Any] | None = None,
-    samples: int = 6,
+    samples: int = 8,
 ) -> str:
     """A self-contained HTML page about a finished set.
 
@@ -123,7 +129,7 @@ def report_page(
         The skipped files, one row of the table each; its keys are the columns.
     facts : dict, optional
         What else is to be said of the set, by name: command, seed, version.
-    samples : int, default 6
+    samples : int, default 8
         Images a technique.
 
     Returns
@@ -149,7 +155,7 @@ def report_page(
 
 
 def _bin(area: float) -> int:
-    return int(np.clip((np.log10(max(area, 1e-12)) + DECADES) * BINS, 0, DECADES * BINS - 1))
+    return min(max(int((math.log10(max(area, 1e-12)) + DECADES) * BINS), 0), DECADES * BINS - 1)
 
 
 def _cells(line: Line) -> tuple[slice, slice]:
@@ -160,12 +166,12 @@ def _cells(line: Line) -> tuple[slice, slice]:
 
 def _stretch(start: int, length: int, whole: int) -> slice:
     first = min(GRID - 1, int(start * GRID / whole))
-    return slice(first, max(first + 1, int(np.ceil((start + length) * GRID / whole))))
+    return slice(first, max(first + 1, math.ceil((start + length) * GRID / whole)))
 
 
 def _percent(share: float) -> str:
     """A share in percent, with as many digits as it needs."""
-    return f"{100 * share:.3g} %" if share < 0.1 else f"{100 * share:.1f} %"
+    return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:.1f} %"
 
 
 def _summary(tallies: Tallies, facts: Mapping[str, Any]) -> str:
@@ -190,7 +196,8 @@ def _summary(tallies: Tallies, facts: Mapping[str, Any]) -> str:
             '<section class="two"><figure><h2>Area of the anomalies</h2>'
             f"{_histogram(total)}</figure><figure><h2>Where they are</h2>{_map(total)}</figure></section>"
         )
-    return f'<dl class="cards">{cards}</dl>{f"<table>{rows}</table>" if rows else ""}{maps}'
+    facts_table = f'<table class="facts">{rows}</table>' if rows else ""
+    return f'<dl class="cards">{cards}</dl>{facts_table}{maps}'
 
 
 def _span(reached: list[int]) -> str:
@@ -226,7 +233,8 @@ def _technique(name: str, tally: Tally, open_picture: Callable[[str], Any]) -> s
     cells = "".join(_sample(name, line, open_picture) for line in tally.sample)
     return (
         f'<section class="row"><div><h3>{text(name)}</h3>{about}'
-        f'<p class="soft">{tally.count:,} images</p><div class="small">{_histogram(tally)}{_map(tally)}</div></div>'
+        f'<p class="soft">{tally.count:,} images</p><div class="small">'
+        f"<figure>{_histogram(tally)}</figure><figure>{_map(tally)}</figure></div></div>"
         f'<div class="cells">{cells}</div></section>'
     )
 
@@ -242,15 +250,13 @@ def _sample(name: str, line: Line, open_picture: Callable[[str], Any]) -> str:
     pictures = [
         picture(whole, "The image with the mask's outline", f"{name}: the image with the mask's outline"),
         picture(part, "The framed part", f"{name}: the framed part"),
-        picture(_silhouette(mask), "The mask", f"{name}: the mask"),
+        picture(_silhouette(mask, *whole.shape[:2]), "The mask", f"{name}: the mask"),
     ]
-    return cell(line["image"], pictures, f"{line['image']}, {_percent(float(line['area']))}")
+    return cell(line["image"], pictures, f"{_percent(float(line['area']))}, {line['image']}")
 
 
-def _silhouette(mask: np.ndarray) -> np.ndarray:
-    """The mask as a small picture, in which thin parts stay."""
-    share = fit((mask > 0).astype(np.float32), SIDE // 2)
-    return np.repeat((np.sqrt(np.clip(share, 0, 1)) * 255).astype(np.uint8)[..., None], 3, axis=2)
+def _silhouette(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    return cv2.cvtColor(shrink(mask, height, width), cv2.COLOR_GRAY2RGB)
 
 
 def _normals(sample: Sample, open_picture: Callable[[str], Any]) -> str:
@@ -279,26 +285,26 @@ def _histogram(tally: Tally) -> str:
         for index, count in enumerate(counts)
         if count
     )
-    labels = "".join(
-        f'<text x="{100 * decade / DECADES:.2f}" y="57" text-anchor="{_anchor(decade)}">{label}</text>'
-        f'<line x1="{100 * decade / DECADES:.2f}" x2="{100 * decade / DECADES:.2f}" y1="50" y2="52"/>'
-        for decade, label in enumerate(_edge(decade * BINS // COARSE) for decade in range(DECADES + 1))
-        if decade % 2 == 0
-    )
+    labels = "".join(_tick(decade) for decade in range(DECADES + 1))
     return (
-        f'<svg viewBox="0 0 100 60" role="img" aria-label="Histogram of the area; median '
+        f'<svg viewBox="-9 0 118 60" role="img" aria-label="Histogram of the area; median '
         f'{_percent(tally.quantile(0.5))}">{bars}<line x1="0" x2="100" y1="50" y2="50"/>{labels}</svg>'
-        "<figcaption>Share of the image, logarithmic; the highest bar is "
+        "<figcaption>Area as a share of the image; the highest bar is "
         f"{highest:,} image{'s' if highest > 1 else ''}</figcaption>"
     )
 
 
 def _edge(index: int) -> str:
-    return f"{100 * 10 ** (index * COARSE / BINS - DECADES):.2g} %"
+    return f"{float(f'{100 * 10 ** (index * COARSE / BINS - DECADES):.2g}'):g} %"
 
 
-def _anchor(decade: int) -> str:
-    return "start" if decade == 0 else "end" if decade == DECADES else "middle"
+def _tick(decade: int) -> str:
+    """A mark on the axis and its label; small histograms show every second label."""
+    x, kind = f"{100 * decade / DECADES:g}", "odd" if decade % 2 else "even"
+    return (
+        f'<line x1="{x}" x2="{x}" y1="50" y2="52"/><text class="{kind}" x="{x}" y="57" '
+        f'text-anchor="middle">{_edge(decade * BINS // COARSE)}</text>'
+    )
 
 
 def _map(tally: Tally) -> str:
@@ -308,7 +314,7 @@ def _map(tally: Tally) -> str:
     shown = cv2.resize(colours(share / max(most, 1e-12)), (256, 256), interpolation=cv2.INTER_LINEAR)
     return (
         f'<img class="map" src="{data_uri(shown, "png")}" alt="Map of the positions of the anomalies">'
-        f"<figcaption>Bounding boxes over the image; yellow is in {_percent(most)} of them, black in none</figcaption>"
+        f"<figcaption>Their boxes over the image, from black (none) to yellow ({_percent(most)} of them)</figcaption>"
     )
 
 
@@ -342,21 +348,24 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 th { font-weight: 600; }
 .numbers td, .numbers thead th:not(:first-child) { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
-.numbers th { overflow-wrap: normal; }
+.numbers th, .facts th { overflow-wrap: normal; white-space: nowrap; }
 .wide { overflow-x: auto; }
 .two { display: grid; grid-template-columns: 1.6fr 1fr; gap: 1rem 2rem; max-width: 62rem; }
-.small { display: grid; gap: .5rem; margin-top: .6rem; }
+.small { display: grid; grid-template-columns: 1.5fr 1fr; gap: .6rem; margin-top: .6rem; }
+.small figcaption { font-size: .75rem; }
 .one { grid-template-columns: minmax(0, 1fr); }
 .one .panels { display: block; }
 svg { display: block; width: 100%; background: var(--card); border-radius: 4px; }
 svg rect { fill: var(--bar); }
 svg line { stroke: var(--soft); stroke-width: .3; }
-svg text { fill: var(--soft); font-size: 4.5px; }
-.small svg text { font-size: 6.5px; }
+svg text { fill: var(--soft); font-size: 3.4px; }
+.small svg text { font-size: 7px; }
+.small svg .even { display: none; }
 .map { display: block; width: 100%; max-width: 20rem; border-radius: 4px; }
 .cells figcaption { overflow-wrap: anywhere; }
 @media (max-width: 760px) {
   .two { grid-template-columns: 1fr; }
-  .small { grid-template-columns: 1fr 1fr; }
+  .two svg text { font-size: 4px; }
+  .small { max-width: 20rem; }
 }
 """
