@@ -1,33 +1,11 @@
-<<<<<<< HEAD
-"""What a test needs beyond the light set: skipped by name where it is missing, failed where everything is asked for."""
-
-import importlib.util
-=======
 """What a test needs beyond the ordinary dependencies: skipped where it is missing, failed with PAIL_TEST_ALL=1."""
 
 import importlib
->>>>>>> preview
 import os
 import shutil
 
 import pytest
 
-<<<<<<< HEAD
-HINTS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser's path"}
-
-
-def need(name):
-    """A module or a program; the path of the program."""
-    path = os.environ.get("CHROMIUM") if name == "chromium" else None
-    path = path or shutil.which(name)
-    if path or importlib.util.find_spec(name.partition(".")[0]):
-        return path
-    text = f"{name} is missing: {HINTS.get(name, 'install the extra that has it')}"
-    if os.environ.get("PAIL_TEST_ALL") == "1":
-        pytest.fail(text)
-    pytest.skip(text)
-    return None
-=======
 PROGRAMS = {"chromium": "apt-get install chromium, or put a Chromium named so on PATH"}
 MODULES = {
     "dask": 'pip install "pai-lib[cluster]"',
@@ -51,4 +29,3 @@ def _missing(name: str, how: str):
     if os.environ.get("PAIL_TEST_ALL") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason, allow_module_level=True)
->>>>>>> preview
