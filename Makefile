@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench fuzz pictures clean
+.PHONY: demo test test-all lint bench fuzz pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
+
+# Everything that README promises: each extra is installed, and a test that lacks something fails instead of being skipped.
+test-all: $(VENV)/.all
+	PAIL_TEST_ALL=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -34,6 +38,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q -e ".[test]"
+	touch $@
+
+$(VENV)/.all: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -e ".[test,all]"
 	touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
