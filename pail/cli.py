@@ -120,6 +120,61 @@ RECIPE = Annotated[Path | None, typer.Option(help="Options from a file; those gi
 
 
 @app.command()
+def preview(
+    images: IMAGES,
+    source: SOURCE = None,
+    technique: TECHNIQUES = None,
+    roi: ROI = None,
+    seed: SEED = None,
+    size: Annotated[str | None, typer.Option(help="Work at this size: 256, or 256x320.", show_default=False)] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="preview.png, or preview.html with --html.", show_default=False),
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="One self-contained page instead of a picture.")] = False,
+) -> None:
+    """Show on one sheet what each technique does to your images, at four severities."""
+    from pail.dataset.preview import preview as draw
+    from pail.dataset.preview import preview_page
+
+    names, _ = _names(technique)
+    normals = _read_some(images, _numbers("size", size, (1, 2), int))
+    sources = _read_some(source, None) if source else None
+    command = f"pail generate {images} set/ -n 1000" + (f" --source {source}" if source else "")
+    command += (f" --roi {roi}" if roi else "") + f" --seed {seed or 0}"
+    command += f" --techniques {','.join(names)}" if names and not html else ""
+    keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": roi, "command": command}
+    target = target or Path("preview.html" if html else "preview.png")
+    if html:
+        target.write_text(preview_page(normals, sources, **keywords), encoding="utf-8")
+    else:
+        draw(normals, sources, **keywords).save(target)
+    out.print(f"{target}\n{command}", highlight=False, soft_wrap=True)
+
+
+def _read_some(folder: str, size: Any, most: int = 8) -> list[Any]:
+    """A few images, spread over the folder; those that cannot be read are left out."""
+    from pail.core.ops import resize
+    from pail.dataset.images import UnreadableError, decode
+    from pail.dataset.store import Store
+
+    store, found = Store(folder), []
+    names = store.names()
+    for name in names[:: max(1, len(names) // most)]:
+        try:
+            pixels = decode(store.read(name))
+        except (UnreadableError, OSError) as error:
+            err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
+            continue
+        found.append(pixels if size is None else resize(pixels, (size, size) if isinstance(size, int) else size))
+        if len(found) == most:
+            break
+    if not found:
+        raise ValueError(f"`images` must be a folder with images that can be read, got {folder}")
+    return found
+
+
+@app.command()
 def generate(
     images: IMAGES,
     out_folder: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the data set.", show_default=False)],

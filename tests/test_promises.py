@@ -310,7 +310,7 @@ def test_each_axis_is_resized_in_its_own_way():
 
 def test_a_record_says_what_its_bytes_depend_on():
     record = call("fract_aug", IMAGE, SOURCE, rng=0).record
-    assert set(record["stack"]) == {"numpy", "opencv", "pillow"} and record["image"]["checksum"]
+    assert set(record["stack"]) == {"numpy", "opencv", "pillow", "scikit-image"} and record["image"]["checksum"]
     other = IMAGE.copy()
     other[50, 50] += 1
     with pytest.raises(ValueError, match="`image`"):

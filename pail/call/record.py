@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import functools
+import importlib.metadata
 import zlib
 from typing import Any
 
@@ -111,4 +113,14 @@ def checksum(pixels: np.ndarray) -> str:
 
 def stack() -> dict[str, str]:
     """The versions on which the bytes of a result depend."""
-    return {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__}
+    return {
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "pillow": PIL.__version__,
+        "scikit-image": _version("scikit-image"),  # not imported for its number: that takes half a second
+    }
+
+
+@functools.cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)

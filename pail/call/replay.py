@@ -37,7 +37,8 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     Returns
     -------
     PseudoAnomaly
-        ``(i_a, m_a)`` as before: the same bytes on the same versions of the library, NumPy, OpenCV and Pillow.
+        ``(i_a, m_a)`` as before: the same bytes on the same versions of the library, NumPy, OpenCV, Pillow and
+        scikit-image.
 
     Raises
     ------

@@ -16,12 +16,6 @@ def with_axis(array: np.ndarray) -> np.ndarray:
     return array[..., None] if array.ndim == 2 else array
 
 
-def unchanged(content: np.ndarray, original: np.ndarray) -> bool:
-    """Whether nothing would be seen, as where black is pasted on black; one row settles it nearly always."""
-    middle = len(content) // 2
-    return np.array_equal(content[middle], original[middle]) and np.array_equal(content, original)
-
-
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
     """(h, w, C) at another height and width: along each axis area average when shrinking, linear when enlarging."""
     if image.shape[:2] == shape:

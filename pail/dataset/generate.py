@@ -22,6 +22,7 @@ from pail.core.checks import as_number, describe
 from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset.coco import write_coco
+from pail.dataset.images import decode
 from pail.dataset.layout import OWN, data_yaml
 from pail.dataset.make import Inputs, dump, make
 from pail.dataset.plan import Item, Plan
@@ -415,7 +416,11 @@ def command(run: Run) -> str:
 
 
 def _report(run: Run, summary: Summary) -> None:
-    from pail.dataset.report import report_page
+    from pail.dataset.report import report_page  # with the panels and the page it draws
 
-    page: str = report_page(run.out, lambda: lines(run.out), summary)
+    facts = {"command": command(run), "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
+    name = Path(run.out.url.rstrip("/")).name or run.out.url
+    page = report_page(
+        name, lines(run.out), lambda path: decode(run.out.read(path)), skipped=summary.skipped, facts=facts
+    )
     run.out.write("report.html", page.encode())
