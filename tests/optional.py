@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-PROGRAMS = {"chromium": "apt-get install chromium, or put a Chromium named so on PATH"}
+PROGRAMS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser's path"}
 MODULES = {
     "dask": 'pip install "pai-lib[cluster]"',
     "distributed": 'pip install "pai-lib[cluster]"',
@@ -17,7 +17,7 @@ MODULES = {
 def need(name: str):
     """The module of that name, or the path of the program; skips the test that lacks it."""
     if name in PROGRAMS:
-        return shutil.which(name) or _missing(name, PROGRAMS[name])
+        return os.environ.get(name.upper()) or shutil.which(name) or _missing(name, PROGRAMS[name])
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -362,6 +362,7 @@ class TestBrowser:
 class TestOptional:
     def test_a_missing_one_skips_by_name_or_fails(self, monkeypatch):
         monkeypatch.delenv("PAIL_TEST_ALL", raising=False)
+        monkeypatch.delenv("CHROMIUM", raising=False)
         monkeypatch.setenv("PATH", "")
         with pytest.raises(pytest.skip.Exception, match=r"needs chromium .apt-get install chromium"):
             need("chromium")
