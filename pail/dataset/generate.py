@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -411,8 +412,8 @@ def _description(run: Run, summary: Summary) -> bytes:
 
 def command(run: Run) -> str:
     """The line that makes the set again."""
-    source = f" --source {run.inputs.sources.url}" if run.inputs.sources else ""
-    return f"pail generate {run.inputs.normals.url} {run.out.url}{source} --recipe recipe.toml"
+    source = ["--source", run.inputs.sources.url] if run.inputs.sources else []
+    return shlex.join(["pail", "generate", run.inputs.normals.url, run.out.url, *source, "--recipe", "recipe.toml"])
 
 
 def _report(run: Run, summary: Summary) -> None:
