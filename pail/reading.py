@@ -149,6 +149,23 @@ def entries(name: str, where: Any) -> list[Any]:
     return [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
 
 
+def as_source(source: Any, cache: Cache | None = None, unreadable: str = "raise") -> Any:
+    """What `Anomaly_Insertion.insert` takes for a source: None, or a callable that draws an image and reads it."""
+    if source is None or (callable(source) and not isinstance(source, Image.Image)):
+        return source
+    return Drawn(Images("source", source, channels=None, cache=cache, unreadable=unreadable))
+
+
+class Drawn:
+    """A callable that draws one of the images, each as often."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def __call__(self, rng: np.random.Generator) -> np.ndarray:
+        return self.images[int(rng.random() * len(self.images))]
+
+
 def as_channels(value: Any) -> int | None:
     if value is None or (value in (1, 3) and not isinstance(value, bool)):
         return value

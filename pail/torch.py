@@ -18,7 +18,7 @@ except ImportError as error:
 
 from pail.core.checks import as_flag, as_number, describe
 from pail.pai import Anomaly_Insertion
-from pail.reading import Cache, Images, as_target_size
+from pail.reading import Cache, Drawn, Images, as_source, as_target_size
 from pail.warm import warm_up
 
 __all__ = ["PseudoAnomalyDataset"]
@@ -147,12 +147,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.normal = Images(
             "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
         )
-        self.source = _as_source(source, kept, unreadable)
+        self.source = as_source(source, kept, unreadable)
         if size is None and augment is None and transform is None:
             self.normal.check_sizes()
         self.normal.fill_cache()
-        if isinstance(self.source, Images):
-            self.source.fill_cache()
+        if isinstance(self.source, Drawn):
+            self.source.images.fill_cache()
         # How often each index was asked for, and at last the epoch of set_epoch or -1: one memory for all processes.
         self._epochs = torch.zeros(len(self.normal) + 1, dtype=torch.int64)
         self._epochs[-1] = -1
@@ -186,7 +186,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         image = self._read(key)
         if np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insertion.insert(image, self._pick_source(), roi=self._roi_of(image), rng=key, **self._keywords)
+        result = self._insertion.insert(image, self.source, roi=self._roi_of(image), rng=key, **self._keywords)
         technique = " + ".join(step["technique"] for step in result.record["steps"])
         return self._sample(key, image, result.i_a, result.m_a[..., 0], technique)
 
@@ -216,12 +216,6 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def _roi_of(self, image: np.ndarray) -> Any:
         return self.roi(image) if callable(self.roi) else self.roi
-
-    def _pick_source(self) -> Any:
-        if not isinstance(self.source, Images):
-            return self.source
-        images = self.source
-        return lambda rng: images[int(rng.random() * len(images))]
 
     def _sample(
         self, key: Key, normal: np.ndarray, image: np.ndarray, mask: np.ndarray, technique: str
@@ -271,12 +265,6 @@ def _as_callable(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise TypeError(f"`{name}` must be callable or None, got {describe(value)}")
     return value
-
-
-def _as_source(source: Any, cache: Cache, unreadable: str) -> Any:
-    if source is None or (callable(source) and not hasattr(source, "convert")):
-        return source
-    return Images("source", source, channels=None, cache=cache, unreadable=unreadable)
 
 
 def _augmented(augment: Callable[..., Any], image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
