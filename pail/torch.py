@@ -293,8 +293,8 @@ def _is_albumentations(function: Any) -> bool:
 
 
 def _seed_pipeline(pipeline: Any, rng: np.random.Generator) -> None:
-    """Albumentations draws from generators of its own."""
-    pipeline.set_random_seed(int(rng.integers(2**31)))
+    """Albumentations draws from generators of its own; a seed it would combine with the worker's."""
+    pipeline.set_random_state(rng, random.Random(int(rng.integers(2**31))))
 
 
 def _as_tv_tensors(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
