@@ -11,6 +11,8 @@ from pail.core.checks import as_mask, as_number
 from pail.core.frame import as_frame
 from pail.core.ops import as_bytes, with_axis
 
+__all__ = ["difference", "soft"]
+
 
 def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: float | None = None) -> np.ndarray:
     """The part of a mask where the image visibly changed.

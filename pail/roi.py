@@ -10,6 +10,8 @@ from pail.core.checks import as_choice, as_mask
 from pail.core.frame import Frame, as_frame
 from pail.pixels.foreground import foreground_of
 
+__all__ = ["foreground"]
+
 
 def as_roi(roi: Any, frame: Frame, name: str = "roi") -> np.ndarray | None:
     """None, a mask of the image's size, or "foreground", as uint8 {0, 255} (H, W) or None."""

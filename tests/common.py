@@ -50,8 +50,13 @@ def as_type(image: np.ndarray, dtype) -> np.ndarray:
     return fine.astype(dtype) if dtype.kind == "f" else np.round(fine * np.iinfo(dtype).max).astype(dtype)
 
 
-def check_contract(image: np.ndarray, before: np.ndarray, i_a: np.ndarray, m_a: np.ndarray) -> None:
-    """The invariants of an insertion."""
+def check_contract(
+    image: np.ndarray, before: np.ndarray, i_a: np.ndarray, m_a: np.ndarray, peak: float | None = None
+) -> None:
+    """The invariants of an insertion; `peak` is full scale where it is not the dtype's."""
+    full = peak or (1.0 if image.dtype.kind == "f" else np.iinfo(image.dtype).max)
+    change = np.abs(i_a.astype(np.float64) - image).max(initial=0)
+    assert change >= 0.0199 * full, f"nothing visibly differs: {change / full:.4f} of the range"
     assert i_a.shape == image.shape and i_a.dtype == image.dtype
     assert i_a.flags.c_contiguous and m_a.flags.c_contiguous and i_a.flags.writeable
     assert m_a.shape == (*image.shape[:2], 1) and m_a.dtype == np.uint8
@@ -64,7 +69,7 @@ def check_contract(image: np.ndarray, before: np.ndarray, i_a: np.ndarray, m_a: 
     if image.ndim == 3 and image.shape[2] == 4:
         assert np.array_equal(i_a[..., 3], image[..., 3])
     if image.dtype.kind == "f":
-        assert i_a.min() >= 0 and i_a.max() <= 1
+        assert i_a.min() >= 0 and i_a.max() <= full
 
 
 def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[Frame, Draw]:

@@ -26,7 +26,7 @@ from pail import pai
 CHOICES = {
     "name": NAMES,
     "height": (1, 2, 3, 5, 8, 13, 31, 48, 77),
-    "width": (1, 2, 3, 7, 8, 16, 33, 60, 101),
+    "width": (1, 2, 3, 7, 8, 17, 33, 60, 101),
     "channels": (None, None, 1, 2, 3, 3, 3, 4, 5, 16),
     "dtype": ("uint8", "uint8", "uint16", "float32", "float64", ">u2"),
     "layout": ("plain", "plain", "fortran", "reversed", "strided", "read-only", "pil"),
@@ -199,7 +199,7 @@ def try_junk(name: str, keyword: str, index: int) -> str:
     try:
         with time_limit(10):
             try:
-                i_a, m_a, *_ = getattr(pai.Anomaly_Insertion(), name)(image, **{keyword: JUNK[index]})
+                i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(image, **{keyword: JUNK[index]})
             except (TypeError, ValueError) as error:
                 named = f"`{keyword}" in str(error)
                 return "refused" if named else f"{name}({keyword}={JUNK[index]!r}): not named: {error!r}"

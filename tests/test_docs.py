@@ -21,22 +21,37 @@ from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{index}")
-    for page in PAGES
-    for index, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
-]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_code_blocks_run(block, monkeypatch):
+def blocks_of(page):
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, monkeypatch):
+    """From its first block to its last, as a reader would."""
     monkeypatch.chdir(ROOT)
-    exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+    namespace = {"__name__": "__main__"}
+    try:
+        for index, block in enumerate(blocks_of(page)):
+            exec(compile(block, f"{page.name}, block {index}", "exec"), namespace)
+    finally:
+        for name in [name for name in pail.TECHNIQUES if name not in NAMES]:
+            pail.unregister(name)
 
 
-def test_the_quick_start_calls_every_technique():
-    block = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(encoding="utf-8"), re.M | re.S)[0]
-    assert all(f"anom_insertion.{name}(" in block for name in NAMES)
+def test_the_first_block_runs_in_an_empty_folder(tmp_path):
+    """With what the wheel brings, and no file of the project's."""
+    (tmp_path / "first.py").write_text(blocks_of(PAGES[0])[0])
+    subprocess.run([sys.executable, "first.py"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_the_table_of_techniques_is_the_registry():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import tables
+
+    text = PAGES[0].read_text(encoding="utf-8")
+    assert tables.fill(text) == text, "run python docs/tables.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -116,9 +131,14 @@ def test_the_notebook_runs():
     shown = [
         output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
     ]
-    source = "".join(cell.source for cell in notebook.cells)
+    titles = "".join(
+        output["data"]["text/markdown"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "text/markdown" in output.get("data", {})
+    )
     assert len(shown) == len(NAMES)
-    assert all(name in source for name in NAMES)
+    assert all(f"## {name}" in titles for name in NAMES)
 
 
 def test_only_images_lie_among_the_sources():

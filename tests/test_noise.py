@@ -7,7 +7,7 @@ import pytest
 from common import frame_and_draw, photograph
 
 from pail.pixels.perlin import perlin
-from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.simplex import simplex
 
 
@@ -77,15 +77,15 @@ def test_coverage_of_draems_threshold(shape, rotation, empty, mean, median):
 def test_masks_are_redrawn_until_they_hold_something():
     for seed in range(300):
         frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8), seed)
-        assert perlin_mask(frame, draw, rotation=(-90, 90)).any()
+        assert perlin_mask(frame, draw, PerlinOptions(rotation=(-90, 90))).any()
     frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8))
-    assert 0 < np.mean(perlin_mask(frame, draw, threshold=1.0) > 0) < 0.1  # nothing exceeds 1
+    assert 0 < np.mean(perlin_mask(frame, draw, PerlinOptions(threshold=1.0)) > 0) < 0.1  # nothing exceeds 1
 
 
 def test_the_random_threshold_covers_at_most_half():
     for seed in range(100):
         frame, draw = frame_and_draw(np.zeros((48, 48), np.uint8), seed)
-        assert 0 < np.mean(perlin_mask(frame, draw, threshold="random") > 0) <= 0.5
+        assert 0 < np.mean(perlin_mask(frame, draw, PerlinOptions(threshold="random")) > 0) <= 0.5
 
 
 def test_turning_the_mask_is_turning_the_noise():
@@ -101,10 +101,10 @@ def test_turning_the_mask_is_turning_the_noise():
 @pytest.mark.parametrize("shape", [(500, 700), (64, 64), (3, 400)])
 def test_parts_of_the_noise_are_the_noise(shape):
     """Strips, the mask and the sample come from the same values."""
-    from pail.pixels.perlin import Noise, _step
+    from pail.pixels.perlin import Noise, sample_step
 
     noise = Noise.drawn(shape, (min(5, shape[0]), 7), np.random.default_rng(1))
-    values, step = noise.values(), _step(shape)
+    values, step = noise.values(), sample_step(shape)
     assert np.abs(noise.sample() - values[::step, ::step]).max() < 1e-6
     assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 1e-3
 

@@ -91,7 +91,7 @@ class Noise(NamedTuple):
 
     def sample(self) -> np.ndarray:
         """The turned noise at every n-th pixel."""
-        step = _step(self.shape)
+        step = sample_step(self.shape)
         return self._thinned(step).turned()
 
     def _thinned(self, step: int) -> Noise:
@@ -124,5 +124,5 @@ def _turned(image: np.ndarray, angle: float, how: int) -> np.ndarray:
     return cv2.warpAffine(image, rotation_about_centre(image.shape[:2], angle), image.shape[1::-1], flags=how)
 
 
-def _step(shape: tuple[int, ...]) -> int:
+def sample_step(shape: tuple[int, ...]) -> int:
     return -(-max(shape) // SAMPLE_SIDE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from pail.core.checks import as_number, as_range
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import as_bytes, resize
-from pail.pixels.perlin import Noise, _step
+from pail.pixels.perlin import Noise, sample_step
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
@@ -20,31 +20,41 @@ SEVERITY_COVERAGE = (0.005, 0.1)  # share of the area at severity 0 and 1; the p
 MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everything
 
 
-def as_threshold(name: str, value: Any) -> float | str:
+class PerlinOptions(NamedTuple):
+    """The noise and its threshold, validated."""
+
+    threshold: float | str = 0.5
+    scales: tuple[int, int] = (0, 5)  # exponents of the coarsest and the finest lattice
+    rotation: tuple[float, float] | None = None
+
+    @classmethod
+    def check(cls, threshold: Any, min_perlin_scale: Any, perlin_scale: Any, rotation: Any) -> PerlinOptions:
+        """From the methods' keywords; `perlin_scale` is exclusive, as in DRAEM."""
+        low = int(as_number("min_perlin_scale", min_perlin_scale, 0, 14, integer=True))
+        high = int(as_number("perlin_scale", perlin_scale, 1, 15, integer=True)) - 1
+        if low > high:
+            raise ValueError(
+                f"`min_perlin_scale` must be below `perlin_scale` {perlin_scale!r}, got {min_perlin_scale!r}"
+            )
+        return cls(_as_threshold(threshold), (low, high), as_range("rotation", rotation, -360, 360))
+
+
+def _as_threshold(value: Any) -> float | str:
     if isinstance(value, str):
         if value != "random":
-            raise ValueError(f"`{name}` must be a number in [-1, 1] or 'random', got {value!r}")
+            raise ValueError(f"`threshold` must be a number in [-1, 1] or 'random', got {value!r}")
         return value
-    return as_number(name, value, -1, 1)
+    return as_number("threshold", value, -1, 1)
 
 
-def as_scales(min_perlin_scale: Any, perlin_scale: Any) -> tuple[int, int]:
-    """Exponents of the coarsest and the finest lattice; `perlin_scale` is exclusive, as in DRAEM."""
-    low = int(as_number("min_perlin_scale", min_perlin_scale, 0, 14, integer=True))
-    high = int(as_number("perlin_scale", perlin_scale, 1, 15, integer=True)) - 1
-    if low > high:
-        raise ValueError(f"`min_perlin_scale` must be below `perlin_scale` {perlin_scale!r}, got {min_perlin_scale!r}")
-    return low, high
+PLAIN = PerlinOptions()
 
 
 def perlin_mask(
     frame: Frame,
     draw: Draw,
+    options: PerlinOptions = PLAIN,
     *,
-    threshold: Any = 0.5,
-    min_perlin_scale: Any = 0,
-    perlin_scale: Any = 6,
-    rotation: Any = None,
     roi: np.ndarray | None = None,
     shape: tuple[int, int] | None = None,
 ) -> np.ndarray:
@@ -54,18 +64,15 @@ def perlin_mask(
     included, while nothing of the mask is inside. A severity sets the share of the area that is covered. Where the
     image has an ROI that holds less than half of what was drawn, the threshold falls inside it until it does.
     """
-    threshold = as_threshold("threshold", threshold)
-    scales = as_scales(min_perlin_scale, perlin_scale)
-    angles = None if rotation is None else as_range("rotation", rotation, -360, 360)
     shape = frame.shape if shape is None else shape
     region = None if roi is None else resize(roi, shape, nearest=True)
     for _ in range(MASK_TRIES):
-        noise = draw_noise(draw, shape, scales, angles)
-        level = _level(noise, draw, threshold)
+        noise = draw_noise(draw, shape, options.scales, options.rotation)
+        level = _level(noise, draw, options.threshold)
         if frame.roi is not None and region is not None:
             level = _level_in_roi(noise, level, region)
         mask = noise.above(level)
-        if threshold == "random" and cv2.countNonZero(mask) > MAX_RANDOM_COVERAGE * mask.size:
+        if options.threshold == "random" and cv2.countNonZero(mask) > MAX_RANDOM_COVERAGE * mask.size:
             continue
         mask = resize(mask, frame.shape, nearest=True)
         inside = mask if roi is None else cv2.bitwise_and(mask, roi)
@@ -104,7 +111,7 @@ def _level_in_roi(noise: Noise, level: float, roi: np.ndarray) -> float:
 
     Judged on a sample of the noise; the tenth on top makes up for what a sample misses.
     """
-    step = _step(roi.shape)
+    step = sample_step(roi.shape)
     sample = noise.sample()
     values = sample[roi[::step, ::step] > 0]
     wanted = 1.1 * np.count_nonzero(sample > level) / 2

@@ -11,7 +11,7 @@ from pail.core.composite import Insertion, through_mask
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.pixels.augmenter import as_augmenter
-from pail.pixels.perlin_mask import as_scales, as_threshold, perlin_mask
+from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.sources import augmented_source
 
 
@@ -34,17 +34,12 @@ def perlin_noise_pattern(
     beta_range = as_range("beta_range", beta_range, 0, 1)
     augment_source = as_flag("augment_source", augment_source)
     augmenter = as_augmenter("augmenter", augmenter)
-    rotation = as_range("rotation", rotation, -360, 360)
-    as_threshold("threshold", threshold)
-    as_scales(min_perlin_scale, perlin_scale)
+    perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
     opacity = draw.scaled("opacity", 1 - beta_range[1], 1 - beta_range[0])
     mask = perlin_mask(
         frame,
         draw,
-        threshold=threshold,
-        min_perlin_scale=min_perlin_scale,
-        perlin_scale=perlin_scale,
-        rotation=rotation,
+        perlin,
         roi=frame.roi,
         shape=size,
     )

@@ -14,7 +14,7 @@ from pail.core.frame import Frame
 from pail.core.ops import resize
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.foreground import foreground_of, threshold_foreground
-from pail.pixels.perlin_mask import as_scales, as_threshold, perlin_mask
+from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.sources import augmented_source, shuffled
 
 
@@ -41,18 +41,13 @@ def perlin_with_roi_anomaly(
     grid = int(as_number("structure_grid_size", structure_grid_size, 1, 256, integer=True))
     p_texture = as_number("p_texture", p_texture, 0, 1)
     augmenter = as_augmenter("augmenter", augmenter)
-    rotation = as_range("rotation", rotation, -360, 360)
-    as_threshold("threshold", threshold)
-    as_scales(min_perlin_scale, perlin_scale)
+    perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
     region = _region(frame, use_mask, mask, bg_threshold, bg_reverse)
     opacity = draw.scaled("opacity", *transparency_range)
     shape = perlin_mask(
         frame,
         draw,
-        threshold=threshold,
-        min_perlin_scale=min_perlin_scale,
-        perlin_scale=perlin_scale,
-        rotation=rotation,
+        perlin,
         roi=region,
     )
     return through_mask(shape, _content(frame, draw, source, augmenter, grid, p_texture), opacity)
@@ -67,6 +62,8 @@ def _region(frame: Frame, use_mask: Any, mask: Any, bg_threshold: Any, bg_revers
     if bg_threshold is not None:
         bg_threshold = as_number("bg_threshold", bg_threshold, 0, 255)
     bg_reverse = bg_reverse is not None and as_flag("bg_reverse", bg_reverse)
+    if mask is not None and not use_mask:
+        raise ValueError("`mask` must be None where `use_mask` is False, got a mask")
     if mask is not None:
         region = as_mask("mask", mask, frame.shape)
     elif not use_mask:
