@@ -141,9 +141,11 @@ def entries(name: str, where: Any) -> list[Any]:
     if isinstance(where, str | os.PathLike):
         return _files(name, where)
     if isinstance(where, Image.Image) or (isinstance(where, np.ndarray) and where.ndim in (2, 3)):
-        return [_as_array(f"{name}", where)]
+        return [_as_array(name, where)]
     if not isinstance(where, Sequence | np.ndarray):
-        raise TypeError(f"`{name}` must be a folder, a glob pattern, or a list of paths or images, got {describe(where)}")
+        raise TypeError(
+            f"`{name}` must be a folder, a glob pattern, or a list of paths or images, got {describe(where)}"
+        )
     if len(where) == 0:
         raise ValueError(f"`{name}` must not be empty, got no image")
     return [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
@@ -196,9 +198,11 @@ def _files(name: str, where: str | os.PathLike[str]) -> list[Path]:
     if path.is_dir():
         found = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
     elif glob.has_magic(str(where)):
-        found = [Path(file) for file in glob.glob(str(where), recursive=True) if Path(file).is_file()]
+        found = [Path(file) for file in glob.iglob(str(where), recursive=True) if Path(file).is_file()]  # noqa: PTH207
     else:
-        raise ValueError(f"`{name}` must be a folder, a file or a glob pattern, got {str(where)!r}, which does not exist")
+        raise ValueError(
+            f"`{name}` must be a folder, a file or a glob pattern, got {str(where)!r}, which does not exist"
+        )
     if not found:
         raise ValueError(f"`{name}` must hold an image ({', '.join(SUFFIXES)}), got none in {str(where)!r}")
     return sorted(found, key=lambda file: file.as_posix())

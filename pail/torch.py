@@ -331,4 +331,3 @@ def _seeded(*key: int) -> Iterator[np.random.Generator]:
         random.setstate(before[0])
         np.random.set_state(before[1])  # noqa: NPY002
         torch.default_generator.set_state(before[2])
-

@@ -199,5 +199,6 @@ def _check_range(array: np.ndarray) -> None:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 1):
         raise ValueError(
-            f"a float image must lie in [0, 1], got values from {low:g} to {high:g}; insert before Normalize, not after it"
+            f"a float image must lie in [0, 1], got values from {low:g} to {high:g}; "
+            "insert before Normalize, not after it"
         )

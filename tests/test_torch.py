@@ -62,16 +62,14 @@ def test_a_sample_is_what_the_documentation_says():
     assert sample["mask"].dtype == torch.float32 and sample["mask"].shape == (1, 48, 48)
     assert sample["label"].dtype == torch.int64 and sample["label"].ndim == 0 and sample["label"] == 1
     assert sample["technique"] in pai.TECHNIQUES and sample["index"] == 4
-    assert 0 <= sample["image"].min() and sample["image"].max() <= 1
+    assert sample["image"].min() >= 0 and sample["image"].max() <= 1
     assert set(sample["mask"].unique().tolist()) == {0, 1}
 
 
 def test_the_same_anomaly_is_made_by_hand():
     data = make(p_anomaly=1, techniques=["cutpaste", "random_perturbation"])
     data.set_epoch(5)
-    i_a, m_a = pai.Anomaly_Insertion().insert(
-        IMAGES[7], techniques=["cutpaste", "random_perturbation"], rng=(3, 5, 7)
-    )
+    i_a, m_a = pai.Anomaly_Insertion().insert(IMAGES[7], techniques=["cutpaste", "random_perturbation"], rng=(3, 5, 7))
     sample = data[7]
     assert np.array_equal(sample["image"].numpy(), i_a.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
     assert np.array_equal(sample["mask"].numpy()[0] == 1, m_a[..., 0] == 255)
@@ -138,7 +136,13 @@ def test_distributed_ranks_make_what_one_process_makes():
             sampler.set_epoch(epoch)
             copied = pickle.loads(pickle.dumps(data))
             together |= by_index(
-                DataLoader(copied, batch_size=2, sampler=sampler, num_workers=rank % 2, multiprocessing_context="fork" if rank % 2 else None)
+                DataLoader(
+                    copied,
+                    batch_size=2,
+                    sampler=sampler,
+                    num_workers=rank % 2,
+                    multiprocessing_context="fork" if rank % 2 else None,
+                )
             )
         assert together == by_index(DataLoader(data, batch_size=5))
 
@@ -360,7 +364,8 @@ def test_without_torch_the_error_names_the_extra():
 def test_augment_and_transform_by_torchvision():
     v2 = need("torchvision.transforms.v2")
     data = make(
-        augment=v2.RandomHorizontalFlip(0.5), transform=v2.Compose([v2.RandomCrop(40), v2.Normalize([0.5] * 3, [0.5] * 3)])
+        augment=v2.RandomHorizontalFlip(0.5),
+        transform=v2.Compose([v2.RandomCrop(40), v2.Normalize([0.5] * 3, [0.5] * 3)]),
     )
     sample = next(s for s in (data[i] for i in range(12)) if s["label"])
     assert type(sample["image"]) is torch.Tensor and sample["image"].shape == (3, 40, 40)

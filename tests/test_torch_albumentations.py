@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     A = need("albumentations")
 
-from pail.albumentations import InsertAnomaly  # noqa: E402
+from pail.albumentations import InsertAnomaly
 
 IMAGE, SOURCE = photograph(64, 48), photograph(64, 64, seed=1)
 EMPTY = np.zeros((64, 48), np.uint8)
