@@ -43,7 +43,6 @@ class Cache:
             found = load()
             if self.used + found.nbytes > self.limit:
                 return found
-            found.flags.writeable = False
             self.used += found.nbytes
             self.images[key] = found
         return found
@@ -117,8 +116,9 @@ class Images(Sequence[np.ndarray]):
     def _load(self, index: int) -> np.ndarray:
         entry = self.entries[index]
         pixels = entry if isinstance(entry, np.ndarray) else _decode(self.name, entry)
-        image = resize(_with_channels(pixels, self.channels, self.label(index)), self.size)
-        return image.copy() if np.shares_memory(image, pixels) and pixels is entry else image
+        image = resize(_with_channels(pixels, self.channels, self.label(index)), self.size).view()
+        image.flags.writeable = False  # the user's own, or soon in the cache
+        return image
 
     def _skip_unreadable(self) -> None:
         readable, bad = [], []
