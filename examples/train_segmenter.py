@@ -9,6 +9,7 @@ interrupted run goes on, to the folder `--out`. Needs the extra `benchmark`: pip
 """
 
 import argparse
+import functools
 import itertools
 import json
 import sys
@@ -24,7 +25,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.utils import resample
 from torch import nn
-from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, max_pool2d
 from torch.utils.data import DataLoader
 
 from pail.reading import Images
@@ -68,14 +69,19 @@ def _mask_of(folder: Path, file: Path) -> Path | None:
     )
 
 
+@functools.lru_cache(1)
+def load_cells() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from elpv_dataset.utils import load_dataset
+
+    return load_dataset()
+
+
 def read_elpv(kind: str, seed: int, n_test: int = 200) -> Data:
     """Solar cells of one kind ("mono" or "poly"): functional ones to train on, the rest and the defective to test.
 
     Cells that the experts thought to be defective with a probability of 1/3 are left out.
     """
-    from elpv_dataset.utils import load_dataset
-
-    images, probabilities, kinds = load_dataset()
+    images, probabilities, kinds = load_cells()
     functional_cells = np.flatnonzero((kinds == kind) & (probabilities == 0))
     defective = np.flatnonzero((kinds == kind) & (probabilities > 0.5))
     order = np.random.default_rng(seed).permutation(functional_cells)
@@ -105,7 +111,7 @@ class Decoder(nn.Module):
         """Logits at the size of the last of the features, which go from the deepest to full resolution."""
         x = features[0]
         for step, skip in zip(self.steps, features[1:], strict=True):
-            x = functional.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
+            x = interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
             x = step(torch.cat([x, skip], 1))
         return self.head(x)
 
@@ -121,7 +127,7 @@ class UNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         features: list[torch.Tensor] = []
         for index, step in enumerate(self.down):
-            x = step(functional.max_pool2d(x, 2) if index else x)
+            x = step(max_pool2d(x, 2) if index else x)
             features.insert(0, x)
         return self.decoder(features)
 
@@ -181,7 +187,7 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def loss_of(logits: torch.Tensor, masks: torch.Tensor, gamma: float = 2.0) -> torch.Tensor:
     """Focal loss, of which few pixels are anomalous, and dice."""
     chances = torch.sigmoid(logits)
-    plain = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    plain = binary_cross_entropy_with_logits(logits, masks, reduction="none")
     focal = ((1 - torch.where(masks > 0.5, chances, 1 - chances)) ** gamma * plain).mean()
     dice = 1 - (2 * (chances * masks).sum() + 1) / (chances.sum() + masks.sum() + 1)
     return 10 * focal + dice

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,15 +16,36 @@ torch = need("torch")
 need("sklearn")
 need("torchvision")  # what the extra of the example brings
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "train_segmenter.py"
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("train_segmenter", EXAMPLE)
+def one_thread():
+    """As the scripts run in a process of their own; on a busy machine more of them wait for each other."""
+    threads = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads[0])
+    cv2.setNumThreads(threads[1])
+
+
+def load(script):
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def example(one_thread):
+    return load(ROOT / "examples" / "train_segmenter.py")
+
+
+@pytest.fixture
+def detection(one_thread, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return load(ROOT / "benchmarks" / "detection.py")
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +121,30 @@ def test_aupro_of_a_perfect_and_of_a_useless_map(example):
 def test_a_folder_without_defects_is_refused(example, parts):
     with pytest.raises(ValueError, match="test"):
         example.read_mvtec(parts / "train")
+
+
+def test_the_detection_table_is_written_from_its_runs(detection, monkeypatch, tmp_path):
+    need("efficientnet_lite_pytorch")
+
+    def cells(kind, seed, tiny):
+        images = [photograph(48, 48, seed=index + 100 * seed) for index in range(20)]
+        return detection.segmenter.Data(images[:8], images[8:], np.array([0, 1] * 6), None, [])
+
+    monkeypatch.setattr(detection, "cells", cells)
+    arms = ["cutpaste", detection.MIX, detection.SHUFFLED, detection.NEAREST]
+    jobs = [(kind, arm, seed) for seed in (0, 1) for kind in detection.KINDS for arm in arms]
+    for job in jobs:
+        detection.stored(tmp_path, job).write_text(json.dumps(detection.run(job, True)))
+    again = detection.run(jobs[1], True)
+    assert again["metrics"] == json.loads(detection.stored(tmp_path, jobs[1]).read_text())["metrics"]
+    detection.write_page(detection.collect(jobs, tmp_path), tmp_path / "detection.md", 2, detection.TINY)
+    text = (tmp_path / "detection.md").read_text()
+    assert all(text.count(f"| {arm} |") == 2 for arm in arms)
+    assert cv2.imread(str(tmp_path / "pictures" / "detection.png")).any()
+
+
+def test_only_intervals_without_zero_are_called_better_or_worse(detection):
+    mix = np.array([0.8, 0.81, 0.79, 0.8, 0.82])
+    assert detection.compare(mix + [0.05, 0.06, 0.05, 0.04, 0.05], mix).endswith("better")
+    assert detection.compare(mix - [0.05, 0.06, 0.05, 0.04, 0.05], mix).endswith("worse")
+    assert detection.compare(mix + [0.05, -0.06, 0.05, -0.04, 0.01], mix).endswith("]")
