@@ -145,6 +145,6 @@ def test_the_detection_table_is_written_from_its_runs(detection, monkeypatch, tm
 
 def test_only_intervals_without_zero_are_called_better_or_worse(detection):
     mix = np.array([0.8, 0.81, 0.79, 0.8, 0.82])
-    assert detection.compare(mix + [0.05, 0.06, 0.05, 0.04, 0.05], mix).endswith("better")
-    assert detection.compare(mix - [0.05, 0.06, 0.05, 0.04, 0.05], mix).endswith("worse")
-    assert detection.compare(mix + [0.05, -0.06, 0.05, -0.04, 0.01], mix).endswith("]")
+    assert detection.compare(np.add(mix, [0.05, 0.06, 0.05, 0.04, 0.05]), mix).endswith("better")
+    assert detection.compare(np.subtract(mix, [0.05, 0.06, 0.05, 0.04, 0.05]), mix).endswith("worse")
+    assert detection.compare(np.add(mix, [0.05, -0.06, 0.05, -0.04, 0.01]), mix).endswith("]")
