@@ -8,6 +8,8 @@ except ImportError as error:
         "install the one you want; where there is no libGL, that is opencv-python-headless"
     ) from error
 
+from typing import TYPE_CHECKING, Any
+
 from pail import masks, roi
 from pail._version import __version__
 from pail.call.replay import replay
@@ -16,11 +18,15 @@ from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.placing import place
 from pail.registry import TECHNIQUES, Technique, register, unregister
 from pail.warm import warm_up
+
+if TYPE_CHECKING:
+    from pail.dataset.generate import generate
 
 __all__ = [
     "TECHNIQUES",
@@ -30,8 +36,10 @@ __all__ = [
     "Frame",
     "Insertion",
     "PseudoAnomaly",
+    "StoppedError",
     "Technique",
     "__version__",
+    "generate",
     "import_imgaug",
     "masks",
     "place",
@@ -41,6 +49,15 @@ __all__ = [
     "unregister",
     "warm_up",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`generate` is imported at its first use: what it stands on takes its time."""
+    if name == "generate":
+        from pail.dataset.generate import generate
+
+        return generate
+    raise AttributeError(f"module 'pail' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m pail`: the version, the stack, and the techniques."""
+"""`python -m pail`: the command line; alone, the versions and the table of techniques."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pail.call.record import stack
 
 
 def main() -> None:
-    """Print what is installed and the table of techniques."""
+    """Run a command, or say what is installed."""
+    if len(sys.argv) > 1:
+        from pail.cli import run
+
+        run()
+        return
     versions = ", ".join(f"{name} {version}" for name, version in stack().items())
     lines = [f"PAI-Lib {__version__} ({versions})", ""]
     width = max(len(name) for name in TECHNIQUES)
     lines += [f"{name:{width}}  {t.family:6}  {t.summary} ({t.reference})" for name, t in TECHNIQUES.items()]
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join([*lines, "", "python -m pail --help lists the commands", ""]))
 
 
 if __name__ == "__main__":

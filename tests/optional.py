@@ -1,13 +1,22 @@
-"""Packages that only some installations have."""
+"""What a test needs beyond the light set: skipped by name where it is missing, failed where everything is asked for."""
 
-import importlib
+import importlib.util
 import os
+import shutil
 
 import pytest
 
+HINTS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser's path"}
 
-def need(name: str):
-    """The module of that name; where it is missing, skip the tests, or fail where PAIL_TEST_ALL=1 asks for all."""
+
+def need(name):
+    """A module or a program; the path of the program."""
+    path = os.environ.get("CHROMIUM") if name == "chromium" else None
+    path = path or shutil.which(name)
+    if path or importlib.util.find_spec(name.partition(".")[0]):
+        return path
+    text = f"{name} is missing: {HINTS.get(name, 'install the extra that has it')}"
     if os.environ.get("PAIL_TEST_ALL") == "1":
-        return importlib.import_module(name)
-    return pytest.importorskip(name, reason=f"{name} is not installed")
+        pytest.fail(text)
+    pytest.skip(text, allow_module_level=True)
+    return None

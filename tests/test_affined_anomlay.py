@@ -1,14 +1,24 @@
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 
+from pail import pai
 from pail.core.composite import composite
 from pail.core.draw import Draw
-from pail.pixels.damage import DAMAGES, Canvas, damaged
-from pail.sfi.affined_anomaly import affined_anomlay, similarities
+from pail.pixels.damage import DAMAGES, Canvas, damage
+from pail.pixels.similarity import similarities
+from pail.sfi.affined_anomaly import affined_anomlay
 
 FREE = {"ssim_threshold": 2.0}  # every tile is accepted
+
+
+@pytest.fixture
+def seeds(request):
+    """Seeds of a test's own: those of 0, 1, 2 ... have first draws that lie too high."""
+    return lambda count: [(zlib.crc32(request.node.originalname.encode()), i) for i in range(count)]
 
 
 def drawn(image, source, seed, roi=None, severity=None, **options):
@@ -27,10 +37,10 @@ def touched(mask, side):
     return whole.reshape(rows // side, side, columns // side, side).any(axis=(1, 3)).ravel()
 
 
-def test_tiles_are_drawn_with_their_size_and_chance():
+def test_tiles_are_drawn_with_their_size_and_chance(seeds):
     image = photograph(256, 256)
     sizes, shares = [], []
-    for seed in range(200):
+    for seed in seeds(200):
         _, mask, numbers = drawn(image, None, seed, variant="AA", **FREE)
         side, tiles = numbers["tile"][0], numbers["tiles"][0]
         sizes.append(side)
@@ -42,16 +52,16 @@ def test_tiles_are_drawn_with_their_size_and_chance():
     assert 0.47 < np.mean(shares) < 0.53
 
 
-def test_coverage_is_that_of_the_original():
+def test_coverage_is_that_of_the_original(seeds):
     for size in (1 / 32, 1 / 8, 1 / 4):
-        shares = [drawn(photograph(256, 256), None, seed, patch_sizes=(size,), **FREE)[1].mean() for seed in range(30)]
+        shares = [drawn(photograph(256, 256), None, seed, patch_sizes=(size,), **FREE)[1].mean() for seed in seeds(30)]
         assert 0.19 < np.mean(shares) < 0.28
 
 
 @pytest.mark.parametrize("shape", [(200, 300), (257, 311), (7, 255), (61, 20)])
-def test_tiles_at_the_border_are_cut_off(shape):
+def test_tiles_at_the_border_are_cut_off(shape, seeds):
     image, reached = photograph(*shape), np.zeros(shape, bool)
-    for seed in range(40):
+    for seed in seeds(40):
         _, mask, numbers = drawn(image, None, seed, p_patch=1.0, patch_sizes=(1 / 4,), **FREE)
         side = numbers["tile"][0]
         assert len(numbers["tiles"][0]) == -(-shape[0] // side) * -(-shape[1] // side)
@@ -69,10 +79,10 @@ def reference(image, mapping, tile, origin):
     return cv2.warpAffine(content, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE), ones > 0
 
 
-def test_tiles_are_affine_warps_of_whole_tiles():
+def test_tiles_are_affine_warps_of_whole_tiles(seeds):
     image = photograph(256, 256)
     agreeing, differences, own = [], [], []
-    for seed in range(4):
+    for seed in seeds(4):
         i_a, mask, numbers = drawn(image, None, seed, variant="AA", patch_sizes=(1 / 8,), **FREE)
         squares = [np.s_[32 * r : 32 * r + 32, 32 * c : 32 * c + 32] for r, c in np.ndindex(8, 8)]
         for tile, place, mapping in zip(
@@ -121,19 +131,19 @@ def test_similarity_looks_at_valid_pixels_only():
     assert np.allclose(similarities(one, other, valid, 255), 1, atol=1e-3)
 
 
-def test_the_threshold_drops_tiles_and_never_all():
+def test_the_threshold_drops_tiles_and_never_all(seeds):
     image = photograph(128, 128)
     areas = [
-        np.mean([drawn(image, None, s, ssim_threshold=t)[1].mean() for s in range(20)]) for t in (-1, 0.3, 0.75, 2)
+        np.mean([drawn(image, None, s, ssim_threshold=t)[1].mean() for s in seeds(20)]) for t in (-1, 0.3, 0.75, 2)
     ]
     assert 0 < areas[0] < areas[1] < areas[2] <= areas[3]
 
 
-def test_black_content_counts():
+def test_black_content_counts(seeds):
     image = photograph(128, 128).copy()
     image[:, 64:] = 0
     image[..., 0] = 0
-    masks = [drawn(image, None, seed, **FREE)[1] for seed in range(30)]
+    masks = [drawn(image, None, seed, **FREE)[1] for seed in seeds(30)]
     assert (
         0.8 < np.mean([mask[:, 64:].mean() for mask in masks]) / np.mean([mask[:, :64].mean() for mask in masks]) < 1.25
     )
@@ -141,32 +151,52 @@ def test_black_content_counts():
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("shape", [(64, 64, 3), (64, 64), (1, 1), (64, 64, 5)])
-def test_a_constant_image_is_recoloured(value, shape):
+def test_a_constant_image_is_recoloured(value, shape, seeds):
     image = np.full(shape, value, np.uint8)
-    for seed in range(5):
-        i_a, mask, _ = drawn(image, None, seed, variant="AA")
+    for seed in seeds(8):
+        i_a, mask, _ = drawn(image, None, seed)
         assert (i_a != image).any()
         assert np.array_equal(i_a[~mask], image[~mask])
 
 
-def test_recolouring_sets_one_channel_of_each_segment():
-    image = photograph(128, 128)
-    for seed in range(10):
+def test_a_constant_image_is_not_recoloured_where_warping_is_asked_for(seeds):
+    image = np.full((64, 64, 3), 90, np.uint8)
+    for seed in seeds(8):
+        numbers = drawn(image, None, seed, variant="AA")[2]
+        assert "level" not in numbers
+        i_a, m_a = call("affined_anomlay", image, variant="AA", rng=seed)
+        assert len(np.unique(i_a[m_a[..., 0] > 0])) == 1 and (i_a != image).any()  # shifted as a whole, to be seen
+
+
+def test_recolouring_sets_one_channel_of_each_segment(seeds):
+    image, counts = photograph(128, 128), []
+    for seed in seeds(20):
         plain, mask, _ = drawn(image, None, seed, variant="AA")
         i_a, same, numbers = drawn(image, None, seed, variant="AAC")
         assert np.array_equal(mask, same)
         changed = (i_a != plain)[mask]
         assert changed.any(axis=1).mean() > 0.9 and changed.sum(axis=1).max() == 1
-        levels = dict(zip(range(10), zip(numbers["channel"], numbers["level"], strict=True), strict=True))
-        allowed = {(c, v) for c, v in ((c, round(v * np.ptp(image))) for c, v in levels.values())}
-        assert len(np.unique(i_a[mask][changed])) <= 10 < 1000 < mask.sum() and len(allowed) <= 10
-    channels = [c for seed in range(40) for c in drawn(image, None, seed, variant="AAC")[2]["channel"]]
-    assert {channels.count(c) > 100 for c in (0, 1, 2)} == {True}
+        for channel in (0, 1, 2):
+            levels = np.unique(i_a[..., channel][mask][changed[:, channel]])
+            assert len(levels) <= numbers["channel"].count(channel)
+        counts.append(len(numbers["channel"]))
+    assert 4 < np.mean(counts) <= 10
+    channels = [c for seed in seeds(120) for c in drawn(image, None, seed, variant="AAC")[2]["channel"]]
+    assert [0.25 < channels.count(c) / len(channels) < 0.42 for c in (0, 1, 2)] == [True] * 3
 
 
-def test_variants():
+def test_the_second_name_recolours(seeds):
+    image = photograph(64, 64)
+    for seed in seeds(6):
+        expected = call("affined_anomlay", image, variant="AAC", rng=seed)
+        assert all(map(np.array_equal, pai.Anomaly_Insertion().affine_anom_color_change(image, rng=seed), expected))
+    with pytest.raises(ValueError, match="`variant`"):
+        pai.Anomaly_Insertion().affine_anom_color_change(image, variant="AA")
+
+
+def test_variants(seeds):
     image, source = photograph(64, 64), photograph(64, 64, 1)
-    variants = [drawn(image, None, seed)[2]["variant"][0] for seed in range(100)]
+    variants = [drawn(image, None, seed)[2]["variant"][0] for seed in seeds(100)]
     assert 35 < variants.count("AA") < 65 and set(variants) == {"AA", "AAC"}
     assert "damaged" in drawn(image, source, 0)[2]
     for variant in ("AA", "AAC"):
@@ -175,13 +205,24 @@ def test_variants():
         call("affined_anomlay", image, variant="AAS")
 
 
-def test_the_source_fills_the_tiles():
+def test_the_source_fills_the_tiles(seeds):
     image, source = photograph(96, 150), photograph(40, 60, 1)
     resized = cv2.resize(source, (150, 96), interpolation=cv2.INTER_LINEAR)
-    for seed in range(5):
+    for seed in seeds(5):
         i_a, mask, _ = drawn(image, source, seed, p_damage=0.0)
         assert np.array_equal(i_a[mask], resized[mask])
-    assert 60 < sum(drawn(image, source, seed, n_damage=0)[2]["damaged"][0] for seed in range(150)) < 90
+
+
+def test_the_source_is_damaged_as_often_and_as_much_as_asked_for(seeds):
+    image, source = photograph(64, 64), photograph(64, 64, 1)
+    for p_damage, low, high in ((0, 0, 0), (0.2, 22, 58), (0.5, 75, 125), (1, 200, 200)):
+        assert low <= sum(drawn(image, source, s, p_damage=p_damage)[2]["damaged"][0] for s in seeds(200)) <= high
+    changes = []
+    for n_damage in (0, 1, 5, 20):
+        results = [drawn(image, source, seed, p_damage=1, n_damage=n_damage) for seed in seeds(30)]
+        assert {len(numbers.get("damage", ())) for _, _, numbers in results} == {n_damage}
+        changes.append(np.mean([(i_a != source).any(2)[mask].mean() for i_a, mask, _ in results]))
+    assert changes[0] == 0 and np.all(np.diff(changes) > 0)
 
 
 def test_resize_scales_the_tiles():
@@ -191,25 +232,25 @@ def test_resize_scales_the_tiles():
     assert drawn(image, None, 0, patch_sizes=(1 / 256,))[2]["tile"] == [4]
 
 
-def test_an_roi_holds_half_of_the_area():
+def test_an_roi_holds_half_of_the_area(seeds):
     image = photograph(256, 256)
     roi = np.zeros((256, 256), np.uint8)
     roi[30:190, 50:230] = 255
-    free = np.mean([drawn(image, None, seed)[1].sum() for seed in range(40)])
-    held = [drawn(image, None, seed, roi=roi)[1] for seed in range(40)]
+    free = np.mean([drawn(image, None, seed)[1].sum() for seed in seeds(40)])
+    held = [drawn(image, None, seed, roi=roi)[1] for seed in seeds(40)]
     assert not any((mask & (roi == 0)).any() for mask in held)
     assert np.mean([mask.sum() for mask in held]) > free / 2
     roi[...] = 0
     roi[201, 77] = 255
-    for seed in range(10):
+    for seed in seeds(10):
         assert np.argwhere(drawn(image, None, seed, roi=roi)[1]).tolist() == [[201, 77]]
 
 
-def test_severity_grows_area_and_difference():
+def test_severity_grows_area_and_difference(seeds):
     image, source = photograph(96, 96), photograph(96, 96, 1)
     areas, changes = [], []
     for severity in (0, 0.25, 0.5, 0.75, 1):
-        results = [drawn(image, source, seed, severity=severity) for seed in range(60)]
+        results = [drawn(image, source, seed, severity=severity) for seed in seeds(60)]
         areas.append(np.mean([mask.mean() for _, mask, _ in results]))
         changes.append(np.mean([np.abs(i_a.astype(int) - image)[mask].mean() for i_a, mask, _ in results]))
     assert np.all(np.diff(areas) > 0) and np.all(np.diff(changes) > 0)
@@ -219,22 +260,22 @@ def test_severity_grows_area_and_difference():
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((1, 1, 1), np.uint8), ((2, 3, 3), np.float32), ((90, 130, 5), np.float32)]
 )
-def test_damages_keep_size_and_range(name, shape, dtype):
+def test_damages_keep_size_and_range(name, shape, dtype, seeds):
     rng = np.random.default_rng(0)
     peak = 255 if dtype == np.uint8 else 4095.0
     pixels = (rng.random(shape) * peak).astype(dtype)
-    for seed in range(5):
+    for seed in seeds(5):
         result = DAMAGES[name](Canvas(pixels.copy(), peak), Draw(np.random.default_rng(seed)))
         assert result.shape == shape and result.dtype == dtype
         assert result.min() >= 0 and result.max() <= peak
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_each_damage_changes_a_part_of_the_picture(name):
+def test_each_damage_changes_a_part_of_the_picture(name, seeds):
     image = photograph(256, 256)
     shares = [
         np.mean((DAMAGES[name](Canvas(image.copy(), 255), Draw(np.random.default_rng(s))) != image).any(2))
-        for s in range(10)
+        for s in seeds(10)
     ]
     assert np.mean(shares) > 0.001
     if name in ("scratch", "thread", "crack", "fold", "cut"):
@@ -244,18 +285,18 @@ def test_each_damage_changes_a_part_of_the_picture(name):
 def test_there_are_seventeen_damages_equally_likely():
     draw = Draw(np.random.default_rng(0))
     image = photograph(32, 32)
-    result = damaged(image, draw, 255, 600)
+    result = damage(image, draw, 255, 600)
     assert result.shape == image.shape and not np.shares_memory(result, image)
     counts = [draw.drawn["damage"].count(name) for name in DAMAGES]
     assert len(counts) == 17 and sum(counts) == 600 and min(counts) > 15 and max(counts) < 60
 
 
-def test_damages_grow_with_the_picture():
+def test_damages_grow_with_the_picture(seeds):
     for name in ("hole", "oily_spot", "cut"):
         shares = []
         for side in (128, 512):
             white = np.full((side, side, 3), 255, np.uint8)
-            results = [DAMAGES[name](Canvas(white.copy(), 255), Draw(np.random.default_rng(s))) for s in range(20)]
+            results = [DAMAGES[name](Canvas(white.copy(), 255), Draw(np.random.default_rng(s))) for s in seeds(20)]
             shares.append(np.mean([(result != 255).any(2).mean() for result in results]))
         assert abs(shares[0] / shares[1] - 1) < 0.25
 

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import as_type, call, frame_and_draw, photograph
+from seeds import seeds
 
 from pail import pai
+from pail.core.draw import Draw
+from pail.core.frame import as_frame
+from pail.pixels.augmenter import import_imgaug
 from pail.pixels.shapes import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
+from pail.sfi.cutpaste_scar import cutpaste_scar
 
 
 def box_of(m_a):
@@ -22,7 +27,7 @@ def ks_distance(values, low, high):
 def test_the_mask_is_one_filled_rectangle_of_the_drawn_area_and_aspect():
     image = photograph(256, 256)
     areas, aspects, corners = [], [], []
-    for seed in range(1000):
+    for seed in seeds("areas", 1000):
         _, m_a = call("cutpaste", image, rng=seed)
         top, left, height, width = box_of(m_a)
         assert np.count_nonzero(m_a) == height * width
@@ -39,7 +44,8 @@ def test_the_mask_is_one_filled_rectangle_of_the_drawn_area_and_aspect():
 
 def test_the_papers_areas():
     areas = [
-        np.mean(call("cutpaste", photograph(256, 256), area_ratio=PAPER_AREA_RATIO, rng=s)[1] > 0) for s in range(500)
+        np.mean(call("cutpaste", photograph(256, 256), area_ratio=PAPER_AREA_RATIO, rng=s)[1] > 0)
+        for s in seeds("papers areas", 500)
     ]
     assert ks_distance(areas, 0.02, 0.15) < 0.075
 
@@ -56,11 +62,13 @@ def test_without_transform_the_patch_is_a_crop_from_where_it_was_drawn():
 
 def test_the_jitter_is_weak_and_follows_transform():
     image = np.full((64, 64, 3), (120, 90, 60), np.uint8)
-    changes = [np.abs(pai.Anomaly_Insertion().cutpaste(image, rng=s)[0].astype(int) - image).max() for s in range(50)]
+    changes = [
+        np.abs(pai.Anomaly_Insertion().cutpaste(image, rng=s)[0].astype(int) - image).max() for s in seeds("jitter", 50)
+    ]
     assert 3 < np.mean(changes) < 60
     half = image.copy()
     half[:, 32:] = (20, 10, 40)
-    for flag in (False, 0):
+    for flag in (False, 0, np.False_, np.int64(0)):
         i_a, _ = pai.Anomaly_Insertion(transform=flag).cutpaste(half, rng=0)
         assert set(map(tuple, i_a.reshape(-1, 3).tolist())) == {(120, 90, 60), (20, 10, 40)}
 
@@ -79,6 +87,59 @@ def test_a_callable_as_transform_gets_the_patch(name):
         i_a, m_a = getattr(instance, name)(image, rng=0)
         assert seen and (i_a[m_a[..., 0] > 0] == 7).all()
         seen.clear()
+
+
+@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "grey", "four bands"])
+def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind):
+    image = photograph(40, 50)
+    if kind == "grey":
+        image = image[..., 0]
+    elif kind == "four bands":
+        image = np.dstack([image, image[..., :1]])
+    else:
+        image = as_type(image, kind)
+    frame = as_frame(image, alpha=False)
+    seen = []
+
+    def invert(patch):
+        seen.append(patch)
+        return patch.max() - patch
+
+    plain = technique(frame, Draw(np.random.default_rng(0)), transform=False)
+    result = technique(frame, Draw(np.random.default_rng(0)), transform=invert)
+    (patch,) = seen
+    assert patch.dtype == image.dtype and patch.shape[2:] == image.shape[2:]
+    assert result.box == plain.box and result.content.shape == plain.content.shape
+    expected = patch.max() - plain.content.astype(float)
+    assert np.abs(result.content - expected).max() <= 0.01 * patch.max()
+
+
+@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
+def test_a_transform_may_be_imgaugs_and_may_change_the_size(technique):
+    frame, draw = frame_and_draw(photograph(40, 50))
+    assert (technique(frame, draw, transform=lambda patch: np.full((3, 2, 3), 9, np.uint8)).content == 9).all()
+    frame, draw = frame_and_draw(np.full((40, 50, 3), 200, np.uint8))
+    assert (technique(frame, draw, transform=import_imgaug().augmenters.Invert(1.0)).content == 55).all()
+
+
+@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
+@pytest.mark.parametrize(
+    ("transform", "error"),
+    [
+        ("yes", TypeError),
+        (2, TypeError),
+        (None, TypeError),
+        (1.0, TypeError),
+        (lambda patch: 1 / 0, ValueError),
+        (lambda patch: None, TypeError),
+        (lambda patch: patch.astype(complex), TypeError),
+    ],
+)
+def test_wrong_transforms_are_named(technique, transform, error):
+    frame, draw = frame_and_draw(photograph(40, 50))
+    with pytest.raises(error, match=r"^`transform"):
+        technique(frame, draw, transform=transform)
 
 
 @pytest.mark.parametrize(

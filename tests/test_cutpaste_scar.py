@@ -1,12 +1,14 @@
 import cv2
 import numpy as np
 from common import call, frame_and_draw, photograph
+from seeds import seeds
 
 from pail.sfi.cutpaste_scar import cutpaste_scar
 
 
 def masks(count, size=256, **keywords):
-    return [call("cutpaste_scar", photograph(size, size), rng=seed, **keywords)[1][..., 0] for seed in range(count)]
+    image = photograph(size, size)
+    return [call("cutpaste_scar", image, rng=seed, **keywords)[1][..., 0] for seed in seeds("scars", count)]
 
 
 def test_areas_sides_and_components():
@@ -39,8 +41,15 @@ def test_a_fixed_angle_turns_anticlockwise():
 
 
 def test_the_strip_lies_inside_and_is_never_wider_than_long():
-    for mask in masks(100, 40, width=(0.5, 1.0), length=(0.1, 1.0)):
-        assert mask.any()
+    for shape in ((40, 40), (40, 70), (70, 40)):
+        longer = 0
+        for seed in seeds("strip", 60):
+            frame, draw = frame_and_draw(photograph(*shape), seed)
+            box, content, mask, _ = cutpaste_scar(frame, draw, width=(0.5, 1), length=(0.1, 1), rotation=(0, 0))
+            assert mask.all() and content.shape[:2] == mask.shape and box.intersect(frame.whole) == box
+            assert box.height >= box.width
+            longer += box.height > box.width
+        assert 5 < longer < 55
 
 
 def test_the_scar_fits_its_mask():

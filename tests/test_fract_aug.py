@@ -4,24 +4,13 @@ import cv2
 import numpy as np
 import pytest
 from common import as_type, call, check_contract, frame_and_draw, photograph
+from seeds import seeds
 
 from pail import pai
 from pail.core.box import Box
 from pail.core.draw import Draw
-from pail.sbi.fract_aug import (
-    Cut,
-    Game,
-    Turn,
-    _barnsley_maps,
-    _fractal,
-    _jittered,
-    _normal,
-    _padded,
-    _pasted,
-    _points,
-    _random_maps,
-    fract_aug,
-)
+from pail.pixels.fractal import Game, barnsley_maps, play, random_maps
+from pail.sbi.fract_aug import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
 
 GAME = Game(0j, 10_000, "random", 2)
 
@@ -33,10 +22,10 @@ def insert(image, seed=0, source=None, *, severity=None, roi=None, **options):
 
 def fractals(side, image_side=256, count=250, game=GAME):
     frame, _ = frame_and_draw(np.zeros((image_side, image_side), np.uint8))
-    for seed in range(count):
+    for seed in seeds("fractals", count):
         draw = Draw(np.random.default_rng(seed))
         angle = draw.uniform("angle", 15, 75)
-        yield _padded(_fractal(frame, draw, game, side, angle), side, 0, image_side).texture
+        yield _pad(_fractal(frame, draw, game, side, angle), side, 0, image_side).texture
 
 
 @pytest.mark.parametrize(("side", "mean"), [(26, 0.49), (77, 0.31), (128, 0.24)])
@@ -69,11 +58,11 @@ def test_the_shapes_are_fractal():
     assert max(dimensions) < 2
 
 
-def test_the_random_maps_have_the_singular_values_of_the_paper():
+def test_therandom_maps_have_the_singular_values_of_the_paper():
     rng = np.random.default_rng(0)
     for count in (2, 3, 12):
         for _ in range(60):
-            maps, chances = _random_maps(rng, count)
+            maps, chances = random_maps(rng, count)
             values = np.linalg.svd(maps[:, :4].reshape(count, 2, 2), compute_uv=False)
             assert values.max() <= 1 + 1e-9
             assert (5 + count) / 2 - 1e-9 <= (values @ (1, 2)).sum() <= (6 + count) / 2 + 1e-9
@@ -86,7 +75,7 @@ def test_the_chaos_game_stays_on_the_attractor():
     """Each point comes from one of the maps; a game of halvings towards three corners leaves Sierpinski's holes."""
     maps = np.array([(0.5, 0, 0, 0.5, e, f) for e, f in ((0, 0), (0.5, 0), (0.25, 0.5))])
     for start in (0j, 1000 + 1000j):
-        points = _points(np.random.default_rng(0), Game(start, 10_000, "random", 3), maps, np.full(3, 1 / 3))
+        points = play(np.random.default_rng(0), Game(start, 10_000, "random", 3), maps, np.full(3, 1 / 3))
         assert points.shape == (10_000,)
         assert -1e-3 < points.real.min() < 0.02 and 0.98 < points.real.max() < 1.001
         assert not ((np.abs(points.real - 0.5) < 0.05) & (np.abs(points.imag - 0.3) < 0.1)).any()
@@ -97,14 +86,14 @@ def test_the_chaos_game_stays_on_the_attractor():
 @pytest.mark.parametrize("iterations", [1, 7, 511, 513, 10_000, 60_001])
 def test_as_many_points_as_iterations(iterations):
     rng = np.random.default_rng(0)
-    assert len(_points(rng, GAME._replace(iterations=iterations), *_random_maps(rng, 2))) == iterations
+    assert len(play(rng, GAME._replace(iterations=iterations), *random_maps(rng, 2))) == iterations
 
 
 def test_barnsleys_maps_come_from_the_fern():
     rng = np.random.default_rng(0)
     firsts = []
     for _ in range(300):
-        maps, chances = _barnsley_maps(rng)
+        maps, chances = barnsley_maps(rng)
         assert maps.shape == (4, 6) and abs(chances.sum() - 1) < 1e-9 and chances.min() >= 0
         firsts.append(chances[0])
     assert min(firsts) >= 0.005 and max(firsts) <= 0.85 and abs(np.mean(firsts) - 0.4275) < 0.05
@@ -115,7 +104,7 @@ def test_barnsleys_maps_come_from_the_fern():
 def test_the_anomaly_lies_in_a_square_inside_the_margin():
     image = photograph(256, 320)
     sides, noisy = [], 0
-    for seed in range(300):
+    for seed in seeds("squares", 300):
         (box, _, mask, opacity), drawn = insert(image, seed)
         side = int(drawn["size"][0] * 256)
         reach = 3 * drawn["noise"][0]
@@ -146,17 +135,38 @@ def test_the_noise_covers_the_dilated_fractal_and_nothing_else():
         assert mask.shape == (box.height, box.width)
 
 
-def test_the_noise_is_normal():
-    values = _normal(np.random.default_rng(0), 200_000)
-    assert abs(values.mean()) < 0.01 and abs(values.std() - 1) < 0.01
-    assert abs(np.mean(values**4) - 3) < 0.1 and 3.8 < values.max() < 4.5
+def test_noise_dilation_and_rotation_follow_their_options():
+    image = np.full((256, 256, 3), 120, np.uint8)
+    seed = next(seed for seed in seeds("options", 20) if insert(image, seed)[1]["noise"][0])
+    plain, calm, wide, noisy = (
+        insert(image, seed, **options)[0]
+        for options in ({"dilate": 0}, {"noise_amp": 0}, {"dilate": 8}, {"dilate": 0, "noise_amp": 30})
+    )
+    sizes = [insertion.box.height for insertion in (plain, calm, wide)]
+    assert np.diff(sizes).tolist() == [6, 10]  # three and eight pixels on either side
+    assert len(np.unique(calm.content)) < 5 < len(np.unique(plain.content))
+    spread = [insertion.content[insertion.mask > 0].astype(float).std(axis=0).max() for insertion in (plain, noisy)]
+    assert spread[1] > 2 * spread[0]
+    angles = [insert(image, seed, rotation=(-80, -70))[1]["angle"][0] for seed in seeds("rotation", 10)]
+    assert min(angles) >= -80 and max(angles) <= -70
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_noise_is_normal_and_the_same_in_all_channels(dtype):
+    content, mask = np.full((300, 400, 3), 120, dtype), np.full((300, 400), 255, np.uint8)
+    mask[:, 200:] = 0
+    noise = _add_noise(content, mask, np.random.default_rng(0), 10.0).astype(float) - 120
+    assert not noise[:, 200:].any() and not np.ptp(noise, axis=2).any()
+    values = noise[:, :200, 0] / 10
+    assert abs(values.mean()) < 0.02 and abs(values.std() - 1) < 0.02
+    assert abs(np.mean(values**4) - 3) < 0.15 and 3.6 < values.max() < 5
 
 
 def test_dilation_grows_the_support_and_follows_the_image():
     fractal = np.zeros((40, 40), np.uint8)
     fractal[20, 20] = 255
     for image_side, side, reach in ((256, 40, 3), (64, 40, 1), (1024, 160, 12)):
-        cut = _padded(fractal, side, 3, image_side)
+        cut = _pad(fractal, side, 3, image_side)
         rows = np.flatnonzero(cut.support.any(axis=1))
         assert cut.support.shape == (side + 2 * cut.pad,) * 2 and cut.pad == reach
         assert abs(len(rows) - (2 * reach + side / 40)) <= 2
@@ -171,20 +181,20 @@ def test_without_jitter_and_noise_the_texture_is_the_turned_square():
     whole = np.full((20, 20), 255, np.uint8)
     for rows, columns, angle in itertools.product((False, True), (False, True), (0, 90, 180)):
         square = Box(5, 8, 20, 20)
-        content = _pasted(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, square)
+        content = _paste(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, square)
         mirrored = texture[:: -1 if rows else 1, :: -1 if columns else 1]
         assert np.abs(content.astype(int) - np.rot90(mirrored, angle // 90)).max() <= 1
         part = square._replace(top=9, left=10, height=7, width=11)
-        inner = _pasted(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, part)
+        inner = _paste(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, part)
         assert np.array_equal(inner, content[4:11, 2:13])
 
 
 def test_one_of_three_changes_of_the_colours():
     texture = np.full((8, 8, 3), (100, 150, 50), np.uint8)
     kinds = []
-    for seed in range(300):
+    for seed in seeds("jitter", 300):
         draw = Draw(np.random.default_rng(seed))
-        result = _jittered(texture, draw, 255.0)
+        result = _jitter(texture, draw, 255.0)
         kinds.append(draw.drawn["jitter"][0])
         if kinds[-1] == "channels":
             expected = texture[0, 0].astype(float)
@@ -252,7 +262,7 @@ def test_a_call_does_not_know_the_calls_before_it():
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_a_constant_image_is_changed(grey):
     image = np.full((96, 96, 3), grey, np.uint8)
-    assert np.mean([(call("fract_aug", image, rng=seed)[0] != image).any() for seed in range(40)]) > 0.9
+    assert all((call("fract_aug", image, rng=seed)[0] != image).any() for seed in range(40))
 
 
 def test_in_an_roi_half_of_the_anomaly_lies_inside():
@@ -278,8 +288,24 @@ def test_few_points_and_far_starts_still_give_a_mask():
     for options in ({"iterations": 1}, {"iterations": 30}, {"initial_point": (1e6, -1e6)}, {"n_maps": 40}):
         for seed in range(10):
             assert call("fract_aug", image, rng=seed, **options)[1].any()
-    fallbacks = ["maps" not in insert(image, seed)[1] for seed in range(200)]
+    fallbacks = ["maps" not in insert(image, seed)[1] for seed in seeds("fallbacks", 200)]
     assert np.mean(fallbacks) < 0.01
+
+
+def test_a_square_stands_in_for_a_fractal_that_stays_empty():
+    roi = np.zeros((96, 128), np.uint8)
+    roi[40:60, 70:90] = 255
+    for seed in range(20):
+        (box, content, mask, _), drawn = insert(photograph(96, 128), seed, roi=roi, iterations=1)
+        assert "maps" not in drawn and mask is None
+        assert box[2:] == (6, 6) and content.shape == (6, 6, 3) and roi[box.slices].all()
+
+
+def test_as_many_maps_as_asked_for():
+    for count in (2, 3, 7):
+        maps, chances = (insert(photograph(64, 64), 1, n_maps=count)[1][name][0] for name in ("maps", "chances"))
+        assert len(maps) == len(chances) == count and abs(sum(chances) - 1) < 1e-9
+    assert len(insert(photograph(64, 64), 1, n_maps=7, system="barnsley")[1]["maps"][0]) == 4
 
 
 SHAPES = [(1, 1), (1, 9), (2, 3), (3, 3), (8, 8), (7, 255), (41, 30, 1), (33, 47, 5), (20, 20, 16), (9, 9, 2)]

@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from seeds import seeds
 
 from pail.core.draw import Draw
 from pail.core.frame import as_frame
 from pail.pixels.augmenter import apply_augmenter, as_augmenter, import_imgaug
 from pail.pixels.draem import AUGMENTERS, SPACES, augment
-from pail.pixels.jitter import colour_jitter, jittered
+from pail.pixels.jitter import apply_jitter, colour_jitter
+from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 STRONG = {"brightness": 0.5, "contrast": 1.0, "saturation": 0.1, "hue": 0.5}
@@ -24,7 +26,7 @@ PEAKS = (1.0, 255.0, 4095.0, 65535.0)
 SIZES = ((1, 1), (2, 3), (3, 2), (8, 8), (7, 255), (257, 311))
 
 
-def draw_of(seed: int) -> Draw:
+def draw_of(seed: int | tuple[int, int]) -> Draw:
     return Draw(np.random.default_rng(seed))
 
 
@@ -129,7 +131,7 @@ def test_jitter_of_float_images_is_the_sequential_form(peak, strength):
 def test_jitter_clips_between_the_steps(order):
     """Brightness that saturates cannot be taken back by the contrast that follows."""
     image, factors = colours(51), (1.5, 0.4, 1.1, 0.3)
-    gap = difference(jittered(image, 255, order, factors), reference_jitter(image, 255, order, factors))
+    gap = difference(apply_jitter(image, 255, order, factors), reference_jitter(image, 255, order, factors))
     assert gap.max() <= 2
 
 
@@ -164,8 +166,8 @@ def test_brightness_above_one_reaches_below_zero_no_factor():
 @pytest.mark.parametrize("channels", [1, 2])
 def test_jitter_of_few_channels_has_neither_hue_nor_saturation(channels):
     image = picture(20, 30, channels)
-    with_colour = jittered(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
-    without = jittered(image, 255, [1, 0, 2, 3], (1.2, 0.7, 1, 0))
+    with_colour = apply_jitter(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
+    without = apply_jitter(image, 255, [1, 0, 2, 3], (1.2, 0.7, 1, 0))
     assert np.array_equal(with_colour, without)
     middle = image.mean()
     expected = np.clip(np.clip(0.7 * image + 0.3 * middle, 0, 255) * 1.2, 0, 255)
@@ -177,8 +179,8 @@ def test_jitter_of_many_channels_turns_the_hue_of_the_first_three(peak):
     image = picture(20, 30, 6)
     image = image if peak == 255 else (image * np.float32(peak / 255)).astype(np.float32)
     order, factors = [0, 2, 3, 1], (1.3, 0.6, 1.5, 0.3)
-    result = jittered(image, peak, order, factors)
-    colour = jittered(np.ascontiguousarray(image[..., :3]), peak, order, factors)
+    result = apply_jitter(image, peak, order, factors)
+    colour = apply_jitter(np.ascontiguousarray(image[..., :3]), peak, order, factors)
     assert difference(result[..., :3], colour).max() <= peak / 255
     bright = np.minimum(image * 1.3, peak)
     turned = reference_jitter(image[..., :3], peak, [0, 2, 3], factors)
@@ -188,10 +190,10 @@ def test_jitter_of_many_channels_turns_the_hue_of_the_first_three(peak):
 
 def test_contrast_turns_around_the_mean_it_is_given():
     image = np.full((4, 4, 3), 100, np.uint8)
-    assert np.all(jittered(image, 255, [1, 0, 2, 3], (1, 0.5, 1, 0)) == 100)
-    assert np.all(jittered(image, 255, [1, 0, 2, 3], (1, 0.5, 1, 0), mean=200) == 150)
+    assert np.all(apply_jitter(image, 255, [1, 0, 2, 3], (1, 0.5, 1, 0)) == 100)
+    assert np.all(apply_jitter(image, 255, [1, 0, 2, 3], (1, 0.5, 1, 0), mean=200) == 150)
     # The mean is that of the image before the jitter: brightness moves it along.
-    assert np.all(jittered(image, 255, [0, 1, 2, 3], (0.5, 0.5, 1, 0), mean=200) == 75)
+    assert np.all(apply_jitter(image, 255, [0, 1, 2, 3], (0.5, 0.5, 1, 0), mean=200) == 75)
 
 
 @pytest.mark.parametrize("shape", SIZES)
@@ -222,7 +224,7 @@ def test_jitter_of_float_images_keeps_their_levels():
 
 def test_8_bit_images_with_another_full_scale_stay_in_it():
     image = (noise((30, 30, 3)) // 4).astype(np.uint8)
-    bright = jittered(image, 63, [0, 1, 2, 3], (3.0, 1, 1, 0))
+    bright = apply_jitter(image, 63, [0, 1, 2, 3], (3.0, 1, 1, 0))
     assert bright.dtype == np.uint8 and bright.max() == 63
     assert np.array_equal(AUGMENTERS["invert"](image, 63), 63 - image)
 
@@ -506,7 +508,7 @@ def test_parameters_have_draems_ranges():
 
 def test_augmented_images_are_seldom_the_same():
     image = picture(40, 40)
-    same = sum(np.array_equal(augment(image, draw_of(seed), 255), image) for seed in range(400))
+    same = sum(np.array_equal(augment(image, draw_of(seed), 255), image) for seed in seeds("same", 400))
     assert same <= 4
 
 
@@ -662,3 +664,20 @@ def test_classes_derived_from_imgaugs_count_as_imgaugs(iaa):
     draw, frame = draw_of(0), as_frame(picture())
     result = apply_augmenter(Mine(1.0), frame.crop(), draw, frame)
     assert np.array_equal(result, frame.image[:, ::-1]) and "augmenter_seed" in draw.drawn
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Structure
+
+
+def test_the_structure_is_the_image_with_its_cells_at_other_places():
+    cells = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    image = np.kron(cells, np.ones((8, 8), np.uint8))
+    for seed in seeds("structure", 10):
+        frame, draw = as_frame(image), Draw(np.random.default_rng(seed))
+        options = {"augmenter": lambda pixels: pixels, "p_texture": 0, "use_mask": False}
+        box, content, mask, _ = perlin_with_roi_anomaly(frame, draw, None, **options)
+        order = draw.drawn["cells"][-1]
+        assert sorted(order) == list(range(64)) and order != sorted(order)
+        expected = np.kron(cells.ravel()[order].reshape(8, 8), np.ones((8, 8), np.uint8))
+        assert np.array_equal(content[mask > 0][:, 0], expected[box.slices][mask > 0])

@@ -1,3 +1,5 @@
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -5,12 +7,21 @@ from common import call, frame_and_draw, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
+from pail.pixels import operations, pieces, warp
+from pail.pixels.operations import OPERATIONS
 from pail.pixels.perlin_mask import perlin_mask
 from pail.sbi import rand_augmented_cut_paste as module
-from pail.sbi.rand_augmented_cut_paste import OPERATIONS, rand_augmented_cut_paste
+from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
 
 NAME = "rand_augmented_cut_paste"
 PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
+
+
+@pytest.fixture
+def seeds(request):
+    """As many seeds as asked for that no other test uses: the first uniforms of 0, 1, 2, ... lean upwards."""
+    key = zlib.crc32(request.node.originalname.encode())
+    return lambda count: [(key, i) for i in range(count)]
 
 
 def inserted(image, source=None, seed=0, *, roi=None, severity=None, **options):
@@ -36,20 +47,20 @@ def two_spots(shape=(200, 160)):
     return square(shape, 10, 10, 20, 30) | square(shape, 170, 120, 12, 8)
 
 
-def forced(monkeypatch, operation, image, seeds=400):
+def forced(monkeypatch, operation, image, seeds):
     """The results of the calls in which only this operation is drawn, by the names that it drew."""
     only = {operation: OPERATIONS[operation]}
-    monkeypatch.setattr(module, "OPERATIONS", only)
-    for seed in range(seeds):
+    monkeypatch.setattr(operations, "OPERATIONS", only)
+    for seed in seeds:
         i_a, mask, draw = inserted(
             image, image, seed, n_aug=1, elastic=False, source_mask=np.ones(image.shape[:2], bool)
         )
         yield i_a, mask, draw.drawn
 
 
-def test_each_operation_is_drawn_in_three_of_ten_calls():
+def test_each_operation_is_drawn_in_three_of_ten_calls(seeds):
     image, picks = photograph(32, 32), []
-    for seed in range(1000):
+    for seed in seeds(1000):
         picks.append(inserted(image, seed=seed)[2].drawn["operations"][0])
     assert all(len(set(pick)) == 3 for pick in picks)
     for name in OPERATIONS:
@@ -57,24 +68,24 @@ def test_each_operation_is_drawn_in_three_of_ten_calls():
         assert 0.06 < np.mean([pick[0] == name for pick in picks]) < 0.14
 
 
-def test_how_often_an_operation_acts(monkeypatch):
+def test_how_often_an_operation_acts(monkeypatch, seeds):
     image = photograph(24, 24)
     for name, chance in (("rotate90", 0.5), ("flip", 0.5), ("transpose", 0.5), ("shift_scale_rotate", 0.2)):
-        acted = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image)]
+        acted = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image, seeds(400))]
         assert abs(np.mean(acted) - chance) < 0.08
     shares = {"noise": (0.2, {"gauss": 0.1}), "blur": (0.2, {"motion": 0.1}), "distortion": (0.2, {"grid": 0.029})}
     for name, (chance, options) in {**shares, "sharpening": (0.3, {"clahe": 0.075})}.items():
-        kinds = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image)]
+        kinds = [drawn[name][0] for _, _, drawn in forced(monkeypatch, name, image, seeds(400))]
         assert abs(np.mean([kind is not None for kind in kinds]) - chance) < 0.08
         for option, share in options.items():
             assert abs(kinds.count(option) / len(kinds) - share) < 0.04
-    k = [drawn["optical_k"][0] for _, _, drawn in forced(monkeypatch, "optical_distortion", image)]
+    k = [drawn["optical_k"][0] for _, _, drawn in forced(monkeypatch, "optical_distortion", image, seeds(400))]
     assert min(k) < -0.95 and max(k) > 0.95 and abs(np.mean(k)) < 0.1
 
 
-def test_noise_has_the_drawn_strength(monkeypatch):
+def test_noise_has_the_drawn_strength(monkeypatch, seeds):
     image, seen = np.full((80, 80, 3), 128, np.uint8), set()
-    for i_a, _, drawn in forced(monkeypatch, "noise", image, 60):
+    for i_a, _, drawn in forced(monkeypatch, "noise", image, seeds(60)):
         change = i_a.astype(float) - 128
         kind = drawn["noise"][0]
         seen.add(kind)
@@ -87,14 +98,14 @@ def test_noise_has_the_drawn_strength(monkeypatch):
     assert seen == {None, "additive", "gauss"}
 
 
-def test_blurs_smooth_and_sharpening_sharpens(monkeypatch):
+def test_blurs_smooth_and_sharpening_sharpens(monkeypatch, seeds):
     image = photograph(96, 96)
     edges = cv2.Laplacian(image, cv2.CV_32F).std()
-    for i_a, _, drawn in forced(monkeypatch, "blur", image, 60):
+    for i_a, _, drawn in forced(monkeypatch, "blur", image, seeds(60)):
         if drawn["blur"][0]:
             assert cv2.Laplacian(i_a, cv2.CV_32F).std() < edges
             assert abs(i_a.mean() - image.mean()) < 2
-    for i_a, _, drawn in forced(monkeypatch, "sharpening", image, 60):
+    for i_a, _, drawn in forced(monkeypatch, "sharpening", image, seeds(60)):
         if drawn["sharpening"][0] == "sharpen":
             assert cv2.Laplacian(i_a, cv2.CV_32F).std() > 1.3 * edges
         if drawn["sharpening"][0] == "brightness_contrast":
@@ -103,12 +114,12 @@ def test_blurs_smooth_and_sharpening_sharpens(monkeypatch):
 
 
 @pytest.mark.parametrize("operation", ["sharpening", "hue_saturation_value", "blur", "noise"])
-def test_photometric_operations_do_the_same_to_fine_values(operation, monkeypatch):
+def test_photometric_operations_do_the_same_to_fine_values(operation, monkeypatch, seeds):
     image = photograph(160, 160)
-    coarse = list(forced(monkeypatch, operation, image, 40))
-    fine = list(forced(monkeypatch, operation, image / np.float32(255), 40))
+    coarse = list(forced(monkeypatch, operation, image, seeds(40)))
+    fine = list(forced(monkeypatch, operation, image / np.float32(255), seeds(40)))
     between = cv2.add(image.astype(np.float32), 0.4) / np.float32(256)
-    finer = list(forced(monkeypatch, operation, between, 40))
+    finer = list(forced(monkeypatch, operation, between, seeds(40)))
     for (a, _, drawn), (b, _, _), (c, _, _) in zip(coarse, fine, finer, strict=True):
         assert np.abs(a - b * 255.0).mean() < 2.5, drawn
         assert (np.abs(c * 255 - np.rint(c * 255)) > 0.05).any()
@@ -116,18 +127,18 @@ def test_photometric_operations_do_the_same_to_fine_values(operation, monkeypatc
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 5, 16])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_every_operation_takes_any_channels(channels, dtype, monkeypatch):
+def test_every_operation_takes_any_channels(channels, dtype, monkeypatch, seeds):
     image = np.random.default_rng(0).random((20, 30, channels))
     image = (image * 255).astype(np.uint8) if dtype == np.uint8 else image.astype(np.float32)
     for operation in OPERATIONS:
-        for i_a, mask, _ in forced(monkeypatch, operation, image, 25):
+        for i_a, mask, _ in forced(monkeypatch, operation, image, seeds(25)):
             assert i_a.shape == image.shape and mask.any()
         monkeypatch.undo()
 
 
-def test_without_foreground_the_mask_is_the_perlin_shape():
+def test_without_foreground_the_mask_is_the_perlin_shape(seeds):
     image = photograph(128, 160)
-    for seed in range(20):
+    for seed in seeds(20):
         frame, draw = frame_and_draw(image, seed)
         draw.rng.permutation(len(OPERATIONS))
         shape = perlin_mask(frame, draw)
@@ -137,11 +148,11 @@ def test_without_foreground_the_mask_is_the_perlin_shape():
             assert np.array_equal(i_a[mask > 0], 255 - image[mask > 0])
 
 
-def test_a_source_mask_comes_along_with_its_pixels():
+def test_a_source_mask_comes_along_with_its_pixels(seeds):
     image, spots = np.zeros((200, 160, 3), np.uint8), two_spots()
     source = np.repeat(spots[..., None], 3, axis=2)
     shares = []
-    for seed in range(60):
+    for seed in seeds(60):
         i_a, mask, _ = inserted(image, source, seed, source_mask=spots)
         shares.append((i_a[mask > 0] > 40).mean())
     assert np.mean(shares) > 0.93
@@ -159,12 +170,12 @@ def test_a_source_mask_may_have_the_sources_size():
     assert inserted(image, np.zeros((801, 641, 3), np.uint8), source_mask=dot, **PLAIN)[1].sum() == 255
 
 
-def test_components_move_whole_with_their_pixels(monkeypatch):
+def test_components_move_whole_with_their_pixels(monkeypatch, seeds):
     """Off the object, each piece goes onto it: same shapes, and every pixel carries what it showed at its old place."""
     shape, foreground = (200, 160), square((200, 160), 60, 30, 110, 90)
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
     image = np.full((*shape, 2), 60_000, np.uint16)
-    for seed in range(30):
+    for seed in seeds(30):
         i_a, mask, _ = inserted(image, coordinates(*shape), seed, source_mask=two_spots(), **PLAIN)
         rows, columns = np.nonzero(mask)
         values = i_a[rows, columns].astype(int)
@@ -175,11 +186,11 @@ def test_components_move_whole_with_their_pixels(monkeypatch):
         assert 20 * 30 <= np.count_nonzero(mask) <= 20 * 30 + 12 * 8
 
 
-def test_pieces_reach_every_part_of_the_object(monkeypatch):
+def test_pieces_reach_every_part_of_the_object(monkeypatch, seeds):
     foreground = square((200, 160), 60, 30, 110, 90)
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
     centres = []
-    for seed in range(300):
+    for seed in seeds(300):
         _, mask, _ = inserted(photograph(200, 160), seed=seed, source_mask=square((200, 160), 5, 5, 10, 10), **PLAIN)
         centres.append([np.nonzero(mask)[0].mean(), np.nonzero(mask)[1].mean()])
     centres = (np.array(centres) - [64.5, 34.5]) / [100, 80]
@@ -189,20 +200,20 @@ def test_pieces_reach_every_part_of_the_object(monkeypatch):
 
 
 @pytest.mark.parametrize(("height", "moves"), [(80, False), (60, True)])
-def test_two_thirds_on_the_object_stay_in_place(height, moves, monkeypatch):
+def test_two_thirds_on_the_object_stay_in_place(height, moves, monkeypatch, seeds):
     foreground = square((200, 160), 0, 0, height, 160)
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
     shape = square((200, 160), 20, 30, 80, 60)  # 60 of 80 or 40 of 80 rows on the object
     kept = [
-        np.array_equal(inserted(photograph(200, 160), seed=s, source_mask=shape, **PLAIN)[1], shape) for s in range(10)
+        np.array_equal(inserted(photograph(200, 160), seed=s, source_mask=shape, **PLAIN)[1], shape) for s in seeds(10)
     ]
     assert (sum(kept) == 0) if moves else all(kept)
 
 
 @pytest.mark.parametrize("box", [(10, 10, 40, 40), (100, 0, 4, 160), (0, 70, 200, 3), (77, 31, 1, 1), (199, 159, 1, 1)])
-def test_a_users_region_holds_the_mask_and_half_of_its_area(box):
+def test_a_users_region_holds_the_mask_and_half_of_its_area(box, seeds):
     image, region = photograph(200, 160), square((200, 160), *box)
-    for seed in range(25):
+    for seed in seeds(25):
         free = np.count_nonzero(inserted(image, seed=seed, in_fg_region=False)[1])
         for keywords in ({"mask": region}, {"roi": region}, {"mask": region > 0, "in_fg_region": False}):
             _, mask, _ = inserted(image, seed=seed, **keywords)
@@ -223,17 +234,17 @@ def test_specks_beyond_the_limit_move_as_one(monkeypatch):
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
     specks = np.zeros((120, 120), bool)
     specks[::3, 60::3] = True
-    monkeypatch.setattr(module, "MAX_PIECES", 20)
+    monkeypatch.setattr(pieces, "MAX_PIECES", 20)
     _, mask, draw = inserted(photograph(120, 120), source_mask=specks, **PLAIN)
     assert len(draw.drawn["places"][0]) == 20
     assert np.count_nonzero(mask) > 0.9 * np.count_nonzero(specks)
 
 
-def test_the_area_is_at_least_min_area():
+def test_the_area_is_at_least_min_area(seeds):
     image = photograph(96, 96)
-    smallest = [np.count_nonzero(inserted(image, seed=s, min_area=0.02)[1]) / 96**2 for s in range(150)]
+    smallest = [np.count_nonzero(inserted(image, seed=s, min_area=0.02)[1]) / 96**2 for s in seeds(150)]
     assert min(smallest) >= 0.02
-    assert min(np.count_nonzero(inserted(image, seed=s)[1]) for s in range(150)) >= 9
+    assert min(np.count_nonzero(inserted(image, seed=s)[1]) for s in seeds(150)) >= 9
 
 
 def test_an_impossible_min_area_ends():
@@ -242,30 +253,30 @@ def test_an_impossible_min_area_ends():
     assert mask.any()
 
 
-def test_the_image_never_pastes_itself_unchanged():
+def test_the_image_never_pastes_itself_unchanged(seeds):
     image = photograph(64, 64)
-    for seed in range(60):
+    for seed in seeds(60):
         for options in (PLAIN, {"n_aug": 1, "elastic": False}, {}):
-            i_a, mask, _ = inserted(image, seed=seed, in_fg_region=False, **options)
-            assert (i_a[mask > 0] != image[mask > 0]).any()
+            i_a, m_a = call(NAME, image, rng=seed, in_fg_region=False, **options)
+            assert (i_a != image).any(axis=2)[m_a[..., 0] > 0].any()
 
 
-def test_the_same_mask_for_every_dtype_and_number_of_channels():
+def test_the_same_mask_for_every_dtype_and_number_of_channels(seeds):
     image = photograph(60, 90)
     others = [image[..., 0], image.astype(np.uint16) * 257, image / 255.0, np.dstack([image, image])]
-    for seed in range(25):
+    for seed in seeds(25):
         expected = inserted(image, seed=seed)[1]
         for other in others:
             assert np.array_equal(inserted(other, seed=seed)[1], expected)
 
 
 @pytest.mark.parametrize("with_mask", [False, True])
-def test_severity_makes_it_larger_and_stronger(with_mask):
+def test_severity_makes_it_larger_and_stronger(with_mask, seeds):
     image = photograph(64, 64)
     options = {"source_mask": square((64, 64), 20, 24, 16, 20)} if with_mask else {}
     areas, changes = [], []
     for severity in (0, 0.25, 0.5, 0.75, 1):
-        results = [inserted(image, 255 - image, seed, severity=severity, **options) for seed in range(100)]
+        results = [inserted(image, 255 - image, seed, severity=severity, **options) for seed in seeds(100)]
         areas.append(np.mean([np.count_nonzero(mask) for _, mask, _ in results]))
         changes.append(np.mean([cv2.absdiff(i_a, image).mean() for i_a, _, _ in results]))
     assert (np.diff(areas) > 0.05 * areas[0]).all()
@@ -297,3 +308,107 @@ def test_inputs_stay_as_they_are():
         inserted(image, source, seed, mask=mask, source_mask=mask, n_aug=seed % 4, elastic=bool(seed % 2))
         assert np.array_equal(mask, before)
     assert np.array_equal(image, photograph(64, 64)) and np.array_equal(source, photograph(64, 64, 1))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Every keyword counts
+
+
+@pytest.mark.parametrize("count", range(11))
+def test_as_many_operations_as_asked_for(count):
+    _, _, draw = inserted(photograph(48, 48), seed=5, n_aug=count, min_area=0)
+    assert len(set(draw.drawn["operations"][0])) == len(draw.drawn["operations"][0]) == count
+
+
+@pytest.mark.parametrize("operation", list(OPERATIONS))
+def test_what_is_drawn_is_done(operation, monkeypatch, seeds):
+    """A call in which an operation acts differs from the source, one in which it does not shows the source."""
+    image, acted = photograph(64, 64), set()
+    for i_a, _, drawn in forced(monkeypatch, operation, image, seeds(80)):
+        idle = not any(drawn.get(operation, [True])) or drawn.get("quarter_turns") == [0]
+        assert np.array_equal(i_a, image) == idle
+        acted.add(not idle)
+    assert True in acted
+
+
+def test_operations_act_in_the_order_drawn(monkeypatch):
+    """Of two effects that do not commute, the one drawn first is done first."""
+    double = operations.effects.linear(2, 0, 255)
+    more = operations.effects.linear(1, 10, 255)
+    steps = {
+        "double": lambda frame, draw, recipe: recipe.effects.append(double),
+        "more": lambda frame, draw, recipe: recipe.effects.append(more),
+    }
+    monkeypatch.setattr(operations, "OPERATIONS", steps)
+    image, seen = np.full((16, 16, 3), 50, np.uint8), set()
+    for seed in range(20):
+        whole = np.ones((16, 16), bool)
+        i_a, _, draw = inserted(image, image, seed, n_aug=2, elastic=False, source_mask=whole)
+        first = draw.drawn["operations"][0][0]
+        seen.add(first)
+        assert (i_a == (110 if first == "double" else 120)).all()
+    assert len(seen) == 2
+
+
+def test_elastic_moves_and_bends_the_source(seeds):
+    """Without it the pixels stay where they are; with it their places differ by more than one affine map explains."""
+    image = np.full((200, 160, 2), 60_000, np.uint16)
+    whole, options = np.ones((200, 160), bool), {"n_aug": 0, "in_fg_region": False}
+    residues = []
+    for seed in seeds(10):
+        still, _, _ = inserted(image, coordinates(200, 160), seed, source_mask=whole, elastic=False, **options)
+        assert np.array_equal(still, coordinates(200, 160))
+        i_a, mask, _ = inserted(image, coordinates(200, 160), seed, source_mask=whole, elastic=True, **options)
+        rows, columns = np.nonzero(cv2.erode(mask, np.ones((5, 5))))
+        values = i_a[rows, columns].astype(float)
+        assert np.abs(values - np.column_stack([rows, columns])).mean() > 2
+        basis = np.column_stack([rows, columns, np.ones(len(rows))])
+        residues.append(np.std(values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]))
+    assert np.mean(residues) > 0.32  # whole levels alone leave 0.29
+
+
+def test_min_area_redraws_what_is_too_small(seeds):
+    """The first shape stays where it is large enough, and not where it is smaller than `min_area`."""
+    image, smaller = photograph(96, 96), 0
+    for seed in seeds(40):
+        free = inserted(image, 255 - image, seed, min_area=0, in_fg_region=False)
+        area = np.count_nonzero(free[1]) / 96**2
+        if area >= 0.1:
+            kept = inserted(image, 255 - image, seed, min_area=0.1, in_fg_region=False)
+            assert np.array_equal(kept[1], free[1]) and np.array_equal(kept[0], free[0])
+        elif area < 0.05:
+            _, mask, draw = inserted(image, 255 - image, seed, min_area=0.05, in_fg_region=False)
+            assert len(draw.drawn["operations"]) > 1
+            smaller += np.count_nonzero(mask) > area * 96**2
+    assert smaller > 3
+
+
+def test_a_source_mask_is_the_shape():
+    """The same pixels as the defect, at its place, whatever the draw."""
+    image, spots = photograph(200, 160), two_spots()
+    for seed in range(10):
+        i_a, mask, _ = inserted(image, 255 - image, seed, source_mask=spots, in_fg_region=False, **PLAIN)
+        assert np.array_equal(mask, spots)
+        assert np.array_equal(i_a[mask > 0], 255 - image[mask > 0])
+
+
+def test_turns_are_anticlockwise(monkeypatch):
+    image = photograph(40, 40)
+    seen = set()
+    for i_a, _, drawn in forced(monkeypatch, "rotate90", image, range(60)):
+        turns = drawn.get("quarter_turns", [0])[0]
+        assert np.array_equal(i_a, np.rot90(image, turns))
+        seen.add(turns)
+    assert seen == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (120, 400)])
+def test_what_dense_effects_see_around_the_shape_is_what_the_image_shows(shape):
+    """Blurred with a margin or as a whole image: the same pixels inside the shape."""
+    image, wanted = photograph(*shape), square(shape, 30, 0, 40, 60)
+    for kernel in (operations.effects.motion_kernel(7, 0, 48), operations.effects.emboss_kernel(0.5, 0.5)):
+        recipe = operations.Recipe(warp.Warp(shape), [operations.effects.convolution(kernel, 255)])
+        box, content = recipe.apply(image, wanted, np.random.default_rng(0))
+        whole = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+        inside = wanted[box.slices] > 0
+        assert np.array_equal(content[inside], whole[box.slices][inside])

@@ -2,9 +2,13 @@ import cv2
 import numpy as np
 import pytest
 from common import as_type, call, frame_and_draw, photograph
+from seeds import seeds
 
 from pail.pixels.foreground import cdo_foreground
-from pail.sfi.random_perturbation import random_perturbation
+from pail.pixels.placing import place
+from pail.sfi import random_perturbation as module
+
+random_perturbation = module.random_perturbation
 
 
 def insert(image, seed=0, *, severity=None, roi=None, **options):
@@ -15,7 +19,7 @@ def insert(image, seed=0, *, severity=None, roi=None, **options):
 def areas(**options):
     image = np.full((256, 256, 3), 128, np.uint8)
     found = []
-    for seed in range(600):
+    for seed in seeds("areas", 600):
         insertion, _ = insert(image, seed, skip_background=False, **options)
         box, _, mask, _ = insertion
         found.append(box.height * box.width if mask is None else np.count_nonzero(mask))
@@ -46,7 +50,7 @@ def test_the_areas_are_those_of_the_papers_code():
 
 def test_sides_and_numbers_are_uniform():
     image = np.full((256, 256, 3), 128, np.uint8)
-    drawn = [insert(image, seed, skip_background=False)[1] for seed in range(600)]
+    drawn = [insert(image, seed, skip_background=False)[1] for seed in seeds("sides", 600)]
     counts = np.bincount([d["patch_number"][0] for d in drawn], minlength=5)[1:]
     assert len(counts) == 4 and (np.abs(counts - 150) < 45).all()
     for name in ("half_height", "half_width"):
@@ -71,7 +75,7 @@ def test_the_noise_is_uniform_over_the_full_range_and_independent_between_channe
     image = as_type(np.full((256, 256, 3), 128, np.uint8), dtype)
     top = 1 if dtype == "float32" else np.iinfo(dtype).max
     pixels = []
-    for seed in range(12):
+    for seed in seeds("noise", 12):
         i_a, m_a = call("random_perturbation", image, rng=seed, patch_number=(4, 4))
         pixels.append(i_a[m_a[..., 0] > 0] / top)
     pixels = np.concatenate(pixels).astype(float)
@@ -125,6 +129,29 @@ def test_after_max_try_the_foreground_is_given_up():
     outside = cv2.circle(np.ones((256, 256), np.uint8), (128, 128), 70, 0, -1)
     given_up = [outside[centre] for seed in range(60) for centre in centres(insert(image, seed, max_try=1)[1])]
     assert np.mean(given_up) > 0.4
+
+
+def test_max_try_holds_in_an_roi(monkeypatch):
+    """A foreground of a fiftieth of the ROI is found by two hundred tries and by twenty in a third of the calls."""
+    roi, foreground = np.zeros((192, 192), np.uint8), np.zeros((96, 96), np.uint8)
+    roi[16:176, 16:176] = 255
+    foreground[40:49, 50:59] = 255
+    monkeypatch.setattr(module, "coarse_foreground", lambda frame: foreground)
+    shares = []
+    for max_try in (20, 200):
+        options = {"roi": roi, "max_try": max_try, "patch_number": (1, 1), "size_range": (0.1, 0.1)}
+        drawn = [insert(photograph(192, 192), seed, **options)[1] for seed in seeds("max_try", 100)]
+        shares.append(np.mean([foreground[row // 2, column // 2] > 0 for d in drawn for row, column in centres(d)]))
+    assert shares[0] < 0.6 and shares[1] > 0.9
+
+
+def test_a_foreground_outside_the_roi_costs_no_tries(monkeypatch):
+    roi, foreground, tries = np.zeros((96, 96), np.uint8), np.zeros((96, 96), np.uint8), []
+    roi[:, :40], foreground[:, 60:] = 255, 255
+    monkeypatch.setattr(module, "coarse_foreground", lambda frame: foreground)
+    monkeypatch.setattr(module, "place", lambda *arguments: tries.append(arguments) or place(*arguments))
+    _, drawn = insert(photograph(96, 96), roi=roi, patch_number=(3, 3))
+    assert len(tries) == 3 and all(roi[centre] for centre in centres(drawn))
 
 
 def test_in_an_roi_most_of_every_rectangle_lies_inside_and_the_record_is_short():

@@ -16,8 +16,9 @@ from common import photograph
 from optional import need
 from PIL import Image
 
-torch = need("torch")
+need("torch")
 
+import torch  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from torch.utils.data.distributed import DistributedSampler  # noqa: E402
 
@@ -362,7 +363,9 @@ def test_without_torch_the_error_names_the_extra():
 
 
 def test_augment_and_transform_by_torchvision():
-    v2 = need("torchvision.transforms.v2")
+    need("torchvision")
+    from torchvision.transforms import v2
+
     data = make(
         augment=v2.RandomHorizontalFlip(0.5),
         transform=v2.Compose([v2.RandomCrop(40), v2.Normalize([0.5] * 3, [0.5] * 3)]),
@@ -374,9 +377,10 @@ def test_augment_and_transform_by_torchvision():
 
 
 def test_augment_and_transform_by_albumentations():
+    need("albumentations")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        albumentations = need("albumentations")
+        import albumentations
 
     def build():
         flip = albumentations.Compose([albumentations.HorizontalFlip(p=0.5)])

@@ -8,11 +8,12 @@ import pytest
 from common import photograph
 from optional import need
 
+need("albumentations")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    A = need("albumentations")
+    import albumentations as A
 
-from pail.albumentations import InsertAnomaly
+from pail.albumentations import InsertAnomaly  # noqa: E402
 
 IMAGE, SOURCE = photograph(64, 48), photograph(64, 64, seed=1)
 EMPTY = np.zeros((64, 48), np.uint8)

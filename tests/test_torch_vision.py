@@ -5,7 +5,9 @@ from common import photograph
 from optional import need
 from PIL import Image
 
-torch = need("torch")
+need("torch")
+
+import torch  # noqa: E402
 
 from pail.torchvision import InsertAnomaly  # noqa: E402
 
@@ -77,7 +79,10 @@ def test_bad_input_is_named():
 
 @pytest.fixture
 def tv():
-    return need("torchvision.tv_tensors")
+    need("torchvision")
+    from torchvision import tv_tensors
+
+    return tv_tensors
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,8 @@ def test_a_mask_of_another_size_is_refused(tv):
 
 
 def test_it_is_one_step_of_a_pipeline(tv):
-    v2 = need("torchvision.transforms.v2")
+    from torchvision.transforms import v2
+
     pipeline = v2.Compose(
         [
             v2.RandomHorizontalFlip(1),

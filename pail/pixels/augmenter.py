@@ -63,43 +63,48 @@ def as_transform(name: str, value: Any) -> Any:
     """A flag, or an augmenter as in `as_augmenter`."""
     if callable(value) or _is_imgaug(value):
         return value
-    if isinstance(value, bool | int | np.bool_) and value in (0, 1):
+    if isinstance(value, bool | np.bool_ | int | np.integer) and value in (0, 1):
         return bool(value)
     raise TypeError(
         f"`{name}` must be True, False or a callable that takes and returns an image, got {describe(value)}"
     )
 
 
-def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
+def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, name: str = "augmenter") -> np.ndarray:
     """`image` through the user's augmenter, back in the working dtype and channels; its size may have changed.
 
     A callable gets a copy in the frame's own dtype and range, (h, w) for frames of that shape and (h, w, C) otherwise.
-    An imgaug augmenter gets 8 bits; a copy of it works, seeded from `draw`.
+    An imgaug augmenter gets 8 bits; a copy of it works, seeded from `draw`. Errors call it `name`.
     """
     if _is_imgaug(augmenter):
-        return _through_imgaug(augmenter, image, draw, frame)
+        return _as_result(_call_imgaug(augmenter, image, draw, frame, name), frame, name)
     own = to_dtype(image, frame)
     own = own.copy() if own is image or np.may_share_memory(own, image) else own
-    result = _called(augmenter, own[..., 0] if frame.image.ndim == 2 else own)
+    result = _call(augmenter, own[..., 0] if frame.image.ndim == 2 else own, name)
     if isinstance(result, np.ndarray) and result.dtype.kind == frame.image.dtype.kind == "f":
         result = result.astype(frame.image.dtype, copy=False)
-    return as_source(result, frame, name="augmenter(image)")
+    return _as_result(result, frame, name)
 
 
-def _called(function: Callable[[np.ndarray], Any], image: np.ndarray) -> Any:
+def _as_result(result: Any, frame: Frame, name: str) -> np.ndarray:
+    """What came back, as a source: of four bands where the image has four, instead of three and alpha."""
+    return as_source(result, frame, f"{name}(image)", alpha=False if frame.channels == 4 else None)
+
+
+def _call(function: Callable[[np.ndarray], Any], image: np.ndarray, name: str) -> Any:
     try:
         return function(image)
     except Exception as error:
-        raise ValueError(f"`augmenter` must turn an image into an image, but it raised {error!r}") from error
+        raise ValueError(f"`{name}` must turn an image into an image, but it raised {error!r}") from error
 
 
-def _through_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame) -> np.ndarray:
+def _call_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, name: str) -> Any:
     worker = augmenter.deepcopy()
     worker.seed_(draw.integer("augmenter_seed", 0, 2**31 - 1))
     eight = image.copy()
-    if not (image.dtype == np.uint8 and frame.peak == 255):
+    if not frame.is_byte:
         eight = np.clip(np.rint(image * np.float32(255 / frame.peak)), 0, 255).astype(np.uint8)
-    result = _called(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight)
+    result = _call(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight, name)
     if frame.image.dtype == np.uint8 and frame.peak != 255 and isinstance(result, np.ndarray):
-        result = np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
-    return as_source(result, frame, name="augmenter(image)")
+        return np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
+    return result

@@ -11,26 +11,26 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in torchvision and PIL
 STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
 
 
-def _through_float(function: Callable[..., np.ndarray], image: np.ndarray, peak: float) -> np.ndarray:
+def through_float(function: Callable[..., np.ndarray], image: np.ndarray, peak: float) -> np.ndarray:
     """8-bit images whose full scale is not 255 take the way of the others."""
     changed = function(image.astype(np.float32), peak)
     return np.clip(np.rint(changed), 0, peak).astype(np.uint8)
 
 
-def _is_plain(image: np.ndarray, peak: float) -> bool:
+def is_plain(image: np.ndarray, peak: float) -> bool:
     return image.dtype != np.uint8 or peak == 255
 
 
-def _on_colour(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def on_colour(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
     """`function`, of each pixel by itself, on the first three channels; the others stay."""
     if image.shape[2] == 3:
-        return _in_strips(function, image)
+        return in_strips(function, image)
     result = image.copy()
     result[..., :3] = function(np.ascontiguousarray(image[..., :3]))
     return result
 
 
-def _in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
     """`function`, of each pixel by itself, on strips whose intermediate images stay in the cache."""
     step = max(1, STRIP_BYTES // image[0].nbytes)
     if len(image) <= step:
@@ -41,7 +41,7 @@ def _in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) 
     return result
 
 
-def _scaled(image: np.ndarray, gain: float, offset: float, peak: float) -> np.ndarray:
+def scale_values(image: np.ndarray, gain: float, offset: float, peak: float) -> np.ndarray:
     """gain * image + offset, rounded for 8-bit images and clipped, whatever the number of channels."""
     flat = image.reshape(image.shape[0], -1)
     changed = cv2.addWeighted(flat, gain, flat, 0, offset)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pail.core.box import Box
 from pail.core.draw import Draw
+from pail.core.frame import PAPER_SIDE
 from pail.core.ops import resize, with_axis
 from pail.pixels.colour import LUMA
 
-PAPER_SIDE = 256
 Colour = tuple[int, int, int]
 BLACK, DARK, LIQUID, OIL, GREY, WHITE = ((v, v, v) for v in (0, 50, 80, 100, 128, 255))
 BROWN, GLUE = (120, 80, 60), (180, 180, 140)
@@ -33,7 +34,7 @@ class Canvas(NamedTuple):
         return max(1, round(value * min(self.shape) / PAPER_SIDE))
 
 
-def damaged(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarray:
+def damage(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarray:
     """A copy of `image` (h, w, C) after `count` damages, each one of the seventeen."""
     pixels = image.copy()
     for _ in range(count):
@@ -47,15 +48,14 @@ def damaged(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarra
 
 def _paint(canvas: Canvas, shapes: np.ndarray, colour: Colour) -> np.ndarray:
     """Fill the pixels under a mask with a colour; grey where the picture has not three channels."""
-    left, top, width, height = cv2.boundingRect(shapes)
-    pixels = canvas.pixels
+    box, pixels = Box.around(shapes), canvas.pixels
     channels = pixels.shape[2]
     levels = np.array(colour if channels == 3 else [np.dot(colour, LUMA)] * channels) * (canvas.peak / 255)
-    if height > 0:
-        region = pixels[top : top + height, left : left + width]
+    if box.area:
+        region = pixels[box.slices]
         fill = np.empty_like(region, order="C")
         fill[...] = levels
-        mask = np.ascontiguousarray(shapes[top : top + height, left : left + width])
+        mask = np.ascontiguousarray(shapes[box.slices])
         region[...] = with_axis(cv2.copyTo(fill, mask, np.ascontiguousarray(region)))
     return pixels
 
@@ -201,7 +201,7 @@ def bent(canvas: Canvas, draw: Draw) -> np.ndarray:
 # What is blurred
 
 
-def _blurred(canvas: Canvas, sigma: float) -> np.ndarray:
+def _blur(canvas: Canvas, sigma: float) -> np.ndarray:
     """A Gaussian blur, on a smaller copy where it is wide."""
     sigma *= min(canvas.shape) / PAPER_SIDE
     step = max(1, int(sigma / 2))
@@ -211,11 +211,11 @@ def _blurred(canvas: Canvas, sigma: float) -> np.ndarray:
 
 
 def rough(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _blurred(canvas, draw.uniform("damage_radius", 1, 3))
+    return _blur(canvas, draw.uniform("damage_radius", 1, 3))
 
 
 def rough_texture(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _blurred(canvas, draw.uniform("damage_radius", 3, 5))
+    return _blur(canvas, draw.uniform("damage_radius", 3, 5))
 
 
 DAMAGES: dict[str, Callable[[Canvas, Draw], np.ndarray]] = {

@@ -15,7 +15,7 @@ import numpy as np
 
 from pail.core.draw import Draw
 from pail.core.ops import with_axis
-from pail.pixels.colour import STRIP_BYTES, _in_strips, _is_plain, _on_colour, _scaled, _through_float
+from pail.pixels.colour import STRIP_BYTES, in_strips, is_plain, on_colour, scale_values, through_float
 
 FINE_LEVELS = 1 << 16  # steps of the histograms of images that are not 8-bit
 
@@ -57,7 +57,7 @@ class _Levels:
             return self.image
         if self.table.ndim == 1 or self.channels == 1:
             return with_axis(cv2.LUT(self.image, self.table.reshape(-1)))
-        return _in_strips(self._through_tables, self.image)
+        return in_strips(self._through_tables, self.image)
 
     def _through_tables(self, image: np.ndarray) -> np.ndarray:
         # Plane by plane: half again as fast as OpenCV's table of several channels.
@@ -84,29 +84,29 @@ class Augmenter:
     table: Callable[..., np.ndarray | None] | None = None
 
     def __call__(self, image: np.ndarray, peak: float, **parameters: Any) -> np.ndarray:
-        return _augmented(image, peak, [(self, parameters)])
+        return _apply(image, peak, [(self, parameters)])
 
 
 def augment(image: np.ndarray, draw: Draw, peak: float, *, count: int = 3) -> np.ndarray:
     """`count` of DRAEM's ten augmenters, no two alike, one after the other; a new array."""
     names = list(AUGMENTERS)
     chosen = draw.keep("augmenters", [names[i] for i in draw.rng.permutation(len(names))[:count]])
-    return _augmented(image, peak, [(AUGMENTERS[name], AUGMENTERS[name].sample(draw)) for name in chosen])
+    return _apply(image, peak, [(AUGMENTERS[name], AUGMENTERS[name].sample(draw)) for name in chosen])
 
 
-def _augmented(image: np.ndarray, peak: float, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
-    if not _is_plain(image, peak):
-        return _through_float(lambda pixels, top: _augmented(pixels, top, steps), image, peak)
+def _apply(image: np.ndarray, peak: float, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
+    if not is_plain(image, peak):
+        return through_float(lambda pixels, top: _apply(pixels, top, steps), image, peak)
     result = image
     if image.dtype == np.uint8:
-        result = _augmented_levels(image, steps)
+        result = _apply_to_levels(image, steps)
     else:
         for augmenter, parameters in steps:
             result = augmenter.function(result, peak, **parameters)
     return image.copy() if result is image else result
 
 
-def _augmented_levels(image: np.ndarray, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
+def _apply_to_levels(image: np.ndarray, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
     levels = _Levels(image)
     for augmenter, parameters in steps:
         if augmenter.table is not None:
@@ -164,7 +164,7 @@ def _sample_brightness(draw: Draw) -> dict[str, Any]:
     }
 
 
-def _brighter(values: np.ndarray, multiply: float, add: float, add_first: bool, peak: float) -> np.ndarray:
+def _brighten(values: np.ndarray, multiply: float, add: float, add_first: bool, peak: float) -> np.ndarray:
     """Clipped after each of the two steps; works on `values` itself."""
     for number, operation in ((add, np.add), (multiply, np.multiply))[:: 1 if add_first else -1]:
         operation(values, np.float32(number), out=values)
@@ -175,19 +175,19 @@ def _brighter(values: np.ndarray, multiply: float, add: float, add_first: bool, 
 def _brightness_table(multiply: float, add: int, add_first: bool) -> np.ndarray:
     values = np.arange(256, dtype=np.float32)
     if not add_first:  # imgaug cuts decimals off between the two steps
-        values = np.trunc(_brighter(values, multiply, 0, False, 255))
+        values = np.trunc(_brighten(values, multiply, 0, False, 255))
         multiply = 1.0
-    return _brighter(values, multiply, add, add_first, 255).astype(np.uint8)
+    return _brighten(values, multiply, add, add_first, 255).astype(np.uint8)
 
 
 def brightness(image: np.ndarray, peak: float, multiply: float, add: int, add_first: bool, space: str) -> np.ndarray:
     """Multiply and add (in 255ths of full scale) on the channel of brightness of a colour space."""
     if image.shape[2] < 3:
-        return _brighter(image.copy(), multiply, add * peak / 255, add_first, peak)
+        return _brighten(image.copy(), multiply, add * peak / 255, add_first, peak)
     if image.dtype == np.uint8:
         table = _brightness_table(multiply, add, add_first)
-        return _on_colour(lambda colour: _brightness_8(colour, SPACES[space], table), image)
-    return _on_colour(
+        return on_colour(lambda colour: _brightness_8(colour, SPACES[space], table), image)
+    return on_colour(
         lambda colour: _brightness_float(colour, peak, SPACES[space], multiply, add / 255, add_first), image
     )
 
@@ -203,7 +203,7 @@ def _brightness_float(
     colour: np.ndarray, peak: float, space: _Space, multiply: float, add: float, add_first: bool
 ) -> np.ndarray:
     converted = cv2.cvtColor(colour * np.float32(1 / peak), space.to)
-    _brighter(converted[..., space.channel], multiply, add * space.top, add_first, space.top)
+    _brighten(converted[..., space.channel], multiply, add * space.top, add_first, space.top)
     changed = cv2.cvtColor(converted, space.back)
     return np.clip(changed, 0, 1, out=changed) * np.float32(peak)
 
@@ -236,8 +236,8 @@ def hue_and_saturation(image: np.ndarray, peak: float, hue: int, saturation: int
         return image
     steps = int(np.float32(hue) / np.float32(255) * 180)  # of two degrees each, as in imgaug
     if image.dtype == np.uint8:
-        return _on_colour(lambda colour: _hue_and_saturation_8(colour, steps, saturation), image)
-    return _on_colour(lambda colour: _hue_and_saturation_float(colour, 2 * steps, saturation / 255), image)
+        return on_colour(lambda colour: _hue_and_saturation_8(colour, steps, saturation), image)
+    return on_colour(lambda colour: _hue_and_saturation_float(colour, 2 * steps, saturation / 255), image)
 
 
 def _hue_and_saturation_8(colour: np.ndarray, steps: int, saturation: int) -> np.ndarray:
@@ -340,7 +340,7 @@ def autocontrast(image: np.ndarray, peak: float, cutoff: int) -> np.ndarray:
         first, last = _cut_off(_histogram(with_axis(fine[0]), FINE_LEVELS)[0], cutoff)
         if last > first:
             low, scale = fine[1] + first * fine[2], peak / ((last - first) * fine[2])
-            planes[c] = _scaled(with_axis(plane), scale, -low * scale, peak)[..., 0]
+            planes[c] = scale_values(with_axis(plane), scale, -low * scale, peak)[..., 0]
     return with_axis(cv2.merge(planes))
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pail.core.draw import Draw
-from pail.pixels.colour import LUMA, _is_plain, _on_colour, _scaled, _through_float
+from pail.pixels.colour import LUMA, is_plain, on_colour, scale_values, through_float
 
 STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
 
@@ -35,15 +35,20 @@ def colour_jitter(
         draw.uniform("saturation", max(0.0, 1 - saturation), 1 + saturation),
         draw.uniform("hue", -hue, hue),
     )
-    return jittered(image, peak, order, factors, mean)
+    return apply_jitter(image, peak, order, factors, mean)
 
 
-def jittered(
+def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+    """CutPaste's colour jitter."""
+    return colour_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+
+
+def apply_jitter(
     image: np.ndarray, peak: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
 ) -> np.ndarray:
     """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors."""
-    if not _is_plain(image, peak):
-        return _through_float(lambda pixels, top: jittered(pixels, top, order, factors, mean), image, peak)
+    if not is_plain(image, peak):
+        return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, peak)
     state = _Jitter(np.ascontiguousarray(image), peak, mean)
     steps = (state.brightness, state.contrast, state.saturation, state.hue)
     for index in order:
@@ -86,13 +91,13 @@ class _Jitter:
             return
         if self.blend != 1:
             self.settle()
-        self.image = _on_colour(lambda colour: _turned(colour, shift * 360), self.image)
+        self.image = on_colour(lambda colour: _turn_hue(colour, shift * 360), self.image)
         self._forget_mean()
 
     def settle(self) -> None:
         """Carry out what waits."""
         if (self.gain, self.blend, self.offset) != (1, 1, 0):
-            self.image = self._changed()
+            self.image = self._carry_out()
             self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
 
     def _wait(self, gain: float, blend: float, offset: float) -> None:
@@ -110,16 +115,16 @@ class _Jitter:
         if not self.given:
             self.mean = None
 
-    def _changed(self) -> np.ndarray:
+    def _carry_out(self) -> np.ndarray:
         if self.blend == 1 and self.image.shape[2] != 3:
-            return _scaled(self.image, self.gain, self.offset, self.peak)
+            return scale_values(self.image, self.gain, self.offset, self.peak)
         if self.image.shape[2] == 3:
-            return self._mixed(self.image)
-        result = _scaled(self.image, self.gain, self.offset, self.peak)
-        result[..., :3] = self._mixed(np.ascontiguousarray(self.image[..., :3]))
+            return self._mix(self.image)
+        result = scale_values(self.image, self.gain, self.offset, self.peak)
+        result[..., :3] = self._mix(np.ascontiguousarray(self.image[..., :3]))
         return result
 
-    def _mixed(self, colour: np.ndarray) -> np.ndarray:
+    def _mix(self, colour: np.ndarray) -> np.ndarray:
         own = self.gain * self.blend
         red, green, blue = (self.gain * (1 - self.blend) * weight for weight in LUMA)
         rows = (
@@ -140,7 +145,7 @@ def _grey_mean(image: np.ndarray) -> float:
     return cv2.mean(image.reshape(image.shape[0], -1))[0]
 
 
-def _turned(colour: np.ndarray, degrees: float) -> np.ndarray:
+def _turn_hue(colour: np.ndarray, degrees: float) -> np.ndarray:
     """Hue turned by `degrees`. In float32 for 8 bits too: as fast as 8-bit HSV and without its steps."""
     rows, columns = colour.shape[:2]
     result = np.empty_like(colour)

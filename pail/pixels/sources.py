@@ -10,22 +10,18 @@ import numpy as np
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize
-from pail.pixels.augmenter import apply_augmenter, as_transform
+from pail.pixels.augmenter import apply_augmenter
 from pail.pixels.draem import augment
-from pail.pixels.jitter import colour_jitter
+from pail.pixels.jitter import weak_jitter
 
 
-def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
-    """CutPaste's colour jitter."""
-    return colour_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
-
-
-def changed_patch(frame: Frame, draw: Draw, patch: np.ndarray, transform: Any) -> np.ndarray:
-    """A patch after the instance's `transform`: jittered, as it is, or through a callable of the user's."""
-    transform = as_transform("transform", transform)
+def change_patch(frame: Frame, draw: Draw, patch: np.ndarray, transform: Any) -> np.ndarray:
+    """A patch after the instance's `transform`: jittered, as it is, or through an augmenter of the user's."""
     if transform is True:
         return weak_jitter(patch, draw, frame.peak)
-    return patch if transform is False else resize(apply_augmenter(transform, patch, draw, frame), patch.shape[:2])
+    if transform is False:
+        return patch
+    return resize(apply_augmenter(transform, patch, draw, frame, "transform"), patch.shape[:2])
 
 
 def augmented_source(

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
+from pail.core.frame import PAPER_SIDE
 from pail.core.ops import with_axis
 
 Step = Callable[[np.ndarray], np.ndarray]
 
 CELL = 16  # pixels between two nodes of the grid on which steps are composed
 STRIP_PIXELS = 1 << 17  # maps are made for so many pixels at a time: they stay in the cache and out of the memory
-CANVAS = 256  # the papers' image side
 ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others as albumentations has them
 FIELD_NODES = 256  # an elastic field has at most so many nodes a side
 
@@ -48,9 +48,9 @@ class Warp:
             return mask
         high = (self.shape[1] - 0.5, self.shape[0] - 0.5)
         mask = mask.copy()
-        for part, nodes in self._strips(_bounding_box(mask), mask):
+        for part, nodes in self._strips(Box.around(mask), mask):
             if (nodes < -0.5).any() or (nodes > high).any():
-                inside = cv2.inRange(_enlarged(nodes, part), (-0.5, -0.5), high)
+                inside = cv2.inRange(_at_pixels(nodes, part), (-0.5, -0.5), high)
                 mask[part.slices] &= inside
         return mask
 
@@ -63,9 +63,9 @@ class Warp:
             return image[box.slices].copy()
         result = np.zeros((box.height, box.width, image.shape[2]), image.dtype)
         for part, nodes in self._strips(box, where):
-            maps = _enlarged(nodes, part)
-            seen = _sampled(image, maps, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-            result[_within(part, box).slices] = with_axis(seen)
+            maps = _at_pixels(nodes, part)
+            seen = _sample(image, maps, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+            result[part.within(box).slices] = with_axis(seen)
         return result
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
@@ -73,18 +73,18 @@ class Warp:
         if not self.steps:
             return mask
         result = np.zeros_like(mask)
-        for part, nodes in self._strips(self._reach(_bounding_box(mask)), None):
-            maps = _enlarged(nodes, part)
-            result[part.slices] = _sampled(mask, maps, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+        for part, nodes in self._strips(self._reach(Box.around(mask)), None):
+            maps = _at_pixels(nodes, part)
+            result[part.slices] = _sample(mask, maps, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
         return result
 
     def _reach(self, seen: Box) -> Box:
         """The part of the result that can show a pixel of `seen`, in whole cells."""
-        low, high = np.array([seen.left, seen.top]) - 1, np.array([seen.left + seen.width, seen.top + seen.height])
+        low, high = np.array([seen.left, seen.top]) - 1, np.array([seen.right, seen.bottom])
         nodes = self.nodes()
         corners = np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, :-1], nodes[1:, 1:]])
         cells = ((corners.min(axis=0) <= high) & (corners.max(axis=0) >= low)).all(axis=2)
-        box = _bounding_box(cells.view(np.uint8))
+        box = Box.around(cells.view(np.uint8))
         top, left = box.top * CELL, box.left * CELL
         height, width = min(box.height * CELL, self.shape[0] - top), min(box.width * CELL, self.shape[1] - left)
         return Box(top, left, height, width)
@@ -93,27 +93,18 @@ class Warp:
         """Some rows of `box` at a time, as narrow as `where` allows, with the part of the grid around them."""
         nodes = self.nodes()
         rows = max(CELL, STRIP_PIXELS // max(box.width, 1))
-        for top in range(box.top, box.top + box.height, rows):
-            strip = Box(top, box.left, min(rows, box.top + box.height - top), box.width)
+        for top in range(box.top, box.bottom, rows):
+            strip = Box(top, box.left, min(rows, box.bottom - top), box.width)
             if where is not None:
                 left, _, width, _ = cv2.boundingRect(where[strip.slices])
                 strip = strip._replace(left=box.left + left, width=width)
             if strip.width:
-                bottom, right = (strip.top + strip.height - 1) // CELL + 2, (strip.left + strip.width - 1) // CELL + 2
+                bottom, right = (strip.bottom - 1) // CELL + 2, (strip.right - 1) // CELL + 2
                 yield strip, nodes[strip.top // CELL : bottom, strip.left // CELL : right]
 
 
-def _sampled(image: np.ndarray, maps: np.ndarray, how: int, border: int) -> np.ndarray:
+def _sample(image: np.ndarray, maps: np.ndarray, how: int, border: int) -> np.ndarray:
     return cv2.remap(image, maps, None, how, borderMode=border)  # type: ignore[call-overload]
-
-
-def _bounding_box(mask: np.ndarray) -> Box:
-    left, top, width, height = cv2.boundingRect(mask)
-    return Box(top, left, height, width)
-
-
-def _within(part: Box, box: Box) -> Box:
-    return Box(part.top - box.top, part.left - box.left, part.height, part.width)
 
 
 def _grid(shape: tuple[int, int]) -> np.ndarray:
@@ -125,7 +116,7 @@ def _grid(shape: tuple[int, int]) -> np.ndarray:
     return points
 
 
-def _enlarged(nodes: np.ndarray, part: Box) -> np.ndarray:
+def _at_pixels(nodes: np.ndarray, part: Box) -> np.ndarray:
     """The grid at every pixel of `part`. cv2.resize puts a node into the middle of its cell, hence the half cell."""
     size = (nodes.shape[1] * CELL, nodes.shape[0] * CELL)
     top, left = part.top % CELL + CELL // 2, part.left % CELL + CELL // 2
@@ -214,7 +205,7 @@ def displacement(shape: tuple[int, int], nodes: np.ndarray) -> Step:
 
     def step(points: np.ndarray) -> np.ndarray:
         maps = np.ascontiguousarray(points * scale, np.float32)
-        return points + _sampled(field_, maps, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        return points + _sample(field_, maps, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
 
     return step
 
@@ -235,7 +226,7 @@ def elastic(shape: tuple[int, int], rng: np.random.Generator) -> list[Step]:
     that the mean of the pixels of a cell has.
     """
     side = min(shape)
-    unit = side / CANVAS
+    unit = side / PAPER_SIDE
     centre, third = np.array([shape[1] / 2, shape[0] / 2]), side / 3
     before = centre + third * np.array([[1, 1], [1, -1], [-1, -1]])
     after = before + rng.uniform(-ELASTIC_AFFINE, ELASTIC_AFFINE, (3, 2)) * unit

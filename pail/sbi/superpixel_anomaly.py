@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -13,17 +13,20 @@ from pail.core.checks import as_flag, as_number, as_sequence
 from pail.core.composite import Insertion, through_mask
 from pail.core.draw import Draw
 from pail.core.frame import Frame
-from pail.core.ops import resize
+from pail.core.ops import resize, with_axis
 from pail.pixels.augmenter import apply_augmenter, as_augmenter
 from pail.pixels.draem import AUGMENTERS
-from pail.pixels.placing import FALLBACK_FRACTION, place
-from pail.pixels.segments import enlarged, grid_labels, superpixels
+from pail.pixels.placing import fallback_box
+from pail.pixels.segments import enlarge, grid_labels, superpixels
 
 TASAD_AUGMENTERS = ("gamma_contrast", "brightness", "sharpness", "autocontrast")
 TASAD_COUNT = 3  # of them, no two alike
-TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
+TASAD_TURNS = (0, 3, 2)  # quarters anticlockwise: TASAD's 0, 90 and 180 degrees clockwise
+REAL_TURNS = (1, 2, 3)
+ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 SEVERITY_SCALE = (0.2, 2.0)  # of `fraction`, for severities 0 and 1
-MOST = 0.5  # no more of the image is pasted, unless half of `fraction` asks for it
+FIRMER = 2  # times as compact
+LEAST_CAP = 0.1  # of the image: where `fraction` is small, a single superpixel may be as large
 
 
 def superpixel_anomaly(
@@ -48,15 +51,13 @@ def superpixel_anomaly(
     augment_source = as_flag("augment_source", augment_source)
     augmenter = as_augmenter("augmenter", augmenter)
     count = draw.choice("n_segments", counts)
-    content = _turned_source(frame, draw, source, rotate)
+    content = _turn_source(frame, draw, source, rotate)
     if augmenter is not None:
         content = resize(apply_augmenter(augmenter, content, draw, frame), frame.shape)
     elif augment_source:
-        content = _augmented(content, draw, frame.peak)
-    labels = superpixels(content, frame.peak, count, compactness=compactness, sigma=sigma)
-    if not labels.any():
-        labels = grid_labels(frame.shape, count)
-    return through_mask(_mask(frame, draw, labels, fraction), content, draw.opacity())
+        content = _augment(content, draw, frame.peak)
+    partitions = _partitions(content, frame.peak, count, compactness, sigma)
+    return through_mask(_mask(frame, draw, partitions, _scale(draw, fraction)), content, draw.opacity())
 
 
 def _as_fraction(value: Any) -> float:
@@ -66,71 +67,82 @@ def _as_fraction(value: Any) -> float:
     return fraction
 
 
-def _turned_source(frame: Frame, draw: Draw, source: np.ndarray | None, rotate: bool) -> np.ndarray:
+def _scale(draw: Draw, fraction: float) -> float:
+    if draw.severity is None:
+        return fraction
+    low, high = (min(fraction * scale, 0.9) for scale in SEVERITY_SCALE)
+    return draw.scaled("fraction", low, high)
+
+
+def _turn_source(frame: Frame, draw: Draw, source: np.ndarray | None, rotate: bool) -> np.ndarray:
     """The source turned by right angles, at the image's size; the image itself, without a source, is always turned."""
     if source is None:
-        turns = draw.choice("quarter_turns", (1, 2, 3))
+        turns = draw.choice("quarter_turns", REAL_TURNS)
     else:
-        turns = draw.choice("quarter_turns", (0, 1, 2)) if rotate else 0
+        turns = draw.choice("quarter_turns", TASAD_TURNS) if rotate else 0
     pixels = frame.crop() if source is None else source
-    return resize(_turned(pixels, turns), frame.shape)
+    return resize(_turn(pixels, turns), frame.shape)
 
 
-def _turned(pixels: np.ndarray, turns: int) -> np.ndarray:
-    """Turned clockwise by `turns` right angles."""
+def _turn(pixels: np.ndarray, turns: int) -> np.ndarray:
+    """np.rot90, which is slower."""
     if turns == 0:
         return pixels
     if pixels.shape[2] > 4:  # OpenCV turns at most four channels
-        return np.ascontiguousarray(np.rot90(pixels, -turns))
-    turned = cv2.rotate(pixels, TURNS[turns])
-    return turned[..., None] if turned.ndim == 2 else turned
+        return np.ascontiguousarray(np.rot90(pixels, turns))
+    return with_axis(cv2.rotate(pixels, ROTATIONS[turns]))
 
 
-def _augmented(pixels: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+def _augment(pixels: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
     for index in draw.sample("augmenters", len(TASAD_AUGMENTERS), TASAD_COUNT):
         augmenter = AUGMENTERS[TASAD_AUGMENTERS[index]]
         pixels = augmenter(pixels, peak, **augmenter.sample(draw))
     return pixels
 
 
-def _mask(frame: Frame, draw: Draw, labels: np.ndarray, fraction: float) -> np.ndarray:
-    """The union of some superpixels at the image's size."""
-    if draw.severity is not None:
-        low, high = (min(fraction * scale, 0.9) for scale in SEVERITY_SCALE)
-        fraction = draw.scaled("fraction", low, high)
-    chosen = draw.keep("labels", _chosen(frame.roi, draw, labels, fraction))
-    table = np.zeros(int(labels.max()) + 1, np.uint8)
-    table[chosen] = 255
-    mask = enlarged(table[labels], frame.shape)
-    if frame.roi is not None and not cv2.hasNonZero(cv2.bitwise_and(mask, frame.roi)):
-        return _square(frame, draw)
-    return mask
+def _partitions(content: np.ndarray, peak: float, count: int, compactness: float, sigma: float) -> Iterator[np.ndarray]:
+    """Superpixels; those that texture breaks up less, where these are too large; at last rectangles."""
+    yield superpixels(content, peak, count, compactness=compactness, sigma=sigma)
+    yield superpixels(content, peak, count, compactness=FIRMER * compactness, sigma=sigma)
+    yield grid_labels(content.shape[:2], count)
 
 
-def _square(frame: Frame, draw: Draw) -> np.ndarray:
-    """What stands in where the ROI is too small for a superpixel."""
-    side = max(1, round(frame.side * FALLBACK_FRACTION))
-    top, left, height, width = place(frame, draw, side, side)
-    mask = np.zeros(frame.shape, np.uint8)
-    mask[max(top, 0) : top + height, max(left, 0) : left + width] = 255
-    return mask
-
-
-def _chosen(roi: np.ndarray | None, draw: Draw, labels: np.ndarray, fraction: float) -> list[int]:
-    """ceil(fraction K) of K labels, never all of two or more; with an ROI, those that lie in it and as much area."""
-    areas = np.bincount(labels.ravel()).astype(float)
-    count = max(1, min(math.ceil(fraction * len(areas) - 1e-9), len(areas) - 1))
+def _mask(frame: Frame, draw: Draw, partitions: Iterator[np.ndarray], fraction: float) -> np.ndarray:
+    """The union of some labels at the image's size, of the first partition that has one within the cap."""
+    cap = max(LEAST_CAP, min(1.0, 2 * fraction))
+    for labels in partitions:
+        areas, inside = _areas(frame.roi, labels)
+        if len(areas) > 1 and ((inside > 0) & (inside <= cap * labels.size)).any():
+            break
     draw.keep("n_labels", len(areas))
-    order = draw.rng.permutation(len(areas))
-    chosen = _within(order, areas, count, labels.size * max(MOST, min(1.0, 2 * fraction)))
-    if roi is None:
-        return chosen
+    table = np.zeros(len(areas), np.uint8)
+    table[draw.keep("labels", _choose(draw, areas, inside, fraction, cap * labels.size))] = 255
+    mask = enlarge(table[labels], frame.shape)
+    if frame.roi is not None and not cv2.hasNonZero(cv2.bitwise_and(mask, frame.roi)):
+        mask[fallback_box(frame, draw).slices] = 255  # the region is too small for a superpixel
+    return mask
+
+
+def _areas(roi: np.ndarray | None, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of each label, and those in the ROI: the same array without one."""
+    areas = np.bincount(labels.ravel()).astype(float)
+    return areas, areas if roi is None else _areas_in_roi(roi, labels, len(areas))
+
+
+def _areas_in_roi(roi: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     finer = (4 * labels.shape[0], 4 * labels.shape[1])
     if roi.shape[0] > finer[0] and roi.shape[1] > finer[1]:  # sixteen pixels a cell tell enough, at a whole factor
         roi = resize(roi, finer, nearest=True)
     overlap = resize(roi, labels.shape).astype(float)
-    inside = np.bincount(labels.ravel(), weights=overlap.ravel(), minlength=len(areas)) / 255
-    return _inside(order, areas, inside, count, areas[chosen].sum() / 2)
+    return np.bincount(labels.ravel(), weights=overlap.ravel(), minlength=count) / 255
+
+
+def _choose(draw: Draw, areas: np.ndarray, inside: np.ndarray, fraction: float, most: float) -> list[int]:
+    """ceil(fraction K) of K labels, never all of two or more; with an ROI, those that lie in it and as much area."""
+    count = max(1, min(math.ceil(fraction * len(areas) - 1e-9), len(areas) - 1))
+    order = draw.rng.permutation(len(areas))
+    chosen = _within(order, areas, count, most)
+    return chosen if inside is areas else _inside(order, areas, inside, count, areas[chosen].sum() / 2, most)
 
 
 def _within(order: np.ndarray, areas: np.ndarray, count: int, most: float) -> list[int]:
@@ -146,17 +158,19 @@ def _within(order: np.ndarray, areas: np.ndarray, count: int, most: float) -> li
     return chosen or [int(areas.argmin())]
 
 
-def _inside(order: np.ndarray, areas: np.ndarray, inside: np.ndarray, count: int, wanted: float) -> list[int]:
+def _inside(
+    order: np.ndarray, areas: np.ndarray, inside: np.ndarray, count: int, wanted: float, most: float
+) -> list[int]:
     """Labels with half of their area in the ROI, then those with most in it, until there is enough of both."""
     mostly = inside[order] >= areas[order] / 2
     others = order[~mostly]
-    ranked: Iterable[int] = np.concatenate([order[mostly], others[np.argsort(-inside[others], kind="stable")]]).tolist()
+    ranked = np.concatenate([order[mostly], others[np.argsort(-inside[others], kind="stable")]])
     chosen: list[int] = []
     total = 0.0
-    for label in ranked:
-        enough = total >= wanted and (len(chosen) >= count or total >= 2 * wanted)
-        if chosen and (enough or inside[label] == 0):
+    for label in ranked[inside[ranked] > 0].tolist():
+        if chosen and total >= wanted and (len(chosen) >= count or total >= 2 * wanted):
             break
-        chosen.append(label)
-        total += inside[label]
-    return chosen
+        if total + inside[label] <= most:
+            chosen.append(label)
+            total += inside[label]
+    return chosen or [int(ranked[0])]

@@ -9,9 +9,10 @@ from pail.core.checks import as_range, as_sequence
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size
-from pail.pixels.sources import changed_patch
+from pail.pixels.sources import change_patch
 
 PAPER_AREA_RATIO = (0.02, 0.15)
 
@@ -27,6 +28,7 @@ def cutpaste(
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""
     area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
     aspect_ratio = as_aspect_ratio(aspect_ratio)
+    transform = as_transform("transform", transform)
     area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
     height, width = rectangle_size(area, draw_aspect(draw, aspect_ratio), frame.shape)
     origin = Box(
@@ -35,9 +37,8 @@ def cutpaste(
         height,
         width,
     )
-    target = _elsewhere(frame, draw, origin, same_allowed=transform is not False and transform != 0)
-    content = frame.crop(origin)
-    content = changed_patch(frame, draw, content, transform)
+    target = _elsewhere(frame, draw, origin, same_allowed=transform is not False)
+    content = change_patch(frame, draw, frame.crop(origin), transform)
     return Insertion(target, content, opacity=draw.opacity())
 
 

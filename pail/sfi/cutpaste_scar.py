@@ -14,8 +14,9 @@ from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import with_axis
+from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
-from pail.pixels.sources import changed_patch
+from pail.pixels.sources import change_patch
 
 PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
 PAPER_LENGTH = (10 / 256, 25 / 256)
@@ -34,10 +35,10 @@ def cutpaste_scar(
     rotation = as_range("rotation", rotation, -360, 360)
     width = as_range("width", width, 0, 1, above=True)
     length = as_range("length", length, 0, 1, above=True)
-    strip = _strip(frame, draw, width, length)
-    content = frame.crop(strip)
-    content = changed_patch(frame, draw, content, transform)
-    content, alpha = _turned(content, draw.uniform("angle", *rotation), frame.shape)
+    transform = as_transform("transform", transform)
+    content = frame.crop(_strip(frame, draw, width, length))
+    content = change_patch(frame, draw, content, transform)
+    content, alpha = _turn(content, draw.uniform("angle", *rotation), frame.shape)
     target = place(frame, draw, alpha.shape[0], alpha.shape[1], alpha)
     return Insertion(target, content, alpha, draw.opacity())
 
@@ -51,7 +52,7 @@ def _strip(frame: Frame, draw: Draw, width: tuple[float, float], length: tuple[f
     return Box(top, draw.integer("source_left", 0, frame.width - columns), rows, columns)
 
 
-def _turned(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _turn(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The strip and its support, turned on a canvas that holds them; both cut about the centre to `limit`."""
     rows, columns = content.shape[:2]
     sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))

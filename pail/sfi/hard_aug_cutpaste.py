@@ -15,7 +15,7 @@ from pail.core.checks import as_number, as_range, as_sequence
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
-from pail.core.ops import unchanged, with_axis
+from pail.core.ops import with_axis
 from pail.pixels.colour import LUMA
 from pail.pixels.jitter import colour_jitter
 from pail.pixels.placing import place
@@ -24,8 +24,6 @@ from pail.pixels.shapes import draw_aspect, rectangle_size
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
 SEVERITY_QUANTILES = (0.05, 0.95)  # of the sides, so that neither a pixel nor the whole image comes out
 ORDERS = tuple(itertools.permutations(range(4)))[1:]  # the quadrants' places, without the one that changes nothing
-REDRAWS = 10
-MEAN_SIDE = 64  # pixels a side whose mean stands for the image's
 QUARTER = 90
 
 
@@ -38,7 +36,11 @@ class Steps(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """An augmented image of which only the part asked for is ever made: `read` gives the pixels of a box."""
+    """An augmented image of which only the part asked for is ever made: `read` gives the pixels of a box.
+
+    The rectangle covers a ninth of the image on average, so this is 6 to 8 times as fast, from 512 pixels a side on, as
+    to turn and permute the whole and then cut.
+    """
 
     shape: tuple[int, int]
     read: Callable[[Box], np.ndarray]
@@ -77,9 +79,9 @@ def hard_aug_cutpaste(
     }
     box = _rectangle(frame, draw, area_ratio)
     steps = _steps(draw, turns, chances, frame.shape)
-    content = _moved(frame, steps).read(box)
-    if steps.jitter or chances["jitter"] > 0:
-        content = _recoloured(frame, draw, content, box, strengths, always=steps.jitter)
+    content = _rearrange(frame, steps).read(box)
+    if steps.jitter:
+        content = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
     return Insertion(box, content, opacity=draw.opacity())
 
 
@@ -97,10 +99,7 @@ def _rectangle(frame: Frame, draw: Draw, area_ratio: tuple[float, float] | None)
     else:
         area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
         height, width = rectangle_size(area, draw_aspect(draw, ASPECT_RATIO), frame.shape)
-    box = place(frame, draw, height, width)
-    top, left = max(box.top, 0), max(box.left, 0)  # in an ROI at the border, it may reach over
-    bottom, right = min(box.top + height, frame.height), min(box.left + width, frame.width)
-    return Box(top, left, bottom - top, right - left)
+    return place(frame, draw, height, width)
 
 
 def _span(draw: Draw, name: str, size: int) -> int:
@@ -125,13 +124,13 @@ def _steps(draw: Draw, turns: Sequence[int], chances: dict[str, float], shape: t
     )
 
 
-def _moved(frame: Frame, steps: Steps) -> Pixels:
+def _rearrange(frame: Frame, steps: Steps) -> Pixels:
     """The copy before its colours are jittered."""
-    moved = _fitted(_turned(frame, steps.turns), frame.shape)
-    return moved if steps.order is None else _permuted(moved, steps.order)
+    pixels = _fit(_turn(frame, steps.turns), frame.shape)
+    return pixels if steps.order is None else _permute(pixels, steps.order)
 
 
-def _turned(frame: Frame, turns: int) -> Pixels:
+def _turn(frame: Frame, turns: int) -> Pixels:
     """The image after quarter turns anticlockwise."""
     rows, columns = frame.shape
 
@@ -139,16 +138,16 @@ def _turned(frame: Frame, turns: int) -> Pixels:
         top, left, height, width = box
         origin = {
             0: box,
-            1: Box(left, columns - top - height, width, height),
-            2: Box(rows - top - height, columns - left - width, height, width),
-            3: Box(rows - left - width, top, width, height),
+            1: Box(left, columns - box.bottom, width, height),
+            2: Box(rows - box.bottom, columns - box.right, height, width),
+            3: Box(rows - box.right, top, width, height),
         }[turns]
         return np.rot90(frame.crop(origin), turns)
 
     return Pixels((rows, columns) if turns % 2 == 0 else (columns, rows), read)
 
 
-def _fitted(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
+def _fit(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
     """Resized linearly, where the shape is another."""
     if pixels.shape == shape:
         return pixels
@@ -167,7 +166,7 @@ def _fitted(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
     return Pixels(shape, read)
 
 
-def _permuted(pixels: Pixels, order: Sequence[int]) -> Pixels:
+def _permute(pixels: Pixels, order: Sequence[int]) -> Pixels:
     """The four quadrants at other places; quadrant i, in reading order, comes from `order[i]`."""
     (middle, centre), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
     cells = [
@@ -179,10 +178,10 @@ def _permuted(pixels: Pixels, order: Sequence[int]) -> Pixels:
     def read(box: Box) -> np.ndarray:
         parts = []
         for cell, origin in zip(cells, order, strict=True):
-            part = _common(cell, box)
-            if part.height > 0 and part.width > 0:
-                moved = _fitted(_window(pixels, cells[origin]), cell[2:])
-                parts.append((_seen_from(part, box), moved.read(_seen_from(part, cell))))
+            part = cell.intersect(box)
+            if part.area:
+                quadrant = _fit(_window(pixels, cells[origin]), cell[2:])
+                parts.append((part.within(box), quadrant.read(part.within(cell))))
         if len(parts) == 1:
             return parts[0][1]
         result = np.empty((*box[2:], parts[0][1].shape[2]), parts[0][1].dtype)
@@ -195,39 +194,13 @@ def _permuted(pixels: Pixels, order: Sequence[int]) -> Pixels:
 
 def _window(pixels: Pixels, cell: Box) -> Pixels:
     """A part of an image as an image of its own."""
-    return Pixels(cell[2:], lambda box: pixels.read(box._replace(top=box.top + cell.top, left=box.left + cell.left)))
-
-
-def _common(one: Box, other: Box) -> Box:
-    top, left = max(one.top, other.top), max(one.left, other.left)
-    bottom = min(one.top + one.height, other.top + other.height)
-    return Box(top, left, bottom - top, min(one.left + one.width, other.left + other.width) - left)
-
-
-def _seen_from(box: Box, outer: Box) -> Box:
-    return box._replace(top=box.top - outer.top, left=box.left - outer.left)
-
-
-def _recoloured(
-    frame: Frame, draw: Draw, content: np.ndarray, box: Box, strengths: dict[str, float], *, always: bool
-) -> np.ndarray:
-    """Colours jittered, `always` or where the content is still the original.
-
-    A flat background looks the same after every move, and a white one after a gain above 1.
-    """
-    original, result = frame.crop(box), content
-    for again in range(REDRAWS):
-        if (again or not always) and not unchanged(result, original):
-            break
-        result = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
-    return result
+    return Pixels(cell[2:], lambda box: pixels.read(box.shift(cell.top, cell.left)))
 
 
 def _mean_grey(frame: Frame) -> float:
-    """The mean of the image that contrast turns about, in working values, from a grid of pixels."""
-    step = max(1, max(frame.shape) // MEAN_SIDE)
-    grid = with_axis(frame.image)[::step, ::step, : min(frame.channels, 3)]
-    means = cv2.mean(np.ascontiguousarray(grid))
+    """The mean that contrast turns about, of every pixel: a grid of some would fall in with the threads of a weave."""
+    pixels = with_axis(frame.image)
+    means = cv2.mean(pixels if pixels.shape[2] <= 4 else np.ascontiguousarray(pixels[..., :3]))
     if frame.channels < 3:
-        return sum(means) / frame.channels
+        return sum(means[: frame.channels]) / frame.channels
     return sum(weight * value for weight, value in zip(LUMA, means, strict=False))

@@ -37,14 +37,5 @@ def simplex_noise_anomlay(
     box = place(frame, draw, height, width)
     wavelength = max(2.0, frequency * frame.side)
     noise = simplex((height, width, frame.channels), wavelength, octaves, persistence, draw.rng)
-    content = _added(frame.crop(box), noise * np.float32(amplitude * frame.peak), frame.peak)
+    content = frame.crop(box).astype(np.float32) + noise * np.float32(amplitude * frame.peak)
     return Insertion(box, content, opacity=draw.opacity())
-
-
-def _added(original: np.ndarray, noise: np.ndarray, peak: float) -> np.ndarray:
-    """Original plus noise; on a saturated image the sign that is not clipped away."""
-    original = original.astype(np.float32)
-    content = original + noise
-    if np.array_equal(np.clip(content, 0, peak), original):
-        return original - noise
-    return content

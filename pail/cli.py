@@ -1,0 +1,281 @@
+"""The command line: `pail preview`, `pail generate`, `pail techniques`, `pail replay`."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import pail
+from pail.call.record import stack
+
+app = typer.Typer(
+    name="pail",
+    help="Pseudo-anomaly insertion: realistic pseudo-defects in normal images, with exact masks.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class Layout(str, Enum):
+    """Layouts of data sets."""
+
+    mvtec = "mvtec"
+    flat = "flat"
+    yolo = "yolo"
+
+
+class Purpose(str, Enum):
+    """What a data set is for."""
+
+    training = "training"
+    validation = "validation"
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        versions = ", ".join(f"{name} {version}" for name, version in stack().items())
+        out.print(f"PAI-Lib {pail.__version__} ({versions})", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the versions.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Pseudo-anomaly insertion: realistic pseudo-defects in normal images, with exact masks."""
+
+
+@app.command()
+def techniques() -> None:
+    """List the techniques: family, paper, parameters and their defaults."""
+    table = Table(show_lines=True)
+    for title in ("technique", "family", "what it inserts", "parameters"):
+        table.add_column(title, overflow="fold")
+    for name, technique in pail.TECHNIQUES.items():
+        parameters = "\n".join(f"{key} = {_short(value)}" for key, value in technique.parameters.items())
+        what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
+        table.add_row(f"[bold]{name}[/bold]", technique.family, what, parameters)
+    out.print(table)
+
+
+def _short(value: Any) -> str:
+    """A default at four digits: 2/256 is 0.007812."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        return f"({', '.join(_short(entry) for entry in value)})"
+    return repr(value)
+
+
+def _numbers(name: str, text: str | None, count: tuple[int, ...], kind: type = float) -> Any:
+    """ "0.2" or "0.2,0.8" as a number or a pair."""
+    if text is None:
+        return None
+    try:
+        values = [kind(part) for part in text.replace("x", ",").split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in count:
+        raise ValueError(
+            f"`{name}` must be {' or '.join(map(str, count))} numbers such as 0.2 or 0.2,0.8, got {text!r}"
+        )
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _names(text: str | None) -> tuple[list[str] | None, list[float] | None]:
+    """ "cutpaste,fract_aug=2" as names and weights."""
+    if not text:
+        return None, None
+    names, weights = [], []
+    for part in text.split(","):
+        name, _, weight = part.strip().partition("=")
+        names.append(name)
+        weights.append(float(weight) if weight else 1.0)
+    return names, weights if any(weight != 1 for weight in weights) else None
+
+
+IMAGES = Annotated[str, typer.Argument(help="Folder of normal images.", show_default=False)]
+SOURCE = Annotated[str | None, typer.Option(help="Folder of source images.", show_default=False)]
+TECHNIQUES = Annotated[
+    str | None,
+    typer.Option(
+        "--techniques", help="Names or families with weights: cutpaste,SBI=2. All by default.", show_default=False
+    ),
+]
+ROI = Annotated[str | None, typer.Option(help="foreground, or a folder of masks.", show_default=False)]
+SEED = Annotated[int | None, typer.Option(help="The same seed makes the same bytes.", show_default=False)]
+SEVERITY = Annotated[str | None, typer.Option(help="0 to 1, or a range: 0.2,0.8.", show_default=False)]
+RECIPE = Annotated[Path | None, typer.Option(help="Options from a file; those given here win.", show_default=False)]
+
+
+@app.command()
+def generate(
+    images: IMAGES,
+    out_folder: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the data set.", show_default=False)],
+    number: Annotated[
+        int | None, typer.Option("--number", "-n", help="Anomalous images in all.", show_default=False)
+    ] = None,
+    per_image: Annotated[int | None, typer.Option(help="... or for each normal image (1).", show_default=False)] = None,
+    source: SOURCE = None,
+    technique: TECHNIQUES = None,
+    anomalies: Annotated[
+        str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)
+    ] = None,
+    roi: ROI = None,
+    severity: SEVERITY = None,
+    size: Annotated[
+        str | None, typer.Option(help="Size of the output: 256, or height x width 256x320.", show_default=False)
+    ] = None,
+    seed: SEED = None,
+    layout: Annotated[Layout | None, typer.Option(help="mvtec by default.", show_default=False)] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option("--for", help="training, or a validation set: test only, half good.", show_default=False),
+    ] = None,
+    test_share: Annotated[
+        float | None, typer.Option(help="Share of the normal images in the test split (0.3).", show_default=False)
+    ] = None,
+    image_format: Annotated[
+        str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
+    ] = None,
+    compression: Annotated[int | None, typer.Option(help="PNG level, 0 to 9 (1).", show_default=False)] = None,
+    coco: Annotated[bool, typer.Option("--coco", help="Also write annotations.json.")] = False,
+    recipe: RECIPE = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (all cores).", show_default=False)] = None,
+    shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts.", show_default=False)] = None,
+    dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was ended.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop the data set in OUT.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, touch nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No bar, no summary.")] = False,
+) -> None:
+    """Turn a folder of normal images into a labelled data set.
+
+    Without --source the techniques take their texture from the image itself.
+    Exit status: 0 all made, 3 some files were skipped, 1 nothing was made, 2 wrong options.
+    """
+    names, weights = _names(technique)
+    options = {
+        "number": number,
+        "per_image": per_image,
+        "techniques": names,
+        "weights": weights,
+        "anomalies": _numbers("anomalies", anomalies, (1, 2), int),
+        "roi": roi,
+        "severity": _numbers("severity", severity, (1, 2)),
+        "size": _numbers("size", size, (1, 2), int),
+        "seed": seed,
+        "layout": layout.value if layout else None,
+        "purpose": purpose.value if purpose else None,
+        "test_share": test_share,
+        "format": image_format,
+        "compression": compression,
+        "coco": True if coco else None,
+    }
+    if dry_run:
+        _show_plan(images, out_folder, source, recipe, shard, options)
+        return
+    if purpose is Purpose.validation and not quiet:
+        err.print("[yellow]Thresholds set on pseudo-anomalies want confirming on real defects.[/yellow]")
+    with _cluster(dask):
+        summary = pail.generate(
+            images,
+            out_folder,
+            source=source,
+            recipe=recipe,
+            workers=workers,
+            shard=shard,
+            resume=resume,
+            overwrite=overwrite,
+            progress=not quiet,
+            **options,
+        )
+    if not quiet:
+        _show(summary)
+    raise typer.Exit(summary.status)
+
+
+def _cluster(address: str | None) -> Any:
+    """The backend for the call: Dask's where an address is given."""
+    import contextlib
+
+    if address is None:
+        return contextlib.nullcontext()
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise ValueError('`dask` needs distributed: pip install "pai-lib[cluster]"') from error
+    import joblib
+
+    client = Client(address, timeout=30)
+    return joblib.parallel_config(backend="dask", client=client)
+
+
+def _show_plan(
+    images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
+) -> None:
+    from pail.dataset import recipe as recipes
+    from pail.dataset.generate import prepare
+
+    given = {name: value for name, value in options.items() if value is not None}
+    checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **given})
+    run = prepare(images, folder, source, checked, shard)
+    plan = run.plan
+    out.print(
+        f"{len(plan.numbers)} normal images, {len(plan.sources)} sources: {len(plan.good)} good and "
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). Nothing is written.",
+        highlight=False,
+    )
+
+
+def _show(summary: Any) -> None:
+    out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
+    for name, count in sorted(summary.techniques.items()):
+        out.print(f"  {name}: {count}", highlight=False)
+    if summary.skipped:
+        err.print(f"[yellow]{len(summary.skipped)} files skipped, see skipped.jsonl:[/yellow]")
+        for entry in summary.skipped[:10]:
+            err.print(f"  {entry['file']!r}: {entry['reason']}", markup=False, highlight=False)
+
+
+@app.command()
+def replay(
+    dataset: Annotated[str, typer.Argument(help="Folder of the data set.", show_default=False)],
+    index: Annotated[int, typer.Argument(help="The index of the image in manifest.jsonl.", show_default=False)],
+    normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
+    source: SOURCE = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write the image; compared by default.")
+    ] = None,
+) -> None:
+    """Make one image of a data set again, from its line of the manifest."""
+    from pail.dataset.replay import remake
+
+    image, same = remake(dataset, index, normals, source)
+    if target is not None:
+        target.write_bytes(image)
+    out.print("the same bytes" if same else "[red]other bytes than in the data set[/red]")
+    raise typer.Exit(0 if same else 1)
+
+
+def run() -> None:
+    """The console script: errors of the library are one line, not a traceback."""
+    try:
+        app()
+    except (ValueError, TypeError, ImportError) as error:
+        err.print(f"[red]Error:[/red] {error}", highlight=False)
+        sys.exit(2)
+    except pail.StoppedError as error:
+        err.print(f"[red]Stopped:[/red] {error}. --resume goes on.", highlight=False)
+        sys.exit(1)

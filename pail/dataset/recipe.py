@@ -1,0 +1,176 @@
+"""What a data set is made by: the options of `pail generate`, checked, and as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from pail.call.insert import as_count, as_options, as_techniques
+from pail.core.checks import as_choice, as_flag, as_number, as_range, as_size, describe
+from pail.core.formats import as_data_range
+from pail.dataset.images import FORMATS
+from pail.registry import TECHNIQUES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LAYOUTS = ("mvtec", "flat", "yolo")
+PURPOSES = ("training", "validation")
+MOST = 10**9
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The checked options. Two equal recipes make the same bytes from the same files."""
+
+    number: int | None = None  # of anomalous images in all
+    per_image: int | None = None  # ... or for each normal image
+    techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords
+    anomalies: tuple[int, int] = (1, 1)  # in an image
+    roi: str | None = None  # "foreground", or a folder of masks
+    severity: float | tuple[float, float] | None = None
+    size: tuple[int, int] | None = None  # height, width
+    seed: int = 0
+    layout: str = "mvtec"
+    purpose: str = "training"
+    test_share: float = 0.3  # of the normal images
+    format: str = "png"
+    compression: int = 1
+    coco: bool = False
+    data_range: float | None = None
+    source_range: float | None = None
+    alpha: bool | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.techniques or TECHNIQUES)
+
+    @property
+    def weights(self) -> list[float] | None:
+        return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Keywords of single techniques."""
+        tables = (self.techniques or {}).items()
+        return {name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables}
+
+
+def make(**options: Any) -> Recipe:
+    """A recipe from options as users give them; None is the default."""
+    known = {field.name for field in fields(Recipe)} | {"weights", "options"}
+    for name in options:
+        if name not in known:
+            raise TypeError(f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}")
+    given = {name: value for name, value in options.items() if value is not None}
+    techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
+    checked = {name: CHECKS[name](name, value) for name, value in given.items()}
+    recipe = replace(Recipe(techniques=techniques), **checked)
+    if recipe.number is not None and recipe.per_image is not None:
+        raise ValueError("`number` and `per_image` must not be given both, got two numbers")
+    return recipe
+
+
+def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
+    """One table a technique, from a list of names and families with weights, or from tables as in the file."""
+    if isinstance(techniques, Mapping):
+        tables = {name: dict(entry) for name, entry in techniques.items()}
+        if weights is not None or options is not None:
+            raise ValueError("`techniques` must hold weights and options itself where it holds tables")
+        as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
+        for name, entry in tables.items():
+            entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
+        as_techniques(list(tables), [entry["weight"] for entry in tables.values()])
+        return {name: _plain(entry) for name, entry in tables.items()}
+    if techniques is None and weights is None and options is None:
+        return None
+    keywords = as_options(options)
+    names, chances = as_techniques(techniques, weights)
+    shares = [float(b - a) for a, b in zip([0.0, *chances[:-1]], chances, strict=True)]
+    tables = {}
+    for name, share in zip(names, shares, strict=True):  # a technique may be named twice
+        entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
+        entry["weight"] = round(entry["weight"] + share, 12)
+    return {name: _plain(entry) for name, entry in tables.items()}
+
+
+def _plain(value: Any) -> Any:
+    """As TOML and JSON give it back, so that a recipe equals its own file."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"`techniques` must hold numbers, texts and lists of them, got {describe(value)}")
+
+
+def _integer(low: int, high: int) -> Any:
+    return lambda name, value: int(as_number(name, value, low, high, integer=True))
+
+
+def _severity(name: str, value: Any) -> float | tuple[float, float]:
+    is_range = isinstance(value, Sequence) and not isinstance(value, str)
+    return as_range(name, value, 0, 1) if is_range else as_number(name, value, 0, 1)
+
+
+def _size(name: str, value: Any) -> tuple[int, int] | None:
+    return as_size(name, (value, value) if isinstance(value, int) else value)
+
+
+def _roi(name: str, value: Any) -> str:
+    if isinstance(value, (str, Path)) and str(value):
+        return str(value)
+    raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
+
+
+CHECKS: dict[str, Any] = {
+    "number": _integer(1, MOST),
+    "per_image": _integer(1, MOST),
+    "anomalies": lambda name, value: as_count(tuple(value) if isinstance(value, list) else value),
+    "roi": _roi,
+    "severity": _severity,
+    "size": _size,
+    "seed": _integer(0, 2**63 - 1),
+    "layout": lambda name, value: as_choice(name, value, LAYOUTS),
+    "purpose": lambda name, value: as_choice(name, value, PURPOSES),
+    "test_share": lambda name, value: as_number(name, value, 0, 1),
+    "format": lambda name, value: as_choice(name, value, FORMATS),
+    "compression": _integer(0, 9),
+    "coco": as_flag,
+    "data_range": as_data_range,
+    "source_range": as_data_range,
+    "alpha": as_flag,
+}
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The options in a recipe file."""
+    path = Path(path)
+    try:
+        options = loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
+    make(**options)
+    return options
+
+
+def loads(text: str) -> dict[str, Any]:
+    """The options in the text of a recipe file."""
+    return dict(tomllib.loads(text))
+
+
+def dumps(recipe: Recipe) -> str:
+    """The recipe as TOML; what is None stays out."""
+    import tomli_w
+
+    values = {name: value for name, value in asdict(recipe).items() if value is not None}
+    return tomli_w.dumps({name: list(v) if isinstance(v, tuple) else v for name, v in values.items()})

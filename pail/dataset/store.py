@@ -1,0 +1,150 @@
+"""Where files lie: a local folder, or any URL that fsspec knows (``s3://``, ``memory://``, ``file://``)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from pail.dataset.images import SUFFIXES
+
+LOCK = ".pail/lock"
+PART = ".part"  # the end of a name under which a file is written before it gets its own
+
+
+class StoppedError(RuntimeError):
+    """Nothing more can be written: the disk is full, a limit is reached, or a right is missing."""
+
+
+class Store:
+    """A folder. Names are relative, with forward slashes; a file is there whole, or not at all."""
+
+    def __init__(self, url: str | os.PathLike[str]) -> None:
+        self.url = os.fspath(url).removeprefix("file://")
+        self.is_local = "://" not in self.url
+        self._path = Path(self.url)
+
+    def __repr__(self) -> str:
+        return self.url
+
+    def _remote(self) -> tuple[Any, str]:
+        try:
+            import fsspec
+        except ImportError as error:
+            raise ImportError(f'{self.url} needs fsspec: pip install "pai-lib[cluster]"') from error
+        system, path = fsspec.core.url_to_fs(self.url)
+        return system, path.rstrip("/")
+
+    def path(self, name: str) -> str:
+        return str(self._path / name) if self.is_local else f"{self.url.rstrip('/')}/{name}"
+
+    def read(self, name: str) -> bytes:
+        if self.is_local:
+            return (self._path / name).read_bytes()
+        system, root = self._remote()
+        return bytes(system.cat_file(f"{root}/{name}"))
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """The lines of a file, one after the other."""
+        if self.is_local:
+            with (self._path / name).open("rb") as file:
+                yield from file
+            return
+        system, root = self._remote()
+        with system.open(f"{root}/{name}", "rb") as file:
+            yield from file
+
+    def write(self, name: str, data: bytes) -> None:
+        """Under a temporary name in the same folder, then renamed."""
+        if not self.is_local:
+            system, root = self._remote()
+            system.pipe_file(f"{root}/{name}", data)  # an object is put whole
+            return
+        target = self._path / name
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PART}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
+            part.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise StoppedError(f"{target} cannot be written: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """A file for many writes that gets its name at the end."""
+        if not self.is_local:
+            system, root = self._remote()
+            with system.open(f"{root}/{name}", "wb") as file:
+                yield file
+            return
+        target = self._path / name
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PART}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                yield file
+            part.replace(target)
+        except OSError as error:
+            raise StoppedError(f"{target} cannot be written: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def exists(self, name: str) -> bool:
+        if self.is_local:
+            return (self._path / name).exists()
+        system, root = self._remote()
+        return bool(system.exists(f"{root}/{name}"))
+
+    def names(self, *, suffixes: tuple[str, ...] | None = SUFFIXES) -> list[str]:
+        """All files below, sorted; links to folders are not followed."""
+        if self.is_local:
+            found = self._local_names()
+        else:
+            system, root = self._remote()
+            skip = len(root.lstrip("/")) + 1
+            found = [path.lstrip("/")[skip:] for path in system.find(root)]
+        return sorted(name for name in found if suffixes is None or name.lower().endswith(suffixes))
+
+    def _local_names(self) -> list[str]:
+        if not self._path.is_dir():
+            return []
+        found = []
+        for folder, _, files in os.walk(self._path, followlinks=False):
+            inside = Path(folder).relative_to(self._path)
+            found += [(inside / file).as_posix() for file in files]
+        return [name for name in found if not name.startswith(".") and "/." not in name]
+
+    def is_empty(self) -> bool:
+        """Whether no file lies below, but for a lock."""
+        if self.is_local:
+            walk = os.walk(self._path)
+            return not any(file != LOCK.rpartition("/")[2] for _, _, files in walk for file in files)
+        return not self.names(suffixes=None)
+
+    def remove(self, names: list[str]) -> None:
+        """Files or folders of those names, where they are there."""
+        import shutil
+
+        for name in names:
+            if self.is_local:
+                path = self._path / name
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            else:
+                system, root = self._remote()
+                if system.exists(f"{root}/{name}"):
+                    system.rm(f"{root}/{name}", recursive=True)
+
+    def sweep(self) -> None:
+        """Drop what a killed run left under temporary names."""
+        if self.is_local and self._path.is_dir():
+            for folder, _, files in os.walk(self._path):
+                for file in files:
+                    if file.startswith(".") and file.endswith(PART):
+                        with contextlib.suppress(OSError):
+                            (Path(folder) / file).unlink()
