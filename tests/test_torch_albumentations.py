@@ -11,7 +11,7 @@ from optional import need
 need("albumentations")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import albumentations as A
+    import albumentations as A  # noqa: N812
 
 from pail.albumentations import InsertAnomaly  # noqa: E402
 
