@@ -10,6 +10,10 @@ PROGRAMS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser'
 MODULES = {
     "dask": 'pip install "pai-lib[cluster]"',
     "distributed": 'pip install "pai-lib[cluster]"',
+    "torch": 'pip install "pai-lib[torch]"',
+    "torchvision": 'pip install "pai-lib[benchmark]"',
+    "albumentations": 'pip install "pai-lib[albumentations]"',
+    "faster_coco_eval": 'pip install "pai-lib[coco]"',
     "anomalib": 'pip install "pai-lib[anomalib]"',
 }
 

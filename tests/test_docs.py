@@ -15,12 +15,14 @@ import nbformat
 import numpy as np
 import pytest
 from common import NAMES
+from optional import need
 
 import pail
 from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPTIONAL = ("torch", "torchvision", "albumentations")
 
 
 def blocks_of(page):
@@ -30,6 +32,9 @@ def blocks_of(page):
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page, monkeypatch):
     """From its first block to its last, as a reader would."""
+    for package in OPTIONAL:
+        if any(re.search(rf"\b(from|import) {package}\b|\bpail\.{package}\b", b) for b in blocks_of(page)):
+            need(package)
     monkeypatch.chdir(ROOT)
     namespace = {"__name__": "__main__"}
     try:
@@ -67,6 +72,9 @@ def modules():
 
 @pytest.mark.parametrize("name", modules())
 def test_docstring_examples(name):
+    package = {"pail.torchvision": "torch"}.get(name, name.removeprefix("pail."))
+    if package in OPTIONAL:
+        need(package)
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
 

@@ -21,6 +21,8 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
         The pseudo-anomalous image, of the shape and dtype of the normal one.
     m_a : ndarray of shape (H, W, 1) and dtype uint8
         255 where the anomaly was inserted, 0 elsewhere.
+    techniques : tuple of str
+        Which techniques were used, in their order.
     record : dict
         What `pail.replay` needs to make the same bytes again, as JSON-serialisable values: technique, arguments,
         drawn numbers, the generator's state, versions, and checksums of the image and the source. It is made when
@@ -33,14 +35,18 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
     >>> from pail import pai
     >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(np.full((64, 64), 128, np.uint8))
     >>> i_a, m_a = result
-    >>> i_a is result.i_a, result.record["technique"]
-    (True, 'random_perturbation')
+    >>> i_a is result.i_a, result.techniques
+    (True, ('random_perturbation',))
     """
 
+    techniques: tuple[str, ...]
     _record: Record | Callable[[], Record]
 
-    def __new__(cls, i_a: np.ndarray, m_a: np.ndarray, record: Record | Callable[[], Record]) -> PseudoAnomaly:
+    def __new__(
+        cls, i_a: np.ndarray, m_a: np.ndarray, techniques: tuple[str, ...], record: Record | Callable[[], Record]
+    ) -> PseudoAnomaly:
         self = super().__new__(cls, (i_a, m_a))
+        self.techniques = techniques
         self._record = record
         return self
 
@@ -61,8 +67,8 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
             self._record = self._record()
         return self._record
 
-    def __reduce__(self) -> tuple[type[PseudoAnomaly], tuple[np.ndarray, np.ndarray, Record]]:
-        return type(self), (self.i_a, self.m_a, self.record)
+    def __reduce__(self) -> tuple[type[PseudoAnomaly], tuple[np.ndarray, np.ndarray, tuple[str, ...], Record]]:
+        return type(self), (self.i_a, self.m_a, self.techniques, self.record)
 
     def __repr__(self) -> str:
         share = np.count_nonzero(self.m_a) / self.m_a.size

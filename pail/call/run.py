@@ -51,7 +51,8 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
 def finish(call: Call, technique: str, arguments: dict[str, Any]) -> PseudoAnomaly:
     assert call.m_a is not None
     i_a = call.frame.image.astype(call.frame.dtype, copy=False)
-    return PseudoAnomaly(i_a, call.m_a, lambda: record.of_call(call, technique, arguments))
+    names = tuple(step.name for step in call.steps)
+    return PseudoAnomaly(i_a, call.m_a, names, lambda: record.of_call(call, technique, arguments))
 
 
 def run(

@@ -1,0 +1,333 @@
+"""A data set for PyTorch: normal images in, samples with fresh pseudo-anomalies in every epoch out."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+
+try:
+    import torch
+    from torch.utils.data import Dataset
+except ImportError as error:
+    raise ImportError("pail.torch needs PyTorch: pip install 'pai-lib[torch]'") from error
+
+from pail.core.checks import as_flag, as_number, describe
+from pail.pai import Anomaly_Insertion
+from pail.reading import Cache, Drawn, Images, as_source, as_target_size
+from pail.warm import warm_up
+
+__all__ = ["PseudoAnomalyDataset"]
+
+Key = tuple[int, int, int]  # seed, epoch, index
+COIN, AUGMENT, TRANSFORM = 1, 2, 3  # the fourth word of the keys of what is drawn beside the insertion
+MAX_SEED = 2**63 - 1
+
+
+class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
+    """Normal images, a share of them with a pseudo-anomaly that is drawn anew in every epoch.
+
+    A sample is a dict that PyTorch's default collate takes:
+
+    - ``"image"``: float32 (C, H, W) in [0, 1];
+    - ``"mask"``: float32 (1, H, W), 1 where an anomaly was inserted and 0 elsewhere;
+    - ``"label"``: int64, 1 where the mask holds an anomaly;
+    - ``"technique"``: the techniques' names with " + " between them, "" for a normal image;
+    - ``"index"``: the position in `normal`;
+    - ``"normal"``: with `pairs`, the same image without the anomaly.
+
+    Parameters
+    ----------
+    normal : path, glob pattern, sequence of paths or images, or array (N, H, W, C)
+        The normal images. A folder is searched with all its subfolders.
+    source : as `normal`, or callable, optional
+        Where techniques that take a source find it: one of the images is drawn for each anomaly; a callable is called
+        with a `numpy.random.Generator` and returns an image. None takes the normal image itself.
+    techniques, weights, n_anomalies, options, severity : optional
+        As for `Anomaly_Insertion.insert`.
+    p_anomaly : float, default 0.5
+        Share of the samples that get an anomaly, in [0, 1].
+    roi : None, "foreground", mask or callable, optional
+        Where anomalies may land; a callable makes the mask of an image, which it gets as an array (H, W, C).
+    size : int or (int, int), optional
+        Height and width to which images are resized when they are read; one number makes squares.
+    augment : callable, optional
+        Changes the normal image before the insertion, so that the mask stays exact: a function of an array (H, W, C),
+        which may take a Generator as `rng`, a transform of torchvision (or another `torch.nn.Module`) of a tensor
+        (C, H, W), or one of albumentations.
+    transform : callable, optional
+        Changes image and mask after the insertion, such as a crop or a normalisation: a function of two tensors
+        ``(image, mask)`` that returns both, a transform of torchvision (which gets `tv_tensors`), or one of
+        albumentations. With `pairs` it is called for both images, with the same random numbers.
+    pairs : bool, default False
+        Whether a sample also holds the normal image.
+    seed : int, default 0
+        Another seed, other draws.
+    cache : int, optional
+        Bytes of decoded images that are kept in memory, read when the data set is made; forked workers share them,
+        spawned ones keep as many of their own. None keeps nothing.
+    channels : {3, 1, None}, default 3
+        Number of channels of the samples: grey images are repeated, alpha is dropped. None keeps what files have.
+    data_range, source_range : float, optional
+        As for `Anomaly_Insertion`; `data_range` is also what becomes 1 in a sample.
+    unreadable : {"raise", "skip"}, default "raise"
+        What becomes of a file that cannot be read. To skip them, all files are decoded at once.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, a file cannot be read (it is named), or images differ in size and no `size`, `augment`
+        or `transform` is given that would change it; and, as TypeError too, for arguments as `insert` checks them.
+
+    Notes
+    -----
+    A sample depends on ``(seed, epoch, index)`` alone: its bytes are the same for any number of workers, start method
+    and sampler, and ``insert(image, source, rng=(seed, epoch, index))`` makes the same anomaly by hand. Transforms
+    draw from Python's, NumPy's and PyTorch's global generators, which are seeded for the call and then put back.
+
+    The epoch is what `set_epoch` says. Where it is never called, the epoch of a sample is the number of times that its
+    index was asked for before, in any process: 0, 1, 2, ... with every pass over the data, with persistent workers
+    too. With a sampler that repeats indices, a distributed one, or passes that end early, call `set_epoch`.
+
+    What the first call of a technique compiles is compiled when the data set is made, for forked workers too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail.torch import PseudoAnomalyDataset
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), np.uint8)
+    >>> data = PseudoAnomalyDataset(images, techniques="SFI", p_anomaly=1)
+    >>> sample = data[0]
+    >>> sample["image"].shape, sample["mask"].shape, int(sample["label"])
+    (torch.Size([3, 64, 64]), torch.Size([1, 64, 64]), 1)
+    """
+
+    def __init__(
+        self,
+        normal: Any,
+        source: Any = None,
+        *,
+        techniques: str | Sequence[str] | None = None,
+        weights: Sequence[float] | None = None,
+        n_anomalies: int | Sequence[int] = 1,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        p_anomaly: float = 0.5,
+        roi: Any = None,
+        severity: Any = None,
+        size: int | Sequence[int] | None = None,
+        augment: Callable[..., Any] | None = None,
+        transform: Callable[..., Any] | None = None,
+        pairs: bool = False,
+        seed: int = 0,
+        cache: int | None = None,
+        channels: int | None = 3,
+        data_range: float | None = None,
+        source_range: float | None = None,
+        unreadable: str = "raise",
+    ) -> None:
+        self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)
+        self.seed = int(as_number("seed", seed, 0, MAX_SEED, integer=True))
+        self.pairs = as_flag("pairs", pairs)
+        self.roi, self.augment, self.transform = roi, _as_callable("augment", augment), transform
+        _as_callable("transform", transform)
+        self._insertion = Anomaly_Insertion(data_range=data_range, source_range=source_range)
+        self._keywords: dict[str, Any] = {
+            "techniques": techniques,
+            "weights": weights,
+            "n_anomalies": n_anomalies,
+            "options": options,
+            "severity": severity,
+        }
+        self._check_keywords()
+        kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
+        self.normal = Images(
+            "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
+        )
+        self.source = as_source(source, kept, unreadable)
+        if size is None and augment is None and transform is None:
+            self.normal.check_sizes()
+        self.normal.fill_cache()
+        if isinstance(self.source, Drawn):
+            self.source.images.fill_cache()
+        # How often each index was asked for, and at last the epoch of set_epoch or -1: one memory for all processes.
+        self._epochs = torch.zeros(len(self.normal) + 1, dtype=torch.int64)
+        self._epochs[-1] = -1
+        self._epochs.share_memory_()
+        warm_up()
+
+    def __len__(self) -> int:
+        return len(self.normal)
+
+    def __repr__(self) -> str:
+        return f"PseudoAnomalyDataset({len(self)} images, p_anomaly={self.p_anomaly:g}, seed={self.seed})"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self._epochs.is_shared():  # a copy or a plain pickle: a count of its own
+            self._epochs.share_memory_()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next samples belong to, in all workers; from then on the epoch no longer counts itself.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0. Call it before each pass over the data, beside the `set_epoch` of a distributed sampler.
+        """
+        self._epochs[-1] = int(as_number("epoch", epoch, 0, MAX_SEED, integer=True))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = self._as_index(index)
+        key = (self.seed, self._next_epoch(index), index)
+        image = self._read(key)
+        if np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
+            return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
+        result = self._insertion.insert(image, self.source, roi=self._roi_of(image), rng=key, **self._keywords)
+        return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
+
+    def _as_index(self, index: Any) -> int:
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise TypeError(f"`index` must be an integer, got {describe(index)}")
+        place = index.__index__()
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"`index` must be in [{-len(self)}, {len(self)}), got {place}")
+        return place % len(self)
+
+    def _next_epoch(self, index: int) -> int:
+        said = int(self._epochs[-1])
+        if said >= 0:
+            return said
+        epoch = int(self._epochs[index])
+        self._epochs[index] = epoch + 1
+        return epoch
+
+    def _read(self, key: Key) -> np.ndarray:
+        """The normal image (H, W, C), augmented."""
+        image = self.normal[key[-1]]
+        if self.augment is None:
+            return image
+        with _seeded(*key, AUGMENT) as rng:
+            return _augmented(self.augment, image.copy(), rng)
+
+    def _roi_of(self, image: np.ndarray) -> Any:
+        return self.roi(image) if callable(self.roi) else self.roi
+
+    def _sample(
+        self, key: Key, normal: np.ndarray, image: np.ndarray, mask: np.ndarray, technique: str
+    ) -> dict[str, Any]:
+        tensor, marks = self._transformed(key, image, mask)
+        sample = {
+            "image": tensor,
+            "mask": marks,
+            "label": torch.tensor(int(marks.numpy().any())),
+            "technique": technique,
+            "index": key[-1],
+        }
+        if self.pairs:
+            sample["normal"] = tensor.clone() if normal is image else self._transformed(key, normal, mask)[0]
+        return sample
+
+    def _transformed(self, key: Key, image: np.ndarray, mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.transform is None:
+            return self._to_tensor(image), _to_mask(mask)
+        with _seeded(*key, TRANSFORM) as rng:
+            if _is_albumentations(self.transform):
+                _seed_pipeline(self.transform, rng)
+                changed = self.transform(image=image, mask=mask // 255)
+                image, mask = changed["image"], changed["mask"]
+                pixels = image if isinstance(image, torch.Tensor) else self._to_tensor(image)
+                return _plain(pixels), _plain(torch.as_tensor(mask)).reshape(1, *mask.shape[-2:]).float()
+            changed = self.transform(*_as_tv_tensors(self._to_tensor(image), _to_mask(mask)))
+        if not isinstance(changed, tuple | list) or len(changed) != 2:
+            raise TypeError(f"`transform` must return (image, mask), got {describe(changed)}")
+        return _plain(changed[0]), _plain(changed[1]).float()
+
+    def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
+        """float32 (C, H, W) in [0, 1]."""
+        top = self._insertion.data_range or (1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max))
+        pixels = np.empty((image.shape[2], *image.shape[:2]), np.float32)
+        for plane, channel in zip(pixels, cv2.split(image), strict=True):  # a third faster than a transposed copy
+            np.divide(channel, np.float32(top), out=plane, casting="same_kind")
+        return torch.from_numpy(pixels)
+
+    def _check_keywords(self) -> None:
+        """Raise for what `insert` would refuse at the first anomaly, in a worker."""
+        image = np.zeros((32, 32, 3), np.uint8)
+        Anomaly_Insertion().insert(image, rng=0, **self._keywords)
+
+
+def _as_callable(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise TypeError(f"`{name}` must be callable or None, got {describe(value)}")
+    return value
+
+
+def _augmented(augment: Callable[..., Any], image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if _is_albumentations(augment):
+        _seed_pipeline(augment, rng)
+        changed = augment(image=image)["image"]
+    elif isinstance(augment, torch.nn.Module):
+        changed = augment(torch.from_numpy(image.transpose(2, 0, 1).copy()))
+        changed = changed.permute(1, 2, 0).contiguous().numpy() if isinstance(changed, torch.Tensor) else changed
+    else:
+        changed = augment(image, rng=rng) if _takes_rng(augment) else augment(image)
+    if not isinstance(changed, np.ndarray) or changed.ndim not in (2, 3):
+        raise TypeError(f"`augment` must return an image like the one it gets, got {describe(changed)}")
+    return np.ascontiguousarray(changed if changed.ndim == 3 else changed[..., None])
+
+
+def _takes_rng(function: Callable[..., Any]) -> bool:
+    try:
+        return "rng" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a callable without a signature
+        return False
+
+
+def _is_albumentations(function: Any) -> bool:
+    return any(kind.__module__.partition(".")[0] == "albumentations" for kind in type(function).__mro__)
+
+
+def _seed_pipeline(pipeline: Any, rng: np.random.Generator) -> None:
+    """Albumentations draws from generators of its own; a seed it would combine with the worker's."""
+    pipeline.set_random_state(rng, random.Random(int(rng.integers(2**31))))
+
+
+def _as_tv_tensors(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and mask by their types, where torchvision is installed: its transforms tell them apart by these."""
+    try:
+        from torchvision import tv_tensors
+    except ImportError:
+        return image, mask
+    return tv_tensors.Image(image), tv_tensors.Mask(mask)
+
+
+def _plain(tensor: Any) -> torch.Tensor:
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"`transform` must return tensors, got {describe(tensor)}")
+    return tensor.as_subclass(torch.Tensor)
+
+
+def _to_mask(mask: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy((mask != 0).astype(np.float32)[None])
+
+
+@contextmanager
+def _seeded(*key: int) -> Iterator[np.random.Generator]:
+    """Seed the global generators, from which the user's transforms draw, for a block; put them back after it."""
+    sequence = np.random.SeedSequence(key)
+    words = [int(word) for word in sequence.generate_state(3)]
+    before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002
+    try:
+        random.seed(words[0])
+        np.random.seed(words[1])  # noqa: NPY002
+        torch.default_generator.manual_seed(words[2])
+        yield np.random.default_rng(sequence)
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        torch.default_generator.set_state(before[2])

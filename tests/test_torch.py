@@ -1,0 +1,392 @@
+"""The data set for PyTorch, in the processes of real DataLoaders."""
+
+import copy
+import itertools
+import os
+import pickle
+import random
+import subprocess
+import sys
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from common import photograph
+from optional import need
+from PIL import Image
+
+need("torch")
+
+import torch  # noqa: E402
+from torch.utils.data import DataLoader  # noqa: E402
+from torch.utils.data.distributed import DistributedSampler  # noqa: E402
+
+from pail import pai  # noqa: E402
+from pail.torch import PseudoAnomalyDataset  # noqa: E402
+
+IMAGES = np.stack([photograph(48, 48, seed=seed) for seed in range(12)])
+SOURCES = np.stack([photograph(40, 40, seed=seed) for seed in range(20, 23)])
+FORK = hasattr(os, "fork")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*use of fork.*:DeprecationWarning", "ignore:This DataLoader will create:UserWarning"
+)
+
+
+def make(**keywords):
+    return PseudoAnomalyDataset(IMAGES, SOURCES, seed=3, **{"p_anomaly": 0.6, **keywords})
+
+
+def contents(sample):
+    tensors = {key: value for key, value in sample.items() if isinstance(value, torch.Tensor)}
+    return {key: value.numpy().tobytes() for key, value in tensors.items()} | {"technique": sample["technique"]}
+
+
+def by_index(loader):
+    """The bytes of each sample of one pass."""
+    found = {}
+    for batch in loader:
+        for place, index in enumerate(batch["index"].tolist()):
+            one = {key: value[place] for key, value in batch.items()}
+            found[index] = contents(one)
+    return found
+
+
+def passes(count=2, data=None, **keywords):
+    loader = DataLoader(make() if data is None else data, batch_size=5, **keywords)
+    return [by_index(loader) for _ in range(count)]
+
+
+def test_a_sample_is_what_the_documentation_says():
+    sample = make(p_anomaly=1)[4]
+    assert sample["image"].dtype == torch.float32 and sample["image"].shape == (3, 48, 48)
+    assert sample["mask"].dtype == torch.float32 and sample["mask"].shape == (1, 48, 48)
+    assert sample["label"].dtype == torch.int64 and sample["label"].ndim == 0 and sample["label"] == 1
+    assert sample["technique"] in pai.TECHNIQUES and sample["index"] == 4
+    assert sample["image"].min() >= 0 and sample["image"].max() <= 1
+    assert set(sample["mask"].unique().tolist()) == {0, 1}
+
+
+def test_the_same_anomaly_is_made_by_hand():
+    data = make(p_anomaly=1, techniques=["cutpaste", "random_perturbation"])
+    data.set_epoch(5)
+    i_a, m_a = pai.Anomaly_Insertion().insert(IMAGES[7], techniques=["cutpaste", "random_perturbation"], rng=(3, 5, 7))
+    sample = data[7]
+    assert np.array_equal(sample["image"].numpy(), i_a.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+    assert np.array_equal(sample["mask"].numpy()[0] == 1, m_a[..., 0] == 255)
+
+
+def test_normal_samples_are_untouched():
+    sample = make(p_anomaly=0)[2]
+    assert np.array_equal(np.round(sample["image"].numpy() * 255).astype(np.uint8), IMAGES[2].transpose(2, 0, 1))
+    assert sample["label"] == 0 and not sample["mask"].any() and sample["technique"] == ""
+
+
+def test_p_anomaly_is_the_share_of_anomalies():
+    data = PseudoAnomalyDataset(IMAGES, techniques="random_perturbation", p_anomaly=0.3)
+    labels = [int(data[index]["label"]) for _ in range(30) for index in range(len(data))]
+    assert 0.2 < np.mean(labels) < 0.4  # 360 draws: four standard errors
+
+
+def test_epochs_differ_and_go_on_by_themselves():
+    first, second = passes()
+    assert set(first) == set(range(12)) and first != second
+    said = make()
+    for epoch, expected in enumerate((first, second)):
+        said.set_epoch(epoch)
+        assert by_index(DataLoader(said, batch_size=5)) == expected
+    assert contents(said[0]) == contents(said[0])
+
+
+WORKERS = [
+    pytest.param(*case, id="-".join(map(str, case)))
+    for case in [(1, "fork", False), (4, "fork", False), (2, "fork", True), (2, "spawn", True), (2, "forkserver", True)]
+]
+
+
+@pytest.mark.parametrize(("workers", "method", "persistent"), WORKERS)
+def test_workers_and_start_methods_do_not_matter(workers, method, persistent):
+    if method != "spawn" and not FORK:
+        pytest.skip("no fork")
+    expected = passes()
+    found = passes(
+        num_workers=workers, multiprocessing_context=method, persistent_workers=persistent, shuffle=method == "fork"
+    )
+    assert found == expected
+
+
+@pytest.mark.skipif(not FORK, reason="no fork")
+def test_set_epoch_reaches_persistent_workers():
+    data = make()
+    loader = DataLoader(data, batch_size=4, num_workers=2, multiprocessing_context="fork", persistent_workers=True)
+    plain = make()
+    for epoch in (0, 7, 0):
+        data.set_epoch(epoch)
+        plain.set_epoch(epoch)
+        assert by_index(loader) == by_index(DataLoader(plain, batch_size=6))
+
+
+@pytest.mark.skipif(not FORK, reason="no fork")
+def test_distributed_ranks_make_what_one_process_makes():
+    data = make()
+    for epoch in range(2):
+        data.set_epoch(epoch)
+        together = {}
+        for rank in range(3):
+            sampler = DistributedSampler(data, num_replicas=3, rank=rank, seed=1)
+            sampler.set_epoch(epoch)
+            copied = pickle.loads(pickle.dumps(data))
+            together |= by_index(
+                DataLoader(
+                    copied,
+                    batch_size=2,
+                    sampler=sampler,
+                    num_workers=rank % 2,
+                    multiprocessing_context="fork" if rank % 2 else None,
+                )
+            )
+        assert together == by_index(DataLoader(data, batch_size=5))
+
+
+@pytest.mark.parametrize("probability", [0, 1])
+def test_pairs_hold_the_same_part(probability):
+    flip = lambda image, mask: (image.flip(-1), mask.flip(-1)) if torch.rand(()) < 0.5 else (image, mask)  # noqa: E731
+    data = make(pairs=True, p_anomaly=probability, transform=flip)
+    for index in range(6):
+        sample = data[index]
+        outside = (sample["mask"] == 0).expand(3, -1, -1)
+        assert torch.equal(sample["image"][outside], sample["normal"][outside])
+        assert torch.equal(sample["image"], sample["normal"]) == (probability == 0)
+
+
+def jitter(image, rng):
+    return np.clip(image + rng.integers(-20, 20), 0, 255).astype(np.uint8)
+
+
+def jitter_by_globals(image):
+    shift = random.randrange(9) + np.random.randint(9) + int(torch.randint(9, ()))  # noqa: NPY002
+    return np.minimum(image, 200) + np.uint8(shift)
+
+
+@pytest.mark.skipif(not FORK, reason="no fork")
+@pytest.mark.parametrize("augment", [jitter, jitter_by_globals])
+def test_augment_comes_first_and_is_keyed_too(augment):
+    data = make(augment=augment, pairs=True)
+    alone = passes(data=data)
+    assert alone == passes(data=make(augment=augment, pairs=True), num_workers=2, multiprocessing_context="fork")
+    assert alone[0] != passes(1)[0]
+    sample = next(s for s in (data[i] for i in range(12)) if s["label"])
+    outside = (sample["mask"] == 0).expand(3, -1, -1)
+    assert torch.equal(sample["image"][outside], sample["normal"][outside])
+
+
+def test_global_generators_stay_as_they_are():
+    data = make(augment=jitter_by_globals)
+    states = [torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()]  # noqa: NPY002
+    data[0]
+    assert states == [torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()]  # noqa: NPY002
+
+
+def test_transform_may_cut_the_anomaly_away():
+    data = make(p_anomaly=1, transform=lambda image, mask: (image * 2 - 1, mask * 0))
+    assert data[0]["label"] == 0 and data[0]["image"].min() < 0
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index, image in enumerate(IMAGES[:3]):
+        place = tmp_path / "normal" / ("a" if index else "b")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{index}.png")
+    (tmp_path / "normal" / "notes.txt").write_text("no image")
+    return tmp_path / "normal"
+
+
+def test_folders_patterns_lists_and_arrays(folder):
+    files = sorted(folder.rglob("*.png"), key=str)
+    expected = [np.asarray(Image.open(file)) for file in files]
+    for normal in (folder, str(folder), f"{folder}/**/*.png", files, expected, [Image.fromarray(e) for e in expected]):
+        data = PseudoAnomalyDataset(normal, p_anomaly=0)
+        found = [np.round(data[i]["image"].numpy() * 255).astype(np.uint8).transpose(1, 2, 0) for i in range(len(data))]
+        assert np.array_equal(found, expected)
+
+
+def test_channels_and_depths():
+    grey = [image[..., 0] for image in IMAGES]
+    assert PseudoAnomalyDataset(grey)[0]["image"].shape == (3, 48, 48)
+    assert PseudoAnomalyDataset(grey, channels=None)[0]["image"].shape == (1, 48, 48)
+    assert PseudoAnomalyDataset(IMAGES, channels=1)[0]["image"].shape == (1, 48, 48)
+    assert PseudoAnomalyDataset([np.dstack([IMAGES[0], grey[0]])])[0]["image"].shape == (3, 48, 48)
+    deep = IMAGES.astype(np.uint16) * 16
+    for images, top in ((deep, 4095), (IMAGES.astype(np.float32), 255)):
+        sample = PseudoAnomalyDataset(images, data_range=top, p_anomaly=1)[0]
+        assert 0.5 < sample["image"].max() <= 1
+    assert PseudoAnomalyDataset(IMAGES / 255, p_anomaly=1)[0]["image"].dtype == torch.float32
+
+
+def test_sizes(tmp_path):
+    images = [photograph(30, 50), photograph(64, 64)]
+    data = PseudoAnomalyDataset(images, size=(32, 40), p_anomaly=1)
+    assert next(iter(DataLoader(data, batch_size=2)))["image"].shape == (2, 3, 32, 40)
+    assert PseudoAnomalyDataset(images, size=24)[0]["image"].shape == (3, 24, 24)
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+    with pytest.raises(ValueError, match=r"one size.*30, 50.*0\.png.*64, 64.*1\.png.*pass `size`"):
+        PseudoAnomalyDataset(tmp_path)
+
+
+def test_roi_and_severity():
+    region = np.zeros((48, 48), bool)
+    region[10:30, 5:25] = True
+    for roi in (region, lambda image: region):
+        data = PseudoAnomalyDataset(IMAGES, roi=roi, severity=(0.3, 0.5), p_anomaly=1, n_anomalies=(2, 3))
+        sample = data[0]
+        assert not sample["mask"][0].numpy()[~region].any()
+        assert sample["technique"].count(" + ") in (1, 2)
+
+
+def test_a_source_may_be_a_callable():
+    data = PseudoAnomalyDataset(
+        IMAGES, lambda rng: np.full((9, 9, 3), rng.integers(256), np.uint8), techniques="SBI", p_anomaly=1
+    )
+    assert data[0]["label"] == 1
+
+
+def test_the_cache_is_bounded_and_pickles_leave_it_behind(folder):
+    each = 48 * 48 * 3
+    data = PseudoAnomalyDataset(folder, cache=2 * each + 5, p_anomaly=0)
+    before = [data[i]["image"] for i in range(3)]
+    assert data.normal.cache.used == 2 * each
+    for file in folder.rglob("*.png"):
+        file.unlink()
+    assert torch.equal(data[0]["image"], before[0]) and torch.equal(data[1]["image"], before[1])
+    with pytest.raises(ValueError, match=r"2\.png|0\.png"):
+        data[2]
+    assert len(pickle.dumps(data)) < 10_000
+
+
+@pytest.mark.skipif(not FORK, reason="no fork")
+def test_forked_workers_share_the_cache(folder):
+    data = PseudoAnomalyDataset(folder, cache=10**7, p_anomaly=0)
+    for file in folder.rglob("*.png"):
+        file.unlink()
+    assert len(by_index(DataLoader(data, num_workers=2, multiprocessing_context="fork"))) == 3
+
+
+def test_augment_cannot_write_into_the_cache():
+    def spoil(image):
+        image[:] = 0
+        return image
+
+    data = PseudoAnomalyDataset([photograph(20, 20)], cache=10**6, augment=spoil, p_anomaly=0)
+    data[0]
+    assert data.normal[0].any()
+
+
+def test_bad_files_are_named(folder):
+    bad = folder / "a" / "broken.png"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"`normal`.*broken\.png"):
+        PseudoAnomalyDataset(folder)
+    with pytest.warns(UserWarning, match=r"broken\.png"):
+        data = PseudoAnomalyDataset(folder, unreadable="skip")
+    assert len(data) == 3
+    bad.write_bytes((folder / "a" / "1.png").read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"broken\.png"):
+        [sample for sample in PseudoAnomalyDataset(folder)]  # noqa: C416
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "error", "text"),
+    [
+        ([[]], {}, ValueError, "`normal` must not be empty"),
+        (["no/such/place"], {}, ValueError, "does not exist"),
+        ([5], {}, TypeError, "`normal`"),
+        ([["no.png"]], {}, ValueError, r"`normal\[0\]`.*no\.png"),
+        ([IMAGES, []], {}, ValueError, "`source`"),
+        ([IMAGES], {"p_anomaly": 1.5}, ValueError, "`p_anomaly`"),
+        ([IMAGES], {"seed": -1}, ValueError, "`seed`"),
+        ([IMAGES], {"techniques": "nosuch"}, ValueError, "`techniques`"),
+        ([IMAGES], {"n_anomalies": 0}, ValueError, "`n_anomalies`"),
+        ([IMAGES], {"severity": 2}, ValueError, "`severity`"),
+        ([IMAGES], {"size": 0}, ValueError, "`size`"),
+        ([IMAGES], {"cache": -1}, ValueError, "`cache`"),
+        ([IMAGES], {"channels": 2}, ValueError, "`channels`"),
+        ([IMAGES], {"augment": 3}, TypeError, "`augment`"),
+        ([IMAGES], {"transform": 3}, TypeError, "`transform`"),
+        ([IMAGES], {"unreadable": "maybe"}, ValueError, "`unreadable`"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, keywords, error, text):
+    with pytest.raises(error, match=text):
+        PseudoAnomalyDataset(*arguments, **keywords)
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match=f"`normal`.*{tmp_path.name}"):
+        PseudoAnomalyDataset(tmp_path)
+
+
+def test_indices():
+    data = make()
+    assert data[-1]["index"] == 11 and data[np.int64(3)]["index"] == 3
+    assert len(list(itertools.islice(data, 20))) == 12
+    with pytest.raises(IndexError, match="`index`"):
+        data[12]
+    with pytest.raises(TypeError, match="`index`"):
+        data[1.5]
+
+
+def test_copies_count_for_themselves():
+    data = make()
+    data[0]
+    copied = copy.deepcopy(data)
+    first, second = contents(data[0]), contents(data[0])
+    assert contents(copied[0]) == first != second
+
+
+@pytest.mark.skipif(not FORK, reason="no fork")
+def test_workers_start_after_opencv_has_used_its_threads():
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        cv2.GaussianBlur(photograph(2000, 2000), (21, 21), 3)
+        assert len(by_index(DataLoader(make(), num_workers=2, multiprocessing_context="fork", timeout=60))) == 12
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def test_without_torch_the_error_names_the_extra():
+    code = "import sys; sys.modules['torch'] = None\nimport pail.torch"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "pai-lib[torch]" in result.stderr
+
+
+def test_augment_and_transform_by_torchvision():
+    need("torchvision")
+    from torchvision.transforms import v2
+
+    data = make(
+        augment=v2.RandomHorizontalFlip(0.5),
+        transform=v2.Compose([v2.RandomCrop(40), v2.Normalize([0.5] * 3, [0.5] * 3)]),
+    )
+    sample = next(s for s in (data[i] for i in range(12)) if s["label"])
+    assert type(sample["image"]) is torch.Tensor and sample["image"].shape == (3, 40, 40)
+    assert sample["mask"].shape == (1, 40, 40) and sample["image"].min() < 0
+    assert set(sample["mask"].unique().tolist()) == {0, 1}
+
+
+def test_augment_and_transform_by_albumentations():
+    need("albumentations")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import albumentations
+
+    def build():
+        flip = albumentations.Compose([albumentations.HorizontalFlip(p=0.5)])
+        return make(augment=flip, transform=albumentations.Compose([albumentations.RandomCrop(40, 40)]), p_anomaly=1)
+
+    sample = build()[0]
+    assert sample["image"].shape == (3, 40, 40) and sample["mask"].shape == (1, 40, 40)
+    if FORK:
+        assert passes(1, build()) == passes(1, build(), num_workers=2, multiprocessing_context="fork")

@@ -1,0 +1,136 @@
+"""The transform for torchvision v2."""
+
+import pytest
+from common import photograph
+from optional import need
+from PIL import Image
+
+need("torch")
+
+import torch  # noqa: E402
+
+from pail.torchvision import InsertAnomaly  # noqa: E402
+
+PHOTO = photograph(48, 40)
+IMAGE = torch.from_numpy(PHOTO.copy()).permute(2, 0, 1).contiguous()
+
+
+def marked(image, mask, before, outside=0):
+    """Whether the image changed, inside the mask only."""
+    mask = mask.reshape(*image.shape[:-3], 1, *image.shape[-2:])
+    same = (image == before) | (mask != outside)
+    return bool(same.all()) and not torch.equal(image, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_image_alone_gives_image_and_mask(dtype):
+    image = IMAGE if dtype == torch.uint8 else (IMAGE / 256).to(dtype)
+    before = image.clone()
+    changed, mask = InsertAnomaly(PHOTO, p=1)(image)
+    assert changed.dtype == dtype and changed.shape == image.shape and mask.shape == (1, 48, 40)
+    assert marked(changed, mask, image) and torch.equal(image, before)
+
+
+def test_every_image_of_a_batch_has_a_draw_of_its_own():
+    batch = IMAGE.expand(6, -1, -1, -1)
+    changed, masks = InsertAnomaly(p=1, techniques="random_perturbation")(batch)
+    assert changed.shape == batch.shape and masks.shape == (6, 1, 48, 40)
+    assert marked(changed, masks, batch)
+    assert len({image.numpy().tobytes() for image in changed}) == 6
+    torch.manual_seed(0)
+    _, masks = InsertAnomaly(p=0.5)(IMAGE.expand(40, -1, -1, -1))
+    assert 8 < masks.flatten(1).any(1).sum() < 32
+
+
+def test_pytorch_seeds_hold():
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(InsertAnomaly(p=1)(IMAGE)[0].numpy().tobytes())
+    assert found[0] == found[1] != found[2]
+
+
+def test_pil_images_stay_pil_images():
+    changed, mask = InsertAnomaly(p=1)(Image.fromarray(PHOTO))
+    assert isinstance(changed, Image.Image) and changed.size == (40, 48) and mask.any()
+
+
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+def test_a_normalised_image_is_refused(low):
+    with pytest.raises(ValueError, match="before Normalize"):
+        InsertAnomaly(p=1)(torch.linspace(low, 2.0, 300).reshape(3, 10, 10))
+
+
+def test_bad_input_is_named():
+    transform = InsertAnomaly(p=1)
+    with pytest.raises(TypeError, match="int64"):
+        transform(IMAGE.long())
+    with pytest.raises(ValueError, match=r"\(C, H, W\)"):
+        transform(IMAGE[0])
+    with pytest.raises(TypeError, match="must hold an image"):
+        transform({"label": 3})
+    with pytest.raises(TypeError, match=r"tv_tensors\.Mask"):
+        transform({"image": IMAGE, "label": 3})
+    with pytest.raises(ValueError, match="`p`"):
+        InsertAnomaly(p=-1)
+    with pytest.raises(ValueError, match="`techniques`"):
+        InsertAnomaly(techniques="nosuch")
+
+
+@pytest.fixture
+def tv():
+    need("torchvision")
+    from torchvision import tv_tensors
+
+    return tv_tensors
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((1, 48, 40), torch.uint8), ((48, 40), torch.bool), ((48, 40), torch.float32)]
+)
+def test_image_and_mask_keep_their_types(tv, shape, dtype):
+    before = torch.zeros(shape, dtype=dtype)
+    before[..., :4, :] = 1
+    sample = {"label": 5, "picture": tv.Image(IMAGE), "masks": [tv.Mask(before)], "name": "a"}
+    changed = InsertAnomaly(p=1, techniques="random_perturbation")(sample)
+    mask = changed["masks"][0]
+    assert type(changed["picture"]) is tv.Image and type(mask) is tv.Mask
+    assert mask.shape == shape and mask.dtype == dtype and changed["label"] == 5 and changed["name"] == "a"
+    assert mask[..., :4, :].all() and mask.sum() > before.sum() and mask.max() == 1
+    assert marked(changed["picture"].as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor), IMAGE)
+    assert not before[..., 4:, :].any()
+
+
+def test_batches_of_masks(tv):
+    masks = tv.Mask(torch.zeros(3, 48, 40, dtype=torch.uint8))
+    images, found = InsertAnomaly(p=1, mask_value=255)(tv.Image(IMAGE.expand(3, -1, -1, -1)), masks)
+    assert found.shape == (3, 48, 40) and found.flatten(1).max(1).values.tolist() == [255] * 3
+    assert marked(images.as_subclass(torch.Tensor), found.as_subclass(torch.Tensor), IMAGE.expand(3, -1, -1, -1))
+
+
+def test_a_mask_of_another_size_is_refused(tv):
+    with pytest.raises(ValueError, match="height and width"):
+        InsertAnomaly(p=1)(tv.Image(IMAGE), tv.Mask(torch.zeros(1, 3, 3)))
+
+
+def test_it_is_one_step_of_a_pipeline(tv):
+    from torchvision.transforms import v2
+
+    pipeline = v2.Compose(
+        [
+            v2.RandomHorizontalFlip(1),
+            v2.ToDtype({tv.Image: torch.float32, "others": None}, scale=True),
+            InsertAnomaly(PHOTO, p=1),
+            v2.RandomCrop(32),
+            v2.Normalize([0.5] * 3, [0.5] * 3),
+        ]
+    )
+    torch.manual_seed(0)
+    image, mask = pipeline(tv.Image(IMAGE), tv.Mask(torch.zeros(1, 48, 40, dtype=torch.uint8)))
+    assert image.shape == (3, 32, 32) and mask.shape == (1, 32, 32) and image.min() < 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_tensors_come_back_on_their_device():
+    image, mask = InsertAnomaly(p=1)(IMAGE.cuda())
+    assert image.is_cuda and mask.is_cuda
