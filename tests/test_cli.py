@@ -86,8 +86,8 @@ def test_options_reach_the_set(parts, tmp_path):
     out = tmp_path / "set"
     done = pail_command(
         "generate", parts, out, "-n", 9, "--techniques", "cutpaste=3,fract_aug", "--severity", "0.5,1", "--anomalies",
-        "2,3", "--size", "32x40", "--seed", 5, "--layout", "flat", "--format", "tiff", "--roi", "foreground", "--workers",
-        1, "-q",
+        "2,3", "--size", "32x40", "--seed", 5, "--layout", "flat", "--format", "tiff", "--roi", "foreground", "-q",
+        "--workers", 1,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = manifest(out)
