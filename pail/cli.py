@@ -139,14 +139,16 @@ def preview(
     from pail.dataset.preview import preview_page
 
     names, _ = _names(technique)
-    normals = _read_some(images, _numbers("size", size, (1, 2), int))
-    sources = _read_some(source, None) if source else None
+    found = _read_some(images, _numbers("size", size, (1, 2), int))
+    normals = list(found.values())
+    sources = list(_read_some(source, None).values()) if source else None
+    regions: Any = roi if roi in (None, "foreground") else _masks_of(str(roi), found)
     given = {"--source": source, "--roi": roi, "--size": size, "--seed": seed or 0}
     given |= {"--techniques": technique if not html else None}
     words = ["pail", "generate", images, "set/", "-n", "1000"]
     words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
     command = shlex.join(words)
-    keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": roi, "command": command}
+    keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": regions, "command": command}
     target = target or Path("preview.html" if html else "preview.png")
     if html:
         target.write_text(preview_page(normals, sources, **keywords), encoding="utf-8")
@@ -155,13 +157,13 @@ def preview(
     out.print(f"{target}\n{command}", highlight=False, soft_wrap=True)
 
 
-def _read_some(folder: str, size: Any, most: int = 8) -> list[Any]:
-    """A few images, spread over the folder; those that cannot be read are left out."""
+def _read_some(folder: str, size: Any, most: int = 8) -> dict[str, Any]:
+    """A few images by name, spread over the folder; those that cannot be read are left out."""
     from pail.core.ops import resize
     from pail.dataset.images import UnreadableError, decode
     from pail.dataset.store import Store
 
-    store, found = Store(folder), []
+    store, found = Store(folder), dict[str, Any]()
     names = store.names()
     for name in names[:: max(1, len(names) // most)]:
         try:
@@ -169,12 +171,24 @@ def _read_some(folder: str, size: Any, most: int = 8) -> list[Any]:
         except (UnreadableError, OSError) as error:
             err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
             continue
-        found.append(pixels if size is None else resize(pixels, (size, size) if isinstance(size, int) else size))
+        found[name] = pixels if size is None else resize(pixels, (size, size) if isinstance(size, int) else size)
         if len(found) == most:
             break
     if not found:
         raise ValueError(f"`images` must be a folder with images that can be read, got {folder}")
     return found
+
+
+def _masks_of(folder: str, images: dict[str, Any]) -> list[Any]:
+    """The masks of the images, by name, as `generate` reads them."""
+    from pail.dataset import recipe as recipes
+    from pail.dataset.make import Inputs, region
+    from pail.dataset.store import Store
+
+    store = Store(folder)
+    names = {name.rpartition(".")[0]: name for name in store.names()}
+    inputs = Inputs(store, None, store, names)
+    return [region(recipes.make(roi=folder), inputs, name, pixels.shape) for name, pixels in images.items()]
 
 
 @app.command()

@@ -98,8 +98,8 @@ def _damaged(
     recipe: Recipe, inputs: Inputs, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]
 ) -> Made:
     source, source_name = _source(inputs, item, skipped)
-    region = _region(recipe, inputs, name, pixels.shape)
-    result = insertion(recipe).insert(pixels, source, **arguments(recipe), roi=region, rng=(recipe.seed, item.number))
+    roi = region(recipe, inputs, name, pixels.shape)
+    result = insertion(recipe).insert(pixels, source, **arguments(recipe), roi=roi, rng=(recipe.seed, item.number))
     techniques = [step["technique"] for step in result.record["steps"]]
     kind = techniques[0] if len(set(techniques)) == 1 else MIXED
     target, beside = image_name(recipe, item, kind), mask_name(recipe, item, kind)
@@ -128,7 +128,7 @@ def _damaged(
         "area": round(pixels_set / mask.size, 6),
         "bbox": [left, top, width, height],
         "visible": round(cv2.countNonZero(changed) / pixels_set, 4),
-        "record": _lean(result.record, region),
+        "record": _lean(result.record, roi),
     }
     return Made(line, files, skipped)
 
@@ -158,7 +158,7 @@ def _source(inputs: Inputs, item: Item, skipped: list[dict[str, str]]) -> tuple[
     return None, None
 
 
-def _region(recipe: Recipe, inputs: Inputs, name: str, shape: tuple[int, ...]) -> Any:
+def region(recipe: Recipe, inputs: Inputs, name: str, shape: tuple[int, ...]) -> Any:
     """None, "foreground", or the mask of the normal image's name; an image without one has no region."""
     if recipe.roi in (None, "foreground") or inputs.rois is None:
         return recipe.roi
