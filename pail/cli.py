@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import Enum
 from pathlib import Path
@@ -140,9 +141,11 @@ def preview(
     names, _ = _names(technique)
     normals = _read_some(images, _numbers("size", size, (1, 2), int))
     sources = _read_some(source, None) if source else None
-    command = f"pail generate {images} set/ -n 1000" + (f" --source {source}" if source else "")
-    command += (f" --roi {roi}" if roi else "") + f" --seed {seed or 0}"
-    command += f" --techniques {','.join(names)}" if names and not html else ""
+    given = {"--source": source, "--roi": roi, "--size": size, "--seed": seed or 0}
+    given |= {"--techniques": technique if not html else None}
+    words = ["pail", "generate", images, "set/", "-n", "1000"]
+    words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
+    command = shlex.join(words)
     keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": roi, "command": command}
     target = target or Path("preview.html" if html else "preview.png")
     if html:

@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_size, describe
+from pail.core.ops import resize
+from pail.dataset.images import ORIENTATION, SUFFIXES, UnreadableError, decode
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
 Size = tuple[int, int]
 
@@ -116,7 +117,8 @@ class Images(Sequence[np.ndarray]):
     def _load(self, index: int) -> np.ndarray:
         entry = self.entries[index]
         pixels = entry if isinstance(entry, np.ndarray) else _decode(self.name, entry)
-        image = resize(_with_channels(pixels, self.channels, self.label(index)), self.size).view()
+        image = _with_channels(pixels, self.channels, self.label(index))
+        image = (image if self.size is None else resize(image, self.size)).view()
         image.flags.writeable = False  # the user's own, or soon in the cache
         return image
 
@@ -182,15 +184,6 @@ def as_target_size(value: Any) -> Size | None:
     return side, side
 
 
-def resize(image: np.ndarray, size: Size | None) -> np.ndarray:
-    """Area means where the image shrinks, linear interpolation where it grows; (H, W, C) throughout."""
-    if size is None or image.shape[:2] == size:
-        return image
-    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
-    smaller = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return smaller.reshape(*size, image.shape[2])
-
-
 def _files(name: str, where: str | os.PathLike[str]) -> list[Path]:
     path = Path(where)
     if path.is_file():
@@ -228,16 +221,18 @@ def _as_array(name: str, image: Any) -> np.ndarray:
 
 def _decode(name: str, path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as image:
-            return _pixels(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        pixels = decode(path.read_bytes())
+    except (OSError, UnreadableError) as error:
         raise ValueError(f"`{name}` must hold images that can be read, got {path}: {error}") from error
+    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def _size_of(name: str, path: Path) -> Size:
+    """As the header tells, after the rotation that EXIF asks for."""
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            size = image.height, image.width
+            return size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"`{name}` must hold images that can be read, got {path}: {error}") from error
 

@@ -10,7 +10,14 @@ import numpy as np
 
 from pail.core.checks import as_number, as_range, describe
 
-FAINTEST_OPACITY = 0.15  # MemSeg's lower bound of the transparency range
+SEVERITY = {  # what a severity scales besides the ranges that methods take: the values at 0 and at 1
+    "opacity": (0.15, 1.0),  # of hard pastes; MemSeg's lower bound of the transparency range
+    "coverage": (0.005, 0.1),  # of Perlin masks, a share of the image; the paper's 95 % quantile is 0.095
+    "quantile": (0.05, 0.95),  # of sides between two points: neither a pixel nor the whole image comes out
+    "defect_share": (0.1, 1.0),  # of the area of a given defect
+    "fraction": (0.2, 2.0),  # times the fraction of superpixels
+    "p_patch": (0.2, 1.8),  # times the chance of a tile
+}
 
 
 def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
@@ -77,7 +84,13 @@ class Draw:
         """1, the paper's hard paste; with a severity, fainter below 1."""
         if self.severity is None:
             return 1.0
-        return self.keep("opacity", FAINTEST_OPACITY + (1 - FAINTEST_OPACITY) * self.severity)
+        return self.keep("opacity", self.at_severity("opacity"))
+
+    def at_severity(self, name: str) -> float:
+        """What the severity of the call makes of an entry of `SEVERITY`."""
+        assert self.severity is not None
+        low, high = SEVERITY[name]
+        return low + (high - low) * self.severity
 
 
 def as_severity(value: Any, rng: np.random.Generator) -> float | None:

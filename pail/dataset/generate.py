@@ -176,13 +176,13 @@ def _prepare(normals: Store, out: Store, source: Store | None, recipe: Recipe, s
     sources = [] if source is None else source.names()
     if source is not None and not sources:
         raise ValueError(f"`source` must be a folder with images, got {source} with none")
-    _check_apart(out, normals, source)
     rois, roi_names = None, {}
     if recipe.roi not in (None, "foreground"):
         rois = Store(str(recipe.roi))
         roi_names = {name.rpartition(".")[0]: name for name in rois.names()}
         if not roi_names:
             raise ValueError(f"`roi` must be 'foreground' or a folder of masks, got {rois} with no image")
+    _check_apart(out, normals, source, rois)
     _try(recipe)
     plan = plans.make(recipe, names, sources)
     first, count = _as_shard(shard)
@@ -207,8 +207,13 @@ def _check_apart(out: Store, *others: Store | None) -> None:
         return
     here = Path(out.url).resolve()
     for other in others:
-        if other is not None and other.is_local and (there := Path(other.url).resolve()) in (here, *here.parents):
+        if other is None or not other.is_local:
+            continue
+        there = Path(other.url).resolve()
+        if there in (here, *here.parents):
             raise ValueError(f"`out` must not lie inside a folder that is read, got {here} in {there}")
+        if here in there.parents:  # overwriting it would drop what is read
+            raise ValueError(f"`out` must not hold a folder that is read, got {here} around {there}")
 
 
 def _as_shard(shard: Any) -> tuple[int, int]:
@@ -250,8 +255,6 @@ def _check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
     """Whether the folder holds a started set that is this run's; raises where it holds anything else."""
     if run.out.is_local and Path(run.out.url).exists() and not Path(run.out.url).is_dir():
         raise ValueError(f"`out` must be a folder, got {run.out}")
-    if resume:
-        run.out.sweep()
     if run.out.is_empty():
         return False
     started = run.out.exists(INPUTS)
@@ -273,9 +276,13 @@ def _own_claim(run: Run) -> dict[str, str]:
 
 def _claim(run: Run, *, resume: bool, overwrite: bool) -> None:
     """Say in the folder whose it is. The claim comes first: a run that is ended any time after can be resumed."""
-    if not _check_claim(run, resume=resume, overwrite=overwrite):
-        run.out.remove([name for name in OWN if name != ".pail"])
-        run.out.remove([PARTS, INPUTS])
+    started = _check_claim(run, resume=resume, overwrite=overwrite)
+    run.out.sweep()  # under the lock: no other run's files
+    if not started:
+        # What names files goes before the files, and the old claim is replaced at last: ended in between, the old set
+        # can be resumed, and the new one can be started over.
+        files = [name for name in OWN if "." in name[1:]]
+        run.out.remove([*files, PARTS, *(name for name in OWN if "." not in name)])
         run.out.write(INPUTS, json.dumps(_own_claim(run)).encode())
     run.out.write("recipe.toml", recipes.dumps(run.recipe).encode())
 

@@ -58,9 +58,17 @@ def _check(data: bytes) -> int:
     except Exception as error:  # Pillow's readers raise whatever a broken header makes them raise
         text = "no image that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UnreadableError(text) from error
-    if kind == "JPEG" and data.rfind(b"\xff\xd9", -TAIL) < 0:
+    if kind == "JPEG" and data.rfind(b"\xff\xd9", max(_scan(data), len(data) - TAIL)) < 0:
         raise UnreadableError("the file is truncated")
     return orientation
+
+
+def _scan(data: bytes) -> int:
+    """Where the pixels of a JPEG begin: a thumbnail before them has an end marker of its own."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
 
 
 def _header(data: bytes) -> tuple[str | None, int]:

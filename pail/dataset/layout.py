@@ -85,6 +85,9 @@ def _solid(outline: np.ndarray) -> np.ndarray:
 
 
 def data_yaml(recipe: Recipe) -> str:
-    """YOLO's description of the set; names of techniques are the classes."""
+    """YOLO's description of the set; names of techniques are the classes.
+
+    Without a `path`, readers take the file's own folder; a relative one is taken from the current folder.
+    """
     names = "".join(f"  {label}: {name}\n" for label, name in enumerate(recipe.names))
-    return f"path: .\ntrain: images/train\nval: images/val\nnames:\n{names}"
+    return f"train: images/train\nval: images/val\nnames:\n{names}"

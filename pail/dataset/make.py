@@ -112,7 +112,8 @@ def _damaged(
         files[label] = polygons(mask, recipe.names.index(techniques[0])).encode()
     left, top, width, height = cv2.boundingRect(mask)
     pixels_set = cv2.countNonZero(mask)
-    changed = difference(pixels, result.i_a, result.m_a, data_range=recipe.data_range)
+    inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
+    changed = difference(pixels[inside], result.i_a[inside], result.m_a[inside], data_range=recipe.data_range)
     line = {
         "index": item.index,
         "image": target,

@@ -76,9 +76,14 @@ def _ring(names: tuple[str, ...], start: int) -> tuple[str, ...]:
     return tuple(names[(start + step) % len(names)] for step in range(min(SPARES, len(names)))) if names else ()
 
 
+def _hash(seed: int, name: str) -> bytes:
+    """A name may hold bytes that are no text."""
+    return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
+
+
 def make(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
     """Split the normal images by a hash of seed and name, so that a part and its damaged copy share a side."""
-    ranked = sorted(normals, key=lambda name: hashlib.sha256(f"{recipe.seed}/{name}".encode()).digest())
+    ranked = sorted(normals, key=lambda name: _hash(recipe.seed, name))
     if recipe.purpose == "validation":
         half = max(1, len(ranked) // 2)
         good, damaged = (ranked[:half], ranked[half:]) if len(ranked) > 1 else (ranked, ranked)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +45,8 @@ class Store:
 
     def read(self, name: str) -> bytes:
         if self.is_local:
+            if not stat.S_ISREG((self._path / name).stat().st_mode):  # a pipe would be waited for
+                raise OSError(errno.EINVAL, "not a regular file")
             return (self._path / name).read_bytes()
         system, root = self._remote()
         return bytes(system.cat_file(f"{root}/{name}"))
@@ -121,11 +125,18 @@ class Store:
         return [name for name in found if not name.startswith(".") and "/." not in name]
 
     def is_empty(self) -> bool:
-        """Whether no file lies below, but for a lock."""
+        """Whether no file and no link lies below, but for a lock and a claim that was not finished."""
         if self.is_local:
-            walk = os.walk(self._path)
-            return not any(file != LOCK.rpartition("/")[2] for _, _, files in walk for file in files)
+            return not any(
+                self._counts(Path(folder), name)
+                for folder, dirs, files in os.walk(self._path)
+                for name in (*files, *(d for d in dirs if (Path(folder) / d).is_symlink()))
+            )
         return not self.names(suffixes=None)
+
+    def _counts(self, folder: Path, name: str) -> bool:
+        inside = folder.relative_to(self._path).as_posix()
+        return inside != LOCK.partition("/")[0] or not (name == LOCK.rpartition("/")[2] or name.endswith(PART))
 
     def remove(self, names: list[str]) -> None:
         """Files or folders of those names, where they are there."""

@@ -16,7 +16,6 @@ from pail.pixels.perlin import Noise, sample_step
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
-SEVERITY_COVERAGE = (0.005, 0.1)  # share of the area at severity 0 and 1; the paper's 95 % quantile is 0.095
 MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everything
 
 
@@ -91,8 +90,7 @@ def draw_noise(
 
 def _level(noise: Noise, draw: Draw, threshold: float | str) -> float:
     if draw.severity is not None:
-        low, high = SEVERITY_COVERAGE
-        share = draw.keep("coverage", low + (high - low) * draw.severity)
+        share = draw.keep("coverage", draw.at_severity("coverage"))
         return _level_of_share(noise.sample().ravel(), share)
     if isinstance(threshold, str):
         values = noise.values()

@@ -23,7 +23,6 @@ from pail.pixels.pieces import Piece, confine, cover, place_pieces
 from pail.pixels.placing import fallback_box
 
 TRIES = 10
-SMALLEST_SHARE = 0.1  # of the area of a source mask, at severity 0
 
 
 class Region(NamedTuple):
@@ -110,7 +109,7 @@ def _as_defect(value: Any, frame: Frame, source: np.ndarray | None, draw: Draw) 
 def _share(draw: Draw) -> float | None:
     if draw.severity is None:
         return None
-    return draw.keep("defect_share", SMALLEST_SHARE + (1 - SMALLEST_SHARE) * draw.severity)
+    return draw.keep("defect_share", draw.at_severity("defect_share"))
 
 
 # --------------------------------------------------------------------------------------------------------------------

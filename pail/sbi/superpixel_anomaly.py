@@ -11,7 +11,7 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_number, as_sequence
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
+from pail.core.draw import SEVERITY, Draw
 from pail.core.frame import Frame
 from pail.core.ops import resize, with_axis
 from pail.pixels.augmenter import apply_augmenter, as_augmenter
@@ -24,7 +24,6 @@ TASAD_COUNT = 3  # of them, no two alike
 TASAD_TURNS = (0, 3, 2)  # quarters anticlockwise: TASAD's 0, 90 and 180 degrees clockwise
 REAL_TURNS = (1, 2, 3)
 ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
-SEVERITY_SCALE = (0.2, 2.0)  # of `fraction`, for severities 0 and 1
 FIRMER = 2  # times as compact
 LEAST_CAP = 0.1  # of the image: where `fraction` is small, a single superpixel may be as large
 
@@ -70,7 +69,7 @@ def _as_fraction(value: Any) -> float:
 def _scale(draw: Draw, fraction: float) -> float:
     if draw.severity is None:
         return fraction
-    low, high = (min(fraction * scale, 0.9) for scale in SEVERITY_SCALE)
+    low, high = (min(fraction * scale, 0.9) for scale in SEVERITY["fraction"])
     return draw.scaled("fraction", low, high)
 
 

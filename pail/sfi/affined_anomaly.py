@@ -12,7 +12,7 @@ from pail.core import ops
 from pail.core.box import Box
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_sequence, as_size
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
+from pail.core.draw import SEVERITY, Draw
 from pail.core.frame import PAPER_SIDE, Frame
 from pail.pixels.affine import affine_maps, warp_tiles
 from pail.pixels.damage import damage
@@ -23,7 +23,6 @@ from pail.pixels.tiles import Block, Tiling, move_into_roi
 
 VARIANTS = (None, "AA", "AAC", "AAS")
 SMALLEST_TILE = 4
-SEVERITY_SCALE = (0.2, 1.8)  # of `p_patch`, for severities 0 and 1
 ROI_SHARE = 0.75  # of the area of the tiles drawn without an ROI, so that the valid parts make up half of theirs
 CHUNK_PIXELS = 1 << 17  # tiles are warped in batches that stay in the cache
 
@@ -89,7 +88,7 @@ def _tile_side(frame: Frame, draw: Draw, sizes: list[float], measured_at: tuple[
 def _select(frame: Frame, draw: Draw, tiling: Tiling, p_patch: float) -> np.ndarray:
     """Sorted indices of the tiles to warp, each drawn with the same chance, at least one."""
     if draw.severity is not None:
-        low, high = (min(p_patch * scale, 1.0) for scale in SEVERITY_SCALE)
+        low, high = (min(p_patch * scale, 1.0) for scale in SEVERITY["p_patch"])
         p_patch = draw.scaled("p_patch", low, high)
     flags = draw.rng.random(tiling.size) < p_patch
     flags[int(draw.rng.random() * tiling.size)] |= not flags.any()

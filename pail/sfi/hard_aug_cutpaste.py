@@ -13,7 +13,7 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_number, as_range, as_sequence
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
+from pail.core.draw import SEVERITY, Draw
 from pail.core.frame import Frame
 from pail.core.ops import with_axis
 from pail.pixels.colour import LUMA
@@ -22,7 +22,6 @@ from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size
 
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
-SEVERITY_QUANTILES = (0.05, 0.95)  # of the sides, so that neither a pixel nor the whole image comes out
 ORDERS = tuple(itertools.permutations(range(4)))[1:]  # the quadrants' places, without the one that changes nothing
 QUARTER = 90
 
@@ -104,7 +103,7 @@ def _rectangle(frame: Frame, draw: Draw, area_ratio: tuple[float, float] | None)
 
 def _span(draw: Draw, name: str, size: int) -> int:
     """The distance of two distinct uniform points of 0..size, by its distribution function 1 - (1 - x)^2."""
-    quantile = draw.scaled(f"{name}_quantile", *((0, 1) if draw.severity is None else SEVERITY_QUANTILES))
+    quantile = draw.scaled(f"{name}_quantile", *((0, 1) if draw.severity is None else SEVERITY["quantile"]))
     return min(1 + int((1 - math.sqrt(1 - quantile)) * size), size)
 
 
