@@ -339,7 +339,7 @@ def read_masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_cases(images: Images, maps: np.ndarray, data: Data, file: Path, count: int = 4) -> None:
-    """Rows of image, heat map and, where there are masks, truth: defects with the lowest and highest scores, normal images with the highest."""
+    """Rows of image, heat map and truth: the defects scored lowest and highest, the normal images scored highest."""
     scores = score_images(maps)["top"]
     bad, good = np.flatnonzero(data.labels == 1), np.flatnonzero(data.labels == 0)
     bad, good = bad[np.argsort(scores[bad])], good[np.argsort(-scores[good])]
