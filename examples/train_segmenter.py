@@ -339,7 +339,7 @@ def read_masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_cases(images: Images, maps: np.ndarray, data: Data, file: Path, count: int = 4) -> None:
-    """Rows of image, heat map and truth: defects with the lowest and highest scores, normal images with the highest."""
+    """Rows of image, heat map and truth: the defects scored lowest and highest, the normal images scored highest."""
     scores = score_images(maps)["top"]
     bad, good = np.flatnonzero(data.labels == 1), np.flatnonzero(data.labels == 0)
     bad, good = bad[np.argsort(scores[bad])], good[np.argsort(-scores[good])]
@@ -351,13 +351,14 @@ def draw_cases(images: Images, maps: np.ndarray, data: Data, file: Path, count: 
 def _case(image: np.ndarray, heat: np.ndarray, data: Data, index: int, score: float) -> np.ndarray:
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
     mixed = cv2.addWeighted(image, 0.4, np.ascontiguousarray(colours), 0.6, 0)
-    truth = np.zeros_like(image)
+    pictures = [image, mixed]
     if data.masks is not None:
-        truth[read_masks([data.masks[index]], image.shape[:2])[0]] = 255
+        truth = read_masks([data.masks[index]], image.shape[:2])[0]
+        pictures.append(np.where(truth[..., None], 255, np.zeros_like(image)))
     panel = np.zeros((image.shape[0], 190, 3), np.uint8)
     for line, text in enumerate((data.names[index], "defect" if data.labels[index] else "normal", f"{score:.3f}")):
         cv2.putText(panel, text, (4, 24 + 24 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
-    return np.hstack([image, mixed, truth, panel])
+    return np.hstack([*pictures, panel])
 
 
 # The program

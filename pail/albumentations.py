@@ -81,7 +81,8 @@ class InsertAnomaly(DualTransform):
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
         self._read_source = as_source(source)
         self._insertion = Anomaly_Insertion(data_range=data_range)
-        self._insert(np.zeros((32, 32, 3), np.uint8), np.random.default_rng(0), roi=None)
+        trial = np.zeros((32, 32, 3), np.uint8)  # raises for what each image would raise for
+        Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **self._keywords())
 
     def apply(self, img: np.ndarray, i_a: np.ndarray, **params: Any) -> np.ndarray:
         """The pseudo-anomalous image."""
@@ -119,13 +120,9 @@ class InsertAnomaly(DualTransform):
 
     def _insert(self, image: np.ndarray, rng: np.random.Generator, roi: Any) -> Any:
         return self._insertion.insert(
-            image,
-            self._read_source,
-            techniques=self.techniques,
-            weights=self.weights,
-            n_anomalies=self.n_anomalies,
-            options=self.options,
-            roi=roi,
-            severity=self.severity,
-            rng=rng.integers(2**32, size=4).tolist(),
+            image, self._read_source, roi=roi, rng=rng.integers(2**32, size=4).tolist(), **self._keywords()
         )
+
+    def _keywords(self) -> dict[str, Any]:
+        names = ("techniques", "weights", "n_anomalies", "options", "severity")
+        return {name: getattr(self, name) for name in names}

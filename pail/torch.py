@@ -143,12 +143,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             "options": options,
             "severity": severity,
         }
-        self._check_keywords()
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
         self.normal = Images(
             "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
         )
         self.source = as_source(source, kept, unreadable)
+        self._check_keywords()
         if size is None and augment is None and transform is None:
             self.normal.check_sizes()
         self.normal.fill_cache()
@@ -258,7 +258,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     def _check_keywords(self) -> None:
         """Raise for what `insert` would refuse at the first anomaly, in a worker."""
         image = np.zeros((32, 32, 3), np.uint8)
-        Anomaly_Insertion().insert(image, rng=0, **self._keywords)
+        source = None if self.source is None else image
+        Anomaly_Insertion().insert(image, source, rng=0, **self._keywords)
 
 
 def _as_callable(name: str, value: Any) -> Any:

@@ -94,7 +94,8 @@ class InsertAnomaly(torch.nn.Module):
             "options": options,
             "severity": severity,
         }
-        self._insertion.insert(np.zeros((32, 32, 3), np.uint8), rng=0, **self._keywords)
+        trial = np.zeros((32, 32, 3), np.uint8)  # raises for what each image would raise for
+        Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **self._keywords)
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"

@@ -22,6 +22,7 @@ import torch  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from torch.utils.data.distributed import DistributedSampler  # noqa: E402
 
+import pail  # noqa: E402
 from pail import pai  # noqa: E402
 from pail.torch import PseudoAnomalyDataset  # noqa: E402
 
@@ -320,6 +321,21 @@ def test_bad_files_are_named(folder):
 def test_bad_arguments_are_named(arguments, keywords, error, text):
     with pytest.raises(error, match=text):
         PseudoAnomalyDataset(*arguments, **keywords)
+
+
+def test_a_technique_that_needs_a_source_says_so_when_the_data_set_is_made():
+    def overlay(frame, draw, source):
+        if source is None:
+            raise ValueError("`anom_source_img` must be given")
+        return pail.Insertion(frame.whole, 255 - frame.crop())
+
+    pail.register("overlay", overlay, family="SBI")
+    try:
+        with pytest.raises(ValueError, match="`anom_source_img` must be given"):
+            PseudoAnomalyDataset(IMAGES, techniques="overlay")
+        assert PseudoAnomalyDataset(IMAGES, SOURCES, techniques="overlay", p_anomaly=1)[0]["technique"] == "overlay"
+    finally:
+        pail.unregister("overlay")
 
 
 def test_an_empty_folder_is_named(tmp_path):
