@@ -26,31 +26,31 @@ def begin(image: Any, settings: Settings, common: Common, image_name: str = "ima
     frame = as_frame(image, settings.data_range, image_name, settings.alpha)
     frame = frame.restrict(as_roi(common.roi, frame))
     rng = as_rng(common.rng)
-    return Call(frame, settings, common, rng, rng.bit_generator.state, frame)
+    return Call(frame, settings, common, rng, rng.bit_generator.state)
 
 
 def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
     """Insert one more anomaly."""
     technique, settings = TECHNIQUES[name], call.settings
+    frame = call.frame if call.i_a is None else call.frame.after(call.i_a)
     sources: tuple[np.ndarray | None, ...] = ()
     if technique.takes_source:
         sources = (
             None
             if source is None
-            else as_source(source, call.frame, source_range=settings.source_range, alpha=settings.alpha, warns=True),
+            else as_source(source, frame, source_range=settings.source_range, alpha=settings.alpha, warns=True),
         )
     draw = Draw(call.rng, as_severity(call.common.severity, call.rng))
     if technique.jitters:
         options = {**options, "transform": settings.transform}
-    i_a, m_a = _visible(call.frame, draw, technique, sources, options, checked=is_own(name))
-    call.frame = call.frame.after(i_a)
+    call.i_a, m_a = _visible(frame, draw, technique, sources, options, checked=is_own(name))
     call.m_a = m_a if call.m_a is None else cv2.bitwise_or(call.m_a, m_a).reshape(m_a.shape)
     call.steps.append(Step(name, options, draw, sources[0] if sources else None))
 
 
 def finish(call: Call, technique: str, arguments: dict[str, Any]) -> PseudoAnomaly:
-    assert call.m_a is not None
-    i_a = call.frame.image.astype(call.frame.dtype, copy=False)
+    assert call.i_a is not None and call.m_a is not None
+    i_a = call.i_a.astype(call.frame.dtype, copy=False)
     names = tuple(step.name for step in call.steps)
     return PseudoAnomaly(i_a, call.m_a, names, lambda: record.of_call(call, technique, arguments))
 

@@ -27,11 +27,11 @@ class Step:
 class Call:
     """A validated call and what grows from anomaly to anomaly."""
 
-    frame: Frame
+    frame: Frame  # of the normal image
     settings: Settings
     common: Common
     rng: np.random.Generator
     state: Mapping[str, Any]  # of the generator, before the first draw
-    normal: Frame
+    i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
     steps: list[Step] = field(default_factory=list)

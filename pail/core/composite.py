@@ -72,7 +72,7 @@ def is_visible(frame: Frame, i_a: np.ndarray, box: Box) -> bool:
     before, after = frame.image[box.slices], i_a[box.slices]
     middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
-        if cv2.absdiff(before[rows], after[rows]).max() >= VISIBLE * frame.peak:
+        if cv2.norm(before[rows], after[rows], cv2.NORM_INF) >= VISIBLE * frame.peak:
             return True
     return False
 

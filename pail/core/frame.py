@@ -90,7 +90,8 @@ class Frame:
 
     def after(self, image: np.ndarray) -> Frame:
         """The frame for the next anomaly: another image, and all that is known of the normal one."""
-        return replace(self, image=image, normal=self.normal or self)
+        normal = self.normal or self
+        return Frame(image, self.dtype, self.peak, self.alpha, self.roi, normal, self.found)
 
 
 def as_frame(image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None) -> Frame:
