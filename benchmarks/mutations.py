@@ -258,8 +258,7 @@ MUTATIONS = (
     # Draws and records
     Mutation(
         "a moved draw", "pail/core/draw.py",
-        "        if self.severity is None:\n            return self.integer(name, low, high)\n        self.rng.random()\n",
-        "        if self.severity is None:\n            return self.integer(name, low, high)\n",
+        "return self.integer(name, low, high)\n        self.rng.random()\n", "return self.integer(name, low, high)\n",
         "tests/test_golden.py",
     ),
     Mutation(
