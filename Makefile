@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench fuzz pictures clean
+.PHONY: demo test test-all lint bench fuzz mutations pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
@@ -25,6 +25,9 @@ bench: $(VENV)/.bench
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz.py
+
+mutations: $(VENV)/.test
+	$(BIN)/python benchmarks/mutations.py
 
 pictures: $(VENV)/.demo
 	$(BIN)/python examples/control.py

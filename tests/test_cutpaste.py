@@ -60,6 +60,16 @@ def test_without_transform_the_patch_is_a_crop_from_where_it_was_drawn():
         assert (box.top, box.left) != (top, left)
 
 
+def test_an_unchanged_patch_is_never_pasted_on_its_own_place():
+    """Of four places or so that there are, one in four would be its own."""
+    image, same = photograph(8, 8), 0
+    for seed in seeds("own place", 60):
+        frame, draw = frame_and_draw(image, seed)
+        box = cutpaste(frame, draw, area_ratio=(0.7, 0.8), aspect_ratio=((1, 1), (1, 1)), transform=False).box
+        same += (box.top, box.left) == (draw.drawn["source_top"][0], draw.drawn["source_left"][0])
+    assert same == 0
+
+
 def test_the_jitter_is_weak_and_follows_transform():
     image = np.full((64, 64, 3), (120, 90, 60), np.uint8)
     changes = [

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
+from seeds import seeds
 
 from pail.pixels.sources import shuffled
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
@@ -61,6 +62,15 @@ def test_resize_changes_the_mask_only():
     image = photograph(90, 120)
     i_a, m_a = call("perlin_noise_pattern", image, rng=1, resize=(32, 32))
     assert i_a.shape == image.shape and m_a.any()
+
+
+def test_the_mask_is_made_at_the_size_of_resize():
+    """Of 32 pixels a side and tripled, it consists of blocks."""
+    blocks = []
+    for seed in seeds("resize", 20):
+        _, m_a = call("perlin_noise_pattern", photograph(96, 96), rng=seed, resize=(32, 32))
+        blocks.append(np.array_equal(np.kron(m_a[::3, ::3, 0], np.ones((3, 3), np.uint8)), m_a[..., 0]))
+    assert all(blocks)
 
 
 def test_the_source_is_augmented_by_default():

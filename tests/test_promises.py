@@ -18,7 +18,9 @@ from scipy import stats
 import pail
 from pail import pai
 from pail.core.box import Box
+from pail.core.composite import Insertion, composite
 from pail.core.ops import resize
+from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
 from pail.pixels.placing import place
 
 IMAGE, SOURCE = photograph(96, 112), photograph(96, 112, seed=1)
@@ -41,6 +43,18 @@ def test_several_anomalies_stay_on_the_foreground_of_the_normal_image(n_anomalie
     for seed in seeds("foreground", 60):
         _, m_a = insertion.insert(image, SOURCE, roi="foreground", n_anomalies=n_anomalies, rng=seed)
         assert not m_a[background].any()
+
+
+@pytest.mark.parametrize(
+    "find", [foreground_of, coarse_foreground, cdo_foreground, lambda frame: threshold_foreground(frame, 100, False)]
+)
+def test_foregrounds_are_those_of_the_normal_image_where_first_asked_for_after_an_anomaly(find):
+    image = skimage.data.coins()[:300, :300]
+    (frame, _), (same, _) = frame_and_draw(image), frame_and_draw(image)
+    later = frame.after(255 - image).after(np.zeros_like(image))
+    assert np.array_equal(find(later), find(same))
+    other, _ = frame_and_draw(np.zeros_like(image))
+    assert not np.array_equal(find(other), find(same))
 
 
 def test_several_anomalies_keep_the_alpha_of_pil_images():
@@ -303,6 +317,14 @@ def test_each_axis_is_resized_in_its_own_way():
     stripes[::2] = 255
     assert np.abs(resize(stripes, (256, 256)).astype(int) - 128).max() <= 20
     assert np.abs(resize(np.ascontiguousarray(stripes.T), (256, 256)).astype(int) - 128).max() <= 20
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_values_between_two_levels_are_rounded(dtype):
+    frame, _ = frame_and_draw(np.zeros((4, 8), dtype))
+    content = np.tile(np.array([8.2, 8.8], np.float32), (4, 4))[..., None]
+    i_a, _ = composite(frame, Insertion(frame.whole, content))
+    assert (i_a[:, ::2] == 8).all() and (i_a[:, 1::2] == 9).all()
 
 
 # Records

@@ -131,6 +131,17 @@ def test_after_max_try_the_foreground_is_given_up():
     assert np.mean(given_up) > 0.4
 
 
+def test_what_is_given_up_lies_anywhere(monkeypatch):
+    """A foreground that no rectangle has its centre on."""
+    foreground = np.zeros((96, 96), np.uint8)
+    foreground[0, 0] = 255
+    monkeypatch.setattr(module, "coarse_foreground", lambda frame: foreground)
+    drawn = [insert(photograph(96, 96), seed, max_try=2)[1] for seed in seeds("given up", 100)]
+    for name in ("top", "left"):
+        values = np.concatenate([one[name] for one in drawn])
+        assert len(set(values.tolist())) > 40 and 30 < np.mean(values) < 54
+
+
 def test_max_try_holds_in_an_roi(monkeypatch):
     """A foreground of a fiftieth of the ROI is found by two hundred tries and by twenty in a third of the calls."""
     roi, foreground = np.zeros((192, 192), np.uint8), np.zeros((96, 96), np.uint8)

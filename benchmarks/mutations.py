@@ -1,0 +1,376 @@
+"""Whether the tests notice what they are there for: each mutation breaks one promise, and a test has to fail.
+
+``make mutations``, or ``python benchmarks/mutations.py WORD ...`` for those whose names contain one of the words. The
+repository is copied and the copy is mutated. Exits with 1 where a mutation survives, where its old text is no longer
+found exactly once, or where its tests fail without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = (
+    "pail", "tests", "docs", "example_img", "anom_source_imgs", "examples", "benchmarks", "README.md", "pyproject.toml",
+)  # fmt: skip
+SKIPPED = shutil.ignore_patterns("__pycache__", ".venv", "*.pyc")
+TIME_LIMIT = 180  # seconds for the tests of a mutation; it is noticed if they take longer
+PASSED, FAILED = 0, 1  # pytest's exit codes; the others say that no test was run
+
+
+class Mutation(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str  # pytest's arguments; what follows -k is one expression
+
+
+# fmt: off
+MUTATIONS = (
+    # Keywords without an effect
+    Mutation(
+        "perlin: resize ignored", "pail/sbi/perlin_noise_pattern.py",
+        "shape=size,", "shape=None,",
+        "tests/test_perlin.py",
+    ),
+    Mutation(
+        "perlin: rotation ignored", "pail/pixels/perlin_mask.py",
+        'as_range("rotation", rotation, -360, 360)', "(-90.0, 90.0)",
+        "tests/test_perlin.py tests/test_keywords.py -k perlin",
+    ),
+    Mutation(
+        "perlin: perlin_scale ignored", "pail/pixels/perlin_mask.py",
+        "_as_threshold(threshold), (low, high)", "_as_threshold(threshold), (low, max(low, 5))",
+        "tests/test_perlin.py tests/test_keywords.py -k perlin",
+    ),
+    Mutation(
+        "perlin: threshold ignored", "pail/pixels/perlin_mask.py",
+        "    return threshold\n", "    return 0.5\n",
+        "tests/test_perlin.py tests/test_keywords.py -k perlin",
+    ),
+    Mutation(
+        "superpixel: compactness ignored", "pail/sbi/superpixel_anomaly.py",
+        "count, compactness=compactness, sigma=sigma)", "count, compactness=8, sigma=sigma)",
+        "tests/test_superpixel_anomaly.py -k shape_the_pieces",
+    ),
+    Mutation(
+        "superpixel: sigma ignored", "pail/sbi/superpixel_anomaly.py",
+        "count, compactness=compactness, sigma=sigma)", "count, compactness=compactness, sigma=1)",
+        "tests/test_superpixel_anomaly.py -k shape_the_pieces",
+    ),
+    Mutation(
+        "simplex: frequency ignored", "pail/sfi/simplex_noise.py",
+        "max(2.0, frequency * frame.side)", "max(2.0, frame.side / 8)",
+        "tests/test_simplex_noise.py",
+    ),
+    Mutation(
+        "simplex: persistence ignored", "pail/sfi/simplex_noise.py",
+        "wavelength, octaves, persistence, draw.rng", "wavelength, octaves, 0.6, draw.rng",
+        "tests/test_simplex_noise.py",
+    ),
+    Mutation(
+        "fract_aug: n_maps ignored", "pail/pixels/fractal.py",
+        "random_maps(draw.rng, game.n_maps)", "random_maps(draw.rng, 2)",
+        "tests/test_fract_aug.py -k maps",
+    ),
+    Mutation(
+        "fract_aug: margin ignored", "pail/sbi/fract_aug.py",
+        "low = math.ceil(margin * size)", "low = 0",
+        "tests/test_fract_aug.py -k margin",
+    ),
+    Mutation(
+        "hard_aug_cutpaste: saturation ignored", "pail/sfi/hard_aug_cutpaste.py",
+        '("saturation", saturation, 1)', '("saturation", 0.1, 1)',
+        "tests/test_hard_aug_cutpaste.py",
+    ),
+    Mutation(
+        "affined: n_damage ignored", "pail/sfi/affined_anomaly.py",
+        "damage(content, draw, frame.peak, n_damage)", "damage(content, draw, frame.peak, 5)",
+        "tests/test_affined_anomlay.py -k damaged",
+    ),
+    Mutation(
+        "affined: resize ignored", "pail/sfi/affined_anomaly.py",
+        "scale = 1.0 if measured_at is None else PAPER_SIDE / min(measured_at)", "scale = 1.0",
+        "tests/test_affined_anomlay.py -k resize",
+    ),
+    Mutation(
+        "insert: weights ignored", "pail/call/insert.py",
+        "shares = _weights(weights, len(entries))", "shares = _weights(None, len(entries))",
+        "tests/test_control.py -k insert",
+    ),
+    Mutation(
+        "source_range ignored", "pail/core/source.py",
+        "default if given is None else given, keyword", "default, keyword",
+        "tests/test_promises.py -k range",
+    ),
+    Mutation(
+        "alpha=False ignored", "pail/core/formats.py",
+        "    if alpha is not None:\n", "    if alpha:\n",
+        "tests/test_promises.py -k bands",
+    ),
+    # What a technique is
+    Mutation(
+        "AAC under its second name not recoloured", "pail/pai.py",
+        'keywords.setdefault("variant", "AAC")', 'keywords.get("variant", "AAC")',
+        "tests/test_affined_anomlay.py -k second_name",
+    ),
+    Mutation(
+        "perlin_with_roi: structure not shuffled", "pail/pixels/sources.py",
+        'draw.sample("cells", len(cells), len(cells))', "range(len(cells))",
+        "tests/test_perlin.py",
+    ),
+    Mutation(
+        "perlin_with_roi: foreground not used", "pail/sbi/perlin_with_roi.py",
+        "region = foreground_of(frame)", "return frame.roi",
+        "tests/test_perlin.py",
+    ),
+    Mutation(
+        "perlin_with_roi: an empty foreground taken for one", "pail/sbi/perlin_with_roi.py",
+        "    if cv2.hasNonZero(region):\n", "    if True:\n",
+        "tests/test_perlin.py -k background",
+    ),
+    Mutation(
+        "cutpaste_scar: wider than long", "pail/sfi/cutpaste_scar.py",
+        "max(columns, round(", "max(1, round(",
+        "tests/test_cutpaste_scar.py",
+    ),
+    Mutation(
+        "cutpaste_scar: turned clockwise", "pail/sfi/cutpaste_scar.py",
+        "(rows - 1) / 2), angle, 1)", "(rows - 1) / 2), -angle, 1)",
+        "tests/test_cutpaste_scar.py",
+    ),
+    Mutation(
+        "cutpaste: an unchanged patch on its own place", "pail/sfi/cutpaste.py",
+        "if same_allowed or target != origin:", "if True:",
+        "tests/test_cutpaste.py",
+    ),
+    Mutation(
+        "random_perturbation: all background answered with a corner", "pail/sfi/random_perturbation.py",
+        "return mask if cv2.hasNonZero(allowed) else None",
+        "return mask if cv2.hasNonZero(allowed) else np.pad(np.full((1, 1), 255, np.uint8), ((0, 3), (0, 3)))",
+        "tests/test_random_perturbation.py",
+    ),
+    Mutation(
+        "random_perturbation: given up in a corner", "pail/sfi/random_perturbation.py",
+        '            break\n    draw.keep("top", box.top)',
+        '            break\n    else:\n        box = Box(0, 0, height, width)\n    draw.keep("top", box.top)',
+        "tests/test_random_perturbation.py",
+    ),
+    Mutation(
+        "hard_aug_cutpaste: an order that changes nothing", "pail/sfi/hard_aug_cutpaste.py",
+        "permutations(range(4)))[1:]", "permutations(range(4)))",
+        "tests/test_hard_aug_cutpaste.py",
+    ),
+    Mutation(
+        "severity does not fade", "pail/core/draw.py",
+        "FAINTEST_OPACITY + (1 - FAINTEST_OPACITY) * self.severity", "1.0",
+        "tests/test_random_perturbation.py tests/test_hard_aug_cutpaste.py -k severity",
+    ),
+    # Places
+    Mutation(
+        "place: tries not uniform", "pail/pixels/placing.py",
+        "int(down * fits.rows)", "int(down * down * fits.rows)",
+        "tests/test_promises.py -k uniform",
+    ),
+    Mutation(
+        "place: always the first fit", "pail/pixels/placing.py",
+        "good[(rng.random(PICKS) * len(good)).astype(int)]", "good[:PICKS]",
+        "tests/test_promises.py -k uniform or seam or partial",
+    ),
+    Mutation(
+        "place: no exact answer after the tries", "pail/pixels/placing.py",
+        "if (found := _fullest(roi, rng, fits, (height, width), shape)) and _overlap(roi, found, shape) == full:",
+        "if found := Box(fits.top, fits.left, height, width):",
+        "tests/test_promises.py -k seam",
+    ),
+    Mutation(
+        "place: shape taken for its box", "pail/pixels/placing.py",
+        "box = _place_in_roi(frame.roi, draw.rng, height, width, shape)",
+        "box = _place_in_roi(frame.roi, draw.rng, height, width, None)",
+        "tests/test_promises.py -k seam",
+    ),
+    # One writer, one frame
+    Mutation(
+        "composite: ROI not applied", "pail/core/composite.py",
+        "mask = _in_roi(frame.roi[box.slices], mask)", "pass",
+        "tests/test_control.py -k l_shaped_roi",
+    ),
+    Mutation(
+        "composite: integers cut off, not rounded", "pail/core/composite.py",
+        "np.clip(np.rint(content), 0,", "np.clip(content, 0,",
+        "tests/test_promises.py -k rounded",
+    ),
+    Mutation(
+        "composite: floats clipped in float32", "pail/core/composite.py",
+        "return np.clip(content.astype(dtype, copy=False), 0, dtype.type(frame.peak))",
+        "return np.clip(content, 0, np.float32(frame.peak)).astype(dtype)",
+        "tests/test_promises.py -k saturated_float",
+    ),
+    Mutation(
+        "composite: data_range not the limit", "pail/core/composite.py",
+        "0, math.floor(frame.peak)).astype(dtype)", "0, np.iinfo(dtype).max).astype(dtype)",
+        "tests/test_inputs.py -k twelve_bit",
+    ),
+    Mutation(
+        "run: the first try is returned", "pail/call/run.py",
+        "if is_visible(frame, i_a, insertion.box):", "if True:",
+        "tests/test_promises.py -k visibly",
+    ),
+    Mutation(
+        "run: nothing shifted at last", "pail/call/run.py",
+        "return composite(frame, insertion, shift=True)", "return i_a, m_a",
+        "tests/test_promises.py -k visibly",
+    ),
+    Mutation(
+        "run: mask of the last anomaly only", "pail/call/run.py",
+        "m_a if call.m_a is None else cv2.bitwise_or(call.m_a, m_a).reshape(m_a.shape)", "m_a",
+        "tests/test_control.py -k insert",
+    ),
+    Mutation(
+        "frame: foreground of the altered image", "pail/core/frame.py",
+        "find(self.normal or self)", "find(self)",
+        "tests/test_promises.py -k foregrounds",
+    ),
+    Mutation(
+        "frame: nothing found is kept for the next anomaly", "pail/core/frame.py",
+        "normal=self.normal or self)", "found={})",
+        "tests/test_promises.py -k foregrounds",
+    ),
+    Mutation(
+        "threshold_foreground of the altered image", "pail/pixels/foreground.py",
+        "    frame = frame.normal or frame\n", "",
+        "tests/test_promises.py -k foregrounds",
+    ),
+    Mutation(
+        "resize: both axes in one way", "pail/core/ops.py",
+        "if any(shrinks) and any(grows) and not nearest:", "if False:",
+        "tests/test_promises.py -k axis",
+    ),
+    # Draws and records
+    Mutation(
+        "a moved draw", "pail/core/draw.py",
+        "return self.integer(name, low, high)\n        self.rng.random()\n", "return self.integer(name, low, high)\n",
+        "tests/test_golden.py",
+    ),
+    Mutation(
+        "copies of an unseeded stream repeat", "pail/core/stream.py",
+        "        if not self.is_seeded:\n", "        if False:\n",
+        "tests/test_promises.py -k copies",
+    ),
+    Mutation(
+        "forked processes repeat", "pail/core/stream.py",
+        "if self._token != _Process.token:", "if False:",
+        "tests/test_processes.py",
+    ),
+    Mutation(
+        "record without the settings", "pail/call/record.py",
+        "in call.settings._asdict().items()}", "in type(call.settings)()._asdict().items()}",
+        "tests/test_promises.py -k record",
+    ),
+    Mutation(
+        "record of the state after the draws", "pail/call/record.py",
+        '"rng": rng_state(call.state)', '"rng": rng_state(call.rng.bit_generator.state)',
+        "tests/test_control.py -k record",
+    ),
+    Mutation(
+        "record of the altered image", "pail/call/record.py",
+        '"image": of_image(call.normal)', '"image": of_image(call.frame)',
+        "tests/test_control.py -k record",
+    ),
+    Mutation(
+        "replay: any source", "pail/call/replay.py",
+        'if old["source"] != new["source"]:', "if False:",
+        "tests/test_promises.py -k record",
+    ),
+)
+# fmt: on
+
+
+def main(words: list[str]) -> int:
+    chosen = [m for m in MUTATIONS if not words or any(word in m.name for word in words)]
+    stale = [m for m in chosen if (ROOT / m.file).read_text().count(m.old) != 1]
+    for mutation in stale:
+        print(f"stale      {mutation.name}: {mutation.file} does not hold the old text exactly once")
+    with tempfile.TemporaryDirectory(prefix="pail-mutations-") as folder:
+        copy = Path(folder).resolve() / "repository"
+        copy_repository(copy)
+        broken = check_tests(copy, list(dict.fromkeys(mutation.tests for mutation in chosen)))
+        bad = len(stale) + len(broken)
+        for mutation in chosen:
+            if mutation not in stale and mutation.tests not in broken:
+                bad += not is_killed(copy, mutation)
+    print(f"{len(chosen)} mutations, {bad} to look at")
+    return int(bad > 0)
+
+
+def copy_repository(copy: Path) -> None:
+    """Copy what the tests need, and see that they import the copy."""
+    copy.mkdir()
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=SKIPPED)
+        else:
+            shutil.copy2(ROOT / name, copy / name)
+    where = run(copy, ["-c", "import pail; print(pail.__file__)"]).stdout.strip()
+    assert Path(where).resolve().is_relative_to(copy), f"the tests would import {where}"
+
+
+def check_tests(copy: Path, selections: list[str]) -> set[str]:
+    """The selections that fail, or hold no test, as things are; in one process, which saves its start."""
+    script = "import json, sys, pytest\nprint(json.dumps([pytest.main(a) for a in json.loads(sys.argv[1])]))"
+    done = run(copy, ["-c", script, json.dumps([arguments(tests) for tests in selections])], limit=None)
+    codes = json.loads(done.stdout.splitlines()[-1])
+    broken = {tests: code for tests, code in zip(selections, codes, strict=True) if code != PASSED}
+    for tests, code in broken.items():
+        print(f"broken     without a mutation, pytest {tests} ends with {code}")
+    return set(broken)
+
+
+def is_killed(copy: Path, mutation: Mutation) -> bool:
+    """Apply a mutation to the copy, run its tests, and take it back."""
+    path = copy / mutation.file
+    text = path.read_text()
+    path.write_text(text.replace(mutation.old, mutation.new))
+    try:
+        code, seconds = run_tests(copy, mutation.tests)
+    finally:
+        path.write_text(text)
+    verdict = {FAILED: "killed", PASSED: "survived", None: "killed"}.get(code, f"error {code}")
+    print(f"{verdict:10} {seconds:5.1f} s  {mutation.name}", flush=True)
+    return verdict == "killed"
+
+
+def run_tests(copy: Path, tests: str) -> tuple[int | None, float]:
+    """Pytest's exit code, None where the time was up, and the seconds that it took."""
+    start = time.perf_counter()
+    try:
+        code = run(copy, ["-m", "pytest", *arguments(tests)]).returncode
+    except subprocess.TimeoutExpired:
+        code = None
+    return code, time.perf_counter() - start
+
+
+def arguments(tests: str) -> list[str]:
+    files, _, expression = tests.partition(" -k ")
+    return ["-x", "-q", "-p", "no:cacheprovider", *files.split(), *(["-k", expression] if expression else [])]
+
+
+def run(copy: Path, command: list[str], limit: int | None = TIME_LIMIT) -> subprocess.CompletedProcess[str]:
+    # No bytecode: a mutation of the same length within the same second would not be seen.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=limit
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
