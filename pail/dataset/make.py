@@ -112,7 +112,8 @@ def _damaged(
         files[label] = polygons(mask, recipe.names.index(techniques[0])).encode()
     left, top, width, height = cv2.boundingRect(mask)
     pixels_set = cv2.countNonZero(mask)
-    changed = difference(pixels, result.i_a, result.m_a, data_range=recipe.data_range)
+    box = np.s_[top : top + height, left : left + width]  # outside of it nothing has changed
+    changed = difference(pixels[box], result.i_a[box], mask[box], data_range=recipe.data_range)
     line = {
         "index": item.index,
         "image": target,
