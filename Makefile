@@ -22,6 +22,7 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/dataset.py
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz.py

@@ -1,121 +1,176 @@
-"""End to end: `pail.generate` against a bare loop that decodes, resizes and encodes the same images.
+"""Measures data sets end to end, prints the table and writes it to results/dataset.json and docs/datasets.md."""
 
-    python benchmarks/dataset.py [number of images]
-
-The bare loop does what any tool has to do: for each image of the set it reads a file, resizes it, encodes it and its
-mask as PNG of the same level, and writes both. It inserts nothing. Times are the best of several turns; what counts
-are the ratios.
-"""
-
-from __future__ import annotations
-
-import shutil
+import argparse
+import json
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
-import psutil
-
-import pail
-from pail.dataset.images import decode, encode
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 
 ROOT = Path(__file__).resolve().parent.parent
-TURNS = 3
+sys.path.insert(0, str(ROOT))
+
+import cv2
+import numpy as np
+from report import versions
+
+import pail
+
+COUNTS = {256: 512, 1024: 128}  # images a run: whole chunks, and the same number for one and two processes
+NORMALS = 12
+REPEATS = 3
+MEMORY_IMAGES = 320
+MARKER = "<!-- the table below is written by `make bench` -->"
+END = "<!-- end of the table -->"
 
 
-def inputs(folder: Path, side: int) -> tuple[Path, Path]:
-    """The example images at twice the side (as cameras give more than models take), and the sources."""
-    normals = folder / "normals"
-    normals.mkdir()
-    images = [cv2.imread(str(path)) for path in sorted((ROOT / "example_img").glob("*.jpg"))]
-    for number in range(12):
-        image = cv2.resize(np.roll(images[number % len(images)], 7 * number, axis=1), (side, side))
-        cv2.imwrite(str(normals / f"{number:02}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return normals, ROOT / "anom_source_imgs"
+def photographs(folder: Path, side: int) -> Path:
+    """Normal images as PNG, a quarter larger than what is made of them, so that they are decoded and resized."""
+    target = folder / f"normals{side}"
+    target.mkdir()
+    originals = [cv2.imread(str(path)) for path in sorted((ROOT / "example_img").iterdir())]
+    rng = np.random.default_rng(0)
+    for index in range(NORMALS):
+        original = originals[index % len(originals)]
+        top, left = (int(rng.integers(0, max(1, length // 8))) for length in original.shape[:2])
+        enlarged = cv2.resize(original[top:, left:], (side * 5 // 4, side * 5 // 4), interpolation=cv2.INTER_CUBIC)
+        grain = rng.normal(
+            0, 2, enlarged.shape
+        )  # a photograph that was enlarged compresses better than one that was not
+        cv2.imwrite(str(target / f"{index:02}.png"), np.clip(enlarged + grain, 0, 255).astype(np.uint8))
+    return target
 
 
-def bare(normals: Path, out: Path, side: int, number: int, level: int = 1) -> float:
-    """Seconds for `number` images and masks."""
-    names = sorted(normals.glob("*.png"))
-    mask = np.zeros((side, side), np.uint8)
-    mask[side // 4 : side // 2, side // 4 : side // 2] = 255
+def bare(normals: Path, out: Path, side: int, count: int, compression: int = 1) -> float:
+    """Seconds to decode, resize, encode and write the same images with the same encoder, inserting nothing."""
+    paths = sorted(normals.iterdir())
     out.mkdir()
-    start = time.perf_counter()
-    for index in range(number):
-        image = cv2.resize(decode(names[index % len(names)].read_bytes()), (side, side))
-        (out / f"{index:06}.png").write_bytes(encode(image, "png", level))
-        (out / f"{index:06}_mask.png").write_bytes(encode(mask, "png", level))
-    return time.perf_counter() - start
-
-
-def whole(folder: Path, out: Path, side: int, number: int, workers: int, level: int = 1) -> float:
-    """Seconds for `number` anomalous images, the mix of all techniques."""
-    start = time.perf_counter()
-    pail.generate(
-        folder / "normals",
-        out,
-        source=ROOT / "anom_source_imgs",
-        number=number,
-        size=(side, side),
-        layout="flat",
-        compression=level,
-        workers=workers,
-    )
-    return time.perf_counter() - start
-
-
-def best(function, *arguments) -> float:
-    times = []
-    for _ in range(TURNS):
-        with tempfile.TemporaryDirectory() as folder:
-            times.append(function(*arguments[:1], Path(folder) / "out", *arguments[1:]))
-    return min(times)
-
-
-def memory(folder: Path, side: int, number: int) -> list[int]:
-    """MB of the largest worker, over the run."""
-    seen: list[int] = []
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.5):
-            workers = [p for p in psutil.Process().children(recursive=True) if "loky" in " ".join(p.cmdline())]
-            sizes = [p.memory_info().rss >> 20 for p in workers]
-            if sizes:
-                seen.append(max(sizes))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out = folder / "memory"
-    whole(folder, out, side, number, 2)
-    done.set()
-    watcher.join()
-    shutil.rmtree(out)
-    return seen
-
-
-def main() -> None:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     cv2.setNumThreads(1)
-    for side, count in ((256, number), (1024, max(32, number // 4))):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            inputs(folder, side)
-            whole(folder, folder / "warm", side, 64, 2)  # compiles, starts the workers
-            loop = best(bare, folder / "normals", side, count)
-            slow = best(bare, folder / "normals", side, count, 6)
-            one, two = (best(whole, folder, side, count, workers) for workers in (1, 2))
-            seen = memory(folder, side, count)
-            print(
-                f"{side}: bare loop {1000 * loop / count:.1f} ms an image (level 6: {slow / loop:.1f} x), "
-                f"one process {one / loop:.2f} x of it, two {one / two:.2f} x the throughput, "
-                f"largest worker {max(seen, default=0)} MB (in the middle {seen[len(seen) // 2] if seen else 0})"
-            )
+    start = time.perf_counter()
+    for index in range(count):
+        image = cv2.imdecode(np.frombuffer(paths[index % len(paths)].read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+        data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, compression])[1]
+        (out / f"{index:06}.png").write_bytes(data.tobytes())
+    return time.perf_counter() - start
+
+
+def made(normals: Path, out: Path, side: int, count: int, **keywords) -> float:
+    """Seconds of `pail.generate`: images, masks, manifest and report."""
+    start = time.perf_counter()
+    summary = pail.generate(
+        normals, out, source=ROOT / "anom_source_imgs", number=count, size=side, layout="flat", **keywords
+    )
+    seconds = time.perf_counter() - start
+    assert (summary.anomalies, summary.status) == (count, 0)
+    return seconds
+
+
+def weight(folder: Path) -> float:
+    """Bytes of an image and its mask, on average."""
+    images = [path.stat().st_size for name in ("images", "masks") for path in (folder / name).glob("*.png")]
+    return sum(images) / len(list((folder / "images").iterdir()))
+
+
+def measure(side: int, folder: Path) -> dict:
+    """Everything at one size, in turns, the best of each; what the end of a set takes once is kept apart."""
+    normals, count = photographs(folder, side), COUNTS[side]
+    made(normals, folder / f"warm{side}", side, 64, workers=2)  # starts the processes, compiles what numba compiles
+    seconds: dict[str, list[float]] = {name: [] for name in ("bare", "one", "two", "end")}
+    for turn in range(REPEATS):
+        at = folder / f"{side}-{turn}"
+        at.mkdir()
+        seconds["bare"].append(bare(normals, at / "bare", side, count))
+        seconds["one"].append(made(normals, at / "one", side, count, workers=1))
+        seconds["two"].append(made(normals, at / "two", side, count, workers=2))
+        seconds["end"].append(made(normals, at / "one", side, count, workers=1, resume=True))
+    six = made(normals, at / "six", side, count, workers=1, compression=6)
+    end = min(seconds["end"])
+    each = {name: (min(seconds[name]) - end) / count for name in ("one", "two")}
+    each |= {"bare": min(seconds["bare"]) / count, "six": (six - end) / count, "end": end}
+    return {"side": side, "count": count, **each, "bytes": weight(at / "one"), "bytes 6": weight(at / "six")}
+
+
+def memory(normals: Path, out: Path, side: int) -> dict:
+    """MB of a process that makes a set, after each third of the images and at its highest."""
+    code = (
+        "import sys, pail\npail.generate(sys.argv[1], sys.argv[2], source=sys.argv[3], number=int(sys.argv[4]), "
+        "size=int(sys.argv[5]), layout='flat', workers=1)"
+    )
+    arguments = [normals, out, ROOT / "anom_source_imgs", MEMORY_IMAGES, side]
+    import psutil
+
+    process = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT)
+    found: list[tuple[int, float]] = []
+    while process.poll() is None:
+        try:
+            used = psutil.Process(process.pid).memory_info().rss / 1e6
+        except psutil.NoSuchProcess:
+            break
+        found.append((len(list((out / "images").glob("0*.png"))), used))
+        time.sleep(0.02)
+    assert process.wait() == 0
+    thirds = [range(MEMORY_IMAGES * i // 3, MEMORY_IMAGES * (i + 1) // 3) for i in range(3)]
+    return {
+        "side": side,
+        "highest": max(used for _, used in found),
+        "thirds": [statistics.median([used for number, used in found if number in third]) for third in thirds],
+    }
+
+
+def table(rows: list[dict], used: dict) -> list[str]:
+    """Ratios of one run, and what they mean for ten thousand images."""
+    lines = [
+        "| size | bare loop | one process | ratio | two processes | throughput | level 6 | once a set |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['side']}x{row['side']} | {row['bare'] * 1e3:.1f} ms | {row['one'] * 1e3:.1f} ms | "
+            f"x {row['one'] / row['bare']:.2f} | {row['two'] * 1e3:.1f} ms | x {row['one'] / row['two']:.2f} | "
+            f"{row['six'] * 1e3:.1f} ms | {row['end']:.1f} s |"
+        )
+    lines += ["", "| 10,000 images with masks | two processes | level 1 | level 6 |", "|---|---|---|---|"]
+    for row in rows:
+        minutes = (row["two"] * 1e4 + row["end"]) / 60
+        lines.append(
+            f"| {row['side']}x{row['side']} | {minutes:.1f} min | {row['bytes'] / 1e5:.1f} GB | {row['bytes 6'] / 1e5:.1f} GB |"
+        )
+    first, second, third = used["thirds"]
+    return [
+        *lines,
+        "",
+        f"Memory of one process over {MEMORY_IMAGES} images at {used['side']}x{used['side']}: {used['highest']:.0f} MB at "
+        f"its highest; {first:.0f}, {second:.0f} and {third:.0f} MB in the median of each third.",
+    ]
+
+
+def main(sides: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = [measure(side, folder) for side in sides]
+        used = memory(folder / f"normals{sides[-1]}", folder / "memory", sides[-1])
+    lines = [
+        f"{versions()}; {os.cpu_count()} cores. Per image, best of {REPEATS} runs in turns.",
+        "",
+        *table(rows, used),
+    ]
+    print("\n".join(lines))
+    results = ROOT / "results"
+    results.mkdir(exist_ok=True)
+    (results / "dataset.json").write_text(json.dumps({"stack": versions(), "rows": rows, "memory": used}, indent=1))
+    page = ROOT / "docs" / "datasets.md"
+    before, _, after = page.read_text().partition(MARKER)
+    rest = after.partition(END)[2]
+    page.write_text(f"{before}{MARKER}\n\n" + "\n".join(lines) + f"\n\n{END}{rest}")
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sides", nargs="*", type=int, default=[256, 1024], help="sides of the images")
+    main(parser.parse_args().sides)

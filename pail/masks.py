@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 
 from pail.core.checks import as_mask, as_number
 from pail.core.frame import as_frame
-from pail.core.ops import as_bytes, with_axis
+from pail.core.ops import as_bytes
 
 __all__ = ["difference", "soft"]
 
@@ -111,5 +112,5 @@ def _change(i_n: Any, i_a: Any, m_a: Any, data_range: float | None) -> tuple[np.
             f"got {changed.image.shape} {changed.image.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape)
-    distance = with_axis(cv2.absdiff(normal.image, changed.image)).max(axis=2)
+    distance = reduce(cv2.max, cv2.split(cv2.absdiff(normal.image, changed.image)))
     return distance.astype(np.float32) / np.float32(normal.peak), mask
