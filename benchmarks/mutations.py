@@ -172,7 +172,7 @@ MUTATIONS = (
     ),
     Mutation(
         "severity does not fade", "pail/core/draw.py",
-        "FAINTEST_OPACITY + (1 - FAINTEST_OPACITY) * self.severity", "1.0",
+        'return self.keep("opacity", self.at_severity("opacity"))', "return 1.0",
         "tests/test_random_perturbation.py tests/test_hard_aug_cutpaste.py -k severity",
     ),
     # Places
@@ -242,7 +242,7 @@ MUTATIONS = (
     ),
     Mutation(
         "frame: nothing found is kept for the next anomaly", "pail/core/frame.py",
-        "normal=self.normal or self)", "found={})",
+        "self.roi, normal, self.found)", "self.roi)",
         "tests/test_promises.py -k foregrounds",
     ),
     Mutation(
@@ -283,7 +283,7 @@ MUTATIONS = (
     ),
     Mutation(
         "record of the altered image", "pail/call/record.py",
-        '"image": of_image(call.normal)', '"image": of_image(call.frame)',
+        '"image": of_image(call.frame)', '"image": of_image(call.frame.after(call.i_a))',
         "tests/test_control.py -k record",
     ),
     Mutation(
