@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import pail
@@ -23,6 +26,8 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+DASK_SECONDS = 10  # in which a scheduler has to answer
+OPTIONS = {"`normals`": "`images`", "`n_anomalies`": "`anomalies`", "`purpose`": "`for`"}  # what Python calls otherwise
 
 
 class Layout(str, Enum):
@@ -61,7 +66,7 @@ def techniques() -> None:
     """List the techniques: family, paper, parameters and their defaults."""
     table = Table(show_lines=True)
     for title in ("technique", "family", "what it inserts", "parameters"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "technique")
     for name, technique in pail.TECHNIQUES.items():
         parameters = "\n".join(f"{key} = {_short(value)}" for key, value in technique.parameters.items())
         what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
@@ -87,9 +92,8 @@ def _numbers(name: str, text: str | None, count: tuple[int, ...], kind: type = f
     except ValueError:
         values = []
     if len(values) not in count:
-        raise ValueError(
-            f"`{name}` must be {' or '.join(map(str, count))} numbers such as 0.2 or 0.2,0.8, got {text!r}"
-        )
+        example = "2 or 2,3" if kind is int else "0.2 or 0.2,0.8"
+        raise ValueError(f"`{name}` must be {' or '.join(map(str, count))} numbers such as {example}, got {text!r}")
     return values[0] if len(values) == 1 else tuple(values)
 
 
@@ -99,9 +103,12 @@ def _names(text: str | None) -> tuple[list[str] | None, list[float] | None]:
         return None, None
     names, weights = [], []
     for part in text.split(","):
-        name, _, weight = part.strip().partition("=")
+        name, _, weight = (piece.strip() for piece in part.partition("="))
         names.append(name)
-        weights.append(float(weight) if weight else 1.0)
+        try:
+            weights.append(float(weight or 1))
+        except ValueError:
+            raise ValueError(f"`techniques` must hold weights such as cutpaste=2, got {part!r}") from None
     return names, weights if any(weight != 1 for weight in weights) else None
 
 
@@ -261,20 +268,24 @@ def generate(
     raise typer.Exit(summary.status)
 
 
-def _cluster(address: str | None) -> Any:
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
     """The backend for the call: Dask's where an address is given."""
-    import contextlib
-
     if address is None:
-        return contextlib.nullcontext()
+        yield
+        return
     try:
         from dask.distributed import Client
     except ImportError as error:
         raise ValueError('`dask` needs distributed: pip install "pai-lib[cluster]"') from error
     import joblib
 
-    client = Client(address, timeout=30)
-    return joblib.parallel_config(backend="dask", client=client)
+    try:
+        client = Client(address, timeout=DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`dask` must be the address of a running scheduler, got {address!r}: {error}") from None
+    with client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
 def _show_plan(
@@ -329,8 +340,20 @@ def run() -> None:
     try:
         app()
     except (ValueError, TypeError, ImportError) as error:
-        err.print(f"[red]Error:[/red] {error}", highlight=False)
-        sys.exit(2)
+        _fail("Error:", _in_options(str(error)), 2)
     except pail.StoppedError as error:
-        err.print(f"[red]Stopped:[/red] {error}. --resume goes on.", highlight=False)
-        sys.exit(1)
+        _fail("Stopped:", f"{error}. --resume goes on.", 1)
+    except OSError as error:
+        _fail("Error:", f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+
+
+def _in_options(text: str) -> str:
+    """An error of the library in the words of the command line."""
+    for name, option in OPTIONS.items():
+        text = text.replace(name, option)
+    return text
+
+
+def _fail(title: str, text: str, status: int) -> None:
+    err.print(f"[red]{title}[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    sys.exit(status)
