@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import pail
@@ -24,6 +27,8 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+DASK_SECONDS = 10  # in which a scheduler has to answer
+OPTIONS = {"`normals`": "`images`", "`n_anomalies`": "`anomalies`", "`purpose`": "`for`"}  # what Python calls otherwise
 
 
 class Layout(str, Enum):
@@ -62,7 +67,7 @@ def techniques() -> None:
     """List the techniques: family, paper, parameters and their defaults."""
     table = Table(show_lines=True)
     for title in ("technique", "family", "what it inserts", "parameters"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "technique")
     for name, technique in pail.TECHNIQUES.items():
         parameters = "\n".join(f"{key} = {_short(value)}" for key, value in technique.parameters.items())
         what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
@@ -88,9 +93,8 @@ def _numbers(name: str, text: str | None, count: tuple[int, ...], kind: type = f
     except ValueError:
         values = []
     if len(values) not in count:
-        raise ValueError(
-            f"`{name}` must be {' or '.join(map(str, count))} numbers such as 0.2 or 0.2,0.8, got {text!r}"
-        )
+        example = "2 or 2,3" if kind is int else "0.2 or 0.2,0.8"
+        raise ValueError(f"`{name}` must be {' or '.join(map(str, count))} numbers such as {example}, got {text!r}")
     return values[0] if len(values) == 1 else tuple(values)
 
 
@@ -100,9 +104,12 @@ def _names(text: str | None) -> tuple[list[str] | None, list[float] | None]:
         return None, None
     names, weights = [], []
     for part in text.split(","):
-        name, _, weight = part.strip().partition("=")
+        name, _, weight = (piece.strip() for piece in part.partition("="))
         names.append(name)
-        weights.append(float(weight) if weight else 1.0)
+        try:
+            weights.append(float(weight or 1))
+        except ValueError:
+            raise ValueError(f"`techniques` must hold weights such as cutpaste=2, got {part!r}") from None
     return names, weights if any(weight != 1 for weight in weights) else None
 
 
@@ -134,12 +141,17 @@ def preview(
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page instead of a picture.")] = False,
 ) -> None:
-    """Show on one sheet what each technique does to your images, at four severities."""
+    """Show on one sheet what each technique does to your images, at four severities.
+
+    Beside it lies a recipe of the same name (preview.toml) for pail generate.
+    """
+    from pail.dataset import recipe as recipes
     from pail.dataset.preview import preview as draw
     from pail.dataset.preview import preview_page
 
-    names, _ = _names(technique)
-    found = _read_some(images, _numbers("size", size, (1, 2), int))
+    names, weights = _names(technique)
+    working_size = _numbers("size", size, (1, 2), int)
+    found = _read_some(images, working_size)
     normals = list(found.values())
     sources = list(_read_some(source, None).values()) if source else None
     regions: Any = roi if roi in (None, "foreground") else _masks_of(str(roi), found)
@@ -154,6 +166,8 @@ def preview(
         target.write_text(preview_page(normals, sources, **keywords), encoding="utf-8")
     else:
         draw(normals, sources, **keywords).save(target)
+    recipe = recipes.make(techniques=names, weights=weights, roi=roi, seed=seed or 0, size=working_size, number=1000)
+    target.with_suffix(".toml").write_text(recipes.dumps(recipe), encoding="utf-8")
     out.print(f"{target}\n{command}", highlight=False, soft_wrap=True)
 
 
@@ -278,20 +292,24 @@ def generate(
     raise typer.Exit(summary.status)
 
 
-def _cluster(address: str | None) -> Any:
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
     """The backend for the call: Dask's where an address is given."""
-    import contextlib
-
     if address is None:
-        return contextlib.nullcontext()
+        yield
+        return
     try:
         from dask.distributed import Client
     except ImportError as error:
         raise ValueError('`dask` needs distributed: pip install "pai-lib[cluster]"') from error
     import joblib
 
-    client = Client(address, timeout=30)
-    return joblib.parallel_config(backend="dask", client=client)
+    try:
+        client = Client(address, timeout=DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`dask` must be the address of a running scheduler, got {address!r}: {error}") from None
+    with client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
 def _show_plan(
@@ -346,8 +364,20 @@ def run() -> None:
     try:
         app()
     except (ValueError, TypeError, ImportError) as error:
-        err.print(f"[red]Error:[/red] {error}", highlight=False)
-        sys.exit(2)
+        _fail("Error:", _in_options(str(error)), 2)
     except pail.StoppedError as error:
-        err.print(f"[red]Stopped:[/red] {error}. --resume goes on.", highlight=False)
-        sys.exit(1)
+        _fail("Stopped:", f"{error}. --resume goes on.", 1)
+    except OSError as error:
+        _fail("Error:", f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+
+
+def _in_options(text: str) -> str:
+    """An error of the library in the words of the command line."""
+    for name, option in OPTIONS.items():
+        text = text.replace(name, option)
+    return text
+
+
+def _fail(title: str, text: str, status: int) -> None:
+    err.print(f"[red]{title}[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    sys.exit(status)
