@@ -86,6 +86,8 @@ def test_preview_draws_a_picture_and_a_page(parts, tmp_path):
     assert "pail generate" in said and cv2.imread(str(tmp_path / "a.png")).std() > 5
     pail("preview", parts, "--techniques", "cutpaste", "--html", "-o", tmp_path / "a.html", "--size", "32x40")
     assert "</html>" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    pail("generate", parts, tmp_path / "set", "--recipe", tmp_path / "a.toml", "-n", "3", "-q")
+    assert {p.name for p in (tmp_path / "set" / "ground_truth").iterdir()} == {"cutpaste"}
 
 
 def test_generate_takes_each_form_of_its_options(parts, out):
