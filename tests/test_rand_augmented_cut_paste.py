@@ -412,3 +412,37 @@ def test_what_dense_effects_see_around_the_shape_is_what_the_image_shows(shape):
         whole = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
         inside = wanted[box.slices] > 0
         assert np.array_equal(content[inside], whole[box.slices][inside])
+
+
+def test_a_small_defect_is_not_redrawn():
+    image, dot = photograph(96, 96), square((96, 96), 40, 50, 2, 2)
+    _, mask, draw = inserted(image, 255 - image, source_mask=dot, in_fg_region=False, **PLAIN)
+    assert np.array_equal(mask, dot) and len(draw.drawn["operations"]) == 1
+
+
+def test_a_ring_is_one_piece(monkeypatch, seeds):
+    monkeypatch.setattr(module, "foreground_of", lambda frame: square((120, 120), 0, 60, 120, 60))
+    ring = square((120, 120), 20, 10, 30, 30) & ~square((120, 120), 28, 18, 14, 14)
+    for seed in seeds(10):
+        _, mask, draw = inserted(photograph(120, 120), seed=seed, source_mask=ring, **PLAIN)
+        top, left = draw.drawn["places"][0][0]
+        assert len(draw.drawn["places"][0]) == 1
+        assert np.array_equal(mask[top : top + 30, left : left + 30], ring[20:50, 10:40])
+        assert np.count_nonzero(mask) == np.count_nonzero(ring)
+
+
+def test_kernels_mix_the_filter_with_the_pixel():
+    """The sums of albumentations' kernels: 1 for emboss, lightness for sharpen."""
+    assert np.isclose(operations.effects.emboss_kernel(0.3, 0.6).sum(), 1)
+    assert np.isclose(operations.effects.sharpen_kernel(0.3, 0.6).sum(), 0.7 + 0.3 * 0.6)
+
+
+def test_contrast_and_colour_are_those_of_opencv():
+    image, rng = photograph(96, 80), np.random.default_rng(0)
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(int) + np.array([7, -20, 15])
+    hsv = np.dstack([hsv[..., 0] % 180, np.clip(hsv[..., 1], 0, 255), np.clip(hsv[..., 2], 0, 255)])
+    result = operations.effects.shift_hsv(7, -20, 15, 255).change(image, image[..., 0], rng)
+    assert np.array_equal(result, cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB))
+    grey = np.ascontiguousarray(image[..., :1])
+    result = operations.effects.clahe(1.5, (96, 80), 255).change(grey, grey[..., 0], rng)
+    assert np.array_equal(result[..., 0], cv2.createCLAHE(1.5, (8, 8)).apply(grey[..., 0]))
