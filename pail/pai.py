@@ -315,7 +315,8 @@ class Anomaly_Insertion:
             Whether the centres have to lie on the foreground: None asks the automatic foreground, True the fixed
             thresholds of the paper's code, False allows every place.
         max_try : int, default 200
-            How many places are tried for a rectangle before the foreground is given up.
+            How many places are tried for a rectangle before the foreground is given up. In a thin, curved `roi`
+            a try can cost milliseconds on large images.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -637,7 +638,7 @@ class Anomaly_Insertion:
         elastic : bool, default True
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
-            Smallest area of the anomaly as a fraction of the image's, in [0, 1); smaller ones are redrawn.
+            Smallest area of the anomaly as a fraction of the image's, in [0, 1]; smaller ones are redrawn.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 

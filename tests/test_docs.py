@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -81,14 +82,27 @@ def test_docstring_examples(name):
 
 @pytest.mark.parametrize("name", [*NAMES, "insert"])
 def test_every_parameter_is_documented(name):
-    import inspect
-
     method = getattr(pai.Anomaly_Insertion, name)
     parameters = method.__doc__.split("Parameters\n")[1].split("Returns\n")[0]
     for parameter in list(inspect.signature(method).parameters)[1:]:
         assert re.search(rf"^ +([a-z_]+, )*{parameter}(, [a-z_]+)* : ", parameters, re.M), parameter
     for section in ("Returns", "Examples", *(["References"] if name != "insert" else [])):
         assert f"        {section}\n" in method.__doc__
+
+
+@pytest.mark.parametrize("name", [*NAMES, "insert"])
+def test_defaults_in_docstrings_are_those_of_the_signature(name):
+    method = getattr(pai.Anomaly_Insertion, name)
+    documented = {}
+    for names, default in re.findall(r"^ +([a-z_, ]+) : .*?, default (.+)$", method.__doc__, re.M):
+        keys = names.split(", ")
+        values = re.split(r", (?![^(]*\))| and ", default) if len(keys) > 1 else [default]
+        values = values if len(values) == len(keys) else [default] * len(keys)
+        documented |= dict(zip(keys, values, strict=True))
+    parameters = inspect.signature(method).parameters
+    assert documented
+    for key, text in documented.items():
+        assert eval(text) == parameters[key].default, key
 
 
 def run_example(script, *arguments):
