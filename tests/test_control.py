@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from common import NAMES, as_type, call, check_contract, photograph, takes_source
 from PIL import Image
+from seeds import seeds
 
 import pail
 from pail import pai
@@ -48,8 +49,8 @@ def test_an_roi_with_room_holds_half_of_what_would_be_drawn(name):
     """The left two thirds of the image, against the same draws without a region."""
     roi = np.zeros(SHAPE, bool)
     roi[:, : SHAPE[1] * 2 // 3] = True
-    drawn = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed)[1]) for seed in range(60)])
-    inside = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed, roi=roi)[1]) for seed in range(60)])
+    drawn = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed)[1]) for seed in seeds(name, 60)])
+    inside = np.array([np.count_nonzero(call(name, IMAGE, SOURCE, rng=seed, roi=roi)[1]) for seed in seeds(name, 60)])
     room = np.count_nonzero(roi)
     assert np.mean(inside >= 0.45 * np.minimum(drawn, room)) > 0.85
     assert inside.mean() >= 0.5 * np.minimum(drawn, room).mean()
@@ -79,7 +80,7 @@ def test_the_automatic_foreground_by_name(name):
 def test_severity_scales_area_and_contrast(name):
     areas, changes = [], []
     for severity in STEPS:
-        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity) for seed in range(200)]
+        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity) for seed in seeds(name, 200)]
         areas.append(np.mean([np.mean(m_a > 0) for _, m_a in results]))
         changes.append(np.mean([cv2.absdiff(i_a, IMAGE).mean() for i_a, _ in results]))
     assert all(a < b for a, b in pairwise(areas)), areas
@@ -91,7 +92,7 @@ def test_severity_scales_area_and_contrast(name):
 def test_a_severity_range_lies_between_its_ends(name):
     means = []
     for severity in (0.1, (0.1, 0.9), 0.9):
-        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity)[0] for seed in range(100)]
+        results = [call(name, IMAGE, SOURCE, rng=seed, severity=severity)[0] for seed in seeds(name, 100)]
         means.append(np.mean([cv2.absdiff(i_a, IMAGE).mean() for i_a in results]))
     assert means[0] < means[1] < means[2]
 
@@ -198,7 +199,7 @@ def test_bad_control_arguments_are_named(name, keyword, value, error):
 
 def names_of(count=300, source=SOURCE, image=photograph(32, 32), **keywords):
     instance = pai.Anomaly_Insertion()
-    records = [instance.insert(image, source, rng=seed, **keywords).record for seed in range(count)]
+    records = [instance.insert(image, source, rng=seed, **keywords).record for seed in seeds("insert", count)]
     return [[step["technique"] for step in record["steps"]] for record in records]
 
 

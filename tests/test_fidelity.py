@@ -1,12 +1,12 @@
 """Each way back to the original that docs/fidelity.md names does what it says."""
 
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from common import NAMES, call, frame_and_draw, photograph
+from seeds import seeds
 
 import pail
 from pail import pai
@@ -18,10 +18,6 @@ ROWS = [
     for names, *_, back in re.findall(r"^\| (`.*?`) \| (.*?) \| (.*?) \| (.*?) \| (.*?) ?\|$", PAGE, re.M)
     if back
 ]
-
-
-def seeds(name, count):
-    return [(zlib.crc32(name.encode()), i) for i in range(count)]
 
 
 def drawn(name, count=300, source=None, **keywords):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from common import as_type, call, frame_and_draw, photograph
+from seeds import seeds
 
 from pail import masks
 from pail.pixels import placing
@@ -106,7 +107,7 @@ def test_place_covers_the_roi_as_well_as_it_can(kind):
 def test_place_reaches_every_part_of_the_roi():
     roi = rois()["L"]
     hit = np.zeros(roi.shape, bool)
-    for seed in range(600):
+    for seed in seeds("place", 600):
         frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
         hit[placing.place(frame, draw, 6, 6).slices] = True
     assert np.mean(hit[roi > 0]) > 0.9
@@ -127,7 +128,7 @@ def test_place_lays_a_sparse_shape_on_a_single_pixel_where_it_can():
 
 def test_place_without_an_roi_is_uniform():
     tops = []
-    for seed in range(500):
+    for seed in seeds("place anywhere", 500):
         frame, draw = frame_and_draw(np.zeros((50, 40), np.uint8), seed)
         tops.append(placing.place(frame, draw, 10, 10).top)
     assert min(tops) == 0 and max(tops) == 40 and abs(np.mean(tops) - 20) < 2

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from common import frame_and_draw, photograph
+from seeds import seeds
 
 from pail.pixels.perlin import perlin
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
@@ -42,7 +43,7 @@ def test_perlin_is_its_definition(shape, cells):
 
 
 def test_perlin_range():
-    values = [perlin((64, 64), (2, 2), np.random.default_rng(i)) for i in range(200)]
+    values = [perlin((64, 64), (2, 2), np.random.default_rng(s)) for s in seeds("perlin range", 200)]
     assert -1.001 < np.min(values) < -0.8 and 0.8 < np.max(values) < 1.001
 
 
@@ -51,7 +52,7 @@ def first_draws(shape, rotation, count=500):
     from pail.pixels import perlin_mask as noise
 
     covers = []
-    for seed in range(count):
+    for seed in seeds("perlin cover", count):
         _, draw = frame_and_draw(np.zeros(shape, np.uint8), seed)
         covers.append(np.mean(noise.draw_noise(draw, shape, (0, 5), rotation).above(0.5) > 0))
     return np.array(covers)
@@ -75,7 +76,7 @@ def test_coverage_of_draems_threshold(shape, rotation, empty, mean, median):
 
 
 def test_masks_are_redrawn_until_they_hold_something():
-    for seed in range(300):
+    for seed in seeds("perlin masks", 300):
         frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8), seed)
         assert perlin_mask(frame, draw, PerlinOptions(rotation=(-90, 90))).any()
     frame, draw = frame_and_draw(np.zeros((32, 32), np.uint8))
@@ -119,7 +120,7 @@ def test_masks_of_large_images_are_enlarged():
 
 
 def test_simplex_octaves():
-    fields = np.stack([simplex((96, 96, 3), 32, 6, 0.6, np.random.default_rng(i)) for i in range(20)])
+    fields = np.stack([simplex((96, 96, 3), 32, 6, 0.6, np.random.default_rng(s)) for s in seeds("simplex", 20)])
     assert abs(fields.std() - 0.43) < 0.05
     assert abs(fields.mean()) < 0.05
     assert np.abs(fields).max() < 2.383

@@ -16,7 +16,7 @@ WHITE = np.full((128, 128, 3), 255, np.uint8)
 def inside_values(name, count, **keywords):
     """The one grey value that a white source leaves on a black image, call by call."""
     found = []
-    for seed in range(count):
+    for seed in seeds("perlin", count):
         i_a, m_a = call(name, BLACK, WHITE, rng=seed, **keywords)
         values = np.unique(i_a[m_a[..., 0] > 0])
         assert len(values) == 1
@@ -52,7 +52,7 @@ def test_the_mask_does_not_depend_on_the_source():
 def test_coverage_through_the_public_method():
     covers = [
         np.mean(call("perlin_noise_pattern", photograph(256, 256), rng=s, augment_source=False)[1] > 0)
-        for s in range(250)
+        for s in seeds("perlin blend", 250)
     ]
     assert 0.045 < np.mean(covers) < 0.060
     assert np.quantile(covers, 0.95) < 0.13
@@ -115,7 +115,7 @@ def disc(value, background):
 def test_the_mask_keeps_to_the_automatic_foreground(value, background):
     image = disc(value, background)
     allowed = cv2.dilate((image[..., 0] == value).astype(np.uint8), np.ones((5, 5), np.uint8))
-    for seed in range(40):
+    for seed in seeds("perlin with roi", 40):
         _, m_a = call("perlin_with_roi_anomaly", image, WHITE, rng=seed)
         assert not m_a[..., 0][allowed == 0].any()
 
@@ -140,7 +140,7 @@ def test_all_background_falls_back_to_the_whole_image():
 
 def test_texture_and_structure_are_drawn_evenly():
     image, textures = photograph(64, 64), 0
-    for seed in range(400):
+    for seed in seeds("texture or structure", 400):
         frame, draw = frame_and_draw(image, seed)
         perlin_with_roi_anomaly(frame, draw, np.full_like(image, 255), use_mask=False)
         textures += draw.drawn["texture"][0]

@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import pickle
-import zlib
 from collections import Counter
 
 import cv2
@@ -14,6 +13,7 @@ import skimage.data
 from common import NAMES, as_type, call, check_contract, frame_and_draw, photograph, takes_source
 from PIL import Image
 from scipy import stats
+from seeds import seeds
 
 import pail
 from pail import pai
@@ -24,11 +24,6 @@ from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground
 from pail.pixels.placing import place
 
 IMAGE, SOURCE = photograph(96, 112), photograph(96, 112, seed=1)
-
-
-def seeds(name, count):
-    """Generators' seeds that no other test shares; 0..N have correlated first draws."""
-    return [(zlib.crc32(name.encode()), i) for i in range(count)]
 
 
 # One frame a call: regions, the automatic foreground and alpha are those of the normal image
