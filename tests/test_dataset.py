@@ -187,6 +187,7 @@ def test_coco(parts, tmp_path):
         assert coco.loadCats(annotation["category_id"])[0]["name"] == line["techniques"][0]
 
 
+@pytest.mark.filterwarnings("default")  # its own are not ours to mend
 def test_anomalibs_data_module_reads_it(whole):
     pytest.importorskip("anomalib", reason="anomalib is optional: pip install anomalib")
     from anomalib.data import MVTecAD
