@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench fuzz mutations pictures clean
+.PHONY: demo test test-all lint docs bench fuzz mutations pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
@@ -19,6 +19,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation site, build/site/index.html. A warning is an error.
+docs: $(VENV)/.docs
+	$(BIN)/python docs/build.py build/site
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/report.py
@@ -48,9 +52,13 @@ $(VENV)/.all: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q -e ".[test,all]"
 	touch $@
 
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -e ".[docs]"
+	touch $@
+
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q -e ".[bench]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results build

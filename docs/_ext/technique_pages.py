@@ -1,0 +1,176 @@
+"""A page a technique, the cards that lead to them, and the table of costs, of what the project knows of each.
+
+From `TECHNIQUES` come family, paper and summary, from docstrings the parameters, from docs/performance.md the times of
+the last bench, from docs/fidelity.md the differences, from the gallery the pictures, and from techniques/when.toml the
+words on when to use it.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from pail import TECHNIQUES, Technique
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SIZES = ("256x256", "1024x1024")
+IMAGES = "auto_examples/images"
+FAMILIES = {
+    "SFI": "source-free (SFI): it needs the normal image only",
+    "SBI": "source-based (SBI): it takes pixels from a source image, or from the image itself without one",
+    "hybrid": "hybrid: it works with a source image and without one",
+}
+ALIASES = {"affine_anom_color_change": "affined_anomlay"}  # the second name of a technique in the table of differences
+
+
+def write(docs: Path) -> None:
+    """All of them, into docs/techniques/."""
+    folder = docs / "techniques"
+    words = tomllib.loads((folder / "when.toml").read_text(encoding="utf-8"))
+    if set(words) != set(TECHNIQUES):
+        raise ValueError(f"techniques/when.toml and TECHNIQUES differ in {sorted(set(words) ^ set(TECHNIQUES))}")
+    costs = read_costs((docs / "performance.md").read_text(encoding="utf-8"))
+    differences = read_differences((docs / "fidelity.md").read_text(encoding="utf-8"))
+    for name, technique in TECHNIQUES.items():
+        page = technique_page(docs, name, technique, words[name], costs[name], differences.get(name, []))
+        (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    (folder / "cards.txt").write_text(cards(docs), encoding="utf-8")
+    (docs / "api" / "methods.txt").write_text(methods(), encoding="utf-8")
+    (folder / "index.md").write_text(index_page(words, costs), encoding="utf-8")
+
+
+def read_costs(text: str) -> dict[str, dict[tuple[str, str], str]]:
+    """The median ms of the last bench by technique, and by size and channels."""
+    costs: dict[str, dict[tuple[str, str], str]] = {}
+    for name, size, channels, ms in re.findall(r"^\| (\w+) \| (\d+x\d+) \| (gray|RGB) \| ([\d.]+) \|", text, re.M):
+        costs.setdefault(name, {})[size, channels] = ms
+    return costs
+
+
+def read_differences(text: str) -> dict[str, list[str]]:
+    """The rows of the table of differences by technique, without their first cell."""
+    rows: dict[str, list[str]] = {}
+    for names, rest in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|(.*)$", text, re.M):
+        for name in re.findall(r"\w+", names):
+            rows.setdefault(ALIASES.get(name, name), []).append(f"|{rest}")
+    return rows
+
+
+def card_path(docs: Path, example: str) -> Path:
+    """Where the picture of a card is, of the example `plot_<technique>`."""
+    return docs / "techniques" / "pictures" / f"{example}.png"
+
+
+def thumbnail(docs: Path, name: str) -> str:
+    """The picture of a technique on its card, from its example; nothing where it has none."""
+    path = card_path(docs, f"plot_{name}")
+    return f"[![{name}](/{path.relative_to(docs).as_posix()})](/techniques/{name}.md)" if path.exists() else ""
+
+
+def cards(docs: Path) -> str:
+    """All techniques as cards; a text that pages include."""
+    lines = ["::::{container} cards techniques"]
+    for name, technique in TECHNIQUES.items():
+        text = f"**[{name}](/techniques/{name}.md)**"
+        lines += [":::{container} card", thumbnail(docs, name), "", text, "", technique.summary, ":::"]
+    return "\n".join([*lines, "::::", ""])
+
+
+def methods() -> str:
+    """The methods of the class in a table, for its page of the API."""
+    rows = [f"| [`{name}`](/techniques/{name}.md) | {technique.summary} |" for name, technique in TECHNIQUES.items()]
+    return "\n".join(["| method | inserts |", "|---|---|", *rows, ""])
+
+
+def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str, str], str]]) -> str:
+    """The cards, then what each looks like and costs in one table."""
+    lines = [
+        "# Techniques",
+        "",
+        "Find the picture that comes closest to the defects of your parts. Each page has pictures, the parameters, the",
+        "paper, the cost, when to use it, and how it differs from the original.",
+        "",
+        "```{include} cards.txt",
+        "```",
+        "",
+        "## Which looks like your defect",
+        "",
+        "| technique | looks like | family | ms at 256x256 | ms at 1024x1024 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, technique in TECHNIQUES.items():
+        small, large = (costs[name][size, "RGB"] for size in SIZES)
+        looks = " ".join(words[name]["looks"].split())
+        lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {small} | {large} |")
+    lines += [
+        "",
+        "Medians of one thread on RGB images, from the last bench; [Performance](../performance.md) says more.",
+        "",
+        "```{toctree}",
+        ":hidden:",
+        "",
+        *TECHNIQUES,
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def technique_page(
+    docs: Path,
+    name: str,
+    technique: Technique,
+    words: dict[str, str],
+    costs: dict[tuple[str, str], str],
+    differences: list[str],
+) -> str:
+    """The page of one technique."""
+    paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
+    parts = [
+        f"# {name}",
+        f"Inserts {technique.summary}.",
+        f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}. Paper: {paper}.",
+        pictures(docs, name),
+        "## When to use it",
+        f"**It looks like** {words['looks']}",
+        f"**Use it** {words['use']}",
+        f"**Rather not** {words['avoid']}",
+        "## Cost",
+        cost_table(costs),
+        "Median ms of a call on one thread, from the last bench; see [Performance](../performance.md).",
+        "## Parameters",
+        f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
+        "## How it differs from the original",
+        difference_table(differences),
+        "What holds for all techniques, and what was not verified, is on the page on [fidelity](../fidelity.md).",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def pictures(docs: Path, name: str) -> str:
+    """The figures of the technique's example, and the way to its code."""
+    found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{name}_[0-9]*.png"))
+    found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{name}_\d+\.png", path.name)]
+    if not found:
+        return ""
+    figures = [f"![{name}, figure {number}](/{IMAGES}/{path.name})" for number, path in enumerate(found, 1)]
+    lines = [f":::{{container}} wide-picture\n{figure}\n:::\n" for figure in figures]
+    return "\n".join([*lines, f"The code of these pictures: [{name} in the gallery](/auto_examples/plot_{name}.rst)."])
+
+
+def cost_table(costs: dict[tuple[str, str], str]) -> str:
+    """Times at the sizes that a reader looks for."""
+    rows = [f"| {size} | {costs[size, 'gray']} | {costs[size, 'RGB']} |" for size in SIZES]
+    return "\n".join(["| image | gray | RGB |", "|---|---|---|", *rows])
+
+
+def difference_table(rows: list[str]) -> str:
+    """What is done here, what there, why, and the keyword that brings it back."""
+    return (
+        "\n".join(["| here | there | why | back |", "|---|---|---|---|", *rows])
+        if rows
+        else "In nothing special to it."
+    )

@@ -1,0 +1,104 @@
+"""The documentation site; `make docs` builds it with docs/build.py."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]  # the pages are of the library beside them
+
+import pail  # noqa: E402
+
+project = "PAI-Lib"
+author = "The PAI-Lib developers"
+copyright = "the PAI-Lib developers, MIT licence"
+version = release = pail.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "site_pages",
+]
+root_doc = "index"
+exclude_patterns = ["**/sg_execution_times.rst", "sg_execution_times.rst", "**/GALLERY_HEADER.rst"]
+nitpicky = True
+default_role = "py:obj"  # single backticks of the docstrings: a link where there is something to link to
+
+# GitHub's Markdown, with its anchors for headings, and `:::` for what it does not have.
+myst_enable_extensions = ["colon_fence", "substitution"]
+myst_heading_anchors = 4
+_picture = next(p for p in ("gallery.jpg", "preview.jpg") if (DOCS / "pictures" / p).exists())
+myst_substitutions = {"picture": f"![Each technique: normal image, result and outline](/pictures/{_picture})"}
+
+# Docstrings. PyTorch and albumentations are large: where they are not installed, their classes are stood in for.
+autodoc_mock_imports = [
+    name for name in ("torch", "torchvision", "albumentations") if importlib.util.find_spec(name) is None
+]
+autodoc_typehints = "none"  # numpydoc's sections say the types
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "ndarray": "numpy.ndarray",
+    "array_like": "numpy.ndarray",
+    "bool": ":class:`python:bool`",
+    "str": ":class:`python:str`",
+    "float": ":class:`python:float`",
+    "int": ":class:`python:int`",
+    "callable": ":func:`python:callable`",
+    "sequence": ":class:`sequence <python:collections.abc.Sequence>`",
+    "path": ":class:`path <python:pathlib.Path>`",
+    "PIL.Image.Image": ":class:`PIL.Image.Image`",
+    "numpy.random.SeedSequence": ":class:`numpy.random.SeedSequence`",
+    "numpy.random.Generator": ":class:`numpy.random.Generator`",
+    "Frame": "pail.Frame",
+    "PseudoAnomaly": "pail.PseudoAnomaly",
+}
+
+# Other projects' names are looked up in inventories/, short plain-text lists of those that docstrings use. Fetched ones
+# would make a build without a network warn, and so fail.
+intersphinx_mapping = {
+    "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.txt"),
+    "python": ("https://docs.python.org/3/", "inventories/python.txt"),
+    "pillow": ("https://pillow.readthedocs.io/en/stable/", "inventories/pillow.txt"),
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"[\\/]plot_",
+    "ignore_pattern": r"(^|[\\/])(?!plot_)[^\\/]*\.py$",
+    "image_scrapers": ("site_pages.keep_card", "matplotlib"),
+    "within_subsection_order": "site_pages.example_order",
+    "doc_module": ("pail",),
+    "reference_url": {"pail": None},
+    "min_reported_time": 1e9,  # times belong to docs/performance.md
+    "show_signature": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"PAI-Lib {release}"
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "start": [], "changelog": []}
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system
+html_theme_options = {
+    "logo": {"text": "PAI-Lib"},
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "techniques/index": []},
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
