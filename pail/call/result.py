@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from pail.call.show import png_of
 
 Record = dict[str, Any]
 
@@ -13,7 +17,8 @@ Record = dict[str, Any]
 class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
     """A pseudo-anomalous image and its mask: a tuple of exactly two arrays that knows how it was made.
 
-    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``.
+    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``. A notebook shows it as a picture: the image
+    with the mask's outline, the mask, and the anomaly enlarged; `pail.show` adds the normal image and what changed.
 
     Attributes
     ----------
@@ -73,3 +78,13 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
     def __repr__(self) -> str:
         share = np.count_nonzero(self.m_a) / self.m_a.size
         return f"PseudoAnomaly(i_a: {self.i_a.shape} {self.i_a.dtype}, m_a: {share:.2%} of the image)"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks: the image with the outline, the mask, and the framed part."""
+        return png_of(self.i_a, self.m_a)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the same picture above a line of text."""
+        picture = base64.b64encode(self._repr_png_()).decode()
+        words = html.escape(f"{', '.join(self.techniques)} | {self!r}")
+        return f'<img alt="{words}" src="data:image/png;base64,{picture}" style="max-width: 100%"><div>{words}</div>'
