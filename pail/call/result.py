@@ -15,30 +15,37 @@ Record = dict[str, Any]
 
 
 class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
-    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays that knows how it was made.
+    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays
+    that knows how it was made.
 
-    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``. A notebook shows it as a picture: the image
-    with the mask's outline, the mask, and the anomaly enlarged; `pail.show` adds the normal image and what changed.
+    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``. A
+    notebook shows it as a picture: the image with the mask's outline, the
+    mask, and the anomaly enlarged; `pail.show` adds the normal image and
+    what changed.
 
     Attributes
     ----------
     i_a : ndarray
-        The pseudo-anomalous image, of the shape and dtype of the normal one.
+        The pseudo-anomalous image, of the shape and dtype of the normal
+        one.
     m_a : ndarray of shape (H, W, 1) and dtype uint8
         255 where the anomaly was inserted, 0 elsewhere.
     techniques : tuple of str
         Which techniques were used, in their order.
     record : dict
-        What `pail.replay` needs to make the same bytes again, as JSON-serialisable values: technique, arguments,
-        drawn numbers, the generator's state, versions, and checksums of the image and the source. It is made when
-        it is first read; until then the result keeps the normal image and the source alive, and both have to stay
+        What `pail.replay` needs to make the same bytes again, as
+        JSON-serialisable values: technique, arguments, drawn numbers, the
+        generator's state, versions, and checksums of the image and the
+        source. It is made when it is first read; until then the result
+        keeps the normal image and the source alive, and both have to stay
         as they are.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pail import pai
-    >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(np.full((64, 64), 128, np.uint8))
+    >>> image = np.full((64, 64), 128, np.uint8)
+    >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(image)
     >>> i_a, m_a = result
     >>> i_a is result.i_a, result.techniques
     (True, ('random_perturbation',))

@@ -17,23 +17,27 @@ PAPER, INK = "#ffffff", "#16191d"
 
 
 def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: float | None = None) -> Image.Image:
-    """Labelled panels of one insertion: normal, pseudo-anomalous, the mask, the anomaly enlarged, and what changed.
+    """Labelled panels of one insertion: normal, pseudo-anomalous, the mask,
+    the anomaly enlarged, and what changed.
 
     Parameters
     ----------
     i_n, i_a : ndarray or PIL.Image.Image
         The normal and the pseudo-anomalous image, of one shape and dtype.
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
-        The mask of the anomaly; its outline is drawn on the pseudo-anomalous image.
+        The mask of the anomaly; its outline is drawn on the
+        pseudo-anomalous image.
     side : int, default 256
         Pixels of the longer side of a panel, 32 to 4096.
     data_range : float, optional
-        The value of full scale where it is not the dtype's. Depths beyond 8 bit are stretched for display.
+        The value of full scale where it is not the dtype's. Depths beyond 8
+        bit are stretched for display.
 
     Returns
     -------
     PIL.Image.Image
-        The panels beside each other, in RGB. A notebook shows it; ``.show()`` opens a window and ``.save()`` a file.
+        The panels beside each other, in RGB. A notebook shows it;
+        ``.show()`` opens a window and ``.save()`` a file.
 
     Raises
     ------
