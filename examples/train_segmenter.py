@@ -33,6 +33,7 @@ from pail.torch import PseudoAnomalyDataset
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 TOP_SHARE = 0.005  # of the pixels, whose mean is an image's score
+BATCH = 16  # images that are predicted together
 MAX_FPR = 0.3  # up to which AUPRO integrates
 
 
@@ -160,6 +161,7 @@ class Lite0(nn.Module):
         return found
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)  # half the time on a CPU
         return self.decoder([*self.features(x)[::-1], self.full(x)])
 
 
@@ -272,10 +274,11 @@ def predict(model: nn.Module, images: Images) -> np.ndarray:
     """Heat maps (N, H, W) in [0, 1]."""
     model.eval()
     maps = []
-    for index in range(len(images)):
-        pixels = torch.from_numpy(images[index].transpose(2, 0, 1).astype(np.float32) / 255)[None]
-        maps.append(torch.sigmoid(model(normalise(pixels)))[0, 0].numpy())
-    return np.stack(maps)
+    for first in range(0, len(images), BATCH):
+        some = [images[index] for index in range(first, min(first + BATCH, len(images)))]
+        pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        maps.append(torch.sigmoid(model(normalise(pixels)))[:, 0].numpy())
+    return np.concatenate(maps)
 
 
 def score_images(maps: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from pail import masks, roi
 from pail._version import __version__
 from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
+from pail.call.show import show
 from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
@@ -46,6 +47,7 @@ __all__ = [
     "register",
     "replay",
     "roi",
+    "show",
     "unregister",
     "warm_up",
 ]

@@ -25,19 +25,22 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
         The mask of the anomaly.
     threshold : float, default 0.02
-        The smallest visible change of any channel, as a fraction of the data range, in [0, 1].
+        The smallest visible change of any channel, as a fraction of the
+        data range, in [0, 1].
     data_range : float, optional
         The value of full scale where it is not the dtype's.
 
     Returns
     -------
     ndarray of shape (H, W, 1) and dtype uint8
-        255 where `m_a` is set and a channel differs by more than `threshold`, else 0. It can be empty.
+        255 where `m_a` is set and a channel differs by more than
+        `threshold`, else 0. It can be empty.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no image or mask, or the images do not fit each other.
+        If an argument is no image or mask, or the images do not fit each
+        other.
 
     Examples
     --------
@@ -47,7 +50,8 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
     >>> changed = normal.copy()
     >>> changed[0] = 101
     >>> changed[1] = 150
-    >>> int((masks.difference(normal, changed, np.ones((4, 4), bool)) > 0).sum())
+    >>> visible = masks.difference(normal, changed, np.ones((4, 4), bool))
+    >>> int((visible > 0).sum())
     4
     """
     threshold = as_number("threshold", threshold, 0, 1)
@@ -67,9 +71,11 @@ def soft(
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
         The mask of the anomaly.
     full : float, default 1.0
-        The change, as a fraction of the data range, from which on the label is 1; in (0, 1].
+        The change, as a fraction of the data range, from which on the label
+        is 1; in (0, 1].
     sigma : float, default 1.0
-        Standard deviation in pixels of the Gaussian that averages the change inside the mask; 0 for none.
+        Standard deviation in pixels of the Gaussian that averages the
+        change inside the mask; 0 for none.
     data_range : float, optional
         The value of full scale where it is not the dtype's.
 
@@ -81,13 +87,15 @@ def soft(
     Raises
     ------
     TypeError, ValueError
-        If an argument is no image or mask, or the images do not fit each other.
+        If an argument is no image or mask, or the images do not fit each
+        other.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pail import masks
-    >>> label = masks.soft(np.zeros((4, 4)), np.full((4, 4), 0.25), np.ones((4, 4), bool), full=0.5)
+    >>> normal, changed = np.zeros((4, 4)), np.full((4, 4), 0.25)
+    >>> label = masks.soft(normal, changed, np.ones((4, 4), bool), full=0.5)
     >>> round(float(label.max()), 3)
     0.5
     """

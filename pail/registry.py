@@ -28,7 +28,7 @@ COMMON = ("roi", "severity", "rng")  # the keywords of every method
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """A technique: `function(frame, draw, [source,] **options)` answers with an `Insertion`."""
+    """A technique: `function(frame, draw, [source,] **options)` makes an `Insertion`."""
 
     function: Callable[..., Insertion]
     family: Family
@@ -146,22 +146,27 @@ def register(
     summary: str = "",
     takes_source: bool | None = None,
 ) -> None:
-    """Add a technique of your own: a method of every `Anomaly_Insertion`, and a name for `insert`.
+    """Add a technique of your own: a method of every `Anomaly_Insertion`, and
+    a name for `insert`.
 
     Parameters
     ----------
     name : str
-        The name of the method; an identifier that no method and no technique has.
+        The name of the method; an identifier that no method and no
+        technique has.
     function : callable
-        ``function(frame, draw, **options)``, or ``function(frame, draw, source, **options)`` where it takes a source,
-        which answers with an `Insertion`. Its options are keyword-only and have defaults; it draws every random
-        number from `draw`, and takes its pixels from ``frame.crop``.
+        ``function(frame, draw, **options)``, or ``function(frame, draw,
+        source, **options)`` where it takes a source, which answers with an
+        `Insertion`. Its options are keyword-only and have defaults; it
+        draws every random number from `draw`, and takes its pixels from
+        ``frame.crop``.
     family : {"SFI", "SBI", "hybrid"}, default "SFI"
         Source-free, source-based, or both.
     reference, summary : str, optional
         Where it is published, and one line on what it inserts.
     takes_source : bool, optional
-        Whether it takes a source; by default all families but "SFI" do. Without `anom_source_img` the source is None.
+        Whether it takes a source; by default all families but "SFI" do.
+        Without `anom_source_img` the source is None.
 
     Raises
     ------
@@ -175,11 +180,15 @@ def register(
     >>> import numpy as np
     >>> import pail
     >>> def bright_square(frame, draw, *, size=0.2):
-    ...     side = max(1, round(draw.scaled("side", 0.5 * size, size) * frame.side))
+    ...     share = draw.scaled("side", 0.5 * size, size)
+    ...     side = max(1, round(share * frame.side))
     ...     box = pail.place(frame, draw, side, side)
-    ...     return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak), opacity=draw.opacity())
-    >>> pail.register("bright_square", bright_square, summary="a bright square")
-    >>> i_a, m_a = pail.Anomaly_Insertion().bright_square(np.zeros((64, 64), np.uint8), size=0.1)
+    ...     white = np.full_like(frame.crop(box), frame.peak)
+    ...     return pail.Insertion(box, white, opacity=draw.opacity())
+    >>> pail.register("bright_square", bright_square, summary="a square")
+    >>> insertion = pail.Anomaly_Insertion()
+    >>> image = np.zeros((64, 64), np.uint8)
+    >>> i_a, m_a = insertion.bright_square(image, size=0.1)
     >>> int(i_a.max())
     255
     >>> pail.unregister("bright_square")

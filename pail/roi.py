@@ -24,34 +24,44 @@ def as_roi(roi: Any, frame: Frame, name: str = "roi") -> np.ndarray | None:
 
 
 def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
-    """Find the parts that lie on a plain background, or the whole image where there is no background.
+    """Find the parts that lie on a plain background, or the whole image where
+    there is no background.
 
-    A pixel is foreground where its colour is far from the background's, a plane through the colours along the
-    image's border; Otsu's threshold says what is far. The whole image is foreground where that finds nothing to
-    trust: a constant image, a surface or texture that fills the frame, parts that take up less than 1 % or more than
-    95 % of the image or most of its border. So a wrong answer leans to too much foreground, not to too little.
+    A pixel is foreground where its colour is far from the background's, a
+    plane through the colours along the image's border; Otsu's threshold
+    says what is far. The whole image is foreground where that finds nothing
+    to trust: a constant image, a surface or texture that fills the frame,
+    parts that take up less than 1 % or more than 95 % of the image or most
+    of its border. So a wrong answer leans to too much foreground, not to
+    too little.
 
-    The mask is what ``roi="foreground"`` uses in every method of `Anomaly_Insertion`.
+    The mask is what ``roi="foreground"`` uses in every method of
+    `Anomaly_Insertion`.
 
     Parameters
     ----------
     image : numpy.ndarray or PIL.Image.Image
-        Image of shape (H, W) or (H, W, C) with at most 16 channels, uint8, uint16, float32 or float64. The alpha
-        channel of an image with four channels or of PIL mode LA or RGBA is ignored.
+        Image of shape (H, W) or (H, W, C) with at most 16 channels, uint8,
+        uint16, float32 or float64. The alpha channel of an image with four
+        channels or of PIL mode LA or RGBA is ignored.
     data_range : float, optional
-        Value of full scale; 255, 65535 or 1.0 by default, following the dtype.
+        Value of full scale; 255, 65535 or 1.0 by default, following the
+        dtype.
 
     Returns
     -------
     numpy.ndarray
-        Mask of dtype bool and shape (H, W), true on the foreground; never all false.
+        Mask of dtype bool and shape (H, W), true on the foreground; never
+        all false.
 
     Raises
     ------
     TypeError
-        If `image` is neither an array nor a PIL image, or of another dtype or mode.
+        If `image` is neither an array nor a PIL image, or of another dtype
+        or mode.
     ValueError
-        If `image` has another shape, is empty, or leaves ``[0, data_range]``.
+        If `image` has another shape, is empty, or leaves ``[0,
+        data_range]``.
 
     Examples
     --------

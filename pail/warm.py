@@ -9,9 +9,11 @@ from pail.registry import TECHNIQUES, is_own
 
 
 def warm_up() -> None:
-    """Import and compile what techniques need at their first call: up to two seconds, once a process.
+    """Import and compile what techniques need at their first call: up to two
+    seconds, once a process.
 
-    Call it before the first image is timed, or in the parent before workers are forked: they inherit what it loaded.
+    Call it before the first image is timed, or in the parent before workers
+    are forked: they inherit what it loaded.
 
     Examples
     --------

@@ -91,6 +91,23 @@ def test_every_parameter_is_documented(name):
         assert f"\n{section}\n---" in text
 
 
+def public():
+    """The functions, classes and methods that a user calls."""
+    own = [getattr(pail, name) for name in pail.__all__ if inspect.isroutine(getattr(pail, name))]
+    methods = [getattr(pai.Anomaly_Insertion, name) for name in [*NAMES, "insert"]]
+    helpers = [pail.masks.difference, pail.masks.soft, pail.roi.foreground]
+    return [pai.Anomaly_Insertion, pail.PseudoAnomaly, *own, *methods, *helpers]
+
+
+@pytest.mark.parametrize("thing", public(), ids=lambda thing: thing.__name__)
+def test_help_reads_well_at_80_columns(thing):
+    """In the help of a class a method is indented by 8."""
+    text = inspect.getdoc(thing)
+    wide = [line for line in text.splitlines() if len(line) > 72 and " : " not in line]
+    assert not wide
+    assert ">>> " in text or thing in (pail.import_imgaug, pail.place, pail.unregister), "no example"
+
+
 @pytest.mark.parametrize("name", [*NAMES, "insert"])
 def test_defaults_in_docstrings_are_those_of_the_signature(name):
     method = getattr(pai.Anomaly_Insertion, name)

@@ -13,7 +13,6 @@ from optional import need
 from PIL import Image
 
 import pail
-from pail.dataset import panels
 from pail.dataset.page import text
 from pail.dataset.preview import (
     CELL,
@@ -27,6 +26,7 @@ from pail.dataset.preview import (
     without_techniques,
 )
 from pail.dataset.report import GRID, Sample, Tally, report_page
+from pail.pixels import panels
 
 COMMAND = "pail generate parts/ set/ -n 1000 --seed 3"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\n\udcff.png"

@@ -30,28 +30,31 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     image : array_like or PIL.Image.Image
         The normal image of that call.
     anom_source_img : optional
-        The source of that call, where it had one; the same list, or an equal callable, for `insert`.
+        The source of that call, where it had one; the same list, or an
+        equal callable, for `insert`.
     **overrides
-        Arguments that a record cannot hold because they are objects, such as ``augmenter=``.
+        Arguments that a record cannot hold because they are objects, such
+        as ``augmenter=``.
 
     Returns
     -------
     PseudoAnomaly
-        ``(i_a, m_a)`` as before: the same bytes on the same versions of the library, NumPy, OpenCV, Pillow and
-        scikit-image.
+        ``(i_a, m_a)`` as before: the same bytes on the same versions of the
+        library, NumPy, OpenCV, Pillow and scikit-image.
 
     Raises
     ------
     TypeError
         If `record` is no record.
     ValueError
-        If the record is of another version of the library, or the image or the source is not that of the record, or
-        an object is missing.
+        If the record is of another version of the library, or the image or
+        the source is not that of the record, or an object is missing.
 
     Warns
     -----
     UserWarning
-        If the record was made with another major version of OpenCV, which may give other bytes.
+        If the record was made with another major version of OpenCV, which
+        may give other bytes.
 
     Examples
     --------
@@ -60,7 +63,8 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     >>> image = np.full((64, 64, 3), 128, np.uint8)
     >>> result = pai.Anomaly_Insertion().random_perturbation(image)
     >>> again, mask = replay(result.record, image)
-    >>> np.array_equal(again, result.i_a) and np.array_equal(mask, result.m_a)
+    >>> i_a, m_a = result
+    >>> np.array_equal(again, i_a) and np.array_equal(mask, m_a)
     True
     """
     _check(record)

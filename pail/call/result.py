@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from pail.call.show import png_of
+
 Record = dict[str, Any]
 
 
 class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
-    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays that knows how it was made.
+    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays
+    that knows how it was made.
 
-    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``.
+    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``. A
+    notebook shows it as a picture: the image with the mask's outline, the
+    mask, and the anomaly enlarged; `pail.show` adds the normal image and
+    what changed.
 
     Attributes
     ----------
     i_a : ndarray
-        The pseudo-anomalous image, of the shape and dtype of the normal one.
+        The pseudo-anomalous image, of the shape and dtype of the normal
+        one.
     m_a : ndarray of shape (H, W, 1) and dtype uint8
         255 where the anomaly was inserted, 0 elsewhere.
     techniques : tuple of str
         Which techniques were used, in their order.
     record : dict
-        What `pail.replay` needs to make the same bytes again, as JSON-serialisable values: technique, arguments,
-        drawn numbers, the generator's state, versions, and checksums of the image and the source. It is made when
-        it is first read; until then the result keeps the normal image and the source alive, and both have to stay
+        What `pail.replay` needs to make the same bytes again, as
+        JSON-serialisable values: technique, arguments, drawn numbers, the
+        generator's state, versions, and checksums of the image and the
+        source. It is made when it is first read; until then the result
+        keeps the normal image and the source alive, and both have to stay
         as they are.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pail import pai
-    >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(np.full((64, 64), 128, np.uint8))
+    >>> image = np.full((64, 64), 128, np.uint8)
+    >>> result = pai.Anomaly_Insertion(rng=0).random_perturbation(image)
     >>> i_a, m_a = result
     >>> i_a is result.i_a, result.techniques
     (True, ('random_perturbation',))
@@ -73,3 +85,13 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
     def __repr__(self) -> str:
         share = np.count_nonzero(self.m_a) / self.m_a.size
         return f"PseudoAnomaly(i_a: {self.i_a.shape} {self.i_a.dtype}, m_a: {share:.2%} of the image)"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks: the image with the outline, the mask, and the framed part."""
+        return png_of(self.i_a, self.m_a)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the same picture above a line of text."""
+        picture = base64.b64encode(self._repr_png_()).decode()
+        words = html.escape(f"{', '.join(self.techniques)} | {self!r}")
+        return f'<img alt="{words}" src="data:image/png;base64,{picture}" style="max-width: 100%"><div>{words}</div>'

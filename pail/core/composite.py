@@ -19,10 +19,13 @@ SAMPLED_ROWS = 16
 
 
 class Insertion(NamedTuple):
-    """What a technique wants to see inserted: `content` on `box` where `mask` is not 0.
+    """What a technique wants to see inserted: `content` on `box` where `mask`
+    is not 0.
 
-    `box` lies inside the image; `content` is (h, w, C) in the frame's working dtype (float32 is accepted for uint8
-    frames too); `mask` is uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all content.
+    `box` lies inside the image; `content` is (h, w, C) in the frame's
+    working dtype (float32 is accepted for uint8 frames too); `mask` is
+    uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all
+    content.
     """
 
     box: Box
@@ -48,9 +51,11 @@ def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Inser
 
 
 def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where the mask is true.
+    """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where
+    the mask is true.
 
-    With `shift` the content is the image itself, moved towards the far end of the range, so that it is seen.
+    With `shift` the content is the image itself, moved towards the far end
+    of the range, so that it is seen.
     """
     box, content, mask, opacity = insertion
     if frame.roi is not None:

@@ -37,10 +37,12 @@ def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
 
 @dataclass(slots=True)
 class Draw:
-    """The random numbers of one call, remembered by name, in the order in which they were drawn.
+    """The random numbers of one call, remembered by name, in the order in
+    which they were drawn.
 
-    `severity` None draws from the paper's distributions; a number in [0, 1] picks the place in a range with
-    `scaled`, which everything uses that makes an anomaly larger or stronger.
+    `severity` None draws from the paper's distributions; a number in [0, 1]
+    picks the place in a range with `scaled`, which everything uses that
+    makes an anomaly larger or stronger.
     """
 
     rng: np.random.Generator

@@ -19,8 +19,9 @@ PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths 
 class Frame:
     """The validated normal image.
 
-    Techniques work on `crop`: (h, w, channels) without alpha, uint8 for uint8 images and float32 in [0, peak] for
-    all others, so that 16 bits stay 16 bits and a technique knows two dtypes only.
+    Techniques work on `crop`: (h, w, channels) without alpha, uint8 for
+    uint8 images and float32 in [0, peak] for all others, so that 16 bits
+    stay 16 bits and a technique knows two dtypes only.
     """
 
     image: np.ndarray  # contiguous, native byte order, in the caller's shape; never written to

@@ -73,35 +73,44 @@ def generate(
     progress: bool = False,
     **options: Any,
 ) -> Summary:
-    """Make a labelled data set of pseudo-anomalies from a folder of normal images.
+    """Make a labelled data set of pseudo-anomalies from a folder of normal
+    images.
 
     Parameters
     ----------
     normals : path or URL
-        Folder of normal images, with all folders below; a local path, or a URL that fsspec knows.
+        Folder of normal images, with all folders below; a local path, or a
+        URL that fsspec knows.
     out : path or URL
         Folder of the data set; new or empty.
     source : path or URL, optional
-        Folder of source images. Without one the techniques use the normal image itself.
+        Folder of source images. Without one the techniques use the normal
+        image itself.
     recipe : path, optional
         A recipe file, whose options those given here override.
     workers : int, optional
-        Number of processes; all cores by default. Inside ``joblib.parallel_config`` its backend is used. The bytes
-        do not depend on it.
+        Number of processes; all cores by default. Inside
+        ``joblib.parallel_config`` its backend is used. The bytes do not
+        depend on it.
     shard : str or (int, int), optional
-        ``"2/4"``: the second of four parts. Their folders and, in order, their manifests add up to the whole set.
+        ``"2/4"``: the second of four parts. Their folders and, in order,
+        their manifests add up to the whole set.
     resume : bool, default False
-        Go on with a run that was ended: the same files come out as of one that was not.
+        Go on with a run that was ended: the same files come out as of one
+        that was not.
     overwrite : bool, default False
         Drop the data set that is in `out`.
     progress : bool, default False
         Whether a bar is shown.
     **options
-        ``number`` (of anomalous images) or ``per_image``, ``techniques``, ``weights``, ``options`` (keywords of
-        techniques), ``anomalies`` (in an image), ``roi`` ("foreground" or a folder of masks), ``severity``, ``size``
-        (height, width), ``seed``, ``layout`` ("mvtec", "flat", "yolo"), ``purpose`` ("training", "validation"),
-        ``test_share``, ``format`` ("png", "tiff", "jpg", "bmp"), ``compression`` (of PNG, 0 to 9), ``coco``,
-        ``data_range``, ``source_range``, ``alpha``.
+        ``number`` (of anomalous images) or ``per_image``, ``techniques``,
+        ``weights``, ``options`` (keywords of techniques), ``anomalies`` (in
+        an image), ``roi`` ("foreground" or a folder of masks),
+        ``severity``, ``size`` (height, width), ``seed``, ``layout``
+        ("mvtec", "flat", "yolo"), ``purpose`` ("training", "validation"),
+        ``test_share``, ``format`` ("png", "tiff", "jpg", "bmp"),
+        ``compression`` (of PNG, 0 to 9), ``coco``, ``data_range``,
+        ``source_range``, ``alpha``.
 
     Returns
     -------
@@ -111,9 +120,11 @@ def generate(
     Raises
     ------
     TypeError, ValueError
-        If an option is wrong, there is no image, or `out` holds something else; nothing has been touched then.
+        If an option is wrong, there is no image, or `out` holds something
+        else; nothing has been touched then.
     StoppedError
-        If the disk is full or a file cannot be written; ``resume=True`` goes on.
+        If the disk is full or a file cannot be written; ``resume=True``
+        goes on.
 
     Examples
     --------
@@ -121,9 +132,11 @@ def generate(
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> (folder / "parts").mkdir()
     >>> for i in range(4):
-    ...     part = np.random.default_rng(i).integers(0, 256, (64, 64, 3), np.uint8)
+    ...     part = np.full((64, 64, 3), 40 * i + 60, np.uint8)
     ...     _ = cv2.imwrite(str(folder / "parts" / f"{i}.png"), part)
-    >>> summary = pail.generate(folder / "parts", folder / "set", number=6, workers=1)
+    >>> summary = pail.generate(
+    ...     folder / "parts", folder / "set", number=6, workers=1
+    ... )
     >>> summary.good, summary.anomalies
     (4, 6)
     """

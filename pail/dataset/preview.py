@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pail import pai
 from pail.dataset.page import cell, page, picture, text
-from pail.dataset.panels import View, middle, view
+from pail.pixels.panels import View, middle, view
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
 SHEET_SIDE = 208  # pixels of an image on the sheet

@@ -13,7 +13,7 @@ import numpy as np
 
 from pail import pai
 from pail.dataset.page import cell, data_uri, page, picture, text
-from pail.dataset.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
+from pail.pixels.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
 
 GRID = 64  # cells a side of the map of positions
 DECADES = 5  # of area that the histogram spans, up to the whole image

@@ -18,7 +18,7 @@ PART = ".part"  # the end of a name under which a file is written before it gets
 
 
 class StoppedError(RuntimeError):
-    """Nothing more can be written: the disk is full, a limit is reached, or a right is missing."""
+    """Nothing more can be written: disk full, limit reached, or no right."""
 
 
 class Store:

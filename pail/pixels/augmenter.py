@@ -19,8 +19,8 @@ from pail.core.source import as_source
 def import_imgaug() -> Any:
     """The imgaug package, on NumPy 2 too.
 
-    imgaug 0.4.0 reads `numpy.sctypes` while it is imported and never again; NumPy 2 has no such name, so it is lent
-    for that moment.
+    imgaug 0.4.0 reads `numpy.sctypes` while it is imported and never again;
+    NumPy 2 has no such name, so it is lent for that moment.
     """
     lent = "imgaug" not in sys.modules and not hasattr(np, "sctypes")
     if lent:
@@ -71,10 +71,12 @@ def as_transform(name: str, value: Any) -> Any:
 
 
 def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, name: str = "augmenter") -> np.ndarray:
-    """`image` through the user's augmenter, back in the working dtype and channels; its size may have changed.
+    """`image` through the user's augmenter, back in the working dtype and
+    channels; its size may have changed.
 
-    A callable gets a copy in the frame's own dtype and range, (h, w) for frames of that shape and (h, w, C) otherwise.
-    An imgaug augmenter gets 8 bits; a copy of it works, seeded from `draw`. Errors call it `name`.
+    A callable gets a copy in the frame's own dtype and range, (h, w) for
+    frames of that shape and (h, w, C) otherwise. An imgaug augmenter gets 8
+    bits; a copy of it works, seeded from `draw`. Errors call it `name`.
     """
     if _is_imgaug(augmenter):
         return _as_result(_call_imgaug(augmenter, image, draw, frame, name), frame, name)

@@ -17,11 +17,13 @@ PICKS = 20  # of places that a correlation promises
 
 
 def place(frame: Frame, draw: Draw, height: int, width: int, shape: np.ndarray | None = None) -> Box:
-    """A box of that size inside the image, which has room for it: uniform over the places where all of it fits.
+    """A box of that size inside the image, which has room for it: uniform over
+    the places where all of it fits.
 
-    `shape` is the uint8 mask (height, width) of the pixels that count, None for all. With an ROI, a place fits where
-    every pixel that counts lies inside; where there is none, the box covers the ROI as well as it can, with one pixel
-    at least.
+    `shape` is the uint8 mask (height, width) of the pixels that count, None
+    for all. With an ROI, a place fits where every pixel that counts lies
+    inside; where there is none, the box covers the ROI as well as it can,
+    with one pixel at least.
     """
     if frame.roi is None:
         top = draw.integer("top", 0, frame.height - height)

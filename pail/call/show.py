@@ -1,0 +1,104 @@
+"""How a result is looked at in a notebook: labelled panels, made with Pillow alone."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pail.core.checks import as_mask, as_number
+from pail.core.frame import as_frame
+from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades
+
+GAP, HEAD = 8, 22  # pixels between panels, and of the line of labels above them
+PAPER, INK = "#ffffff", "#16191d"
+
+
+def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: float | None = None) -> Image.Image:
+    """Labelled panels of one insertion: normal, pseudo-anomalous, the mask,
+    the anomaly enlarged, and what changed.
+
+    Parameters
+    ----------
+    i_n, i_a : ndarray or PIL.Image.Image
+        The normal and the pseudo-anomalous image, of one shape and dtype.
+    m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
+        The mask of the anomaly; its outline is drawn on the
+        pseudo-anomalous image.
+    side : int, default 256
+        Pixels of the longer side of a panel, 32 to 4096.
+    data_range : float, optional
+        The value of full scale where it is not the dtype's. Depths beyond 8
+        bit are stretched for display.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The panels beside each other, in RGB. A notebook shows it;
+        ``.show()`` opens a window and ``.save()`` a file.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no image or mask, or they do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pail
+    >>> image = np.full((64, 64, 3), 128, np.uint8)
+    >>> i_a, m_a = pail.Anomaly_Insertion(rng=0).random_perturbation(image)
+    >>> pail.show(image, i_a, m_a).size
+    (1312, 278)
+    """
+    side = int(as_number("side", side, 32, 4096, integer=True))
+    normal, changed = as_frame(i_n, data_range, "i_n").image, as_frame(i_a, data_range, "i_a").image
+    if normal.shape != changed.shape or normal.dtype != changed.dtype:
+        raise ValueError(
+            f"`i_a` must have the shape and dtype of `i_n`, {normal.shape} {normal.dtype}, "
+            f"got {changed.shape} {changed.dtype}"
+        )
+    mask = as_mask("m_a", m_a, normal.shape[:2])
+    limits = shades(normal)
+    return _row(
+        {
+            "normal": fit(as_bytes(normal, limits), side),
+            **_close(changed, mask, limits, side),
+            "difference": fit(difference(normal, changed, limits), side),
+        }
+    )
+
+
+def _close(image: np.ndarray, mask: np.ndarray, limits: Shades, side: int) -> dict[str, np.ndarray]:
+    """What is seen without the normal image."""
+    shown, crop = as_bytes(image, limits), crop_around(mask)
+    whole = fit(shown, side)
+    return {
+        "pseudo-anomalous": outline(whole, mask, crop),
+        "mask": fit(np.repeat(mask[..., None], 3, axis=2), side),
+        "framed part": fit(shown[crop], whole.shape[0]),
+    }
+
+
+def _row(panels: dict[str, np.ndarray]) -> Image.Image:
+    """The panels beside each other, each under its name."""
+    from PIL import ImageDraw, ImageFont  # here, as they would be a tenth of `import pail`
+
+    height = max(panel.shape[0] for panel in panels.values())
+    width = sum(panel.shape[1] + GAP for panel in panels.values()) - GAP
+    row = Image.new("RGB", (width, HEAD + height), PAPER)
+    pen, font, left = ImageDraw.Draw(row), ImageFont.load_default(13), 0
+    for name, panel in panels.items():
+        pen.text((left, 3), name, INK, font)
+        row.paste(Image.fromarray(panel), (left, HEAD))
+        left += panel.shape[1] + GAP
+    return row
+
+
+def png_of(i_a: np.ndarray, m_a: np.ndarray, side: int = 256) -> bytes:
+    """A result by itself as PNG: the image with the outline, the mask, and the framed part."""
+    file = io.BytesIO()
+    _row(_close(i_a, m_a.reshape(m_a.shape[:2]), shades(i_a), side)).save(file, "PNG")
+    return file.getvalue()
