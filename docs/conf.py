@@ -25,6 +25,7 @@ extensions = [
 root_doc = "index"
 exclude_patterns = ["**/sg_execution_times.rst", "sg_execution_times.rst", "**/GALLERY_HEADER.rst"]
 nitpicky = True
+toc_object_entries_show_parents = "hide"
 default_role = "py:obj"  # single backticks of the docstrings: a link where there is something to link to
 
 # GitHub's Markdown, with its anchors for headings, and `:::` for what it does not have.
@@ -73,7 +74,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"[\\/]plot_",
     "ignore_pattern": r"(^|[\\/])(?!plot_)[^\\/]*\.py$",
-    "image_scrapers": ("site_pages.keep_card", "matplotlib"),
     "within_subsection_order": "site_pages.example_order",
     "doc_module": ("pail",),
     "reference_url": {"pail": None},

@@ -32,11 +32,24 @@ LOOK = """async () => {
   window.scrollTo(5000, 0);
   const reached = window.scrollX;
   window.scrollTo(0, 0);
+  const channels = colour => (colour.match(/[0-9.]+/g) || []).map(Number);
+  const light = colour => channels(colour).slice(0, 3)
+    .map(v => v / 255).map(v => v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = e => {
+    const colour = e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)";
+    return (channels(colour)[3] ?? 1) > 0.9 ? colour : ground(e.parentElement);
+  };
+  const faint = () => [...document.querySelectorAll("main :is(p, li, td, th, dt, h1, h2, a, code)")].filter(e => {
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
+    return e.innerText && (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 3;
+  }).map(e => e.innerText.slice(0, 40));
   return {
     theme: root.dataset.theme,
     ground: getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number),
     missing: [...document.images].filter(i => i.naturalWidth === 0).map(i => i.src),
     unnamed: [...document.images].filter(i => !i.hasAttribute("alt")).map(i => i.src),
+    faint: faint(),
     wider: Math.max(reached, root.scrollWidth - root.clientWidth),
   };
 }"""
@@ -104,7 +117,7 @@ def browser_page(faults, **settings):
         page.set_default_timeout(20_000)
         page.on("console", lambda m: faults.append(f"{page.url}: {m.text}") if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
-        page.on("requestfailed", lambda request: faults.append(f"{page.url}: {request.url} failed"))
+        page.on("response", lambda answer: faults.append(f"{page.url}: {answer.url}") if answer.status >= 400 else None)
         page.on("request", lambda request: faults.append(request.url) if not is_here(request.url) else None)
         yield page
         browser.close()
@@ -126,6 +139,7 @@ def test_every_page_in_a_browser(screen, theme, server, pages):
             assert look["theme"] == theme, path
             assert (sum(look["ground"]) > 3 * 128) == (theme == "light"), path
             assert look["missing"] == [] and look["unnamed"] == [], path
+            assert look["faint"] == [], f"text that is hard to read in {path}"
             assert look["wider"] <= 0, f"{path} is {look['wider']} pixels wider than the {screen}"
     assert faults == []
 
@@ -201,7 +215,8 @@ def test_the_landing_page_shows_picture_and_lines_and_leads_to_each_technique(si
     assert "perlin_noise_pattern" in re.sub(r"<[^>]+>", "", html.split("<pre>")[1].split("</pre>")[0])
     assert {f"techniques/{name}.html" for name in NAMES} <= set(pages["index.html"].links)
     for name in NAMES:
-        assert f"plot_{name}" not in EXAMPLES or f"_images/plot_{name}.png" in html
+        small = ROOT / "docs" / "pictures" / "techniques" / f"{name}.jpg"
+        assert not small.exists() or f"_images/{name}.jpg" in html
 
 
 @pytest.mark.parametrize("screen", SCREENS)

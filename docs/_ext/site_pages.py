@@ -1,35 +1,31 @@
 """The pages of the site that are made of something else: README, changelog, contributing, guides and techniques."""
 
 import re
-import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import technique_pages
 from docutils import nodes
-from PIL import Image, ImageOps
+from PIL import Image
 from sphinx.application import Sphinx
 
 from pail import TECHNIQUES
 
-# The guides in the order of the menu; pages under docs/ that are not named follow.
-GUIDES = (
-    "control",
-    "your-own-technique",
-    "datasets",
-    "training",
-    "tune",
-    "choosing",
-    "detection",
-    "performance",
-    "fidelity",
-    "architecture",
-    "credits",
-)
+# The guides in the order of the menu, and what their cards say; pages under docs/ that are not named follow.
+GUIDES = {
+    "control": "Where an anomaly lands, how strong it is, which technique makes it, and how it is made again.",
+    "your-own-technique": "A defect that only your parts have, in a few lines, with all promises kept.",
+    "datasets": "Labelled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
+    "training": "Fresh anomalies in every epoch, from PyTorch, torchvision and albumentations.",
+    "tune": "Settings that fit your parts, found by looking.",
+    "choosing": "Which technique for which defect, and how to mix them.",
+    "detection": "Which techniques help a detector on real defects, measured.",
+    "performance": "What a call costs, what makes it fast, and what misses its target.",
+    "fidelity": "What is done otherwise than in the original and in the papers, why, and the way back.",
+    "architecture": "For whoever maintains the library: the rooms of the code and the way of one call.",
+    "credits": "Where the bundled photographs come from, and under which licences.",
+}
 NO_GUIDES = ("index", "start", "guides", "changelog", "contributing", "release")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
-CARD, GAP = 300, 6  # pixels of a panel on a technique's card, and between the two
 LINK = re.compile(r"(\]\(|(?:src|href)=\")([^)\s\"]+)")
 FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 
@@ -38,28 +34,6 @@ def example_order(file: str) -> tuple[int, str]:
     """Where an example stands in the gallery: the techniques as they are registered, then the rest by name."""
     names = [f"plot_{name}.py" for name in TECHNIQUES]
     return (names.index(file) if file in names else len(names), file)
-
-
-def keep_card(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
-    """A scraper of sphinx-gallery that adds nothing to the page: it keeps result and crop of an example for its card.
-
-    A whole figure, as small as a card, would show nothing.
-    """
-    import matplotlib.pyplot as plt
-
-    path = technique_pages.card_path(Path(gallery_conf["src_dir"]), Path(block_vars["src_file"]).stem)
-    axes = plt.figure(plt.get_fignums()[0]).axes if plt.get_fignums() else []
-    panels = {
-        ax.get_title().split(",")[0]: np.asarray(ax.get_images()[0].get_array()) for ax in axes if ax.get_images()
-    }
-    if {"result", "crop"} <= set(panels) and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        card = Image.new("RGBA", (2 * CARD + GAP, CARD))
-        for column, title in enumerate(("result", "crop")):
-            picture = ImageOps.fit(Image.fromarray(panels[title]).convert("RGB"), (CARD, CARD))
-            card.paste(picture, (column * (CARD + GAP), 0))
-        card.save(path)
-    return ""
 
 
 def for_the_site(text: str, from_root: bool = False) -> str:
@@ -79,28 +53,24 @@ def for_the_site(text: str, from_root: bool = False) -> str:
     return "".join(part if index % 2 else LINK.sub(link, part) for index, part in enumerate(parts))
 
 
-def title_and_opening(page: Path) -> tuple[str, str]:
-    """The heading of a page and the first sentence below it."""
-    text = page.read_text(encoding="utf-8")
-    title = re.search(r"^# (.+)$", text, re.M)
-    paragraphs = text[title.end() :].strip().split("\n\n") if title else []
-    opening = next((p for p in paragraphs if re.match(r"[A-Za-z`*\[]", p)), "")
-    sentence = re.split(r"(?<=[.:])\s", " ".join(opening.split()))[0].rstrip(":")
-    return (title[1] if title else page.stem), sentence
+def title_of(page: Path) -> str:
+    """The heading of a page."""
+    title = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return title[1] if title else page.stem
 
 
 def guides(docs: Path) -> list[str]:
     """The names of the guides that are there, in the order of the menu."""
     there = {page.stem for page in docs.glob("*.md")} - set(NO_GUIDES)
-    return [name for name in GUIDES if name in there] + sorted(there - set(GUIDES))
+    return [name for name in GUIDES if name in there] + sorted(there - GUIDES.keys())
 
 
 def guides_page(docs: Path) -> str:
     """A card for each guide."""
     lines = ["# Guides", "", "::::{container} cards"]
     for name in guides(docs):
-        title, sentence = title_and_opening(docs / f"{name}.md")
-        lines += [":::{container} card", f"**[{title}]({name}.md)**", "", sentence, ":::"]
+        title = title_of(docs / f"{name}.md")
+        lines += [":::{container} card", f"**[{title}]({name}.md)**", "", GUIDES.get(name, ""), ":::"]
     return "\n".join([*lines, "::::", "", "```{toctree}", ":hidden:", "", *guides(docs), "```", ""])
 
 
@@ -112,8 +82,10 @@ def write_pages(app: Sphinx) -> None:
         text += "\n```{toctree}\n:hidden:\n\nrelease\n```\n" if page == "contributing" else ""
         (docs / f"{page}.md").write_text(text, encoding="utf-8")
     (docs / "guides.md").write_text(guides_page(docs), encoding="utf-8")
-    for card in technique_pages.card_path(docs, "").parent.glob("*.png"):
-        shutil.copyfile(card, docs / technique_pages.IMAGES / "thumb" / f"sphx_glr_{card.stem}_thumb.png")
+    for name in TECHNIQUES:  # a whole figure as small as a thumbnail shows nothing
+        thumb = docs / technique_pages.IMAGES / "thumb" / f"sphx_glr_plot_{name}_thumb.png"
+        if thumb.exists() and technique_pages.picture(docs, name).exists():
+            Image.open(technique_pages.picture(docs, name)).save(thumb)
     technique_pages.write(docs)
 
 

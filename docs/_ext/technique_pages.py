@@ -59,14 +59,14 @@ def read_differences(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def card_path(docs: Path, example: str) -> Path:
-    """Where the picture of a card is, of the example `plot_<technique>`."""
-    return docs / "techniques" / "pictures" / f"{example}.png"
+def picture(docs: Path, name: str) -> Path:
+    """The small picture of a technique; examples/gallery.py makes it."""
+    return docs / "pictures" / "techniques" / f"{name}.jpg"
 
 
 def thumbnail(docs: Path, name: str) -> str:
-    """The picture of a technique on its card, from its example; nothing where it has none."""
-    path = card_path(docs, f"plot_{name}")
+    """That picture as a link, where it is there: a technique that is new may have none yet."""
+    path = picture(docs, name)
     return f"[![{name}](/{path.relative_to(docs).as_posix()})](/techniques/{name}.md)" if path.exists() else ""
 
 
@@ -74,7 +74,7 @@ def cards(docs: Path) -> str:
     """All techniques as cards; a text that pages include."""
     lines = ["::::{container} cards techniques"]
     for name, technique in TECHNIQUES.items():
-        text = f"**[{name}](/techniques/{name}.md)**"
+        text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
         lines += [":::{container} card", thumbnail(docs, name), "", text, "", technique.summary, ":::"]
     return "\n".join([*lines, "::::", ""])
 
