@@ -14,6 +14,7 @@ MODULES = {
     "torchvision": 'pip install "pai-lib[benchmark]"',
     "albumentations": 'pip install "pai-lib[albumentations]"',
     "faster_coco_eval": 'pip install "pai-lib[coco]"',
+    "matplotlib": 'pip install "pai-lib[test]"',
     "anomalib": 'pip install "pai-lib[anomalib]"',
 }
 
