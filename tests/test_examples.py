@@ -25,8 +25,8 @@ PLOTS = sorted(path.stem for path in EXAMPLES.glob("plot_*.py"))
 sys.path.insert(0, str(EXAMPLES))
 
 
-def run(script, *arguments, folder, check=True):
-    environment = {**os.environ, "PYTHONWARNINGS": "error", "MPLBACKEND": "Agg"}
+def run(script, *arguments, folder, check=True, **variables):
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "MPLBACKEND": "Agg", **variables}
     command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=environment, check=check, capture_output=True, text=True)
 
@@ -78,8 +78,12 @@ def test_every_technique_has_a_plot_with_its_paper(name):
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
+    """Made with the ordinary dependencies alone: matplotlib is not among them."""
+    missing = tmp_path_factory.mktemp("missing")
+    (missing / "matplotlib.py").write_text("raise ImportError('there is no matplotlib')")
+    path = os.pathsep.join(filter(None, [str(missing), os.environ.get("PYTHONPATH")]))
     folder = tmp_path_factory.mktemp("gallery")
-    output = run("gallery.py", folder, folder=folder).stdout
+    output = run("gallery.py", folder, folder=folder, PYTHONPATH=path).stdout
     assert str(folder / "gallery.png") in output
     return folder
 
