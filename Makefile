@@ -34,8 +34,13 @@ fuzz: $(VENV)/.test
 mutations: $(VENV)/.test
 	$(BIN)/python benchmarks/mutations.py
 
-pictures: $(VENV)/.demo
-	$(BIN)/python examples/control.py
+# The committed pictures and the table of docs/control.md: look at them before they are committed.
+pictures: $(VENV)/.test
+	$(BIN)/python examples/gallery.py --readme
+	$(BIN)/python examples/plot_severity.py docs/pictures jpg
+	$(BIN)/python examples/plot_roi.py docs/pictures jpg
+	$(BIN)/python examples/plot_mix.py docs/pictures jpg
+	$(BIN)/python examples/severity_table.py docs/control.md
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

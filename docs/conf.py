@@ -29,7 +29,7 @@ toc_object_entries_show_parents = "hide"
 default_role = "py:obj"  # single backticks of the docstrings: a link where there is something to link to
 
 # GitHub's Markdown, with its anchors for headings, and `:::` for what it does not have.
-myst_enable_extensions = ["colon_fence", "substitution"]
+myst_enable_extensions = ["colon_fence", "html_image", "substitution"]
 myst_heading_anchors = 4
 _picture = next(p for p in ("gallery.jpg", "preview.jpg") if (DOCS / "pictures" / p).exists())
 myst_substitutions = {"picture": f"![Each technique: normal image, result and outline](/pictures/{_picture})"}

@@ -1,20 +1,27 @@
-"""The quick start: every technique once, on the bundled images. Run it from the project's root."""
+"""The quick start: every technique once, on the bundled images.
 
-import os
+python examples/quickstart.py [FOLDER]    # FOLDER/quickstart/<technique>.png; results by default
+"""
 
-import cv2
-import numpy as np
+import sys
+from pathlib import Path
+
 from PIL import Image
 
+import pail
 from pail import pai
 
-normal_image = cv2.resize(cv2.imread("example_img/example_0.jpg"), (256, 256))
-anom_source_files = [os.path.join("anom_source_imgs", f) for f in os.listdir("anom_source_imgs")]  # noqa: PTH118, PTH208
-anom_source_img = cv2.resize(cv2.imread(np.random.choice(anom_source_files)), (256, 256))  # noqa: NPY002
-anom_source_img_pil = Image.fromarray(anom_source_img)
+root = Path(__file__).resolve().parent.parent
+folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else root / "results") / "quickstart"
+folder.mkdir(parents=True, exist_ok=True)
+
+normal_image = Image.open(root / "example_img" / "example_2.jpg")  # from PIL or OpenCV: any image, as an array too
+anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg")
 
 anom_insertion = pai.Anomaly_Insertion()
 for name, technique in pai.TECHNIQUES.items():
-    source = {"anom_source_img": anom_source_img_pil} if technique.family == "SBI" else {}
-    aug_img, msk = getattr(anom_insertion, name)(normal_image, **source)
-    print(f"{name}: {aug_img.shape} {aug_img.dtype}, {(msk > 0).mean():.1%} of the image is anomalous")
+    source = {"anom_source_img": anom_source_img} if technique.takes_source else {}
+    i_a, m_a = getattr(anom_insertion, name)(normal_image, **source)
+    pail.show(normal_image, i_a, m_a).save(folder / f"{name}.png")
+    print(f"{name}: {i_a.shape} {i_a.dtype}, {(m_a > 0).mean():.1%} of the image is anomalous")
+print(folder)

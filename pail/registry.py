@@ -98,6 +98,7 @@ TECHNIQUES: dict[str, Technique] = {
         "SBI",
         "TASAD, Image and Vision Computing 2023",
         "superpixels of a turned source",
+        "https://doi.org/10.1016/j.imavis.2023.104817",
         takes_source=True,
     ),
     "perlin_with_roi_anomaly": Technique(

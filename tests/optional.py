@@ -15,6 +15,7 @@ MODULES = {
     "albumentations": 'pip install "pai-lib[albumentations]"',
     "faster_coco_eval": 'pip install "pai-lib[coco]"',
     "sphinx": 'pip install "pai-lib[docs]"',
+    "matplotlib": 'pip install "pai-lib[test]"',
     "anomalib": 'pip install "pai-lib[anomalib]"',
 }
 

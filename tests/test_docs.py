@@ -3,7 +3,6 @@
 import doctest
 import importlib
 import inspect
-import os
 import pkgutil
 import re
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 import cv2
 import nbclient
 import nbformat
-import numpy as np
 import pytest
 from common import NAMES
 from optional import need
@@ -121,47 +119,6 @@ def test_defaults_in_docstrings_are_those_of_the_signature(name):
     assert documented
     for key, text in documented.items():
         assert eval(text) == parameters[key].default, key
-
-
-def run_example(script, *arguments):
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    command = [sys.executable, str(ROOT / "examples" / script), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-
-
-def test_quickstart_runs():
-    output = run_example("quickstart.py")
-    assert all(name in output for name in NAMES)
-
-
-def test_the_gallery_is_complete_and_true(tmp_path):
-    output = run_example("gallery.py", tmp_path)
-    assert str(tmp_path / "gallery.png") in output
-    sheet = cv2.imread(str(tmp_path / "gallery.png"))
-    single = {name: cv2.imread(str(tmp_path / pai.TECHNIQUES[name].family / f"{name}.png")) for name in NAMES}
-    assert sheet.shape[0] > 11 * 256
-    sys.path.insert(0, str(ROOT / "examples"))
-    import gallery
-
-    for name, picture in single.items():
-
-        def column(index, picture=picture):
-            left = gallery.LABEL_WIDTH + index * (gallery.SIDE + gallery.GAP)
-            top = gallery.HEADER + gallery.GAP
-            return picture[top : top + gallery.SIDE, left : left + gallery.SIDE].astype(int)
-
-        normal, i_a, mask, difference = (column(index) for index in (0, 2, 3, 4))
-        assert normal.std() > 5 and i_a.std() > 5, name
-        assert set(np.unique(mask)) == {0, 255}, name
-        assert np.array_equal(normal[mask == 0], i_a[mask == 0]), name
-        assert difference.any() and not difference[mask == 0].any(), name
-        assert np.array_equal(difference[..., 0], np.abs(i_a - normal).max(axis=2)), name
-
-
-def test_the_pictures_of_the_docs_can_be_made(tmp_path):
-    run_example("control.py", tmp_path)
-    for name in ("severity", "roi", "mix"):
-        assert cv2.imread(str(tmp_path / f"{name}.jpg")).std() > 5
 
 
 @pytest.mark.filterwarnings("ignore")
