@@ -12,7 +12,9 @@ from pathlib import Path
 from sphinx.cmd.build import main
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_COPIED = shutil.ignore_patterns(".*", "build", "dist", "results", "__pycache__", "*.egg-info", "auto_examples")
+NOT_COPIED = shutil.ignore_patterns(
+    ".*", "venv", "build", "dist", "results", "__pycache__", "*.egg-info", "auto_examples"
+)
 
 
 def build(out: Path) -> int:
