@@ -23,6 +23,7 @@ lint: $(VENV)/.test
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/dataset.py
+	$(BIN)/python benchmarks/loader.py
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz.py
