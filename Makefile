@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench fuzz mutations pictures clean
+.PHONY: demo test test-all lint bench fuzz mutations pictures notebooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
@@ -33,6 +33,9 @@ mutations: $(VENV)/.test
 
 pictures: $(VENV)/.demo
 	$(BIN)/python examples/control.py
+
+notebooks: $(VENV)/.all
+	$(BIN)/python docs/notebooks.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

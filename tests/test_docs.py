@@ -1,4 +1,4 @@
-"""README, docs, docstrings, examples and the notebook run as they stand."""
+"""README, docs, docstrings and examples run as they stand."""
 
 import doctest
 import importlib
@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import cv2
-import nbclient
-import nbformat
 import numpy as np
 import pytest
 from common import NAMES
@@ -145,23 +143,6 @@ def test_the_pictures_of_the_docs_can_be_made(tmp_path):
     run_example("control.py", tmp_path)
     for name in ("severity", "roi", "mix"):
         assert cv2.imread(str(tmp_path / f"{name}.jpg")).std() > 5
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_notebook_runs():
-    notebook = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "examples")}}).execute()
-    shown = [
-        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
-    ]
-    titles = "".join(
-        output["data"]["text/markdown"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "text/markdown" in output.get("data", {})
-    )
-    assert len(shown) == len(NAMES)
-    assert all(f"## {name}" in titles for name in NAMES)
 
 
 def test_only_images_lie_among_the_sources():
