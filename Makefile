@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint docs bench fuzz mutations pictures clean
+.PHONY: demo test test-all lint docs bench fuzz mutations pictures notebooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
@@ -27,6 +27,7 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/dataset.py
+	$(BIN)/python benchmarks/loader.py
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz.py
@@ -41,6 +42,9 @@ pictures: $(VENV)/.test
 	$(BIN)/python examples/plot_roi.py docs/pictures jpg
 	$(BIN)/python examples/plot_mix.py docs/pictures jpg
 	$(BIN)/python examples/severity_table.py docs/control.md
+
+notebooks: $(VENV)/.all
+	$(BIN)/python docs/notebooks.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -378,7 +378,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--roi", choices=["foreground"])
     parser.add_argument("--encoder", choices=list(ENCODERS), default="unet")
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--workers", type=int, default=1)

@@ -14,7 +14,7 @@ except ImportError as error:
     raise ImportError("pail.albumentations needs AlbumentationsX: pip install 'pai-lib[albumentations]'") from error
 
 from pail.core.checks import as_number
-from pail.pai import Anomaly_Insertion
+from pail.inserter import Inserter, check_range
 from pail.reading import as_source
 
 __all__ = ["InsertAnomaly"]
@@ -79,10 +79,16 @@ class InsertAnomaly(DualTransform):
         self.source, self.techniques, self.weights, self.n_anomalies = source, techniques, weights, n_anomalies
         self.options, self.roi, self.severity, self.data_range = options, roi, severity, data_range
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
-        self._read_source = as_source(source)
-        self._insertion = Anomaly_Insertion(data_range=data_range)
-        trial = np.zeros((32, 32, 3), np.uint8)  # raises for what each image would raise for
-        Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **self._keywords())
+        self._insert = Inserter(
+            as_source(source),
+            roi,
+            data_range,
+            techniques=techniques,
+            weights=weights,
+            n_anomalies=n_anomalies,
+            options=options,
+            severity=severity,
+        )
 
     def apply(self, img: np.ndarray, i_a: np.ndarray, **params: Any) -> np.ndarray:
         """The pseudo-anomalous image."""
@@ -110,19 +116,6 @@ class InsertAnomaly(DualTransform):
 
     def _sampled(self, data: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         image = data["image"]
-        if self.data_range is None and image.dtype.kind == "f" and not (image.min() >= 0 and image.max() <= 1):
-            raise ValueError(
-                f"a float image must lie in [0, 1], got values from {image.min():g} to {image.max():g}; "
-                "insert before Normalize, not after it"
-            )
-        i_a, m_a = self._insert(image, rng, self.roi(image) if callable(self.roi) else self.roi)
+        check_range(image, self.data_range)
+        i_a, m_a = self._insert(image, rng.integers(2**32, size=4).tolist())
         return {"i_a": i_a, "m_a": m_a}
-
-    def _insert(self, image: np.ndarray, rng: np.random.Generator, roi: Any) -> Any:
-        return self._insertion.insert(
-            image, self._read_source, roi=roi, rng=rng.integers(2**32, size=4).tolist(), **self._keywords()
-        )
-
-    def _keywords(self) -> dict[str, Any]:
-        names = ("techniques", "weights", "n_anomalies", "options", "severity")
-        return {name: getattr(self, name) for name in names}

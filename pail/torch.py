@@ -18,7 +18,7 @@ except ImportError as error:
     raise ImportError("pail.torch needs PyTorch: pip install 'pai-lib[torch]'") from error
 
 from pail.core.checks import as_flag, as_number, describe
-from pail.pai import Anomaly_Insertion
+from pail.inserter import Inserter
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
 from pail.warm import warm_up
 
@@ -133,22 +133,23 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)
         self.seed = int(as_number("seed", seed, 0, MAX_SEED, integer=True))
         self.pairs = as_flag("pairs", pairs)
-        self.roi, self.augment, self.transform = roi, _as_callable("augment", augment), transform
-        _as_callable("transform", transform)
-        self._insertion = Anomaly_Insertion(data_range=data_range, source_range=source_range)
-        self._keywords: dict[str, Any] = {
-            "techniques": techniques,
-            "weights": weights,
-            "n_anomalies": n_anomalies,
-            "options": options,
-            "severity": severity,
-        }
+        self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
         self.normal = Images(
             "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
         )
         self.source = as_source(source, kept, unreadable)
-        self._check_keywords()
+        self._insert = Inserter(
+            self.source,
+            roi,
+            data_range,
+            source_range,
+            techniques=techniques,
+            weights=weights,
+            n_anomalies=n_anomalies,
+            options=options,
+            severity=severity,
+        )
         if size is None and augment is None and transform is None:
             self.normal.check_sizes()
         self.normal.fill_cache()
@@ -185,9 +186,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         index = self._as_index(index)
         key = (self.seed, self._next_epoch(index), index)
         image = self._read(key)
-        if np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
+        if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insertion.insert(image, self.source, roi=self._roi_of(image), rng=key, **self._keywords)
+        result = self._insert(image, key)
         return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
 
     def _as_index(self, index: Any) -> int:
@@ -213,9 +214,6 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             return image
         with _seeded(*key, AUGMENT) as rng:
             return _augmented(self.augment, image.copy(), rng)
-
-    def _roi_of(self, image: np.ndarray) -> Any:
-        return self.roi(image) if callable(self.roi) else self.roi
 
     def _sample(
         self, key: Key, normal: np.ndarray, image: np.ndarray, mask: np.ndarray, technique: str
@@ -249,17 +247,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
         """float32 (C, H, W) in [0, 1]."""
-        top = self._insertion.data_range or (1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max))
+        full_scale = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
+        top = self._insert.insertion.data_range or full_scale
         pixels = np.empty((image.shape[2], *image.shape[:2]), np.float32)
         for plane, channel in zip(pixels, cv2.split(image), strict=True):  # a third faster than a transposed copy
             np.divide(channel, np.float32(top), out=plane, casting="same_kind")
         return torch.from_numpy(pixels)
-
-    def _check_keywords(self) -> None:
-        """Raise for what `insert` would refuse at the first anomaly, in a worker."""
-        image = np.zeros((32, 32, 3), np.uint8)
-        source = None if self.source is None else image
-        Anomaly_Insertion().insert(image, source, rng=0, **self._keywords)
 
 
 def _as_callable(name: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ except ImportError as error:
     raise ImportError("pail.torchvision needs PyTorch: pip install 'pai-lib[torch]'") from error
 
 from pail.core.checks import as_number, describe
-from pail.pai import Anomaly_Insertion
+from pail.inserter import Inserter, check_range
 from pail.reading import as_source
 
 __all__ = ["InsertAnomaly"]
@@ -84,18 +84,16 @@ class InsertAnomaly(torch.nn.Module):
         super().__init__()
         self.p = as_number("p", p, 0, 1)
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
-        self.roi = roi
-        self._source = as_source(source)
-        self._insertion = Anomaly_Insertion(data_range=data_range)
-        self._keywords: dict[str, Any] = {
-            "techniques": techniques,
-            "weights": weights,
-            "n_anomalies": n_anomalies,
-            "options": options,
-            "severity": severity,
-        }
-        trial = np.zeros((32, 32, 3), np.uint8)  # raises for what each image would raise for
-        Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **self._keywords)
+        self._inserter = Inserter(
+            as_source(source),
+            roi,
+            data_range,
+            techniques=techniques,
+            weights=weights,
+            n_anomalies=n_anomalies,
+            options=options,
+            severity=severity,
+        )
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"
@@ -132,8 +130,7 @@ class InsertAnomaly(torch.nn.Module):
         if plain.dtype in (torch.float16, torch.bfloat16):
             plain = plain.float()  # and back without loss outside of the mask
         array = np.ascontiguousarray(plain.permute(1, 2, 0).numpy())
-        if array.dtype.kind == "f" and self._insertion.data_range is None:
-            _check_range(array)
+        check_range(array, self._inserter.insertion.data_range)
         i_a, m_a = self._insert_array(array)
         return torch.from_numpy(i_a).permute(2, 0, 1).to(image.dtype), torch.from_numpy(m_a)
 
@@ -141,8 +138,7 @@ class InsertAnomaly(torch.nn.Module):
         words = torch.randint(2**31, (4,)).tolist()
         if words[0] >= self.p * 2**31:
             return image.copy(), np.zeros(image.shape[:2], np.uint8)
-        roi = self.roi(image) if callable(self.roi) else self.roi
-        i_a, m_a = self._insertion.insert(image, self._source, roi=roi, rng=words[1:], **self._keywords)
+        i_a, m_a = self._inserter(image, words[1:])
         return i_a, m_a[..., 0] // 255
 
     def _united(self, mask: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:
@@ -194,12 +190,3 @@ def _check(image: torch.Tensor) -> None:
         raise TypeError(f"the image must be a tensor of dtype {names}, got {image.dtype}")
     if image.ndim < 3 or 0 in image.shape:
         raise ValueError(f"the image must have shape (C, H, W) or (B, C, H, W), got {tuple(image.shape)}")
-
-
-def _check_range(array: np.ndarray) -> None:
-    low, high = float(array.min()), float(array.max())
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"a float image must lie in [0, 1], got values from {low:g} to {high:g}; "
-            "insert before Normalize, not after it"
-        )

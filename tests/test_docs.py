@@ -1,4 +1,4 @@
-"""README, docs, docstrings, examples and the notebook run as they stand."""
+"""README, docs, docstrings and examples run as they stand."""
 
 import doctest
 import importlib
@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import cv2
-import nbclient
-import nbformat
 import pytest
 from common import NAMES
 from optional import need
@@ -121,21 +119,6 @@ def test_defaults_in_docstrings_are_those_of_the_signature(name):
         assert eval(text) == parameters[key].default, key
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_notebook_runs():
-    notebook = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "examples")}}).execute()
-    shown = [
-        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
-    ]
-    titles = "".join(
-        output["data"]["text/markdown"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "text/markdown" in output.get("data", {})
-    )
-    assert len(shown) == len(NAMES)
-    assert all(f"## {name}" in titles for name in NAMES)
 
 
 def test_only_images_lie_among_the_sources():
