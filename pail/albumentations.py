@@ -21,16 +21,19 @@ __all__ = ["InsertAnomaly"]
 
 
 class InsertAnomaly(DualTransform):
-    """Insert pseudo-anomalies into images on their way through a pipeline of albumentations.
+    """Insert pseudo-anomalies into images on their way through a pipeline of
+    albumentations.
 
-    Works with AlbumentationsX and with albumentations 2. The targets are image and mask; the anomaly is drawn into the
-    mask, which has to be there for it to be kept.
+    Works with AlbumentationsX and with albumentations 2. The targets are
+    image and mask; the anomaly is drawn into the mask, which has to be
+    there for it to be kept.
 
     Parameters
     ----------
     source : path, glob pattern, image, sequence of paths or images, or callable, optional
-        Where techniques that take a source find it, see `pail.torch.PseudoAnomalyDataset`. A pipeline can be saved
-        where this is a path, a glob pattern or None.
+        Where techniques that take a source find it, see
+        `pail.torch.PseudoAnomalyDataset`. A pipeline can be saved where
+        this is a path, a glob pattern or None.
     techniques, weights, n_anomalies, options, roi, severity : optional
         As for `Anomaly_Insertion.insert`.
     mask_value : int, default 1
@@ -43,11 +46,13 @@ class InsertAnomaly(DualTransform):
     Raises
     ------
     ValueError
-        If a float image leaves [0, 1]: insert before Normalize, not after it.
+        If a float image leaves [0, 1]: insert before Normalize, not after
+        it.
 
     Notes
     -----
-    Random numbers come from the pipeline: its `seed`, or `set_random_seed`, repeats them.
+    Random numbers come from the pipeline: its `seed`, or `set_random_seed`,
+    repeats them.
 
     Examples
     --------
@@ -55,7 +60,8 @@ class InsertAnomaly(DualTransform):
     >>> import numpy as np
     >>> from pail.albumentations import InsertAnomaly
     >>> pipeline = A.Compose([InsertAnomaly(techniques="SFI", p=1)], seed=0)
-    >>> sample = pipeline(image=np.full((64, 64, 3), 90, np.uint8), mask=np.zeros((64, 64), np.uint8))
+    >>> image = np.full((64, 64, 3), 90, np.uint8)
+    >>> sample = pipeline(image=image, mask=np.zeros((64, 64), np.uint8))
     >>> sample["image"].shape, int(sample["mask"].max())
     ((64, 64, 3), 1)
     """

@@ -30,77 +30,96 @@ MAX_SEED = 2**63 - 1
 
 
 class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
-    """Normal images, a share of them with a pseudo-anomaly that is drawn anew in every epoch.
+    """Normal images, a share of them with a pseudo-anomaly that is drawn anew
+    in every epoch.
 
     A sample is a dict that PyTorch's default collate takes:
 
-    - ``"image"``: float32 (C, H, W) in [0, 1];
-    - ``"mask"``: float32 (1, H, W), 1 where an anomaly was inserted and 0 elsewhere;
-    - ``"label"``: int64, 1 where the mask holds an anomaly;
-    - ``"technique"``: the techniques' names with " + " between them, "" for a normal image;
-    - ``"index"``: the position in `normal`;
-    - ``"normal"``: with `pairs`, the same image without the anomaly.
+    - ``"image"``: float32 (C, H, W) in [0, 1]; - ``"mask"``: float32 (1, H,
+    W), 1 where an anomaly was inserted and 0 elsewhere; - ``"label"``:
+    int64, 1 where the mask holds an anomaly; - ``"technique"``: the
+    techniques' names with " + " between them, "" for a normal image; -
+    ``"index"``: the position in `normal`; - ``"normal"``: with `pairs`, the
+    same image without the anomaly.
 
     Parameters
     ----------
     normal : path, glob pattern, sequence of paths or images, or array (N, H, W, C)
         The normal images. A folder is searched with all its subfolders.
     source : as `normal`, or callable, optional
-        Where techniques that take a source find it: one of the images is drawn for each anomaly; a callable is called
-        with a `numpy.random.Generator` and returns an image. None takes the normal image itself.
+        Where techniques that take a source find it: one of the images is
+        drawn for each anomaly; a callable is called with a
+        `numpy.random.Generator` and returns an image. None takes the normal
+        image itself.
     techniques, weights, n_anomalies, options, severity : optional
         As for `Anomaly_Insertion.insert`.
     p_anomaly : float, default 0.5
         Share of the samples that get an anomaly, in [0, 1].
     roi : None, "foreground", mask or callable, optional
-        Where anomalies may land; a callable makes the mask of an image, which it gets as an array (H, W, C).
+        Where anomalies may land; a callable makes the mask of an image,
+        which it gets as an array (H, W, C).
     size : int or (int, int), optional
-        Height and width to which images are resized when they are read; one number makes squares.
+        Height and width to which images are resized when they are read; one
+        number makes squares.
     augment : callable, optional
-        Changes the normal image before the insertion, so that the mask stays exact: a function of an array (H, W, C),
-        which may take a Generator as `rng`, a transform of torchvision (or another `torch.nn.Module`) of a tensor
-        (C, H, W), or one of albumentations.
+        Changes the normal image before the insertion, so that the mask
+        stays exact: a function of an array (H, W, C), which may take a
+        Generator as `rng`, a transform of torchvision (or another
+        `torch.nn.Module`) of a tensor (C, H, W), or one of albumentations.
     transform : callable, optional
-        Changes image and mask after the insertion, such as a crop or a normalisation: a function of two tensors
-        ``(image, mask)`` that returns both, a transform of torchvision (which gets `tv_tensors`), or one of
-        albumentations. With `pairs` it is called for both images, with the same random numbers.
+        Changes image and mask after the insertion, such as a crop or a
+        normalisation: a function of two tensors ``(image, mask)`` that
+        returns both, a transform of torchvision (which gets `tv_tensors`),
+        or one of albumentations. With `pairs` it is called for both images,
+        with the same random numbers.
     pairs : bool, default False
         Whether a sample also holds the normal image.
     seed : int, default 0
         Another seed, other draws.
     cache : int, optional
-        Bytes of decoded images that are kept in memory, read when the data set is made; forked workers share them,
-        spawned ones keep as many of their own. None keeps nothing.
+        Bytes of decoded images that are kept in memory, read when the data
+        set is made; forked workers share them, spawned ones keep as many of
+        their own. None keeps nothing.
     channels : {3, 1, None}, default 3
-        Number of channels of the samples: grey images are repeated, alpha is dropped. None keeps what files have.
+        Number of channels of the samples: grey images are repeated, alpha
+        is dropped. None keeps what files have.
     data_range, source_range : float, optional
-        As for `Anomaly_Insertion`; `data_range` is also what becomes 1 in a sample.
+        As for `Anomaly_Insertion`; `data_range` is also what becomes 1 in a
+        sample.
     unreadable : {"raise", "skip"}, default "raise"
-        What becomes of a file that cannot be read. To skip them, all files are decoded at once.
+        What becomes of a file that cannot be read. To skip them, all files
+        are decoded at once.
 
     Raises
     ------
     ValueError
-        If there is no image, a file cannot be read (it is named), or images differ in size and no `size`, `augment`
-        or `transform` is given that would change it; and, as TypeError too, for arguments as `insert` checks them.
+        If there is no image, a file cannot be read (it is named), or images
+        differ in size and no `size`, `augment` or `transform` is given that
+        would change it; and, as TypeError too, for arguments as `insert`
+        checks them.
 
     Notes
     -----
-    A sample depends on ``(seed, epoch, index)`` alone: its bytes are the same for any number of workers, start method
-    and sampler, and ``insert(image, source, rng=(seed, epoch, index))`` makes the same anomaly by hand. Transforms
-    draw from Python's, NumPy's and PyTorch's global generators, which are seeded for the call and then put back.
+    A sample depends on ``(seed, epoch, index)`` alone: its bytes are the
+    same for any number of workers, start method and sampler, and
+    ``insert(image, source, rng=(seed, epoch, index))`` makes the same
+    anomaly by hand. Transforms draw from Python's, NumPy's and PyTorch's
+    global generators, which are seeded for the call and then put back.
 
-    The epoch is what `set_epoch` says. Where it is never called, the epoch of a sample is the number of times that its
-    index was asked for before, in any process: 0, 1, 2, ... with every pass over the data, with persistent workers
-    too. With a sampler that repeats indices, a distributed one, or passes that end early, call `set_epoch`.
+    The epoch is what `set_epoch` says. Where it is never called, the epoch
+    of a sample is the number of times that its index was asked for before,
+    in any process: 0, 1, 2, ... with every pass over the data, with
+    persistent workers too. With a sampler that repeats indices, a
+    distributed one, or passes that end early, call `set_epoch`.
 
-    What the first call of a technique compiles is compiled when the data set is made, for forked workers too.
+    What the first call of a technique compiles is compiled when the data
+    set is made, for forked workers too.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pail.torch import PseudoAnomalyDataset
-    >>> images = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), np.uint8)
+    >>> images = np.full((8, 64, 64, 3), 90, np.uint8)
     >>> data = PseudoAnomalyDataset(images, techniques="SFI", p_anomaly=1)
     >>> sample = data[0]
     >>> sample["image"].shape, sample["mask"].shape, int(sample["label"])
@@ -173,12 +192,14 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             self._epochs.share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next samples belong to, in all workers; from then on the epoch no longer counts itself.
+        """Say which epoch the next samples belong to, in all workers; from then on
+        the epoch no longer counts itself.
 
         Parameters
         ----------
         epoch : int
-            From 0. Call it before each pass over the data, beside the `set_epoch` of a distributed sampler.
+            From 0. Call it before each pass over the data, beside the
+            `set_epoch` of a distributed sampler.
         """
         self._epochs[-1] = int(as_number("epoch", epoch, 0, MAX_SEED, integer=True))
 

@@ -25,18 +25,23 @@ DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float3
 
 
 class InsertAnomaly(torch.nn.Module):
-    """Insert pseudo-anomalies into images on their way through a pipeline of `torchvision.transforms.v2`.
+    """Insert pseudo-anomalies into images on their way through a pipeline of
+    `torchvision.transforms.v2`.
 
-    It takes what those transforms take: an image and a `tv_tensors.Mask`, as arguments or anywhere in a dict, tuple or
-    list, and returns the same structure; everything else in it is handed through. The image is a tensor (C, H, W), a
-    batch (B, C, H, W) with a draw for each image, or a PIL image; a plain tensor counts as the image where there is no
-    `tv_tensors.Image`, and only the first. The mask, (H, W), (1, H, W), or with B in front, is united with the
-    anomaly's. An image alone, ``transform(image)``, comes back as ``(image, mask)``.
+    It takes what those transforms take: an image and a `tv_tensors.Mask`,
+    as arguments or anywhere in a dict, tuple or list, and returns the same
+    structure; everything else in it is handed through. The image is a
+    tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
+    PIL image; a plain tensor counts as the image where there is no
+    `tv_tensors.Image`, and only the first. The mask, (H, W), (1, H, W), or
+    with B in front, is united with the anomaly's. An image alone,
+    ``transform(image)``, comes back as ``(image, mask)``.
 
     Parameters
     ----------
     source : path, glob pattern, image, sequence of paths or images, or callable, optional
-        Where techniques that take a source find it, see `pail.torch.PseudoAnomalyDataset`.
+        Where techniques that take a source find it, see
+        `pail.torch.PseudoAnomalyDataset`.
     p : float, default 0.5
         Chance in [0, 1] that an image gets an anomaly.
     techniques, weights, n_anomalies, options, roi, severity : optional
@@ -49,14 +54,17 @@ class InsertAnomaly(torch.nn.Module):
     Raises
     ------
     TypeError
-        If there is no image, or a structure without a mask, or an image of another dtype.
+        If there is no image, or a structure without a mask, or an image of
+        another dtype.
     ValueError
-        If a float image leaves [0, 1]: insert before Normalize, not after it.
+        If a float image leaves [0, 1]: insert before Normalize, not after
+        it.
 
     Notes
     -----
-    Randomness is PyTorch's: `torch.manual_seed` repeats a run, and DataLoader workers differ. CUDA tensors are changed
-    on the CPU and come back on their device.
+    Randomness is PyTorch's: `torch.manual_seed` repeats a run, and
+    DataLoader workers differ. CUDA tensors are changed on the CPU and come
+    back on their device.
 
     Examples
     --------
