@@ -14,6 +14,8 @@ MODULES = {
     "torchvision": 'pip install "pai-lib[benchmark]"',
     "albumentations": 'pip install "pai-lib[albumentations]"',
     "faster_coco_eval": 'pip install "pai-lib[coco]"',
+    "gradio": 'pip install "pai-lib[app]"',
+    "playwright": 'pip install "pai-lib[browser]"',
     "anomalib": 'pip install "pai-lib[anomalib]"',
 }
 
