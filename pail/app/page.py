@@ -199,8 +199,8 @@ def _value(control: Control, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def build(bench: Bench, files: Path) -> gr.Blocks:
-    """The page of a bench; what is exported is written below `files`."""
+def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
+    """The page of a bench, and what its events call; what is exported is written below `files`."""
     page = Page(bench, files)
     with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False) as blocks:
         start = basket(bench.given.get("techniques"))
@@ -218,7 +218,7 @@ def build(bench: Bench, files: Path) -> gr.Blocks:
                 _export(page)
         _follow(page, blocks.load, brought, result, sheet)
         _follow_painting(page, painting)
-    return blocks
+    return blocks, page
 
 
 def _head(page: Page) -> None:

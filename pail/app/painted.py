@@ -28,7 +28,7 @@ def as_mask(data: object) -> np.ndarray:
         png = base64.b64decode(data[len(PREFIX) :], validate=True)
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             width, height = image.size
-    except (binascii.Error, OSError, ValueError, SyntaxError) as error:
+    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"`region` must be a PNG, as the page paints it, got something else: {error}") from error
     if max(width, height) > MOST_SIDE:
         raise ValueError(f"`region` must have sides of at most {MOST_SIDE} pixels, got {width} x {height}")

@@ -98,7 +98,8 @@ def control(name: str, default: Any, kind: str = "", text: str = "") -> Control:
         return Control(name, "flag", default, plain)
     if default is None and kind.startswith("bool"):
         return Control(name, "choice", default, plain, choices=(None, True, False))
-    return _numbers(name, default, kind, plain) or Control(name, "text", default, plain)
+    numbers = None if kind.startswith("sequence") else _numbers(name, default, kind, plain)
+    return numbers or Control(name, "text", default, plain)
 
 
 def _numbers(name: str, default: Any, kind: str, text: str) -> Control | None:

@@ -145,7 +145,7 @@ def tune(
     from starlette.middleware import Middleware
 
     threading.Thread(target=warm_up, daemon=True).start()
-    page = build(bench, Path(cache.name))
+    page, _ = build(bench, Path(cache.name))
     weakref.finalize(page, cache.cleanup)
     page.launch(
         server_name=HOST,
