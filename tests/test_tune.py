@@ -35,11 +35,14 @@ from pail.dataset.images import decode, encode
 
 SECRET = b"not for the page"
 
-# gradio leaves event loops to the garbage collector, unclosed.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+# gradio leaves event loops to the garbage collector, unclosed, and asks pandas for what it no longer needs.
+GRADIO = [
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore:.*no_silent_downcasting",
+    "ignore:The copy keyword is deprecated",
 ]
+pytestmark = [pytest.mark.filterwarnings(line) for line in GRADIO]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,6 +133,7 @@ def test_words_beside_numbers_and_choices():
     variant = next(c for c in controls("affined_anomlay") if c.name == "variant")
     assert variant.choices == (None, "AA", "AAC", "AAS") and as_option(variant, "'AAC'") == "AAC"
     assert as_option(variant, "None") is None
+    assert as_option(area, "") is None and as_option(area, [0.1, 0.2]) == [0.1, 0.2]
 
 
 def test_small_fractions_get_room_on_the_slider():

@@ -52,6 +52,8 @@ class Bench:
         self.sources = Images(_folder("source", source)) if source is not None else None
         roi = self.given.get("roi")
         self.rois = _folder("roi", roi) if roi not in (None, "foreground") else None
+        if self.rois is not None:
+            self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")

@@ -46,8 +46,8 @@ def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> E
 
 def command(bench: Bench, settings: Settings) -> str:
     """The line that makes the data set; with a painted region it is run where the zip was unpacked."""
-    source = ["--source", bench.sources.folder.url] if bench.sources else []
-    return shlex.join(["pail", "generate", bench.normals.folder.url, "set", *source, "--recipe", "recipe.toml"])
+    source = ["--source", bench.sources.folder.absolute()] if bench.sources else []
+    return shlex.join(["pail", "generate", bench.normals.folder.absolute(), "set", *source, "--recipe", "recipe.toml"])
 
 
 def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
@@ -56,16 +56,16 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     needs_resize = checked.size is not None or settings.region in ("painted", "given")
     lines = ["from pathlib import Path", "from pail import pai", "from pail.dataset.images import decode"]
     lines += ["from pail.core.ops import resize"] if needs_resize else []
-    image = _decoded(bench.normals.folder.path(name))
+    image = _decoded(bench.normals.folder.absolute(name))
     lines += [f"image = resize({image}, {checked.size})" if checked.size else f"image = {image}"]
     keywords = _keywords(checked)
     positional = ["image"]
     if item.sources and bench.sources:
-        lines += [f"source = {_decoded(bench.sources.folder.path(_readable(bench, item)))}"]
+        lines += [f"source = {_decoded(bench.sources.folder.absolute(_readable(bench, item)))}"]
         positional += ["source"]
     if settings.region in ("painted", "given"):
         masks = bench.inputs(settings, name)
-        path = f"regions/{mask_file(name)}" if settings.region == "painted" else f"{checked.roi}/{_mask(masks, name)}"
+        path = f"regions/{mask_file(name)}" if settings.region == "painted" else _mask(masks, name)
         lines += [f"region = resize({_decoded(path)}, image.shape[:2], nearest=True) > 0"]
     words = [", ".join(positional)]
     words += [f"{key}={_literal(value)}" for key, value in keywords.items()]
@@ -99,7 +99,7 @@ def _mask(inputs: Any, name: str) -> str:
     stem = name.rpartition(".")[0]
     if stem not in inputs.roi_names:
         raise ValueError(f"`roi` must have a mask for {name}, got none")
-    return str(inputs.roi_names[stem])
+    return str(inputs.rois.absolute(inputs.roi_names[stem]))
 
 
 def _instance(checked: Recipe) -> str:

@@ -31,6 +31,10 @@ class Folder(Store):
         self._root = Path(self.url).resolve()
         self.listed: Sequence[str] = tuple(self.names())  # links included: they count for the numbers of items
 
+    def absolute(self, name: str = "") -> str:
+        """Where the folder or a file in it lies, from wherever one looks."""
+        return str(Path(self.path(name)).absolute()) if self.is_local else self.path(name).rstrip("/")
+
     def is_inside(self, name: str) -> bool:
         """Whether the file, all links followed, lies in the folder."""
         return not self.is_local or Path(self.path(name)).resolve().is_relative_to(self._root)

@@ -82,7 +82,7 @@ class Page:
         return Settings(
             chosen,
             values["image"],
-            values["severity"],
+            None if values["severity"] == "" else values["severity"],
             values["anomalies"],
             values["region"],
             values["painted"] or "",
@@ -202,7 +202,7 @@ def _value(control: Control, value: Any) -> Any:
 def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
     """The page of a bench, and what its events call; what is exported is written below `files`."""
     page = Page(bench, files)
-    with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False) as blocks:
+    with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False, fill_width=True) as blocks:
         start = basket(bench.given.get("techniques"))
         technique = start[0]["technique"] if start else next(iter(TECHNIQUES))
         _head(page)
@@ -285,7 +285,7 @@ def _common(page: Page) -> tuple[Any, Any]:
             painter = add["painted"] = widgets.painter("")
         with gr.Row():
             add["seed"] = gr.Number(given.get("seed", 0), label="Seed", precision=0, minimum=0, elem_id="pail-seed")
-            dice = gr.Button("🎲 Dice", elem_id="pail-dice", min_width=80)
+            dice = gr.Button("Dice", elem_id="pail-dice", min_width=80)
         sizes = [("as the images are", "own"), *((f"{side} pixels", str(side)) for side in (256, 512, 1024))]
         sizes += [("the recipe's", "given")] if given.get("size") else []
         add["size"] = gr.Dropdown(

@@ -161,6 +161,8 @@ def as_option(control: Control, value: Any) -> Any:
     """The value of a control as the technique takes it; raises where a text is none that Python reads."""
     if control.kind == "choice":
         return next((choice for choice in control.choices if repr(choice) == value), value)
+    if control.kind in ("number", "range") and value == "":
+        return None  # as gradio sends None
     if control.kind != "text":
         return value
     try:

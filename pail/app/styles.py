@@ -13,7 +13,7 @@ footer { display: none !important; }
 .pail-soft { margin: 2px 0 0; }
 .pail-error { border-left: 4px solid #c8322b; background: var(--background-fill-secondary); padding: 10px 12px;
   margin: 0; border-radius: 4px; overflow-wrap: anywhere; }
-.gradio-container :focus-visible { outline: 3px solid #1456b8; outline-offset: 1px; }
+.gradio-container :focus-visible { outline: 3px solid #1456b8 !important; outline-offset: 1px; }
 .gradio-container figure { margin: 0; min-width: 0; }
 .gradio-container figure img { width: 100%; height: auto; display: block; border-radius: 4px; margin: 0; }
 .gradio-container figcaption span { display: block; overflow-wrap: anywhere; }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pail.app.draws import Draw
@@ -19,6 +21,7 @@ FAMILY = {
     "hybrid": "From both (hybrid)",
 }
 SIDE = 580  # pixels of the result's longer side at most
+LINE = 3  # pixels that an outline is wide to one side
 SMALL = 256  # of mask, difference and crop, and of the sheet's pictures
 
 
@@ -28,13 +31,13 @@ def result(draw: Draw, *, outlined: bool = True) -> str:
     crop = crop_around(draw.mask)
     pixels = as_bytes(draw.i_a, limits)
     whole = fit(pixels, min(SIDE, max(pixels.shape[:2])))
-    whole = outline(whole, draw.mask, crop) if outlined else whole
+    whole = outline(whole, _around(draw.mask, whole), crop) if outlined else whole
     small = fit(pixels, SMALL)
     mask = np.repeat(shrink(draw.mask, *small.shape[:2])[..., None], 3, axis=2)
     changed = fit(difference(_bands(draw.normal), _bands(draw.i_a), limits), SMALL)
     zoom = fit(pixels[crop], SMALL)
     if outlined:
-        zoom = outline(zoom, draw.mask[crop])
+        zoom = outline(zoom, _around(draw.mask[crop], zoom))
     figures = _figure(mask, "Mask", "png"), _figure(changed, "Difference"), _figure(zoom, "The framed part")
     return (
         f'<div class="pail-result" data-number="{draw.number}">{_figure(whole, _facts(draw), alt="Result")}'
@@ -53,7 +56,7 @@ def _cell(draw: Draw | Exception | None, *, outlined: bool) -> str:
     if isinstance(draw, Exception):
         return f"<figure>{error(draw)}</figure>"
     small = fit(as_bytes(draw.i_a, _shades(draw)), SMALL)
-    small = outline(small, draw.mask) if outlined else small
+    small = outline(small, _around(draw.mask, small)) if outlined else small
     return _figure(small, _facts(draw), alt=f"Draw {draw.number}")
 
 
@@ -148,6 +151,12 @@ def _figure(image: np.ndarray, caption: str, kind: str = "jpeg", *, alt: str = "
 
 def _shades(draw: Draw) -> Shades:
     return shades(draw.normal)
+
+
+def _around(mask: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """The mask with a margin, so that the outline goes around a thin anomaly rather than over it."""
+    margin = max(1, math.ceil(LINE * max(mask.shape) / max(shown.shape[:2])))
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1)))
 
 
 def _bands(image: np.ndarray) -> np.ndarray:

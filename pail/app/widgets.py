@@ -14,7 +14,7 @@ from pail.app.view import basket, escape
 
 # What a handle, a typed number, the word and the button do. A value is a number, two numbers, or the word.
 HANDLES = """
-// gradio leaves None out of what it sends to the browser
+// gradio leaves None out of what it sends to the browser, and has an empty text for a value of None
 const spec = props.spec, theWord = spec.word ?? null, standard = spec.standard ?? null;
 const sliders = [...element.querySelectorAll('input[type=range]')];
 const boxes = [...element.querySelectorAll('input[type=number]')], word = element.querySelector('.pail-word input');
@@ -26,7 +26,7 @@ function valueAt(position) {
   return spec.integer ? Math.round(value) : Number(value.toPrecision(3));
 }
 function show() {
-  const value = props.value ?? null, off = word !== null && value === theWord;
+  const value = props.value === '' ? null : props.value ?? null, off = word !== null && value === theWord;
   if (!off && value !== null) numbers = Array.isArray(value) ? [...value] : [value];
   if (word) word.checked = off;
   element.firstElementChild.classList.toggle('off', off);
