@@ -552,6 +552,7 @@ def test_basket_and_export(page):
 @pytest.fixture(scope="module")
 def server(folders, tmp_path_factory):
     need("gradio")
+    os.environ["GRADIO_ALLOWED_PATHS"] = "/"  # the page does not follow it
     parts = tmp_path_factory.mktemp("served") / "parts"
     write(parts / "part.png", photograph(64, 64, 1))
     (parts / "link.png").symlink_to(folders / "outside" / "secret.png")
@@ -690,6 +691,14 @@ def _alert(said):
 
 # --------------------------------------------------------------------------------------------------------------------
 # The command
+
+
+def test_without_gradio(folders, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("pail.app.page", "pail.app.widgets"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(ImportError, match=r'needs gradio: pip install "pai-lib\[app\]"'):
+        tune(folders / "parts", browser=False, wait=False)
 
 
 def free_port():

@@ -135,6 +135,7 @@ def tune(
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
     bench = Bench(folder, source, recipes.load(recipe) if recipe else None)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
+    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     cache = tempfile.TemporaryDirectory(prefix="pail-tune-", ignore_cleanup_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = cache.name
