@@ -1,4 +1,4 @@
-"""The command line: `pail preview`, `pail generate`, `pail techniques`, `pail replay`."""
+"""The command line: `pail preview`, `pail tune`, `pail generate`, `pail techniques`, `pail replay`."""
 
 from __future__ import annotations
 
@@ -203,6 +203,27 @@ def _masks_of(folder: str, images: dict[str, Any]) -> list[Any]:
     names = {name.rpartition(".")[0]: name for name in store.names()}
     inputs = Inputs(store, None, store, names)
     return [region(recipes.make(roi=folder), inputs, name, pixels.shape) for name, pixels in images.items()]
+
+
+@app.command()
+def tune(
+    folder: IMAGES,
+    source: SOURCE = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe to start from.", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Where the page is served (the first free one from 7860).", show_default=False)
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Find the right defects by looking: a page on this machine on which anomalies follow the settings.
+
+    It leaves with a recipe for pail generate. Ctrl-C ends it.
+    """
+    from pail.app import tune as serve
+
+    page = serve(folder, source=source, recipe=recipe, port=port, browser=browser, wait=False)
+    out.print(f"{page.local_url}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
+    page.block_thread()
 
 
 @app.command()

@@ -16,6 +16,8 @@ MODULES = {
     "faster_coco_eval": 'pip install "pai-lib[coco]"',
     "sphinx": 'pip install "pai-lib[docs]"',
     "matplotlib": 'pip install "pai-lib[test]"',
+    "gradio": 'pip install "pai-lib[app]"',
+    "playwright": 'pip install "pai-lib[browser]"',
     "anomalib": 'pip install "pai-lib[anomalib]"',
 }
 

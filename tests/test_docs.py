@@ -19,7 +19,8 @@ from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONAL = ("torch", "torchvision", "albumentations")
+OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
+NEEDS = {"pail.torchvision": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
 
 
 def blocks_of(page):
@@ -69,7 +70,7 @@ def modules():
 
 @pytest.mark.parametrize("name", modules())
 def test_docstring_examples(name):
-    package = {"pail.torchvision": "torch"}.get(name, name.removeprefix("pail."))
+    package = NEEDS.get(name, name.removeprefix("pail."))
     if package in OPTIONAL:
         need(package)
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)

@@ -1,0 +1,238 @@
+"""Writes the pictures of docs/tune.md from the page itself: python docs/tune_pictures.py (extras app and browser)."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+FRAMES = (1200, 720)  # width and height of the page in the animated picture
+SHOWN = (900, 540)  # ... and of the picture
+QUALITY = 82
+
+
+@contextmanager
+def chromium(width: int, height: int, said: list[str], asked: list[str], **settings: Any) -> Iterator[Any]:
+    """A page in a real browser, with the errors that it says and the addresses that it asks for."""
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": height}, **settings)
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        yield page
+        browser.close()
+
+
+def opened(page: Any, url: str) -> None:
+    """Wait until the first draw and its sheet are there."""
+    page.goto(url)
+    page.wait_for_selector(".pail-result", timeout=90_000)
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the sheet has followed what was changed, or says what is wrong."""
+    page.wait_for_timeout(350)
+    page.wait_for_function(
+        "document.querySelectorAll('.pail-sheet img, .pail-sheet .pail-error').length === 12 || "
+        "document.querySelector('#pail-draws > * .pail-error, #pail-draws .pail-error')",
+        timeout=60_000,
+    )
+    page.wait_for_timeout(350)
+
+
+def choose(page: Any, image: int, technique: str) -> None:
+    page.locator(f"#pail-images input[value='{image}']").check(force=True)
+    page.locator(f"#pail-techniques input[value='{technique}']").check()
+    settled(page)
+
+
+def handle(page: Any, key: str, which: int = 0) -> Any:
+    return page.locator(f"#pail-{key} input[type=range]").nth(which)
+
+
+def drag(page: Any, key: str, to: float, which: int = 0, steps: int = 12, each: Any = None) -> None:
+    """Take a handle with the mouse to a place from 0 to 1; `each` is called at every step."""
+    slider = handle(page, key, which)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    start = float(slider.input_value()) / 1000
+    middle, length, y = box["x"] + 9, box["width"] - 18, box["y"] + box["height"] / 2
+    page.mouse.move(middle + start * length, y)
+    page.mouse.down()
+    for step in range(1, steps + 1):
+        page.mouse.move(middle + (start + (to - start) * step / steps) * length, y)
+        if each is not None:
+            each()
+    page.mouse.up()
+
+
+def paint(page: Any, strokes: list[list[tuple[float, float]]], each: Any = None) -> None:
+    """Strokes on the canvas, in fractions of its sides."""
+    canvas = page.locator("#pail-painter canvas")
+    canvas.scroll_into_view_if_needed()
+    for stroke in strokes:
+        box = canvas.bounding_box()
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=5)
+            if each is not None:
+                each()
+        page.mouse.up()
+
+
+def small(page: Any) -> None:
+    """Work at 512 pixels."""
+    page.locator("#pail-size input").click()
+    page.get_by_role("option", name="512 pixels").click()
+    settled(page)
+
+
+def latency(page: Any, key: str) -> float:
+    """Milliseconds from a key on a handle to the frame in which the new result is drawn."""
+    page.wait_for_timeout(900)  # the sheet of the change before has been made
+    handle(page, key).focus()
+    page.evaluate(
+        """() => {
+          window.shownAfter = null;
+          const press = () => { window.pressed = performance.now(); };
+          document.addEventListener('keydown', press, {once: true, capture: true});
+          const observer = new MutationObserver(async () => {
+            observer.disconnect();
+            await document.querySelector('.pail-result img').decode();
+            requestAnimationFrame(() => { window.shownAfter = performance.now() - window.pressed; });
+          });
+          observer.observe(document.querySelector('#pail-main'), {childList: true, subtree: true});
+        }"""
+    )
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("window.shownAfter !== null", timeout=30_000)
+    return float(page.evaluate("window.shownAfter"))
+
+
+def screenshots(url: str, folder: Path) -> list[str]:
+    """The pictures of the page; the answer is what the browser complained about."""
+    said: list[str] = []
+    with chromium(1280, 900, said, []) as page:
+        opened(page, url)
+        small(page)
+        choose(page, 1, "perlin_noise_pattern")
+        drag(page, "perlin_noise_pattern-threshold", 0.8)
+        settled(page)
+        _shoot(page, folder / "tune.jpg", "#pail-perlin_noise_pattern-threshold")
+        page.locator("#pail-region input[value=painted]").check()
+        page.wait_for_timeout(800)
+        paint(page, [[(0.1, 0.17), (0.55, 0.17)], [(0.1, 0.42), (0.55, 0.42)]])
+        settled(page)
+        _shoot(page, folder / "tune-region.jpg", "#pail-painter")
+        _fill_basket(page)
+        page.locator("#pail-export").click()
+        page.wait_for_selector("#pail-python textarea", timeout=60_000)
+        page.wait_for_timeout(600)
+        page.locator("#pail-basket").evaluate("element => element.scrollIntoView({block: 'start'})")
+        page.locator("#pail-painter").evaluate("element => element.scrollIntoView({block: 'center'})")
+        page.evaluate("window.scrollBy(0, -90)")
+        page.wait_for_timeout(300)
+        page.screenshot(path=folder / "tune-export.jpg", type="jpeg", quality=QUALITY)
+    with chromium(390, 844, said, [], device_scale_factor=2, has_touch=True, is_mobile=True) as page:
+        opened(page, url)
+        choose(page, 2, "fract_aug")
+        handle(page, "fract_aug-size_range").evaluate("element => element.scrollIntoView({block: 'end'})")
+        page.wait_for_timeout(300)
+        page.screenshot(path=folder / "tune-phone.jpg", type="jpeg", quality=QUALITY)
+    return said
+
+
+def _shoot(page: Any, path: Path, beside: str) -> None:
+    page.locator(beside).evaluate("element => element.scrollIntoView({block: 'center'})")
+    page.evaluate("window.scrollTo(0, document.querySelector('#pail-bench').offsetTop)")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    page.screenshot(path=path, type="jpeg", quality=QUALITY)
+
+
+def _fill_basket(page: Any) -> None:
+    page.locator("#pail-add").click()
+    settled(page)
+    page.locator("#pail-techniques input[value='fract_aug']").check()
+    settled(page)
+    page.locator("#pail-weight input").fill("2")
+    page.locator("#pail-add").click()
+    settled(page)
+
+
+def animation(url: str, file: Path) -> list[str]:
+    """A handle is dragged, a technique chosen, a region painted."""
+    said: list[str] = []
+    frames: list[Image.Image] = []
+    times: list[int] = []
+    with chromium(*FRAMES, said, []) as page:
+        opened(page, url)
+        small(page)
+        choose(page, 1, "perlin_noise_pattern")
+
+        def shoot(duration: int = 160, wait: int = 350) -> None:
+            page.wait_for_timeout(wait)
+            frames.append(
+                Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS)
+            )
+            times.append(duration)
+
+        handle(page, "perlin_noise_pattern-threshold").evaluate("element => element.scrollIntoView({block: 'center'})")
+        page.evaluate("window.scrollTo(0, document.querySelector('#pail-bench').offsetTop)")
+        shoot(900)
+        drag(page, "perlin_noise_pattern-threshold", 0.58, steps=8, each=shoot)
+        drag(page, "perlin_noise_pattern-beta_range", 0.35, which=1, steps=5, each=shoot)
+        shoot(700)
+        page.locator("#pail-techniques input[value='fract_aug']").check()
+        shoot(900, 700)
+        drag(page, "fract_aug-size_range", 0.7, which=0, steps=5, each=shoot)
+        page.locator("#pail-region input[value=painted]").check()
+        page.wait_for_timeout(800)
+        page.locator("#pail-painter").evaluate("element => element.scrollIntoView({block: 'center'})")
+        shoot(500)
+        paint(page, [[(0.12, 0.2), (0.3, 0.2), (0.5, 0.2), (0.65, 0.2)]], each=lambda: shoot(160, 100))
+        shoot(1800, 900)
+    frames[0].save(
+        file, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=60, method=4, minimize_size=True
+    )
+    return said
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    from pail.app import tune
+
+    folder = Path(tempfile.gettempdir()) / "pail"  # the pictures show it
+    for name, target in (("example_img", "parts"), ("anom_source_imgs", "textures")):
+        shutil.copytree(name, folder / target, dirs_exist_ok=True)
+    page = tune(folder / "parts", source=folder / "textures", browser=False, wait=False)
+    try:
+        said = screenshots(page.local_url, PICTURES) + animation(page.local_url, PICTURES / "tune.webp")
+    finally:
+        page.close()
+    for name in ("tune.jpg", "tune-region.jpg", "tune-export.jpg", "tune-phone.jpg", "tune.webp"):
+        sys.stdout.write(f"{name}: {(PICTURES / name).stat().st_size / 1024:.0f} KB\n")
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+    return len(said)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""The anomalies that the page shows: items of the data set that its recipe makes, by the same calls."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.app.folder import Folder, Images, OutsideError
+from pail.app.painted import Painted, as_mask, mask_file
+from pail.app.settings import DRAWS, Settings, recipe
+from pail.dataset import plan as plans
+from pail.dataset.images import UnreadableError
+from pail.dataset.make import Inputs, arguments, insertion, region
+from pail.dataset.plan import Item, Plan
+from pail.dataset.recipe import Recipe
+from pail.masks import difference
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One anomaly, and how it is looked at."""
+
+    number: int  # of the item in the data set
+    image: str
+    source: str | None
+    normal: np.ndarray
+    i_a: np.ndarray
+    mask: np.ndarray  # (H, W)
+    area: float  # share of the image
+    visible: float  # share of the mask
+    techniques: tuple[str, ...]
+
+
+class Bench:
+    """The folders, and a recipe that was given: all that a draw needs besides the settings."""
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        source: str | os.PathLike[str] | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.given = dict(given or {})
+        self.normals = Images(_folder("folder", folder))
+        self.sources = Images(_folder("source", source)) if source is not None else None
+        roi = self.given.get("roi")
+        self.rois = _folder("roi", roi) if roi not in (None, "foreground") else None
+        if self.rois is not None:
+            self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
+        self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
+        if not self.shown:
+            raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.normals.folder.listed)
+
+    def name(self, image: Any) -> str:
+        """The name at a place of the list; the browser never sends names."""
+        if not isinstance(image, int) or isinstance(image, bool) or image not in self.shown:
+            raise ValueError(f"`image` must be the number of an image that is shown, got {image!r}")
+        return self.normals.folder.listed[image]
+
+    def recipe(self, settings: Settings) -> Recipe:
+        return recipe(settings, len(self.normals.folder.listed), self.given)
+
+    def inputs(self, settings: Settings, name: str) -> Inputs:
+        """Where `make` reads from: the folders, and the painted mask as if it lay in one."""
+        sources = self.sources.folder if self.sources else None
+        if settings.region == "painted":
+            masks = {name.rpartition(".")[0]: mask_file(name)}
+            return Inputs(self.normals.folder, sources, _painted(settings.painted), masks)
+        if settings.region == "given" and self.rois:
+            masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
+            return Inputs(self.normals.folder, sources, self.rois, masks)
+        return Inputs(self.normals.folder, sources, None, {})
+
+    def items(self, settings: Settings, *, whole_folder: bool = False) -> list[Item]:
+        """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
+        plan = self._plan(settings.seed)
+        count = len(plan.numbers)
+        self.name(settings.image)
+        numbers = range(DRAWS) if whole_folder else range(settings.image, DRAWS * count, count)
+        return [_alone(plan.item(number)) for number in numbers]
+
+    def _plan(self, seed: int) -> Plan:
+        return _plan(seed, tuple(self.names), tuple(self.sources.folder.listed) if self.sources else ())
+
+    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
+        """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
+        name = item.normals[0]
+        pixels = self.normals.get(name, checked.size)
+        source, source_name = self.source(item)
+        roi = region(checked, self.inputs(settings, name), name, pixels.shape)
+        result = insertion(checked).insert(
+            pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
+        )
+        mask = result.m_a[..., 0]
+        left, top, width, height = cv2.boundingRect(mask)
+        inside = slice(top, top + height), slice(left, left + width)
+        changed = difference(pixels[inside], result.i_a[inside], result.m_a[inside], data_range=checked.data_range)
+        covered = cv2.countNonZero(mask)
+        visible = cv2.countNonZero(changed) / covered
+        techniques = tuple(result.techniques)
+        return Draw(item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques)
+
+    def source(self, item: Item) -> tuple[np.ndarray | None, str | None]:
+        """The first that can be read, as `make` takes it."""
+        for name in item.sources:
+            assert self.sources is not None
+            try:
+                return self.sources.get(name), name
+            except (UnreadableError, OSError):
+                continue
+        return None, None
+
+
+def _alone(item: Item) -> Item:
+    """Without the images that stand in for one that cannot be read: the page says that it cannot."""
+    return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
+
+
+def _folder(argument: str, url: Any) -> Folder:
+    folder = Folder(url)
+    if not folder.listed:
+        raise ValueError(f"`{argument}` must be a folder with images, got {url} with none")
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
+    return plans.make(Recipe(seed=seed, layout="flat"), list(names), list(sources))
+
+
+@lru_cache(maxsize=4)
+def _painted(data: str) -> Painted:
+    return Painted(as_mask(data))
+
+
+class Newest:
+    """Which request of a session is its newest, so that older work can end early."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets: dict[str, int] = {}
+
+    def take(self, session: str) -> int:
+        """A new ticket, which makes all earlier ones old."""
+        with self._lock:
+            self._tickets[session] = self.now(session) + 1
+            return self._tickets[session]
+
+    def now(self, session: str) -> int:
+        return self._tickets.get(session, 0)
+
+
+# What a wrong setting or a bad file raises: it is shown on the page, and the page goes on.
+SHOWN = (ValueError, TypeError, OSError, ImportError, OutsideError, MemoryError, cv2.error)

@@ -1,0 +1,56 @@
+"""A region painted on the page: a small picture that the browser sends, checked before it is decoded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+
+import numpy as np
+from PIL import Image
+
+from pail.core.ops import as_bytes
+from pail.dataset.images import decode, encode
+from pail.dataset.store import Store
+
+PREFIX = "data:image/png;base64,"
+MOST_BYTES = 2 << 20  # of the text that comes from the browser
+MOST_SIDE = 1024  # pixels
+
+
+def as_mask(data: object) -> np.ndarray:
+    """The painted pixels as a mask of 0 and 255, at the size of the canvas."""
+    if not data:
+        raise ValueError("`region` is painted, but nothing is: paint where anomalies may land")
+    if not isinstance(data, str) or not data.startswith(PREFIX) or len(data) > MOST_BYTES:
+        raise ValueError(f"`region` must be a PNG of at most {MOST_BYTES >> 20} MB, as the page paints it")
+    try:
+        png = base64.b64decode(data[len(PREFIX) :], validate=True)
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            width, height = image.size
+    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"`region` must be a PNG, as the page paints it, got something else: {error}") from error
+    if max(width, height) > MOST_SIDE:
+        raise ValueError(f"`region` must have sides of at most {MOST_SIDE} pixels, got {width} x {height}")
+    pixels = decode(png)
+    alpha = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels.reshape(height, width, -1)[..., 0]
+    mask = as_bytes(alpha > 127)
+    if not mask.any():
+        raise ValueError("`region` is painted, but nothing is: paint where anomalies may land")
+    return mask
+
+
+class Painted(Store):
+    """A folder of masks with one painted mask for every image, as `--roi` reads it."""
+
+    def __init__(self, mask: np.ndarray) -> None:
+        super().__init__("regions")
+        self.png = encode(mask, "png", 9)
+
+    def read(self, name: str) -> bytes:
+        return self.png
+
+
+def mask_file(name: str) -> str:
+    """The mask of an image in a folder of masks."""
+    return name.rpartition(".")[0] + ".png"

@@ -1,0 +1,168 @@
+"""The page on 127.0.0.1: nothing is shared, nothing is told to anybody, and only what the page needs is answered."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from pail.app.draws import Bench
+from pail.core.checks import as_number
+from pail.dataset import recipe as recipes
+from pail.warm import warm_up
+
+HOST = "127.0.0.1"
+HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+ANSWERED = re.compile(
+    r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
+    r"|/gradio_api/(startup-events|app_id|queue/join|queue/data|heartbeat/\w+|reset|cancel|login_check|file=(?!https?:).*)/?"
+)
+MOST_BYTES = 8 << 20  # of a request: twelve times a painted region would not fill it
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """In front of gradio: its uploads, proxies and tools are not there, other hosts' names are refused.
+
+    A page elsewhere whose name is made to point to this machine (DNS rebinding) still asks for its own name.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        status = refusal(scope["path"], headers)
+        if status:
+            await _refuse(send, status)
+            return
+        await self.app(scope, _bounded(receive), _with_policy(send))
+
+
+def refusal(path: str, headers: dict[bytes, str]) -> int:
+    """The status with which a request is refused, or 0."""
+    if not HOSTS.fullmatch(headers.get(b"host", "")):
+        return 403
+    if not ANSWERED.fullmatch(path):
+        return 404
+    length = headers.get(b"content-length", "0")
+    return 413 if not length.isdecimal() or int(length) > MOST_BYTES else 0
+
+
+async def _refuse(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"Not part of this page."})
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A body without a length that goes on and on is taken for one whose sender is gone."""
+    left = MOST_BYTES
+
+    async def receive_some() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return receive_some
+
+
+def _with_policy(send: Send) -> Send:
+    """The browser, too, is told that the page needs nothing from elsewhere."""
+
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            extra = [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]
+            message = {**message, "headers": [*message.get("headers", ()), *extra]}
+        await send(message)
+
+    return send_with
+
+
+def tune(
+    folder: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] | None = None,
+    port: int | None = None,
+    browser: bool = True,
+    wait: bool = True,
+) -> Any:
+    """Open a page on which anomalies on your own images follow the settings, and a recipe is taken away.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of normal images, with all folders below.
+    source : path, optional
+        Folder of source images. Without one the techniques use the normal image itself.
+    recipe : path, optional
+        A recipe file to start from.
+    port : int, optional
+        Where the page is served; the first free one from 7860 on by default.
+    browser : bool, default True
+        Whether the page is opened in the browser.
+    wait : bool, default True
+        Whether the call returns only when the server has ended (Ctrl-C).
+
+    Returns
+    -------
+    gradio.Blocks
+        The page; ``close()`` ends its server.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong or there are no images.
+    ImportError
+        If gradio is missing.
+    """
+    number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
+    bench = Bench(folder, source, recipes.load(recipe) if recipe else None)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
+    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    cache = tempfile.TemporaryDirectory(prefix="pail-tune-", ignore_cleanup_errors=True)
+    os.environ["GRADIO_TEMP_DIR"] = cache.name
+    try:
+        from pail.app.page import build, look
+    except ImportError as error:
+        raise ImportError(f'`pail tune` needs gradio: pip install "pai-lib[app]" ({error})') from error
+    from starlette.middleware import Middleware
+
+    threading.Thread(target=warm_up, daemon=True).start()
+    page, _ = build(bench, Path(cache.name))
+    weakref.finalize(page, cache.cleanup)
+    page.launch(
+        server_name=HOST,
+        server_port=number,
+        share=False,
+        inbrowser=browser,
+        prevent_thread_lock=not wait,
+        quiet=True,
+        footer_links=[],
+        allowed_paths=[],
+        max_file_size=MOST_BYTES,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        **look(),
+    )
+    return page

@@ -1,0 +1,107 @@
+"""What the page is set to, and the recipe that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pail.app.parameters import Control, as_option, controls, same
+from pail.dataset import recipe as recipes
+from pail.dataset.recipe import Recipe
+from pail.registry import TECHNIQUES
+
+DRAWS = 12  # on the sheet
+KEPT = ("format", "compression", "coco", "test_share", "data_range", "source_range", "alpha")  # of a given recipe
+REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A technique in the basket, with the parameters that are not as by default."""
+
+    technique: str
+    options: dict[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of the page's controls."""
+
+    entries: tuple[Entry, ...]  # one technique, or the basket
+    image: int = 0  # its place in the list of files
+    severity: tuple[float, float] | None = None
+    anomalies: tuple[int, int] = (1, 1)
+    region: str = "all"  # "foreground", "painted", or "given": the masks of a given recipe
+    painted: str = ""
+    seed: int = 0
+    size: tuple[int, int] | None = None
+
+
+def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are not as by default, from the values of their controls."""
+    known = {control.name: control for control in controls(technique)}
+    read = {name: as_option(known[name], value) for name, value in values.items()}
+    changed = {name: value for name, value in read.items() if not same(value, known[name].default)}
+    for name, value in changed.items():
+        if value is None:
+            raise ValueError(f"`{name}` must not be None: a recipe holds numbers, texts and lists")
+    return changed
+
+
+def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
+    """The recipe whose data set holds what the page shows.
+
+    It has the flat layout, in which the images take turns: item k + j * images is draw j of image k.
+    """
+    if not settings.entries:
+        raise ValueError("`basket` must hold a technique: add one first")
+    tables = {entry.technique: {"weight": entry.weight, **entry.options} for entry in settings.entries}
+    roi = given.get("roi") if settings.region == "given" else REGIONS[settings.region]
+    kept = {name: given[name] for name in KEPT if name in given}
+    return recipes.make(
+        **kept,
+        number=DRAWS * images,
+        techniques=tables,
+        anomalies=settings.anomalies,
+        roi=roi,
+        severity=settings.severity,
+        size=settings.size,
+        seed=settings.seed,
+        layout="flat",
+    )
+
+
+def basket(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
+    """The entries of a given recipe, as the page keeps them."""
+    made = recipes.make(techniques=techniques) if techniques else Recipe()
+    return [
+        {
+            "technique": name,
+            "weight": entry.get("weight", 1.0),
+            "options": {key: value for key, value in entry.items() if key != "weight"},
+        }
+        for name, entry in (made.techniques or {}).items()
+    ]
+
+
+def entries(value: Any) -> tuple[Entry, ...]:
+    """The basket that the browser sends."""
+    found = []
+    for entry in value or ():
+        if not isinstance(entry, Mapping) or entry.get("technique") not in TECHNIQUES:
+            raise ValueError(f"`basket` must hold techniques out of {', '.join(TECHNIQUES)}; got {entry!r}")
+        found.append(Entry(entry["technique"], dict(entry.get("options") or {}), entry.get("weight", 1.0)))
+    return tuple(found)
+
+
+def put(value: Sequence[Mapping[str, Any]] | None, entry: Entry) -> list[dict[str, Any]]:
+    """The basket with an entry; a recipe has one table for each technique, so the newer takes the older's place."""
+    rest = [dict(old) for old in value or () if old.get("technique") != entry.technique]
+    return [*rest, {"technique": entry.technique, "options": dict(entry.options), "weight": entry.weight}]
+
+
+def control_values(technique: str, changed: Mapping[str, Any]) -> list[tuple[Control, Any]]:
+    """Each control with what it shows for an entry of the basket."""
+    return [(control, changed.get(control.name, control.default)) for control in controls(technique)]
