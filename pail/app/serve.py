@@ -158,6 +158,7 @@ def tune(
         footer_links=[],
         allowed_paths=[],
         max_file_size=MOST_BYTES,
+        _frontend=False,  # no second look at the own page, which a machine under load answers too late
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,
