@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -296,7 +296,7 @@ def _common(page: Page) -> tuple[Any, Any]:
             elem_id="pail-size",
             filterable=False,
         )
-    dice.click(lambda: random.SystemRandom().randrange(10**6), None, add["seed"], **HIDDEN)
+    dice.click(lambda: secrets.randbelow(10**6), None, add["seed"], **HIDDEN)
     return painting, painter
 
 
