@@ -291,6 +291,22 @@ MUTATIONS = (
         'if old["source"] != new["source"]:', "if False:",
         "tests/test_promises.py -k record",
     ),
+    # What is shown
+    Mutation(
+        "tune: another draw than the recipe's", "pail/app/draws.py",
+        "rng=(checked.seed, item.number)", "rng=(checked.seed, item.number + 1)",
+        "tests/test_tune.py -k recipe_makes",
+    ),
+    Mutation(
+        "tune: other hosts answered", "pail/app/serve.py",
+        "return 403", "pass",
+        "tests/test_tune.py",
+    ),
+    Mutation(
+        "show: the mask not outlined", "pail/call/show.py",
+        "outline(whole, mask, crop)", "whole",
+        "tests/test_show.py",
+    ),
 )
 # fmt: on
 
