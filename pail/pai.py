@@ -872,7 +872,8 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] PAI-Lib: "Pseudo-Anomaly Insertion", IEEE Access, 2025.
+        .. [1] R. A. Shah, O. Urmonov, H. Kim, "Self-Supervised Image Anomaly Detection Through Diverse Pseudo Anomaly
+               Insertion", IEEE Access 13, 2025.
 
         Examples
         --------
