@@ -1,12 +1,16 @@
-"""Writes what the documentation repeats: README's table of techniques, from `pail.TECHNIQUES` and docs/performance.md.
+"""Writes what the documentation repeats of `pail.TECHNIQUES`, docs/performance.md and what the techniques make.
 
-    python docs/tables.py                                # after a change of a technique, or a new benchmark
-    python docs/tables.py --base https://host/owner/repo # README with absolute links, for a package index, on standard output
+python docs/tables.py                                # after a change of a technique, or a new benchmark
+python docs/tables.py --base https://host/owner/repo # README with absolute links, for a package index, on standard output
 """
 
 import argparse
 import re
 from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
 
 import pail
 
@@ -21,7 +25,9 @@ def techniques() -> str:
     for name, technique in pail.TECHNIQUES.items():
         picture = f'<img src="docs/pictures/techniques/{name}.jpg" width="96" alt="{name}">'
         paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
-        rows.append(f"| {picture} | `{name}` | {technique.family} | {paper} | {technique.summary} | {times[name]:.2g} |")
+        rows.append(
+            f"| {picture} | `{name}` | {technique.family} | {paper} | {technique.summary} | {times[name]:.2g} |"
+        )
     return "\n".join(rows)
 
 
@@ -31,10 +37,40 @@ def milliseconds(size: str = "256x256", channels: str = "RGB") -> dict[str, floa
     return {name: float(ms) for name, ms in re.findall(rf"^\| (\w+) \| {size} \| {channels} \| ([\d.]+) ", page, re.M)}
 
 
-def fill(text: str) -> str:
-    """README with a fresh table."""
+def sizes(draws: int = 200) -> str:
+    """What the techniques make of the bundled images with their defaults: area, pieces and contrast."""
+    rows = ["| method | area of the image: median, 5 % to 95 % | pieces | change |", "|---|---|---|---|"]
+    images, sources = bundled("example_img"), bundled("anom_source_imgs")
+    for name, technique in pail.TECHNIQUES.items():
+        seen = []
+        for index in range(draws):
+            keywords = {"anom_source_img": sources[index % len(sources)]} if technique.takes_source else {}
+            seen.append(measure(name, images[index % len(images)], index, keywords))
+        areas, pieces, changes = np.array(seen).T
+        low, middle, high = np.percentile(areas, [5, 50, 95])
+        area = f"{middle:.2g} %, {low:.2g} to {high:.2g}" if high < 10 else f"{middle:.0f} %, {low:.2g} to {high:.0f}"
+        rows.append(f"| `{name}` | {area} | {np.median(pieces):.0f} | {np.median(changes):.0f} % |")
+    return "\n".join(rows)
+
+
+def bundled(folder: str) -> list[np.ndarray]:
+    files = sorted((ROOT / folder).iterdir())
+    return [cv2.resize(cv2.imread(str(file)), (256, 256), interpolation=cv2.INTER_AREA) for file in files]
+
+
+def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) -> tuple[float, int, float]:
+    """Area and mean change in per cent, of the image and of the range, and the number of pieces."""
+    i_a, m_a = getattr(pail.Anomaly_Insertion(), name)(image, rng=(0, index), **keywords)
+    inside = m_a[..., 0] > 0
+    pieces = cv2.connectedComponents(inside.astype(np.uint8))[0] - 1
+    change = cv2.absdiff(i_a, image).max(axis=2)[inside].mean() / 255
+    return 100 * inside.mean(), pieces, 100 * change
+
+
+def fill(text: str, table: str) -> str:
+    """A page with a fresh table."""
     head, rest = text.split(START)
-    return f"{head}{START}\n\n{techniques()}\n\n{END}{rest.split(END)[1]}"
+    return f"{head}{START}\n\n{table}\n\n{END}{rest.split(END)[1]}"
 
 
 def absolute(text: str, base: str) -> str:
@@ -48,12 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", help="address of the repository")
     options = parser.parse_args()
-    readme = ROOT / "README.md"
-    text = fill(readme.read_text(encoding="utf-8"))
+    readme, choosing = ROOT / "README.md", ROOT / "docs" / "choosing.md"
+    text = fill(readme.read_text(encoding="utf-8"), techniques())
     if options.base:
         print(absolute(text, options.base.rstrip("/")), end="")
     else:
         readme.write_text(text, encoding="utf-8")
+        choosing.write_text(fill(choosing.read_text(encoding="utf-8"), sizes()), encoding="utf-8")
 
 
 if __name__ == "__main__":

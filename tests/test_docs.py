@@ -49,12 +49,35 @@ def test_the_first_block_runs_in_an_empty_folder(tmp_path):
     subprocess.run([sys.executable, "first.py"], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_the_table_of_techniques_is_the_registry():
-    sys.path.insert(0, str(ROOT / "docs"))
-    import tables
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    return importlib.import_module("tables")
 
+
+def test_the_table_of_techniques_is_the_registry(tables):
     text = PAGES[0].read_text(encoding="utf-8")
-    assert tables.fill(text) == text, "run python docs/tables.py"
+    assert tables.fill(text, tables.techniques()) == text, "run python docs/tables.py"
+
+
+def test_the_table_of_sizes_is_measured(tables):
+    """Fewer draws than the page's, so only roughly the same areas."""
+
+    def areas(table):
+        return {name: float(area) for name, area in re.findall(r"^\| `(\w+)` \| ([\d.]+) %", table, re.M)}
+
+    page, again = areas((ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")), areas(tables.sizes(24))
+    assert list(page) == list(again) == list(NAMES)
+    assert all(0.4 < page[name] / again[name] < 2.5 for name in NAMES), "run python docs/tables.py"
+
+
+def test_links_of_readme_become_absolute(tables):
+    text = tables.absolute(PAGES[0].read_text(encoding="utf-8"), "https://host.org/us/pail")
+    targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert len(targets) > 20 and all(target.startswith("https://") for target in targets)
+    assert "(https://host.org/us/pail/blob/main/docs/control.md)" in text
+    assert "(https://host.org/us/pail/raw/main/docs/pictures/gallery.jpg)" in text
+    assert 'src="https://host.org/us/pail/raw/main/docs/pictures/techniques/cutpaste.jpg"' in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
