@@ -6,6 +6,7 @@ python docs/tables.py --base https://host/owner/repo # README with absolute link
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def main() -> None:
     readme, choosing = ROOT / "README.md", ROOT / "docs" / "choosing.md"
     text = fill(readme.read_text(encoding="utf-8"), techniques())
     if options.base:
-        print(absolute(text, options.base.rstrip("/")), end="")
+        sys.stdout.write(absolute(text, options.base.rstrip("/")))
     else:
         readme.write_text(text, encoding="utf-8")
         choosing.write_text(fill(choosing.read_text(encoding="utf-8"), sizes()), encoding="utf-8")
