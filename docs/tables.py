@@ -1,7 +1,7 @@
 """Writes what the documentation repeats of `pail.TECHNIQUES`, docs/performance.md and what the techniques make.
 
 python docs/tables.py                                # after a change of a technique, or a new benchmark
-python docs/tables.py --base https://host/owner/repo # README with absolute links, for a package index, on standard output
+python docs/tables.py --base https://host/owner/repo # prints README with absolute links, for a package index
 """
 
 import argparse
