@@ -872,8 +872,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] R. A. Shah, O. Urmonov, H. Kim, "Self-Supervised Image Anomaly Detection Through Diverse Pseudo Anomaly
-               Insertion", IEEE Access 13, 2025.
+        .. [1] R. A. Shah, O. Urmonov, H. Kim, "Self-Supervised Image Anomaly
+               Detection Through Diverse Pseudo Anomaly Insertion", IEEE Access
+               13, 2025.
 
         Examples
         --------
