@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
 NEEDS = {"pail.torchvision": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
+TRAINING = ("torch", "torchvision", "albumentations")  # modules of pail, named as what they are for
 
 
 def blocks_of(page):
@@ -119,10 +120,10 @@ def public():
     return [pai.Anomaly_Insertion, pail.PseudoAnomaly, *own, *methods, *helpers]
 
 
-@pytest.mark.parametrize("thing", [*public(), *OPTIONAL], ids=lambda thing: getattr(thing, "__name__", thing))
+@pytest.mark.parametrize("thing", [*public(), *TRAINING], ids=lambda thing: getattr(thing, "__name__", thing))
 def test_help_reads_well_at_80_columns(thing):
     """In the help of a class a method is indented by 8."""
-    if thing in OPTIONAL:
+    if thing in TRAINING:
         need(thing)
         module = importlib.import_module(f"pail.{thing}")
         thing = getattr(module, "PseudoAnomalyDataset" if thing == "torch" else "InsertAnomaly")
