@@ -35,12 +35,14 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     A sample is a dict that PyTorch's default collate takes:
 
-    - ``"image"``: float32 (C, H, W) in [0, 1]; - ``"mask"``: float32 (1, H,
-    W), 1 where an anomaly was inserted and 0 elsewhere; - ``"label"``:
-    int64, 1 where the mask holds an anomaly; - ``"technique"``: the
-    techniques' names with " + " between them, "" for a normal image; -
-    ``"index"``: the position in `normal`; - ``"normal"``: with `pairs`, the
-    same image without the anomaly.
+    - ``"image"``: float32 (C, H, W) in [0, 1];
+    - ``"mask"``: float32 (1, H, W), 1 where an anomaly was inserted and 0
+      elsewhere;
+    - ``"label"``: int64, 1 where the mask holds an anomaly;
+    - ``"technique"``: the techniques' names with " + " between them, "" for
+      a normal image;
+    - ``"index"``: the position in `normal`;
+    - ``"normal"``: with `pairs`, the same image without the anomaly.
 
     Parameters
     ----------
