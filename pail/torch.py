@@ -335,7 +335,10 @@ def _to_mask(mask: np.ndarray) -> torch.Tensor:
 
 @contextmanager
 def _seeded(*key: int) -> Iterator[np.random.Generator]:
-    """Seed the global generators, from which the user's transforms draw, for a block; put them back after it."""
+    """Seed the global generators for a block that calls the user's code, and put them back after it, come what may.
+
+    Transforms of torchvision draw from nowhere else, and have to follow the sample's key. No insertion is inside.
+    """
     sequence = np.random.SeedSequence(key)
     words = [int(word) for word in sequence.generate_state(3)]
     before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002

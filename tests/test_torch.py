@@ -181,11 +181,38 @@ def test_augment_comes_first_and_is_keyed_too(augment):
     assert torch.equal(sample["image"][outside], sample["normal"][outside])
 
 
+def global_states():
+    return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
 def test_global_generators_stay_as_they_are():
-    data = make(augment=jitter_by_globals)
-    states = [torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()]  # noqa: NPY002
+    data, before = make(augment=jitter_by_globals), global_states()
     data[0]
-    assert states == [torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()]  # noqa: NPY002
+    assert global_states() == before
+
+
+@pytest.mark.parametrize("keyword", ["augment", "transform"])
+def test_global_generators_are_put_back_where_the_users_code_raises(keyword):
+    def fail(*_):
+        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        raise RuntimeError("mine")
+
+    data, before = make(p_anomaly=1, **{keyword: fail}), global_states()
+    with pytest.raises(RuntimeError, match="mine"):
+        data[0]
+    assert global_states() == before
+
+
+def test_no_global_generator_is_touched_without_the_users_code(monkeypatch):
+    data = make(p_anomaly=1)
+
+    def touched(*_):
+        raise AssertionError("a global generator was touched")
+
+    for module, names in ((random, ("seed", "getstate", "setstate", "random")), (np.random, ("seed", "get_state"))):
+        for name in names:
+            monkeypatch.setattr(module, name, touched)
+    assert data[0]["label"] == 1
 
 
 def test_transform_may_cut_the_anomaly_away():
