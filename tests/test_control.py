@@ -275,3 +275,15 @@ def test_insert_takes_lists_and_callables_of_sources():
 def test_insert_names_what_is_wrong(keywords, error, words):
     with pytest.raises(error, match=words):
         pai.Anomaly_Insertion().insert(IMAGE, **{"anom_source_img": SOURCE, **keywords})
+
+
+def test_instances_name_the_anomaly_on_top():
+    image = photograph(128, 128)
+    result = pai.Anomaly_Insertion(rng=4).insert(image, n_anomalies=5)
+    assert result.instances.dtype == np.uint16 and result.instances.shape == (128, 128)
+    assert np.array_equal(result.instances > 0, result.m_a[..., 0] > 0)
+    assert result.instances.max() == 5 == len(result.techniques)
+    again = pickle.loads(pickle.dumps(result))
+    assert np.array_equal(again.instances, result.instances)
+    single = pai.Anomaly_Insertion(rng=4).cutpaste(image)
+    assert np.array_equal(single.instances, (single.m_a[..., 0] > 0).astype(np.uint16))

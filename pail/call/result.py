@@ -32,6 +32,9 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
         255 where the anomaly was inserted, 0 elsewhere.
     techniques : tuple of str
         Which techniques were used, in their order.
+    instances : ndarray of shape (H, W) and dtype uint16
+        k where the k-th anomaly of `techniques`, counted from 1, is on top,
+        and 0 outside the mask.
     record : dict
         What `pail.replay` needs to make the same bytes again, as
         JSON-serialisable values: technique, arguments, drawn numbers, the
@@ -53,13 +56,20 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
 
     techniques: tuple[str, ...]
     _record: Record | Callable[[], Record]
+    _instances: np.ndarray | None
 
     def __new__(
-        cls, i_a: np.ndarray, m_a: np.ndarray, techniques: tuple[str, ...], record: Record | Callable[[], Record]
+        cls,
+        i_a: np.ndarray,
+        m_a: np.ndarray,
+        techniques: tuple[str, ...],
+        record: Record | Callable[[], Record],
+        instances: np.ndarray | None = None,
     ) -> PseudoAnomaly:
         self = super().__new__(cls, (i_a, m_a))
         self.techniques = techniques
         self._record = record
+        self._instances = instances
         return self
 
     @property
@@ -73,14 +83,21 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
         return self[1]
 
     @property
+    def instances(self) -> np.ndarray:
+        """Which anomaly each pixel belongs to: the number, from 1, of the one on top; 0 outside the mask."""
+        if self._instances is None:  # a single anomaly: its mask says it
+            self._instances = (self.m_a[..., 0] > 0).astype(np.uint16)
+        return self._instances
+
+    @property
     def record(self) -> Record:
         """What `pail.replay` needs to make the same bytes again."""
         if not isinstance(self._record, dict):
             self._record = self._record()
         return self._record
 
-    def __reduce__(self) -> tuple[type[PseudoAnomaly], tuple[np.ndarray, np.ndarray, tuple[str, ...], Record]]:
-        return type(self), (self.i_a, self.m_a, self.techniques, self.record)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.i_a, self.m_a, self.techniques, self.record, self._instances)
 
     def __repr__(self) -> str:
         share = np.count_nonzero(self.m_a) / self.m_a.size

@@ -44,7 +44,13 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
     if technique.jitters:
         options = {**options, "transform": settings.transform}
     call.i_a, m_a = _visible(frame, draw, technique, sources, options, checked=is_own(name))
-    call.m_a = m_a if call.m_a is None else cv2.bitwise_or(call.m_a, m_a).reshape(m_a.shape)
+    if call.m_a is None:
+        call.m_a = m_a
+    else:
+        if call.instances is None:
+            call.instances = (call.m_a[..., 0] > 0).astype(np.uint16)
+        call.instances[m_a[..., 0] > 0] = len(call.steps) + 1
+        call.m_a = cv2.bitwise_or(call.m_a, m_a).reshape(m_a.shape)
     call.steps.append(Step(name, options, draw, sources[0] if sources else None))
 
 
@@ -52,7 +58,7 @@ def finish(call: Call, technique: str, arguments: dict[str, Any]) -> PseudoAnoma
     assert call.i_a is not None and call.m_a is not None
     i_a = call.i_a.astype(call.frame.dtype, copy=False)
     names = tuple(step.name for step in call.steps)
-    return PseudoAnomaly(i_a, call.m_a, names, lambda: record.of_call(call, technique, arguments))
+    return PseudoAnomaly(i_a, call.m_a, names, lambda: record.of_call(call, technique, arguments), call.instances)
 
 
 def run(

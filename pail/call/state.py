@@ -34,4 +34,5 @@ class Call:
     state: Mapping[str, Any]  # of the generator, before the first draw
     i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
+    instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several
     steps: list[Step] = field(default_factory=list)
