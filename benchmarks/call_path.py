@@ -6,6 +6,7 @@ Only code of the library counts. A second call is measured, so that imports and 
 """
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def measure(technique: str) -> dict[str, int]:
         "functions": len(set(own)),
         "files": len(set(files)),
         "calls": len(own),
-        "changes of file": sum(one != other for one, other in zip(files, files[1:], strict=False)),
+        "changes of file": sum(one != other for one, other in pairwise(files)),
     }
 
 
