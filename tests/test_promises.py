@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from common import NAMES, as_type, call, check_contract, frame_and_draw, photograph, takes_source
+from common import NAMES, as_type, call, checked, frame_and_draw, photograph, takes_source
 from PIL import Image
 from scipy import stats
 from seeds import seeds
@@ -190,11 +190,7 @@ def test_something_inside_the_mask_visibly_differs(name, ground, severity):
     sources = (None, SOURCE, image) if name == "insert" or takes_source(name) else (None,)
     for source in sources:
         for seed in seeds(ground, 6):
-            if name == "insert":
-                i_a, m_a = pai.Anomaly_Insertion().insert(image, source, rng=seed, severity=severity)
-            else:
-                i_a, m_a = call(name, image, source, rng=seed, severity=severity)
-            check_contract(image, image.copy(), i_a, m_a)
+            i_a, m_a = checked(name, image, source, rng=seed, severity=severity)
             assert pail.masks.difference(image, i_a, m_a, threshold=0.0199).any()
 
 
