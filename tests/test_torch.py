@@ -402,7 +402,7 @@ def test_workers_start_after_opencv_has_used_its_threads():
 def test_without_torch_the_error_names_the_extra():
     code = "import sys; sys.modules['torch'] = None\nimport pail.torch"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "pai-lib[torch]" in result.stderr
+    assert ".[torch]" in result.stderr
 
 
 def test_augment_and_transform_by_torchvision():
