@@ -1,4 +1,4 @@
-"""The papers behind the techniques, as data: the registry, the docstrings, README and the site repeat what stands here."""
+"""The papers behind the techniques, as data: registry, docstrings, README and the site repeat what stands here."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from common import NAMES
 
 import pail
 from pail import pai
-from pail._install import install_hint
+from pail._install import SOURCE, install_hint
 from pail.references import BY_TECHNIQUE, REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def parsed(bibtex):
     for entry in bibtex.split("\n\n"):
         kind, key, body = re.fullmatch(r"@(\w+)\{(\w+),\n(.*)\n\}", entry, re.S).groups()
         assert entry.count("{") == entry.count("}")
-        fields = {name: value for name, value in re.findall(r"^  (\w+) *= \{(.*)\},?$", body, re.M)}
+        fields = dict(re.findall(r"^  (\w+) *= \{(.*)\},?$", body, re.M))
         assert len(fields) == len(body.splitlines())
         entries[key] = {"kind": kind, **fields}
     return entries
@@ -87,7 +87,7 @@ def test_wrong_names_get_close_matches():
         pail.cite("cutpast")
     with pytest.raises(ValueError, match=r"'zzz'; known are cutpaste, "):
         pail.cite("cutpaste", "zzz")
-    with pytest.raises(TypeError, match="`names`.*3"):
+    with pytest.raises(TypeError, match=r"`names`.*3"):
         pail.cite(3)
 
 
@@ -149,7 +149,9 @@ def test_what_is_installed_from_the_folder_exists():
     named = set()
     for path in TEXTS:
         text = path.read_text(encoding="utf-8")
-        named |= {extra for found in re.findall(r"pip install\b.*?\.\[([\w,]+)\]", text) for extra in found.split(",")}
+        for source, found in re.findall(r"pip install [\"']([^\"'\s]*)\[([\w,]+)\]", text):
+            assert source in (SOURCE, r"\."), f"{path.name} installs {source!r}, not {SOURCE!r}"
+            named |= set(found.split(","))
         named |= set(re.findall(r"install_hint\([\"'](\w+)[\"']\)", text))
     assert {"torch", "app", "coco", "cluster", "albumentations", "imgaug"} <= named <= set(extras)
 
