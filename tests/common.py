@@ -101,7 +101,7 @@ class Expected:
         assert i_a.shape == self.normal.shape and i_a.dtype == self.normal.dtype, (i_a.shape, i_a.dtype)
         assert m_a.shape == (*self.normal.shape[:2], 1) and m_a.dtype == np.uint8, (m_a.shape, m_a.dtype)
         for array in (i_a, m_a):
-            assert array.flags.c_contiguous and array.flags.writeable
+            assert array.flags.c_contiguous and array.flags.writeable, "an output is not contiguous, or read-only"
         assert set(np.unique(m_a)) <= {0, 255}, f"the mask holds {np.unique(m_a)}"
         assert m_a.any(), "the mask is empty"
 
