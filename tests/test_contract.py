@@ -197,11 +197,6 @@ def test_the_originals_signatures_are_kept():
         assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == ["self", *expected]
 
 
-def test_the_second_name_of_recolouring():
-    image = photograph(64, 64)
-    assert pai.Anomaly_Insertion().affine_anom_color_change(image, (256, 256), rng=0)[1].any()
-
-
 def test_sources_are_taken_where_the_registry_says_so():
     for name in NAMES:
         assert takes_source(name) == (

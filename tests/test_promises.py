@@ -397,5 +397,8 @@ def test_what_would_be_ignored_is_refused():
 
 
 def test_insert_without_a_source_does_as_the_methods_do():
-    i_a, m_a = pai.Anomaly_Insertion().insert(IMAGE, techniques="SBI", rng=0)
-    assert m_a.any() and (i_a != IMAGE).any()
+    """The image itself lends its pixels: what is pasted of one with two colors has no other."""
+    image = np.where(IMAGE[:96, :96, :1] > 120, np.uint8([200, 90, 40]), np.uint8([20, 60, 110]))
+    for seed in seeds("itself", 20):
+        i_a, m_a = checked("insert", image, techniques="superpixel_anomaly", rng=seed)
+        assert {tuple(pixel) for pixel in i_a[m_a[..., 0] > 0].tolist()} <= {(200, 90, 40), (20, 60, 110)}

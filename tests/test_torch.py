@@ -96,7 +96,7 @@ def test_epochs_differ_and_go_on_by_themselves():
     for epoch, expected in enumerate((first, second)):
         said.set_epoch(epoch)
         assert by_index(DataLoader(said, batch_size=5)) == expected
-    assert contents(said[0]) == contents(said[0])
+    assert contents(said[0]) == contents(said[0]) != contents(said[1])
 
 
 WORKERS = [
