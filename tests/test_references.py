@@ -53,7 +53,7 @@ def parsed(bibtex):
     entries = {}
     for entry in bibtex.split("\n\n"):
         kind, key, body = re.fullmatch(r"@(\w+)\{(\w+),\n(.*)\n\}", entry, re.S).groups()
-        assert entry.count("{") == entry.count("}")
+        assert entry.count("{") == entry.count("}") and key not in entries
         fields = dict(re.findall(r"^  (\w+) *= \{(.*)\},?$", body, re.M))
         assert len(fields) == len(body.splitlines())
         entries[key] = {"kind": kind, **fields}
@@ -124,7 +124,15 @@ def test_the_command_prints_bibtex_and_nothing_else():
 
 TEXTS = [
     path
-    for pattern in ("*.md", "*.cff", "pail/**/*.py", "docs/**/*.md", "docs/**/*.py", "examples/**/*.py", "tests/*.py")
+    for pattern in (
+        "*.md",
+        "*.cff",
+        "pail/**/*.py",
+        "docs/**/*.md",
+        "docs/**/*.py",
+        "examples/**/*.py",
+        "tests/**/*.py",
+    )
     for path in ROOT.glob(pattern)
 ] + list((ROOT / "examples").glob("**/*.ipynb"))
 
