@@ -117,6 +117,11 @@ MUTATIONS = (
         "    if alpha is not None:\n", "    if alpha:\n",
         "tests/test_promises.py -k bands",
     ),
+    Mutation(
+        "a keyword not handed on", "pail/pai.py",
+        'items() if key != "self"}', 'items() if key not in ("self", "octaves")}',
+        "tests/test_keywords.py -k pass_every_keyword",
+    ),
     # What a technique is
     Mutation(
         "AAC under its second name not recoloured", "pail/pai.py",
@@ -290,6 +295,27 @@ MUTATIONS = (
         "replay: any source", "pail/call/replay.py",
         'if old["source"] != new["source"]:', "if False:",
         "tests/test_promises.py -k record",
+    ),
+    # Citations
+    Mutation(
+        "cite: a paper of two techniques twice", "pail/citation.py",
+        "dict.fromkeys(entries)", "entries",
+        "tests/test_references.py -k once",
+    ),
+    Mutation(
+        "cite: no close matches", "pail/citation.py",
+        "if close else", "if not close else",
+        "tests/test_references.py -k close",
+    ),
+    Mutation(
+        "cite: pages with one hyphen", "pail/references.py",
+        'self.pages.replace("-", "--")', "self.pages",
+        "tests/test_references.py -k bibtex_of_all",
+    ),
+    Mutation(
+        "a docstring cites another year", "pail/references.py",
+        "str(self.year)]\n", "str(self.year - 1)]\n",
+        "tests/test_references.py -k docstring",
     ),
     # What is shown
     Mutation(

@@ -5,7 +5,7 @@ Random perturbation
 One to four rectangles are overwritten with uniform noise, a value a pixel and a channel. Nothing of the kind occurs
 in practice: the contrast is as large as it can be, which teaches a model to notice what has no structure. It comes
 from CDO, `Cao et al., Collaborative Discrepancy Optimization for Reliable Image Anomaly Localization, IEEE TII 2023
-<https://ieeexplore.ieee.org/document/10034849>`_.
+<https://arxiv.org/abs/2302.08769>`_.
 """
 
 from functools import partial

@@ -3,8 +3,8 @@ How strong
 ==========
 
 ``severity`` scales size and contrast together: 0 is the faintest anomaly that a technique makes, 1 the strongest. A
-pair ``(0.2, 0.6)`` is a range to draw from, and None, the default, keeps the distributions of the paper. With the same
-``rng`` the anomaly stays at its place and grows.
+pair ``(0.2, 0.6)`` is a range to draw from, and None, the default, keeps the ranges of the technique's own keywords.
+With the same ``rng`` the anomaly stays at its place and grows.
 """
 
 import figures

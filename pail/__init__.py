@@ -15,6 +15,7 @@ from pail._version import __version__
 from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
+from pail.citation import cite
 from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
@@ -40,6 +41,7 @@ __all__ = [
     "StoppedError",
     "Technique",
     "__version__",
+    "cite",
     "generate",
     "import_imgaug",
     "masks",

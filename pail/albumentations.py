@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pail._install import install_hint
+
 try:
     from albumentations import DualTransform
     from albumentations.core.type_definitions import Targets
 except ImportError as error:
-    raise ImportError("pail.albumentations needs AlbumentationsX: pip install 'pai-lib[albumentations]'") from error
+    raise ImportError(f"pail.albumentations needs AlbumentationsX: {install_hint('albumentations')}") from error
 
 from pail.core.checks import as_number
 from pail.inserter import Inserter, check_range

@@ -1,4 +1,4 @@
-"""The command line: `pail preview`, `pail tune`, `pail generate`, `pail techniques`, `pail replay`."""
+"""The command line: `pail preview`, `tune`, `generate`, `techniques`, `cite` and `replay`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import pail
+from pail._install import install_hint
 from pail.call.record import stack
 
 app = typer.Typer(
@@ -28,7 +29,12 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 DASK_SECONDS = 10  # in which a scheduler has to answer
-OPTIONS = {"`normals`": "`images`", "`n_anomalies`": "`anomalies`", "`purpose`": "`for`"}  # what Python calls otherwise
+OPTIONS = {  # what Python calls otherwise
+    "`normals`": "`images`",
+    "`n_anomalies`": "`anomalies`",
+    "`purpose`": "`for`",
+    "`names`": "`TECHNIQUE`",
+}
 
 
 class Layout(str, Enum):
@@ -60,6 +66,17 @@ def main(
     ] = False,
 ) -> None:
     """Pseudo-anomaly insertion: realistic pseudo-defects in normal images, with exact masks."""
+
+
+@app.command()
+def cite(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TECHNIQUE]...", help="Techniques or families; all by default.", show_default=False),
+    ] = None,
+) -> None:
+    """Print the BibTeX entries of the papers behind techniques."""
+    sys.stdout.write(pail.cite(*(names or ())) + "\n")
 
 
 @app.command()
@@ -322,7 +339,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     try:
         from dask.distributed import Client
     except ImportError as error:
-        raise ValueError('`dask` needs distributed: pip install "pai-lib[cluster]"') from error
+        raise ValueError(f"`dask` needs distributed: {install_hint('cluster')}") from error
     import joblib
 
     try:

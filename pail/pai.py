@@ -82,8 +82,11 @@ class Anomaly_Insertion:
         of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
     severity : None, float or (float, float), optional
         How large and how strong: from 0, the faintest that the technique
-        makes, to 1; a range is drawn from uniformly. None keeps the
-        distributions of the paper.
+        makes, to 1; a range is drawn from uniformly. None draws every size
+        and strength from the ranges of the technique's own keywords. Their
+        defaults are the paper's, except where docs/fidelity.md says
+        otherwise: `cutpaste`, for one, has the original library's larger
+        rectangles.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
         NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
@@ -199,8 +202,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] C.-L. Li et al., "CutPaste: Self-Supervised Learning for Anomaly
-           Detection and Localization", CVPR 2021.
+        .. [1] C.-L. Li, K. Sohn, J. Yoon, T. Pfister, "CutPaste:
+           Self-Supervised Learning for Anomaly Detection and Localization",
+           CVPR, 2021, pp. 9664-9674, doi:10.1109/CVPR46437.2021.00954.
 
         Examples
         --------
@@ -250,8 +254,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] C.-L. Li et al., "CutPaste: Self-Supervised Learning for Anomaly
-           Detection and Localization", CVPR 2021.
+        .. [1] C.-L. Li, K. Sohn, J. Yoon, T. Pfister, "CutPaste:
+           Self-Supervised Learning for Anomaly Detection and Localization",
+           CVPR, 2021, pp. 9664-9674, doi:10.1109/CVPR46437.2021.00954.
 
         Examples
         --------
@@ -309,7 +314,7 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] T. D. Tien et al., "Revisiting Reverse Distillation for Anomaly
-           Detection", CVPR 2023.
+           Detection", CVPR, 2023, pp. 24511-24520.
 
         Examples
         --------
@@ -364,8 +369,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] Y. Cao et al., "Collaborative Discrepancy Optimization for
-           Reliable Image Anomaly Localization", IEEE TII, 2023.
+        .. [1] Y. Cao, X. Xu, Z. Liu, W. Shen, "Collaborative Discrepancy
+           Optimization for Reliable Image Anomaly Localization", IEEE TII
+           19(11), 2023, pp. 10674-10683, doi:10.1109/TII.2023.3241579.
 
         Examples
         --------
@@ -499,8 +505,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] V. Zavrtanik et al., "DRAEM - A Discriminatively Trained
-           Reconstruction Embedding for Surface Anomaly Detection", ICCV 2021.
+        .. [1] V. Zavrtanik, M. Kristan, D. Skočaj, "DRAEM - A Discriminatively
+           Trained Reconstruction Embedding for Surface Anomaly Detection",
+           ICCV, 2021, pp. 8330-8339, arXiv:2108.07610.
 
         Examples
         --------
@@ -567,8 +574,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] TASAD: "Two-stage anomaly segmentation with superpixel
-           anomalies", Image and Vision Computing, 2023.
+        .. [1] R. A. Shah, O. Urmonov, H. Kim, "Two-stage coarse-to-fine image
+           anomaly segmentation and detection model", Image and Vision Computing
+           139, 2023, 104817, doi:10.1016/j.imavis.2023.104817.
 
         Examples
         --------
@@ -656,9 +664,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] M. Yang et al., "MemSeg: A Semi-Supervised Method for Image
-           Surface Defect Detection Using Differences and Commonalities", 2022,
-           arXiv:2205.00908.
+        .. [1] M. Yang, P. Wu, H. Feng, "MemSeg: A semi-supervised method for
+           image surface defect detection using differences and commonalities",
+           EAAI 119, 2023, 105835, doi:10.1016/j.engappai.2023.105835.
 
         Examples
         --------
@@ -725,8 +733,8 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] X. Yao et al., "Explicit Boundary Guided Semi-Push-Pull
-           Contrastive Learning for Supervised Anomaly Detection" (BGAD), CVPR
-           2023.
+           Contrastive Learning for Supervised Anomaly Detection", CVPR, 2023,
+           pp. 24490-24499, doi:10.1109/CVPR52729.2023.02346.
 
         Examples
         --------
@@ -802,8 +810,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] X. Xia et al., "FractalAD: A Simple Industrial Anomaly Detection
-           Method Using Fractal Anomaly Generation", 2023, arXiv:2301.12739.
+        .. [1] X. Xia et al., "FractalAD: A simple industrial anomaly detection
+           method using fractal anomaly generation and backbone knowledge
+           distillation", 2023, arXiv:2301.12739.
 
         Examples
         --------
@@ -873,8 +882,8 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] R. A. Shah, O. Urmonov, H. Kim, "Self-Supervised Image Anomaly
-               Detection Through Diverse Pseudo Anomaly Insertion", IEEE Access
-               13, 2025.
+           Detection Through Diverse Pseudo Anomaly Insertion", IEEE Access 13,
+           2025, pp. 115712-115734, doi:10.1109/ACCESS.2025.3580864.
 
         Examples
         --------

@@ -11,11 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pail._install import install_hint
+
 try:
     import torch
     from torch.utils.data import Dataset
 except ImportError as error:
-    raise ImportError("pail.torch needs PyTorch: pip install 'pai-lib[torch]'") from error
+    raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
 from pail.inserter import Inserter

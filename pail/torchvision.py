@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pail._install import install_hint
+
 try:
     import torch
     from torch.utils._pytree import tree_flatten, tree_unflatten
 except ImportError as error:
-    raise ImportError("pail.torchvision needs PyTorch: pip install 'pai-lib[torch]'") from error
+    raise ImportError(f"pail.torchvision needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from common import NAMES, as_type, call, check_contract, photograph, takes_source
+from common import NAMES, as_type, call, checked, photograph, takes_source
 from PIL import Image
 from seeds import seeds
 
@@ -31,17 +31,9 @@ def l_shape():
 def test_no_pixel_lies_outside_a_small_l_shaped_roi(name):
     roi, areas = l_shape(), []
     for seed in range(200):
-        i_a, m_a = insert_or_call(name, rng=seed, roi=roi)
-        check_contract(IMAGE, IMAGE, i_a, m_a)
-        assert not m_a[~roi].any()
+        _, m_a = checked(name, IMAGE, SOURCE, rng=seed, roi=roi)
         areas.append(np.count_nonzero(m_a))
     assert np.median(areas) > 20
-
-
-def insert_or_call(name, **keywords):
-    if name == "insert":
-        return pai.Anomaly_Insertion().insert(IMAGE, SOURCE, **keywords)
-    return call(name, IMAGE, SOURCE, **keywords)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,7 +116,7 @@ def test_a_record_holds_the_state_of_any_generator(kind, rng):
 
 @pytest.mark.parametrize("name", [*NAMES, "insert"])
 def test_a_result_is_a_tuple_of_two(name):
-    result = insert_or_call(name, rng=1)
+    result = call(name, IMAGE, SOURCE, rng=1)
     i_a, m_a = result
     assert isinstance(result, tuple) and isinstance(result, pail.PseudoAnomaly) and len(result) == 2
     assert result[0] is i_a is result.i_a and result[1] is m_a is result.m_a
@@ -194,7 +186,7 @@ def test_records_that_do_not_fit_are_refused():
 )
 def test_bad_control_arguments_are_named(name, keyword, value, error):
     with pytest.raises(error, match=f"`{keyword}"):
-        insert_or_call(name, **{keyword: value})
+        call(name, IMAGE, SOURCE, **{keyword: value})
 
 
 def names_of(count=300, source=SOURCE, image=photograph(32, 32), **keywords):
@@ -228,9 +220,8 @@ def test_insert_several():
     assert {1, 2, 3} == set(counts) and 45 < counts.count(2) < 90
     instance = pai.Anomaly_Insertion()
     for seed in range(20):
-        i_a, m_a = result = instance.insert(IMAGE, SOURCE, n_anomalies=3, rng=seed)
+        i_a, m_a = result = checked("insert", IMAGE, SOURCE, on=instance, n_anomalies=3, rng=seed)
         record = result.record
-        check_contract(IMAGE, IMAGE, i_a, m_a)
         assert len(record["steps"]) == 3
         again = pail.replay(json.loads(json.dumps(record)), IMAGE, SOURCE)
         assert np.array_equal(again[0], i_a) and np.array_equal(again[1], m_a)

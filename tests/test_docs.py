@@ -56,9 +56,10 @@ def tables(monkeypatch):
     return importlib.import_module("tables")
 
 
-def test_the_table_of_techniques_is_the_registry(tables):
+def test_what_readme_repeats_is_that_of_the_library(tables):
     text = PAGES[0].read_text(encoding="utf-8")
-    assert tables.fill(text, tables.techniques()) == text, "run python docs/tables.py"
+    assert tables.fill(text, tables.TECHNIQUES, tables.techniques()) == text, "run python docs/tables.py"
+    assert tables.fill(text, tables.CITATION, tables.citation()) == text, "run python docs/tables.py"
 
 
 def test_the_table_of_sizes_is_measured(tables):

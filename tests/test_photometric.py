@@ -539,7 +539,7 @@ def test_imgaug_leaves_numpy_as_it_was(iaa):
 
 def test_a_missing_imgaug_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "imgaug", None)
-    with pytest.raises(ImportError, match=r"pai-lib\[imgaug\]"):
+    with pytest.raises(ImportError, match=r"pip install \"\.\[imgaug\]\""):
         import_imgaug()
     assert "sctypes" not in vars(np)
 

@@ -93,7 +93,10 @@ class TestSheet:
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 2, 3), (16, 16)])
     def test_any_size(self, shape):
-        preview([np.full(shape, 90, np.uint8)], techniques=["cutpaste", "fract_aug"], severities=(0, 1), command="")
+        image = np.full(shape, 90, np.uint8)
+        sheet = preview([image], techniques=["cutpaste", "fract_aug"], severities=(0, 1), command="")
+        fewer = preview([image], techniques=["cutpaste"], severities=(0, 1), command="")
+        assert sheet.height > fewer.height and sheet.width == fewer.width
 
     def test_twelve_bits_in_sixteen_are_not_black(self):
         dim = photograph(64, 64).astype(np.uint16) * 16

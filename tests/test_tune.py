@@ -697,7 +697,7 @@ def test_without_gradio(folders, monkeypatch):
     for name in [name for name in sys.modules if name.startswith(("pail.app.page", "pail.app.widgets"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(ImportError, match=r'needs gradio: pip install "pai-lib\[app\]"'):
+    with pytest.raises(ImportError, match=r'needs gradio: pip install "\.\[app\]"'):
         tune(folders / "parts", browser=False, wait=False)
 
 

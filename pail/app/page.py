@@ -272,7 +272,7 @@ def _common(page: Page) -> tuple[Any, Any]:
     severity = [severity, severity] if isinstance(severity, (int, float)) else severity
     anomalies = given.get("anomalies", [1, 1])
     with gr.Group():
-        add["severity"] = widgets.handles(SEVERITY, value=severity, key="pail-severity", word="as published")
+        add["severity"] = widgets.handles(SEVERITY, value=severity, key="pail-severity", word="default")
         add["anomalies"] = widgets.handles(
             ANOMALIES, value=[anomalies] * 2 if isinstance(anomalies, int) else anomalies, key="pail-anomalies"
         )

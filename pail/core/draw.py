@@ -40,9 +40,9 @@ class Draw:
     """The random numbers of one call, remembered by name, in the order in
     which they were drawn.
 
-    `severity` None draws from the paper's distributions; a number in [0, 1]
-    picks the place in a range with `scaled`, which everything uses that
-    makes an anomaly larger or stronger.
+    `severity` None draws from the ranges of the technique's keywords; a
+    number in [0, 1] picks the place in a range with `scaled`, which
+    everything uses that makes an anomaly larger or stronger.
     """
 
     rng: np.random.Generator

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pail._install import install_hint
 from pail.dataset.images import decode
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
@@ -21,7 +22,7 @@ def encoder() -> Any:
             continue
         if hasattr(module, "encode"):
             return module
-    raise ImportError('`coco` needs an encoder of masks: pip install "pai-lib[coco]"')
+    raise ImportError(f"`coco` needs an encoder of masks: {install_hint('coco')}")
 
 
 def write_coco(out: Store, recipe: Recipe) -> None:

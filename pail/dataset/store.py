@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from pail._install import install_hint
 from pail.dataset.images import SUFFIXES
 
 LOCK = ".pail/lock"
@@ -36,7 +37,7 @@ class Store:
         try:
             import fsspec
         except ImportError as error:
-            raise ImportError(f'{self.url} needs fsspec: pip install "pai-lib[cluster]"') from error
+            raise ImportError(f"{self.url} needs fsspec: {install_hint('cluster')}") from error
         system, path = fsspec.core.url_to_fs(self.url)
         return system, path.rstrip("/")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pail._install import install_hint
 from pail.core.checks import describe
 from pail.core.composite import to_dtype
 from pail.core.draw import Draw
@@ -35,7 +36,7 @@ def import_imgaug() -> Any:
             import imgaug
             import imgaug.augmenters
     except ImportError as error:
-        raise ImportError('imgaug is not installed: pip install "pai-lib[imgaug]"') from error
+        raise ImportError(f"imgaug is not installed: {install_hint('imgaug')}") from error
     finally:
         if lent:
             vars(np).pop("sctypes")
