@@ -262,6 +262,29 @@ def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
             recipes.make(classes=wrong)
 
 
+def test_workers_forget_techniques_of_earlier_runs(parts, tmp_path):
+    def spot(frame, draw, *, level=1.0):
+        box = pail.place(frame, draw, 6, 6)
+        return pail.Insertion(box, np.full((6, 6, frame.channels), level * frame.peak, np.float32))
+
+    def bar(frame, draw, *, level=1.0):
+        box = pail.place(frame, draw, 3, 20)
+        return pail.Insertion(box, np.full((3, 20, frame.channels), level * frame.peak, np.float32))
+
+    sides = []
+    for function in (spot, bar):
+        pail.register("spot", function)
+        try:
+            out = tmp_path / function.__name__
+            pail.generate(parts, out, number=40, layout="flat", techniques=["spot"], workers=2)
+            sides.append({tuple(piece["bbox"][2:]) for line in manifest(out) for piece in line["pieces"]})
+        finally:
+            pail.unregister("spot")
+    assert sides == [{(6, 6)}, {(20, 3)}]
+    summary = pail.generate(parts, tmp_path / "none", number=70, layout="flat", size=32, workers=2)
+    assert "spot" not in summary.techniques
+
+
 def coco_files(folder):
     return {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("annotations*.json"))}
 

@@ -31,7 +31,7 @@ from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
 from pail.pai import Anomaly_Insertion
-from pail.registry import TECHNIQUES, is_own, register
+from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
 INPUTS = ".pail/inputs.json"
@@ -348,9 +348,7 @@ def _bar(results: Iterator[int], total: int, *, progress: bool) -> Iterator[int]
 
 def _make_chunk(recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any]) -> int:
     """Make the items' files, then, when all are there, the part that says so."""
-    for name, technique in own.items():
-        if name not in TECHNIQUES:
-            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
+    _register(own, only=recipe.techniques is None)
     lines = []
     with _one_thread():
         for item in items:
@@ -361,6 +359,17 @@ def _make_chunk(recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], p
             lines.append({**entry, "annotations": made.annotations} if made.annotations else entry)
     out.write(part, b"".join(dump(line) for line in lines))
     return len(items)
+
+
+def _register(own: dict[str, Any], *, only: bool) -> None:
+    """The techniques of the user's own, as they are where the run was started: workers live on from earlier runs."""
+    stale = [name for name in TECHNIQUES if is_own(name) and (only or name in own)]
+    for name in stale:
+        if TECHNIQUES[name] is not own.get(name):
+            unregister(name)
+    for name, technique in own.items():
+        if name not in TECHNIQUES:
+            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
 
 
 @contextlib.contextmanager
