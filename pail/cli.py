@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -267,14 +268,26 @@ def generate(
         Purpose | None,
         typer.Option("--for", help="training, or a validation set: test only, half good.", show_default=False),
     ] = None,
+    val_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the normal images in the val split (yolo 0.3, others 0).", show_default=False),
+    ] = None,
     test_share: Annotated[
-        float | None, typer.Option(help="Share of the normal images in the test split (0.3).", show_default=False)
+        float | None,
+        typer.Option(help="Share of the normal images in the test split (mvtec 0.3, others 0).", show_default=False),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Classes of YOLO and COCO: technique (default), single, or a NAME.", show_default=False),
     ] = None,
     image_format: Annotated[
         str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
     ] = None,
     compression: Annotated[int | None, typer.Option(help="PNG level, 0 to 9 (1).", show_default=False)] = None,
     coco: Annotated[bool, typer.Option("--coco", help="Also write annotations.json.")] = False,
+    segmentation: Annotated[
+        str | None, typer.Option(help="Of COCO: rle (default) or polygon.", show_default=False)
+    ] = None,
     recipe: RECIPE = None,
     workers: Annotated[int | None, typer.Option(help="Processes (all cores).", show_default=False)] = None,
     shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts.", show_default=False)] = None,
@@ -287,7 +300,8 @@ def generate(
     """Turn a folder of normal images into a labelled data set.
 
     Without --source the techniques take their texture from the image itself.
-    Exit status: 0 all made, 3 some files were skipped, 1 nothing was made, 2 wrong options.
+    Exit status: 0 all made, 3 some files were skipped, 4 fewer images than
+    asked for, 1 nothing was made, 2 wrong options.
     """
     names, weights = _names(technique)
     options = {
@@ -302,17 +316,20 @@ def generate(
         "seed": seed,
         "layout": layout.value if layout else None,
         "purpose": purpose.value if purpose else None,
+        "val_share": val_share,
         "test_share": test_share,
+        "classes": classes,
         "format": image_format,
         "compression": compression,
         "coco": True if coco else None,
+        "segmentation": segmentation,
     }
     if dry_run:
         _show_plan(images, out_folder, source, recipe, shard, options)
         return
     if purpose is Purpose.validation and not quiet:
         err.print("[yellow]Thresholds set on pseudo-anomalies want confirming on real defects.[/yellow]")
-    with _cluster(dask):
+    with _cluster(dask), _warnings_in_a_line(quiet=quiet):
         summary = pail.generate(
             images,
             out_folder,
@@ -350,6 +367,19 @@ def _cluster(address: str | None) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _warnings_in_a_line(*, quiet: bool) -> Iterator[None]:
+    """Warnings of the library without the line of code that they come from."""
+
+    def show(message: Warning | str, *_: Any) -> None:
+        if not quiet:
+            err.print(f"[yellow]{escape(str(message))}[/yellow]", highlight=False, soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
 def _show_plan(
     images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
 ) -> None:
@@ -360,17 +390,31 @@ def _show_plan(
     checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **given})
     run = prepare(images, folder, source, checked, shard)
     plan = run.plan
+    splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
+    pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
     out.print(
-        f"{len(plan.numbers)} normal images, {len(plan.sources)} sources: {len(plan.good)} good and "
-        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). Nothing is written.",
+        f"{len(plan.numbers)} normal images ({splits}), {len(plan.sources)} sources: {len(plan.good)} good and "
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). The anomalous ones are made of {pools} "
+        "alone. Nothing is written.",
         highlight=False,
+        soft_wrap=True,
     )
+    _say_notes(checked)
+
+
+def _say_notes(recipe: Any) -> None:
+    from pail.dataset.layout import notes
+
+    for note in notes(recipe):
+        err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)
 
 
 def _show(summary: Any) -> None:
     out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)
+    for line in summary.missing:
+        err.print(f"[yellow]Fewer than asked for:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     if summary.skipped:
         err.print(f"[yellow]{len(summary.skipped)} files skipped, see skipped.jsonl:[/yellow]")
         for entry in summary.skipped[:10]:

@@ -24,7 +24,6 @@ import pail
 from pail import pai
 from pail.dataset import recipe as recipes
 from pail.dataset.images import UnreadableError, decode, encode
-from pail.dataset.layout import polygons
 from pail.dataset.replay import remake
 
 COUNT = 70  # anomalies: several chunks
@@ -126,65 +125,6 @@ def test_flat_layout(parts, tmp_path):
     assert len(lines) == 20 and all(len(line["techniques"]) in (2, 3) for line in lines)
     names = sorted(p.name for p in (tmp_path / "set" / "images").iterdir())
     assert names == sorted(p.name for p in (tmp_path / "set" / "masks").iterdir()) and len(names) == 20
-
-
-def test_yolo_layout(parts, tmp_path):
-    out = tmp_path / "set"
-    pail.generate(parts, out, number=20, layout="yolo", workers=1, techniques=["cutpaste", "perlin_noise_pattern"])
-    text = (out / "data.yaml").read_text()
-    assert "0: cutpaste" in text and "1: perlin_noise_pattern" in text
-    for line in manifest(out):
-        label = out / line["image"].replace("images/", "labels/").replace(".png", ".txt")
-        drawn = np.zeros((64, 72), np.uint8)
-        for row in label.read_text().splitlines():
-            kind, *corners = row.split()
-            assert line["techniques"] == [["cutpaste", "perlin_noise_pattern"][int(kind)]]
-            points = np.array(corners, float).reshape(-1, 2) * (72, 64) - 0.5
-            cv2.fillPoly(drawn, [np.rint(points).astype(np.int32)], 255)
-        if line["label"] == 0:
-            assert label.read_text() == ""
-        else:
-            mask = cv2.imread(str(out / line["mask"]), cv2.IMREAD_UNCHANGED)
-            assert np.mean((drawn > 0) == (mask > 0)) > 0.99
-
-
-def test_holes_of_polygons_are_bridged():
-    mask = np.zeros((60, 60), np.uint8)
-    cv2.circle(mask, (30, 30), 20, 255, -1)
-    cv2.circle(mask, (30, 30), 8, 0, -1)
-    (row,) = polygons(mask, 3).splitlines()
-    points = np.rint(np.array(row.split()[1:], float).reshape(-1, 2) * 60 - 0.5).astype(np.int32)
-    drawn = cv2.fillPoly(np.zeros_like(mask), [points], 255)
-    assert np.mean((drawn > 0) == (mask > 0)) > 0.985
-    dot = np.zeros((9, 9), np.uint8)
-    dot[4, 4] = 255
-    assert len(polygons(dot, 0).split()) >= 7
-
-
-def test_a_validation_set_is_half_good(parts, tmp_path):
-    pail.generate(parts, tmp_path / "set", purpose="validation", workers=1)
-    lines = manifest(tmp_path / "set")
-    good, bad = ({line["normal"] for line in lines if line["label"] == label} for label in (0, 1))
-    assert len(good) == 5 and sum(line["label"] for line in lines) == 5 and not good & bad
-    assert all(line["split"] == "test" for line in lines)
-
-
-def test_coco(parts, tmp_path):
-    need("faster_coco_eval")
-    from faster_coco_eval.core import mask as coder
-    from faster_coco_eval.core.coco import COCO
-
-    out = tmp_path / "set"
-    pail.generate(parts, out, number=20, workers=1, coco=True)
-    coco = COCO(str(out / "annotations.json"))
-    lines = {line["index"]: line for line in manifest(out)}
-    assert len(coco.getImgIds()) == 30 and len(coco.getAnnIds()) == 20
-    for annotation in coco.loadAnns(coco.getAnnIds()):
-        line = lines[annotation["image_id"]]
-        mask = decode((out / line["mask"]).read_bytes()) > 0
-        assert np.array_equal(coder.decode(annotation["segmentation"]) > 0, mask)
-        assert annotation["bbox"] == line["bbox"] and annotation["area"] == mask.sum()
-        assert coco.loadCats(annotation["category_id"])[0]["name"] == line["techniques"][0]
 
 
 @pytest.mark.filterwarnings("default")  # its own are not ours to mend

@@ -86,8 +86,8 @@ class Bench:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
         plan = self._plan(settings.seed)
         count = len(plan.numbers)
-        self.name(settings.image)
-        numbers = range(DRAWS) if whole_folder else range(settings.image, DRAWS * count, count)
+        first = plan.turn(self.name(settings.image))
+        numbers = range(DRAWS) if whole_folder else range(first, DRAWS * count, count)
         return [_alone(plan.item(number)) for number in numbers]
 
     def _plan(self, seed: int) -> Plan:

@@ -12,7 +12,18 @@ from pail.dataset.recipe import Recipe
 from pail.registry import TECHNIQUES
 
 DRAWS = 12  # on the sheet
-KEPT = ("format", "compression", "coco", "test_share", "data_range", "source_range", "alpha")  # of a given recipe
+KEPT = (  # of a given recipe
+    "format",
+    "compression",
+    "coco",
+    "segmentation",
+    "classes",
+    "val_share",
+    "test_share",
+    "data_range",
+    "source_range",
+    "alpha",
+)
 REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
 
 
@@ -53,7 +64,8 @@ def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
     """The recipe whose data set holds what the page shows.
 
-    It has the flat layout, in which the images take turns: item k + j * images is draw j of image k.
+    It has the flat layout, in which the images take turns: from an image's first item on, every item after as many as
+    there are images is a draw of it.
     """
     if not settings.entries:
         raise ValueError("`basket` must hold a technique: add one first")

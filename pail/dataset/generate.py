@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,13 +25,13 @@ from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset.coco import write_coco
 from pail.dataset.images import decode
-from pail.dataset.layout import OWN, data_yaml
+from pail.dataset.layout import OWN, data_yaml, notes
 from pail.dataset.make import Inputs, dump, make
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
 from pail.pai import Anomaly_Insertion
-from pail.registry import TECHNIQUES, is_own, register
+from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
 INPUTS = ".pail/inputs.json"
@@ -45,6 +46,8 @@ class Summary:
     anomalies: int = 0
     techniques: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    splits: dict[str, int] = field(default_factory=dict)  # images in each
+    missing: list[str] = field(default_factory=list)  # what was asked for and not made, and why
 
     @property
     def images(self) -> int:
@@ -56,8 +59,8 @@ class Summary:
 
     @property
     def status(self) -> int:
-        """The exit status: 0 all made, 3 some files skipped, 1 nothing made."""
-        return 1 if self.images == 0 else 3 if self.skipped else 0
+        """The exit status: 0 all made, 1 nothing made, 3 some files skipped, 4 fewer images than asked for."""
+        return 1 if self.images == 0 else 4 if self.missing else 3 if self.skipped else 0
 
 
 def generate(
@@ -108,9 +111,11 @@ def generate(
         an image), ``roi`` ("foreground" or a folder of masks),
         ``severity``, ``size`` (height, width), ``seed``, ``layout``
         ("mvtec", "flat", "yolo"), ``purpose`` ("training", "validation"),
-        ``test_share``, ``format`` ("png", "tiff", "jpg", "bmp"),
-        ``compression`` (of PNG, 0 to 9), ``coco``, ``data_range``,
-        ``source_range``, ``alpha``.
+        ``val_share`` and ``test_share`` (of the normal images),
+        ``classes`` ("technique", "single", or the name of the only class),
+        ``format`` ("png", "tiff", "jpg", "bmp"), ``compression`` (of PNG, 0
+        to 9), ``coco``, ``segmentation`` (of COCO: "rle", "polygon"),
+        ``data_range``, ``source_range``, ``alpha``.
 
     Returns
     -------
@@ -144,6 +149,8 @@ def generate(
     count = joblib.cpu_count() if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
     run = _prepare(Store(normals), Store(out), None if source is None else Store(source), checked, shard)
     _check_claim(run, resume=resume, overwrite=overwrite)
+    for note in notes(checked):
+        warnings.warn(note, stacklevel=2)
     with _locked(run.out):
         _claim(run, resume=resume, overwrite=overwrite)
         _work(run, count, progress=progress)
@@ -341,18 +348,28 @@ def _bar(results: Iterator[int], total: int, *, progress: bool) -> Iterator[int]
 
 def _make_chunk(recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any]) -> int:
     """Make the items' files, then, when all are there, the part that says so."""
-    for name, technique in own.items():
-        if name not in TECHNIQUES:
-            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
+    _register(own, only=recipe.techniques is None)
     lines = []
     with _one_thread():
         for item in items:
             made = make(recipe, inputs, item)
             for name, data in made.files.items():
                 out.write(name, data)
-            lines.append({"made": made.line, "skipped": made.skipped})
+            entry = {"made": made.line, "skipped": made.skipped}
+            lines.append({**entry, "annotations": made.annotations} if made.annotations else entry)
     out.write(part, b"".join(dump(line) for line in lines))
     return len(items)
+
+
+def _register(own: dict[str, Any], *, only: bool) -> None:
+    """The techniques of the user's own, as they are where the run was started: workers live on from earlier runs."""
+    stale = [name for name in TECHNIQUES if is_own(name) and (only or name in own)]
+    for name in stale:
+        if TECHNIQUES[name] is not own.get(name):
+            unregister(name)
+    for name, technique in own.items():
+        if name not in TECHNIQUES:
+            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
 
 
 @contextlib.contextmanager
@@ -374,22 +391,44 @@ def _finish(run: Run) -> Summary:
     """The manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
     summary = Summary(run.out.url)
     seen: dict[tuple[str, str], dict[str, str]] = {}
+    lacking: list[dict[str, str]] = []  # the last normal image that was tried for each anomaly that is missing
+    planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
-        for entry in _entries(run):
+        for item, entry in zip(planned, _entries(run), strict=True):
             for skipped in entry["skipped"]:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
             if entry["made"] is not None:
                 manifest.write(dump(entry["made"]))
                 _count(summary, entry["made"])
+            elif not item.is_good:
+                lacking.append(entry["skipped"][-1])
     summary.skipped = [seen[key] for key in sorted(seen)]
+    summary.missing = _missing(run, summary, lacking)
     run.out.write("skipped.jsonl", b"".join(dump(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":
-        run.out.write("data.yaml", data_yaml(run.recipe).encode())
+        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits).encode())
     if run.recipe.coco:
-        write_coco(run.out, run.recipe)
+        write_coco(run.out, run.recipe, lambda: (e for e in _entries(run) if e["made"] is not None), summary.splits)
     run.out.write("dataset.json", _description(run, summary))
     _report(run, summary)
     return summary
+
+
+def _missing(run: Run, summary: Summary, lacking: list[dict[str, str]]) -> list[str]:
+    """A line for each thing that was asked for and not made."""
+    found = []
+    if lacking:
+        asked, example = summary.anomalies + len(lacking), lacking[0]
+        found.append(
+            f"{len(lacking)} of {asked} anomalous images were not made: no normal image that was tried for them can be "
+            f"used, for example {example['file']!r}: {example['reason']}"
+        )
+    normals = len(run.plan.numbers)
+    for split, names in run.plan.splits.items():
+        if not names:
+            share = run.recipe.shares[split]
+            found.append(f"the {split} split is empty: its share is {share:g} of {normals} normal images")
+    return found
 
 
 def _entries(run: Run) -> Iterator[dict[str, Any]]:
@@ -405,6 +444,7 @@ def lines(out: Store) -> Iterator[dict[str, Any]]:
 
 
 def _count(summary: Summary, line: dict[str, Any]) -> None:
+    summary.splits[line["split"]] = summary.splits.get(line["split"], 0) + 1
     if line["label"] == 0:
         summary.good += 1
         return
@@ -423,6 +463,7 @@ def _description(run: Run, summary: Summary) -> bytes:
         "counts": {
             "good": summary.good,
             "anomalies": summary.anomalies,
+            "splits": summary.splits,
             "techniques": dict(sorted(summary.techniques.items())),
             "skipped": len(summary.skipped),
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -11,7 +11,8 @@ import numpy as np
 
 from pail.core.ops import resize
 from pail.dataset.images import UnreadableError, decode, encode
-from pail.dataset.layout import MIXED, image_name, label_name, mask_name, polygons
+from pail.dataset.labels import coco_annotations, layers, manifest_pieces, yolo_label
+from pail.dataset.layout import MIXED, image_name, label_name, mask_name
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
@@ -39,6 +40,7 @@ class Made:
     line: dict[str, Any] | None
     files: dict[str, bytes]
     skipped: list[dict[str, str]]
+    annotations: list[dict[str, Any]] = field(default_factory=list)  # COCO's, of the pieces
 
 
 class _Decoded:
@@ -108,8 +110,10 @@ def _damaged(
         target: encode(result.i_a, recipe.format, recipe.compression),
         beside: encode(mask, "png", recipe.compression),
     }
+    found = layers(result.instances, techniques)
+    shape = mask.shape[0], mask.shape[1]
     if label := label_name(recipe, item, kind):
-        files[label] = polygons(mask, recipe.names.index(techniques[0])).encode()
+        files[label] = yolo_label(found, shape, recipe.classes_by_technique)
     left, top, width, height = cv2.boundingRect(mask)
     pixels_set = cv2.countNonZero(mask)
     inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
@@ -127,10 +131,12 @@ def _damaged(
         "width": mask.shape[1],
         "area": round(pixels_set / mask.size, 6),
         "bbox": [left, top, width, height],
+        "pieces": manifest_pieces(found),
         "visible": round(cv2.countNonZero(changed) / pixels_set, 4),
         "record": _lean(result.record, roi),
     }
-    return Made(line, files, skipped)
+    annotations = coco_annotations(found, shape, recipe.segmentation) if recipe.coco else []
+    return Made(line, files, skipped, annotations)
 
 
 def insertion(recipe: Recipe) -> Anomaly_Insertion:

@@ -22,6 +22,10 @@ else:
 
 LAYOUTS = ("mvtec", "flat", "yolo")
 PURPOSES = ("training", "validation")
+SPLITS = ("train", "val", "test")
+SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
+SEGMENTATIONS = ("rle", "polygon")
+SINGLE = "anomaly"  # the class of all pieces where there is one
 MOST = 10**9
 
 
@@ -39,10 +43,13 @@ class Recipe:
     seed: int = 0
     layout: str = "mvtec"
     purpose: str = "training"
-    test_share: float = 0.3  # of the normal images
+    val_share: float | None = None  # of the normal images; None is the layout's own
+    test_share: float | None = None
+    classes: str = "technique"  # "technique", "single", or the name of the only class
     format: str = "png"
     compression: int = 1
     coco: bool = False
+    segmentation: str = "rle"  # of COCO
     data_range: float | None = None
     source_range: float | None = None
     alpha: bool | None = None
@@ -54,6 +61,27 @@ class Recipe:
     @property
     def weights(self) -> list[float] | None:
         return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes of labels, in the order of their numbers."""
+        if self.classes == "technique":
+            return self.names
+        return [SINGLE if self.classes == "single" else self.classes]
+
+    @property
+    def classes_by_technique(self) -> dict[str, int]:
+        """The number of each technique's class, from 0."""
+        return {name: number if self.classes == "technique" else 0 for number, name in enumerate(self.names)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the normal images in each split."""
+        val, test = (
+            default if given is None else given
+            for given, default in zip((self.val_share, self.test_share), SHARES[self.layout], strict=True)
+        )
+        return {"train": max(0.0, round(1 - val - test, 12)), "val": val, "test": test}
 
     @property
     def options(self) -> dict[str, dict[str, Any]]:
@@ -74,7 +102,24 @@ def make(**options: Any) -> Recipe:
     recipe = replace(Recipe(techniques=techniques), **checked)
     if recipe.number is not None and recipe.per_image is not None:
         raise ValueError("`number` and `per_image` must not be given both, got two numbers")
+    _check_shares(recipe)
     return recipe
+
+
+def _check_shares(recipe: Recipe) -> None:
+    """Whether the splits can be made, and no part stands on two sides."""
+    val, test = recipe.shares["val"], recipe.shares["test"]
+    if recipe.purpose == "validation":
+        for name, given in (("val_share", recipe.val_share), ("test_share", recipe.test_share)):
+            if given is not None:
+                raise ValueError(f"`{name}` must be left out of a validation set, which is one split, got {given}")
+    elif val + test > 1 + 1e-9:
+        raise ValueError(f"`val_share` and `test_share` must add up to 1 at most, got {val} and {test}")
+    elif recipe.layout == "mvtec" and test == 0:
+        raise ValueError(
+            "`test_share` must be above 0 in the mvtec layout, where all anomalies are in the test split, got 0: "
+            "with layout 'flat' or 'yolo' anomalies are made of the training images"
+        )
 
 
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
@@ -130,6 +175,16 @@ def _roi(name: str, value: Any) -> str:
     raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
 
 
+def _classes(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return value.strip()
+    raise ValueError(f"`{name}` must be 'technique', 'single' or the name of a class, got {describe(value)}")
+
+
+def _share(name: str, value: Any) -> float:
+    return as_number(name, value, 0, 1)
+
+
 CHECKS: dict[str, Any] = {
     "number": _integer(1, MOST),
     "per_image": _integer(1, MOST),
@@ -140,10 +195,13 @@ CHECKS: dict[str, Any] = {
     "seed": _integer(0, 2**63 - 1),
     "layout": lambda name, value: as_choice(name, value, LAYOUTS),
     "purpose": lambda name, value: as_choice(name, value, PURPOSES),
-    "test_share": lambda name, value: as_number(name, value, 0, 1),
+    "val_share": _share,
+    "test_share": _share,
+    "classes": _classes,
     "format": lambda name, value: as_choice(name, value, FORMATS),
     "compression": _integer(0, 9),
     "coco": as_flag,
+    "segmentation": lambda name, value: as_choice(name, value, SEGMENTATIONS),
     "data_range": as_data_range,
     "source_range": as_data_range,
     "alpha": as_flag,

@@ -13,6 +13,7 @@ import numpy as np
 
 from pail import pai
 from pail.dataset.page import cell, data_uri, page, picture, text
+from pail.dataset.recipe import SPLITS
 from pail.pixels.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
 
 GRID = 64  # cells a side of the map of positions
@@ -84,6 +85,7 @@ class Tallies:
     total: Tally = field(init=False)
     normal: Sample = field(init=False)
     techniques: dict[str, Tally] = field(default_factory=dict)
+    splits: dict[str, dict[str, int]] = field(default_factory=dict)  # of each the images and the pieces a technique
     sizes: dict[str, list[int]] = field(default_factory=lambda: {"width": [], "height": []})
 
     def __post_init__(self) -> None:
@@ -94,6 +96,12 @@ class Tallies:
             value = int(line[side])
             reached[:] = (min(reached[0], value), max(reached[1], value)) if reached else (value, value)
         names = line["techniques"] or []
+        counted = self.splits.setdefault(line.get("split", ""), {})
+        for key in (
+            "anomalous images" if names else "normal images",
+            *(p["technique"] for p in line.get("pieces", ())),
+        ):
+            counted[key] = counted.get(key, 0) + 1
         if not names:
             self.normal.add(line)
             return
@@ -146,6 +154,7 @@ def report_page(
         f"<h1>{text(title)}</h1>",
         _summary(tallies, facts or {}),
         "<h2>Techniques</h2>",
+        _splits(tallies, names),
         _table(tallies, names) if names else '<p class="soft">No anomalies.</p>',
         *(_technique(name, tallies.techniques[name], open_picture) for name in names),
         _normals(tallies.normal, open_picture),
@@ -224,6 +233,23 @@ def _table(tallies: Tallies, names: list[str]) -> str:
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         '<p class="soft">Areas are shares of the image; an image with anomalies of several techniques counts for '
         "each of them, with the area of all.</p>"
+    )
+
+
+def _splits(tallies: Tallies, names: list[str]) -> str:
+    """Images, and connected pieces of each technique, in each split; nothing for lines that name no split."""
+    splits = [split for split in SPLITS if split in tallies.splits]
+    if not splits:
+        return ""
+    rows = "".join(
+        f"<tr><th>{text(row)}</th>{''.join(f'<td>{tallies.splits[split].get(row, 0):,}</td>' for split in splits)}</tr>"
+        for row in ("normal images", "anomalous images", *names)
+    )
+    heads = "".join(f"<th>{split}</th>" for split in ("", *splits))
+    return (
+        f'<div class="wide" tabindex="0"><table class="numbers"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+        '<p class="soft">Images of each split, and the connected pieces of each technique, which labels name.</p>'
     )
 
 
