@@ -71,10 +71,9 @@ def try_techniques(
     """
     for name in dict.fromkeys(names):
         keywords = options.get(name, {})
-        sizes = [size for key, value in keywords.items() if key == "mask" and (size := shape_of(value)) is not None]
-        image = _noise(sizes[0] if sizes else (TRIAL_SIDE, TRIAL_SIDE))
-        masks_of_source = [size for key, value in keywords.items() if key == "source_mask" and (size := shape_of(value))]
-        source = _noise(masks_of_source[0]) if masks_of_source else image
+        of_image, of_source = shape_of(keywords.get("mask")), shape_of(keywords.get("source_mask"))
+        image = _noise(of_image or (None if with_source else of_source) or (TRIAL_SIDE, TRIAL_SIDE))
+        source = image if of_source is None else _noise(of_source)
         Anomaly_Insertion().insert(
             image,
             source if with_source else None,
@@ -87,7 +86,7 @@ def try_techniques(
 
 def shape_of(value: Any) -> tuple[int, int] | None:
     """Height and width of a mask, of whatever kind; None where it has none."""
-    shape = (value.height, value.width) if isinstance(value, Image.Image) else np.shape(value)[:2]
+    shape: Any = (value.height, value.width) if isinstance(value, Image.Image) else getattr(value, "shape", ())[:2]
     return (int(shape[0]), int(shape[1])) if len(shape) == 2 and 0 not in shape else None
 
 

@@ -257,7 +257,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def _check_bytes(self, image: np.ndarray, label: str) -> None:
         if self.dtype == torch.uint8 and image.dtype != np.uint8:
-            raise ValueError(f"`dtype` torch.uint8 needs uint8 images, got {image.dtype} in {label}; pass torch.float32")
+            raise ValueError(
+                f"`dtype` torch.uint8 needs uint8 images, got {image.dtype} in {label}; pass torch.float32"
+            )
 
     def _sample(
         self, key: Key, normal: np.ndarray, image: np.ndarray, mask: np.ndarray, technique: str

@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import joblib
-import numpy as np
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
