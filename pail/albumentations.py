@@ -36,13 +36,13 @@ class InsertAnomaly(DualTransform):
       technique follows what the image shows;
     - ``mask``, ``masks`` and their additional targets: the anomaly is drawn
       into every one of them, as where any of the images was changed;
-    - ``images``: each is treated as ``image`` is; beside them, ``masks`` are
-      theirs, one for each;
+    - ``images``: each is treated as ``image`` is; beside them alone,
+      ``masks`` are theirs, one for each;
     - ``bboxes``, where `label` is given: a box with that label for each
       connected piece of the anomaly, in the format and the label fields of
       the pipeline;
-    - ``keypoints`` stay as they are; ``volume``, ``volumes``, ``mask3d`` and
-      ``masks3d`` are refused, as a pseudo-anomaly has no depth.
+    - ``keypoints`` stay as they are; ``volume``, ``volumes``, ``mask3d``
+      and ``masks3d`` are refused, as a pseudo-anomaly has no depth.
 
     A sample without a mask gets none.
 
@@ -79,8 +79,8 @@ class InsertAnomaly(DualTransform):
     repeats them, and `ReplayCompose` draws the same anomaly into another
     image.
 
-    Pieces of a few pixels get boxes as well; `min_area` of `BboxParams` drops
-    small ones.
+    Pieces of a few pixels get boxes as well; `min_area` of `BboxParams`
+    drops small ones.
 
     Examples
     --------

@@ -36,8 +36,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     A sample is a dict that PyTorch's default collate takes:
 
     - ``"image"``: float32 (C, H, W) in [0, 1], or uint8 with `dtype`;
-    - ``"mask"``: float32 or uint8 (1, H, W), 1 where an anomaly was inserted
-      and 0 elsewhere;
+    - ``"mask"``: float32 or uint8 (1, H, W), 1 where an anomaly was
+      inserted and 0 elsewhere;
     - ``"label"``: int64, 1 where the mask holds an anomaly;
     - ``"technique"``: the techniques' names with " + " between them, "" for
       a normal image;
@@ -103,9 +103,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         If there is no image, a file cannot be read (it is named), or images
         differ in size and no `size`, `augment` or `transform` is given that
         would change it; where `dtype` is uint8 and images are not; and, as
-        TypeError too, for arguments as `insert` checks them: every technique
-        that may be drawn is tried with its options, and a region on the
-        first image.
+        TypeError too, for arguments as `insert` checks them: every
+        technique that may be drawn is tried with its options, and a region
+        on the first image.
 
     Notes
     -----

@@ -49,8 +49,8 @@ class InsertAnomaly(torch.nn.Module):
       (1, H, W), is an instance where the sample holds one box.
 
     With `label`, each connected piece of the anomaly also adds a box to the
-    sample's `tv_tensors.BoundingBoxes`, whatever their format, and the label
-    to ``"labels"``, which has to be in the same dict.
+    sample's `tv_tensors.BoundingBoxes`, whatever their format, and the
+    label to ``"labels"``, which has to be in the same dict.
 
     Parameters
     ----------
