@@ -18,18 +18,49 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import torch
-from PIL import Image
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
-from sklearn.utils import resample
-from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, max_pool2d
-from torch.utils.data import DataLoader
 
-from pail.reading import Images
-from pail.torch import PseudoAnomalyDataset
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="in the layout of MVTec AD")
+    parser.add_argument("--data", choices=["mvtec", "elpv"], default="mvtec")
+    parser.add_argument("--kind", choices=["mono", "poly"], default="mono", help="of solar cells")
+    parser.add_argument("--source", help="folder of textures; the images themselves by default")
+    parser.add_argument("--techniques", nargs="+", help="names or families; all by default")
+    parser.add_argument("--severity", nargs=2, type=float, metavar=("LOW", "HIGH"))
+    parser.add_argument("--roi", choices=["foreground"])
+    parser.add_argument("--encoder", choices=["unet", "lite0"], default="unet")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=300, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("results/segmenter"))
+    options = parser.parse_args(arguments)
+    if options.data == "mvtec" and options.folder is None:
+        parser.error("name a folder, or --data elpv")
+    return options
+
+
+if __name__ == "__main__":
+    parse(None)  # --help and what is wrong need none of the packages below, which take seconds to import
+
+try:
+    import cv2
+    import numpy as np
+    import torch
+    from PIL import Image
+    from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+    from sklearn.utils import resample
+    from torch import nn
+    from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, max_pool2d
+    from torch.utils.data import DataLoader
+
+    from pail.reading import Images
+    from pail.torch import PseudoAnomalyDataset
+except ImportError as error:
+    raise ImportError(f"pip install 'pai-lib[benchmark]' brings what this needs; {error}") from error
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 TOP_SHARE = 0.005  # of the pixels, whose mean is an image's score
@@ -365,30 +396,6 @@ def _case(image: np.ndarray, heat: np.ndarray, data: Data, index: int, score: fl
 
 
 # The program
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="in the layout of MVTec AD")
-    parser.add_argument("--data", choices=["mvtec", "elpv"], default="mvtec")
-    parser.add_argument("--kind", choices=["mono", "poly"], default="mono", help="of solar cells")
-    parser.add_argument("--source", help="folder of textures; the images themselves by default")
-    parser.add_argument("--techniques", nargs="+", help="names or families; all by default")
-    parser.add_argument("--severity", nargs=2, type=float, metavar=("LOW", "HIGH"))
-    parser.add_argument("--roi", choices=["foreground"])
-    parser.add_argument("--encoder", choices=list(ENCODERS), default="unet")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=300, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("results/segmenter"))
-    options = parser.parse_args(arguments)
-    if options.data == "mvtec" and options.folder is None:
-        parser.error("name a folder, or --data elpv")
-    return options
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:

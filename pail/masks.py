@@ -1,4 +1,4 @@
-"""Masks of what visibly changed."""
+"""What masks say: what visibly changed, how much, and in which connected pieces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pail.core.checks import as_mask, as_number
 from pail.core.frame import as_frame
 from pail.core.ops import as_bytes
 
-__all__ = ["difference", "soft"]
+__all__ = ["boxes", "difference", "pieces", "soft"]
 
 
 def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: float | None = None) -> np.ndarray:
@@ -109,6 +109,82 @@ def soft(
         share = cv2.GaussianBlur(weight, (0, 0), sigma)
         change = cv2.GaussianBlur(change, (0, 0), sigma) / np.maximum(share, 1e-6) * weight
     return np.clip(change / np.float32(full), 0, 1)[..., None]
+
+
+def boxes(m_a: Any) -> np.ndarray:
+    """The bounding box of every connected piece of a mask.
+
+    Pixels that touch at a side or a corner belong to one piece.
+
+    Parameters
+    ----------
+    m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
+        The mask of the anomaly.
+
+    Returns
+    -------
+    ndarray of shape (N, 4) and dtype int64
+        ``x_min, y_min, x_max, y_max`` in pixels; the maxima lie one beyond
+        the last pixel, so that ``x_max - x_min`` is the width. From top to
+        bottom, and from left to right where the tops are equal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the argument is no mask, or is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail import masks
+    >>> m_a = np.zeros((8, 8), bool)
+    >>> m_a[1:3, 2:6] = True
+    >>> m_a[5, 0] = True
+    >>> masks.boxes(m_a).tolist()
+    [[2, 1, 6, 3], [0, 5, 1, 6]]
+    """
+    return _components(m_a)[1]
+
+
+def pieces(m_a: Any) -> np.ndarray:
+    """Every connected piece of a mask as a mask of its own.
+
+    Pixels that touch at a side or a corner belong to one piece.
+
+    Parameters
+    ----------
+    m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
+        The mask of the anomaly.
+
+    Returns
+    -------
+    ndarray of shape (N, H, W) and dtype uint8
+        255 on the piece, else 0; in the order of `boxes`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the argument is no mask, or is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail import masks
+    >>> m_a = np.eye(4, dtype=bool)
+    >>> m_a[0, 3] = True
+    >>> [int((piece > 0).sum()) for piece in masks.pieces(m_a)]
+    [4, 1]
+    """
+    labels, _, order = _components(m_a)
+    return np.stack([as_bytes(labels == number) for number in order])
+
+
+def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of the pieces (H, W), their boxes, and the numbers in the order of the boxes."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(as_mask("m_a", m_a), connectivity=8)
+    left, top, width, height = stats[1:, :4].astype(np.int64).T  # without the background, number 0
+    order = np.lexsort((left, top))
+    return labels, np.stack([left, top, left + width, top + height], axis=1)[order], order + 1
 
 
 def _change(i_n: Any, i_a: Any, m_a: Any, data_range: float | None) -> tuple[np.ndarray, np.ndarray]:

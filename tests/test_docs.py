@@ -117,7 +117,7 @@ def public():
     """The functions, classes and methods that a user calls."""
     own = [getattr(pail, name) for name in pail.__all__ if inspect.isroutine(getattr(pail, name))]
     methods = [getattr(pai.Anomaly_Insertion, name) for name in [*NAMES, "insert"]]
-    helpers = [pail.masks.difference, pail.masks.soft, pail.roi.foreground]
+    helpers = [pail.masks.difference, pail.masks.soft, pail.masks.boxes, pail.masks.pieces, pail.roi.foreground]
     return [pai.Anomaly_Insertion, pail.PseudoAnomaly, *own, *methods, *helpers]
 
 

@@ -132,3 +132,30 @@ def test_place_without_an_roi_is_uniform():
         frame, draw = frame_and_draw(np.zeros((50, 40), np.uint8), seed)
         tops.append(placing.place(frame, draw, 10, 10).top)
     assert min(tops) == 0 and max(tops) == 40 and abs(np.mean(tops) - 20) < 2
+
+
+def test_boxes_and_pieces_belong_together():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        mask = random.random((30, 41)) < random.uniform(0.02, 0.4)
+        mask[3, 4] = True
+        boxes, pieces = masks.boxes(mask), masks.pieces(mask[..., None].astype(np.uint8) * 255)
+        assert boxes.dtype == np.int64 and pieces.dtype == np.uint8 and len(boxes) == len(pieces)
+        assert np.array_equal(pieces.max(axis=0) > 0, mask) and ((pieces > 0).sum(axis=0) <= 1).all()
+        assert [tuple(box[:2][::-1]) for box in boxes] == sorted(tuple(box[:2][::-1]) for box in boxes)
+        for (left, top, right, bottom), piece in zip(boxes, pieces, strict=True):
+            rows, columns = np.nonzero(piece)
+            assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+            touching = np.zeros((32, 43), bool)  # no other piece beside it, diagonally either
+            for y in range(3):
+                for x in range(3):
+                    touching[y : y + 30, x : x + 41] |= piece > 0
+            assert not (touching[1:-1, 1:-1] & mask & (piece == 0)).any()
+
+
+def test_boxes_of_what_is_no_mask():
+    for function in (masks.boxes, masks.pieces):
+        with pytest.raises(ValueError, match=r"`m_a`.*empty"):
+            function(np.zeros((4, 4), bool))
+        with pytest.raises(TypeError, match="`m_a`"):
+            function("mask")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Folder(Store):
         super().__init__(url)
         self._root = Path(self.url).resolve()
         self.listed: Sequence[str] = tuple(self.names())  # links included: they count for the numbers of items
+        self._names = frozenset(self.listed)
 
     def absolute(self, name: str = "") -> str:
         """Where the folder or a file in it lies, from wherever one looks."""
@@ -40,35 +42,34 @@ class Folder(Store):
         return not self.is_local or Path(self.path(name)).resolve().is_relative_to(self._root)
 
     def read(self, name: str) -> bytes:
-        if name not in self._known() or not self.is_inside(name):
+        if name not in self._names or not self.is_inside(name):
             raise OutsideError(f"{name} is a link that leads out of {self.url}, and is not read")
         return super().read(name)
 
-    def _known(self) -> frozenset[str]:
-        if not hasattr(self, "_names"):
-            self._names = frozenset(self.listed)
-        return self._names
-
 
 class Images:
-    """Decoded images of a folder, those used lately within a bound, and thumbnails."""
+    """Decoded images of a folder, those used lately within a bound, and thumbnails. Threads share them."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
+        self._lock = threading.Lock()  # of what is kept; nothing is read while it is held
         self._kept: dict[tuple[str, tuple[int, int] | None], np.ndarray] = {}
         self._thumbnails: dict[str, str] = {}
 
     def get(self, name: str, size: tuple[int, int] | None = None) -> np.ndarray:
         """The pixels as `pail generate` has them, at a size; nobody may write to them."""
         key = name, size
-        pixels = self._kept.pop(key, None)
+        with self._lock:
+            pixels = self._kept.get(key)
         if pixels is None:
             pixels = decode(self.folder.read(name))
             pixels = pixels if size is None else resize(pixels, size)
             pixels.flags.writeable = False
-        self._kept[key] = pixels  # at the end again: used last
-        while sum(kept.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
-            self._kept.pop(next(iter(self._kept)), None)
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = pixels  # at the end: used last
+            while sum(kept.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
+                del self._kept[next(iter(self._kept))]
         return pixels
 
     def thumbnail(self, name: str) -> str:

@@ -18,6 +18,7 @@ from pail.app.export import export
 from pail.app.parameters import Bounds, Control
 from pail.app.settings import Entry, Settings, basket, control_values, entries, options, put
 from pail.app.styles import CSS
+from pail.core.checks import as_number
 from pail.dataset import recipe as recipes
 from pail.registry import TECHNIQUES
 
@@ -86,9 +87,14 @@ class Page:
             values["anomalies"],
             values["region"],
             values["painted"] or "",
-            values["seed"],
+            self._seed(values["seed"]),
             self._size(values["image"], values["size"]),
         )
+
+    def _seed(self, value: Any) -> int:
+        if value is None or value == "":
+            raise ValueError("`seed` must be an integer from 0, and the box is empty")
+        return int(as_number("seed", value, 0, 2**63 - 1, integer=True))
 
     def _size(self, image: int, side: str) -> tuple[int, int] | None:
         """Height and width of the output; the image's proportions hold for all."""

@@ -32,7 +32,12 @@ def as_mask(data: object) -> np.ndarray:
         raise ValueError(f"`region` must be a PNG, as the page paints it, got something else: {error}") from error
     if max(width, height) > MOST_SIDE:
         raise ValueError(f"`region` must have sides of at most {MOST_SIDE} pixels, got {width} x {height}")
-    pixels = decode(png)
+    try:
+        pixels = decode(png)
+    except ValueError as error:
+        raise ValueError(
+            f"`region` must be a whole PNG, as the page paints it, got one that ends early: {error}"
+        ) from error
     alpha = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels.reshape(height, width, -1)[..., 0]
     mask = as_bytes(alpha > 127)
     if not mask.any():

@@ -15,7 +15,6 @@ from typing import Any
 
 import cv2
 import joblib
-import numpy as np
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
@@ -30,7 +29,7 @@ from pail.dataset.make import Inputs, dump, make
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
-from pail.pai import Anomaly_Insertion
+from pail.inserter import try_techniques
 from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
@@ -203,23 +202,13 @@ def _prepare(normals: Store, out: Store, source: Store | None, recipe: Recipe, s
         if not roi_names:
             raise ValueError(f"`roi` must be 'foreground' or a folder of masks, got {rois} with no image")
     _check_apart(out, normals, source, rois)
-    _try(recipe)
+    try_techniques(recipe.names, recipe.options, recipe.severity)
     plan = plans.make(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)
     lists = json.dumps([names, sources, sorted(roi_names.values())]).encode()
     inputs = Inputs(normals, source, rois, roi_names)
     return Run(inputs, out, plan, chunks, f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}")
-
-
-def _try(recipe: Recipe) -> None:
-    """Each technique once, so that a wrong keyword is an error of the call and not of every image."""
-    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
-    for name in recipe.names:
-        keywords = recipe.options.get(name, {})
-        Anomaly_Insertion().insert(
-            image, image, techniques=name, options={name: keywords}, severity=recipe.severity, rng=0
-        )
 
 
 def _check_apart(out: Store, *others: Store | None) -> None:

@@ -209,7 +209,7 @@ CHECKS: dict[str, Any] = {
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The options in a recipe file."""
+    """The options in a recipe file. A relative folder of masks is looked for beside the file first."""
     path = Path(path)
     try:
         options = loads(path.read_text(encoding="utf-8"))
@@ -217,6 +217,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
+    beside = path.parent / str(options.get("roi") or "")
+    if options.get("roi") not in (None, "foreground") and beside.is_dir():
+        options["roi"] = str(beside)  # a folder of masks that is handed on with its recipe
     make(**options)
     return options
 
