@@ -7,8 +7,16 @@ import numpy as np
 
 
 def as_bytes(mask: np.ndarray) -> np.ndarray:
-    """A bool mask as uint8 {0, 255}."""
-    return np.negative(mask.view(np.uint8))
+    """A bool mask as a fresh array of uint8 {0, 255}, whatever byte stands for true."""
+    result: np.ndarray = (mask.view(np.uint8) != 0).view(np.uint8)
+    return np.negative(result, out=result)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def with_axis(array: np.ndarray) -> np.ndarray:
