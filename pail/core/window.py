@@ -19,7 +19,7 @@ QUANTILES = (0.001, 0.999)
 MOST_IMAGES = 100
 MOST_SAMPLES = 1 << 16  # pixels of an image whose quantiles are taken: 65 lie beyond the thousandth
 FILLED = 1 / 20  # of its range: an image that fills less was probably meant in another
-SAMPLED = 64  # rows and columns of a first look at an image
+SAMPLED = 32  # rows and columns of a second look at an image, after one at a single row
 
 DataRange = float | tuple[float, float] | None
 
@@ -173,8 +173,10 @@ def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tu
 def _sample(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
     """Up to `MOST_SAMPLES` values or so of an image, spread over it, those of its colors alone."""
     step = max(1, math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / MOST_SAMPLES)))
-    part = pixels[step // 2 :: step, step // 2 :: step]
-    part = (part[..., :-1] if has_alpha else part).ravel()
+    pixels = pixels[..., :-1] if has_alpha else pixels
+    part = pixels[step // 2 :: step, step // 2 :: step].ravel()
+    if step > 1 and part.min() == part.max():  # whether that is all there is, every pixel says
+        part = np.append(part, [pixels.min(), pixels.max()])
     if part.dtype.kind == "f" and not np.isfinite(part).all():
         raise ValueError(f"`{name}` must not contain NaN or infinity")
     return part
@@ -198,8 +200,8 @@ def auto_range(name: str, pixels: np.ndarray, has_alpha: bool) -> DataRange:
 
 def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
     """What is odd about the window of an image, "" for nothing: most images are settled by a few pixels."""
-    steps = [max(1, length // SAMPLED) for length in pixels.shape[:2]]
-    for part in (pixels[:: steps[0], :: steps[1]], pixels):
+    height, width = pixels.shape[:2]
+    for part in (pixels[height // 2], pixels[:: max(1, height // SAMPLED), :: max(1, width // SAMPLED)], pixels):
         low, high = part.min(), part.max()
         if window.clips and high > window.low and low < window.high:
             return ""
