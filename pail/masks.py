@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import cv2
@@ -11,7 +10,7 @@ import numpy as np
 from pail.core.checks import as_number
 from pail.core.frame import as_frame
 from pail.core.mask import as_mask
-from pail.core.ops import as_bytes
+from pail.core.ops import as_bytes, largest_change
 from pail.types import DataRangeLike
 
 __all__ = ["difference", "soft"]
@@ -130,5 +129,5 @@ def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> t
         )
     mask = as_mask("m_a", m_a, normal.shape)
     clip = normal.window.clip
-    distance = reduce(cv2.max, cv2.split(cv2.absdiff(clip(normal.image), clip(changed.image))))
+    distance = largest_change(clip(normal.image), clip(changed.image))
     return distance.astype(np.float32) / np.float32(normal.peak), mask

@@ -30,27 +30,34 @@ def covers(call: Call, m_a: np.ndarray) -> bool:
     where = overlap(call, box, m_a)
     if where is None:
         return False
-    instances = instances_of(call)
-    lost = np.bincount(instances[box.slices][where > 0])
-    return any(lost[number] == call.areas[number - 1] for number in np.flatnonzero(lost).tolist())
+    lost = _lost(call, instances_of(call)[box.slices], where)
+    return any(pixels > 0 and pixels == area for pixels, area in zip(lost, call.areas, strict=True))
+
+
+def _lost(call: Call, part: np.ndarray, where: np.ndarray) -> list[int]:
+    """How many of its pixels on top each earlier anomaly loses."""
+    if len(call.areas) == 1:
+        return [cv2.countNonZero(where)]
+    return np.bincount(part[where > 0], minlength=len(call.areas) + 1)[1:].tolist()
 
 
 def lay(call: Call, frame: Frame, i_a: np.ndarray, m_a: np.ndarray) -> None:
     """Lay an anomaly over the earlier ones, which are in `frame`: the mask is the union, less what it put back."""
     instances, box = instances_of(call), Box.around(m_a)
     assert call.m_a is not None
-    top, whole, part = m_a[..., 0][box.slices].copy(), call.m_a[..., 0][box.slices], instances[box.slices]
+    top, whole, part = m_a[..., 0][box.slices] > 0, call.m_a[..., 0][box.slices], instances[box.slices]
     where = overlap(call, box, m_a)
     if where is not None:
-        for number, lost in enumerate(np.bincount(part[where > 0], minlength=len(call.areas) + 1)[1:].tolist()):
-            call.areas[number] -= lost
-        back = restored(frame, i_a, box, where)
-        top[back > 0] = 0
-        whole[back > 0] = 0
-        part[back > 0] = 0
-    whole[top > 0] = 255
-    call.areas.append(cv2.countNonZero(top))
-    part[top > 0] = len(call.areas)
+        call.areas[:] = [area - lost for area, lost in zip(call.areas, _lost(call, part, where), strict=True)]
+    np.copyto(whole, 255, where=top)
+    np.copyto(part, len(call.areas) + 1, where=top)
+    area = int(np.count_nonzero(top))
+    if where is not None:
+        back = restored(frame, i_a, box, where) > 0
+        np.copyto(whole, 0, where=back)
+        np.copyto(part, 0, where=back)
+        area -= int(np.count_nonzero(back))
+    call.areas.append(area)
 
 
 def instances_of(call: Call) -> np.ndarray:

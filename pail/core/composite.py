@@ -9,7 +9,7 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.frame import Frame
-from pail.core.ops import as_bytes, with_axis
+from pail.core.ops import as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
 VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
@@ -71,11 +71,11 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
 def is_visible(frame: Frame, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
     """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
     from the frame's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
-    before, after = frame.image[box.slices], i_a[box.slices]
-    clip, middle = frame.window.clip, box.height // 2
+    before, after = (frame.window.clip(image[box.slices]) for image in (frame.image, i_a))
+    middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
-        here = None if mask is None else np.ascontiguousarray(mask[rows])
-        if cv2.norm(clip(before[rows]), clip(after[rows]), cv2.NORM_INF, here) >= VISIBLE * frame.peak:
+        where = () if mask is None else (np.ascontiguousarray(mask[rows]),)
+        if cv2.norm(before[rows], after[rows], cv2.NORM_INF, *where) >= VISIBLE * frame.peak:
             return True
     return False
 
@@ -84,9 +84,9 @@ def restored(frame: Frame, i_a: np.ndarray, box: Box, mask: np.ndarray) -> np.nd
     """Where, under a mask (h, w) on the box, an anomaly put back the normal image's pixels that an earlier one had
     changed: uint8 {0, 255} (h, w). `frame` is that with the earlier ones."""
     assert frame.normal is not None
-    normal, before, after = (with_axis(image[box.slices]) for image in (frame.normal.image, frame.image, i_a))
-    back = (after == normal).all(axis=2) & (before != normal).any(axis=2)
-    return cv2.bitwise_and(as_bytes(back), mask)
+    normal, before, after = (image[box.slices] for image in (frame.normal.image, frame.image, i_a))
+    back = as_bytes((largest_change(after, normal) == 0) & (largest_change(before, normal) > 0))
+    return cv2.bitwise_and(back, mask)
 
 
 def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

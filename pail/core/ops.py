@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import cv2
 import numpy as np
 
@@ -22,6 +24,11 @@ def read_only(array: np.ndarray) -> np.ndarray:
 def with_axis(array: np.ndarray) -> np.ndarray:
     """(h, w) as (h, w, 1): OpenCV drops the trailing axis of one-channel images."""
     return array[..., None] if array.ndim == 2 else array
+
+
+def largest_change(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The largest absolute difference of a channel between two images of one shape and dtype, (h, w)."""
+    return reduce(cv2.max, cv2.split(cv2.absdiff(one, other)))
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
