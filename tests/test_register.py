@@ -178,7 +178,7 @@ def test_what_a_technique_answers_is_checked(registered, kind):
     function, error, words = BAD[kind]
     instance = registered("bad_one", function)
     for insert in (instance.bad_one, lambda image: instance.insert(image, techniques="bad_one")):
-        with pytest.raises(error, match=f"the technique 'bad_one' must return .*Insertion.*{words}|{words}") as caught:
+        with pytest.raises(error) as caught:
             insert(IMAGE)
         assert str(caught.value).startswith("the technique 'bad_one' must return") and words in str(caught.value)
 
