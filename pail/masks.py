@@ -120,7 +120,7 @@ def soft(
 
 def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> tuple[np.ndarray, np.ndarray]:
     """The largest change of a channel as a fraction of the data range, float32 (H, W), and the mask."""
-    normal = as_frame(i_n, data_range, "i_n", warns=True)
+    normal = as_frame(i_n, data_range, "i_n")
     changed = as_frame(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
     if normal.image.shape != changed.image.shape or normal.image.dtype != changed.image.dtype:
         raise ValueError(

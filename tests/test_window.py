@@ -183,7 +183,6 @@ def test_displays_and_labels_use_the_window():
     assert np.abs(whole[..., 0] - raw).max() <= 1
 
 
-@pytest.mark.filterwarnings("ignore:`i_n` has values:UserWarning")
 def test_what_changes_outside_of_the_window_is_not_visible():
     image = np.full((8, 8), 60_000, np.uint16)
     changed = image - 500
