@@ -20,6 +20,7 @@ from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
@@ -42,6 +43,7 @@ __all__ = [
     "Technique",
     "__version__",
     "cite",
+    "data_range_of",
     "generate",
     "import_imgaug",
     "masks",
