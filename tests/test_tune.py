@@ -417,10 +417,10 @@ def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
     monkeypatch.setattr("pail.app.folder.KEPT", 100_000)
     images = Images(Folder(folders / "parts"))
     first = images.get("part 0.png")
-    assert images.get("part 0.png") is first and not first.flags.writeable
+    assert images.get("part 0.png") is first and not first.pixels.flags.writeable
     for side in range(60, 90):
         images.get("part 0.png", (side, side))
-    assert sum(kept.nbytes for kept in images._kept.values()) <= 100_000
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= 100_000
 
 
 def test_what_the_canvas_may_send():

@@ -54,7 +54,7 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     """The first draw in Python."""
     name = item.normals[0]
     needs_resize = checked.size is not None or settings.region in ("painted", "given")
-    lines = ["from pathlib import Path", "from pail import pai", "from pail.dataset.images import decode"]
+    lines = ["from pathlib import Path", "from pail import pai", "from pail.io.read import decode"]
     lines += ["from pail.core.ops import resize"] if needs_resize else []
     image = _decoded(bench.normals.folder.absolute(name))
     lines += [f"image = resize({image}, {checked.size})" if checked.size else f"image = {image}"]
@@ -66,7 +66,8 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     if settings.region in ("painted", "given"):
         masks = bench.inputs(settings, name)
         path = f"regions/{mask_file(name)}" if settings.region == "painted" else _mask(masks, name)
-        lines += [f"region = resize({_decoded(path)}, image.shape[:2], nearest=True) > 0"]
+        lines += ["from pail.io.read import read_mask"]
+        lines += [f"region = resize(read_mask({path!r}, name={path!r}), image.shape[:2], nearest=True)"]
     words = [", ".join(positional)]
     words += [f"{key}={_literal(value)}" for key, value in keywords.items()]
     if settings.region != "all":
