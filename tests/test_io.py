@@ -245,6 +245,33 @@ def test_tiff_is_turned_once(dtype, writer):
     assert np.array_equal(decode(data), np.rot90(color, 3))
 
 
+def test_orientations_are_pillows():
+    from PIL import ImageOps
+
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for kind in ("TIFF", "PNG"):
+            buffer = io.BytesIO()
+            Image.fromarray(photograph(9, 14)).save(buffer, kind, exif=exif)
+            with Image.open(io.BytesIO(buffer.getvalue())) as image:
+                expected = np.asarray(ImageOps.exif_transpose(image))
+            assert np.array_equal(decode(buffer.getvalue()), expected), (orientation, kind)
+
+
+def test_jpg_cannot_hold_sixteen_bits():
+    with pytest.raises(ValueError, match="`format`"):
+        encode(np.zeros((4, 4), np.uint16), "jpg", 1)
+    with pytest.raises(ValueError, match="`format`"):
+        encode(np.zeros((4, 4), np.float32), "png", 1)
+
+
+def test_what_is_no_image_is_refused():
+    for data in (b"", b"x" * 100, cv2.imencode(".png", photograph(9, 9))[1].tobytes()[:-30]):
+        with pytest.raises(UnreadableError):
+            decode(data)
+
+
 # Whole and broken files
 
 

@@ -31,7 +31,8 @@ from pail.app.parameters import Bounds, as_option, control, controls, parse, sam
 from pail.app.serve import Guard, refusal, tune
 from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
 from pail.dataset import recipe as recipes
-from pail.dataset.images import decode, encode
+from pail.io.read import decode
+from pail.io.write import encode
 
 SECRET = b"not for the page"
 

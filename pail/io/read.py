@@ -40,6 +40,7 @@ FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of JPEG th
 BY_OPENCV = ("PPM", "JPEG2000", "BMP", "DIB", "WEBP")
 BANDS = {"L": (), "I": (), "I;16": (), "RGB": (3,), "RGBA": (4,)}  # the last axis of images of a mode of Pillow
 UNREGISTERED = ("EPS",)  # needs a program that is run on the file
+MAX_CHANNELS = 16  # as in arrays; a broken header may promise any number
 MOST_PAGES_LOOKED_AT = 64  # for reduced copies; files with more pages are stacks, which have none
 MASK_DOUBT = 0.01  # share of a mask's pixels that may lie between clearly false and clearly true
 CLEARLY = 0.1  # how far from either end of the range a pixel of a mask may lie
@@ -496,6 +497,8 @@ def _read_tiff(data: bytes, index: int, max_pixels: int | None) -> Picture:
         count, page = len(pages), _page(pages, index)
         header = _Header("tiff", page.imagelength, page.imagewidth, _tiff_orientation(page))
         _check_size(header, max_pixels)
+        if page.samplesperpixel > MAX_CHANNELS:
+            raise UnreadableError(f"{page.samplesperpixel} channels are more than {MAX_CHANNELS}")
         if any(start + length > len(data) for start, length in zip(page.dataoffsets, page.databytecounts, strict=True)):
             raise UnreadableError("the file is truncated")
         dtype = None if page.dtype is None else np.dtype(page.dtype)
