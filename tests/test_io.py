@@ -114,6 +114,11 @@ def test_pil_image_file_and_array_are_one(mode, kind):
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
     data = saved(image, kind, **options)
     array, alpha = as_pixels("image", image)
+    if mode == "YCbCr":
+        try:
+            Image.open(io.BytesIO(data)).load()
+        except OSError:
+            pytest.skip("this Pillow cannot read its own file")
     if kind == "GIF":  # has a palette of its own
         with Image.open(io.BytesIO(data)) as again:
             image = again.copy()

@@ -522,7 +522,7 @@ def _tiff_array(page: Any) -> np.ndarray | None:
     """The page as (H, W) or (H, W, C); None where tifffile needs a package for the compression."""
     try:
         pixels = page.asarray()
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         if "imagecodecs" in str(error):
             return None
         raise

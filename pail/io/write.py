@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 FORMATS = ("png", "tiff", "jpg", "bmp")
+NO_COMPRESSION = 1  # of TIFF
 
 
 def encode(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool = False) -> bytes:
@@ -46,6 +47,8 @@ def encode(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool = Fal
             else np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
         )
     parameters = [cv2.IMWRITE_PNG_COMPRESSION, compression] if kind == "png" else []
+    if pixels.dtype.kind == "f":  # not left to OpenCV: older versions choose one that rounds for float32 in color
+        parameters = [cv2.IMWRITE_TIFF_COMPRESSION, NO_COMPRESSION]
     whole, data = cv2.imencode(f".{kind}", pixels, parameters)
     if not whole:
         raise ValueError(f"`format` {kind!r} cannot hold an image of shape {pixels.shape} and dtype {pixels.dtype}")
