@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_size, describe
-from pail.core.formats import MAX_CHANNELS, as_pixels
+from pail.core.formats import MAX_CHANNELS, as_pixels, check_array
 from pail.core.ops import resize, with_axis
+from pail.io import pil
 from pail.io.listing import SUFFIXES, list_images
 from pail.io.read import MAX_PIXELS, UnreadableError, count_pages, read_picture, read_size
 
@@ -315,7 +316,10 @@ def _entry(name: str, entry: Any) -> Page | Given:
 def _given(name: str, image: Any) -> Given:
     if not isinstance(image, Image.Image | np.ndarray):
         raise TypeError(f"`{name}` must be a path, an array or a PIL image, got {describe(image)}")
-    return Given(*as_pixels(name, image))
+    if isinstance(image, Image.Image):
+        return Given(*pil.to_array(name, image))
+    check_array(name, image)  # and no copy of what may be a view of many gigabytes
+    return Given(image, image.ndim == 3 and image.shape[2] == 4)
 
 
 def _with_channels(image: np.ndarray, channels: int | None, label: str) -> np.ndarray:

@@ -699,6 +699,18 @@ def test_stacks_of_gray_images():
     assert len(Images("normal", PHOTO)) == 1 and len(Images("normal", PHOTO[..., 0])) == 1
 
 
+def test_arrays_are_not_copied_before_they_are_asked_for():
+    """A stack with its channels in front, seen the other way round, may be larger than what memory has left."""
+    channels_first = np.stack([photograph(*SHAPE, seed).transpose(2, 0, 1) for seed in range(3)])
+    images = Images("normal", channels_first.transpose(0, 2, 3, 1))
+    assert all(np.shares_memory(entry.pixels, channels_first) for entry in images.entries)
+    assert np.array_equal(images[1], photograph(*SHAPE, 1)) and images[1].flags.c_contiguous
+    swapped = Images("normal", [PHOTO.astype(">u2")])[0]
+    assert swapped.dtype == np.uint16 and swapped.dtype.isnative
+    with pytest.raises(TypeError, match=r"`normal\[0\]`.*int64"):
+        Images("normal", np.zeros((2, 8, 8, 3), np.int64))
+
+
 # PIL images there and back
 
 

@@ -29,8 +29,7 @@ def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndar
         array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
     else:
         raise TypeError(f"`{name}` must be {_no_image(image)}")
-    _check_dtype(name, array)
-    _check_shape(name, array)
+    check_array(name, array)
     if alpha is not None:
         has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
@@ -45,6 +44,12 @@ def _no_image(value: Any) -> str:
     if hasattr(value, "detach") and hasattr(value, "permute"):
         return f"a numpy array or a PIL image, got a tensor; pass tensor.permute(1, 2, 0).numpy(), got {type(value)}"
     return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
+
+
+def check_array(name: str, array: np.ndarray) -> None:
+    """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
+    _check_dtype(name, array)
+    _check_shape(name, array)
 
 
 def _check_dtype(name: str, array: np.ndarray) -> None:
