@@ -13,7 +13,7 @@ from pail.app.draws import Bench
 from pail.app.painted import Painted, mask_file
 from pail.app.settings import Settings
 from pail.dataset import recipe as recipes
-from pail.dataset.make import arguments, make
+from pail.dataset.make import arguments, as_alpha, make, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 
@@ -61,7 +61,10 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     keywords = _keywords(checked)
     positional = ["image"]
     if item.sources and bench.sources:
-        lines += [f"source = {_decoded(bench.sources.folder.absolute(_readable(bench, item)))}"]
+        found, source = bench.source(item)
+        alpha = found is not None and source_pixels(found, checked).shape != found.pixels.shape
+        lines += [f"source = {_decoded(bench.sources.folder.absolute(source or item.sources[0]))}"]
+        lines[-1] += "[..., :-1]" * alpha
         positional += ["source"]
     if settings.region in ("painted", "given"):
         masks = bench.inputs(settings, name)
@@ -74,7 +77,15 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
         words += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
     words += [f"rng={(checked.seed, item.number)}"]
     words = [f"    {word}," for word in words]
-    return "\n".join([*lines, f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked)}).insert(", *words, ")", ""])
+    return "\n".join(
+        [
+            *lines,
+            f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(bench.normals.get(name), checked))}).insert(",
+            *words,
+            ")",
+            "",
+        ]
+    )
 
 
 def _keywords(checked: Recipe) -> dict[str, Any]:
@@ -90,12 +101,6 @@ def _keywords(checked: Recipe) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def _readable(bench: Bench, item: Item) -> str:
-    """The source that the draw takes: the first that can be read."""
-    _, name = bench.source(item)
-    return name or item.sources[0]
-
-
 def _mask(inputs: Any, name: str) -> str:
     stem = name.rpartition(".")[0]
     if stem not in inputs.roi_names:
@@ -103,8 +108,8 @@ def _mask(inputs: Any, name: str) -> str:
     return str(inputs.rois.absolute(inputs.roi_names[stem]))
 
 
-def _instance(checked: Recipe) -> str:
-    given = {name: getattr(checked, name) for name in ("data_range", "source_range", "alpha")}
+def _instance(checked: Recipe, alpha: bool | None) -> str:
+    given = {"data_range": checked.data_range, "source_range": checked.source_range, "alpha": alpha}
     return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
 
 
