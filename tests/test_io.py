@@ -680,6 +680,20 @@ def test_alpha_of_gray_files_is_carried_through_a_set(tmp_path):
             assert np.array_equal(picture.pixels, array) == (line["label"] == 0)
 
 
+def test_alpha_of_gray_files_is_carried_through_the_page_of_tune(tmp_path):
+    from pail.app.draws import Bench
+    from pail.app.export import export
+    from pail.app.settings import Entry, Settings
+
+    pil_image("LA").save(tmp_path / "a.png")
+    bench, settings = Bench(tmp_path, tmp_path), Settings((Entry("perlin_noise_pattern"),))
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert np.array_equal(draw.i_a[..., 1], np.asarray(pil_image("LA"))[..., 1])
+    made = {}
+    exec(export(bench, settings).python, made)  # the call that it hands out
+    assert np.array_equal(made["i_a"], draw.i_a) and np.array_equal(made["m_a"][..., 0], draw.mask)
+
+
 def test_sources_lose_their_alpha(tmp_path):
     pil_image("LA").save(tmp_path / "a.png")
     pil_image("RGBA").save(tmp_path / "b.png")

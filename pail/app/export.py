@@ -77,10 +77,11 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
         words += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
     words += [f"rng={(checked.seed, item.number)}"]
     words = [f"    {word}," for word in words]
+    instance = _instance(checked, as_alpha(bench.normals.get(name), checked))
     return "\n".join(
         [
             *lines,
-            f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(bench.normals.get(name), checked))}).insert(",
+            f"i_a, m_a = pai.Anomaly_Insertion({instance}).insert(",
             *words,
             ")",
             "",
