@@ -19,6 +19,7 @@ from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range
 from pail.masks import boxes as mask_boxes
 from pail.reading import as_source
+from pail.types import DataRangeLike
 
 __all__ = ["InsertAnomaly"]
 
@@ -61,7 +62,7 @@ class InsertAnomaly(DualTransform):
     label : int, float, str or dict, optional
         The label of the anomaly's boxes; with several label fields a dict
         of a label for each. None leaves boxes as they are.
-    data_range : float, optional
+    data_range : float, (float, float) or "auto", optional
         The value of full scale where it is not the dtype's (1 for floats).
     p : float, default 0.5
         Chance in [0, 1] that an image gets an anomaly.
@@ -113,7 +114,7 @@ class InsertAnomaly(DualTransform):
         severity: Any = None,
         mask_value: int = 1,
         label: Any = None,
-        data_range: float | None = None,
+        data_range: DataRangeLike | None = None,
         p: float = 0.5,
     ) -> None:
         super().__init__(p=as_number("p", p, 0, 1))

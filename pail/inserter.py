@@ -11,6 +11,7 @@ from PIL import Image
 from pail.call.insert import as_count, as_options, as_techniques
 from pail.call.result import PseudoAnomaly
 from pail.pai import Anomaly_Insertion
+from pail.types import DataRangeLike
 
 TRIAL_SIDE = 48  # pixels of the image on which techniques are tried
 
@@ -24,7 +25,7 @@ class Inserter:
         As `pail.reading.as_source` gives it.
     roi : None, "foreground", mask or callable
         A callable makes the mask of an image.
-    data_range, source_range : float, optional
+    data_range, source_range : float or (float, float), optional
         As for `Anomaly_Insertion`.
     example : callable, optional
         Makes an image of those that will come, on which a region is tried. Without it a mask is tried on an image of
@@ -38,8 +39,8 @@ class Inserter:
         self,
         source: Any,
         roi: Any,
-        data_range: float | None = None,
-        source_range: float | None = None,
+        data_range: DataRangeLike | None = None,
+        source_range: DataRangeLike | None = None,
         *,
         example: Callable[[], np.ndarray] | None = None,
         **keywords: Any,
@@ -57,9 +58,15 @@ class Inserter:
             trial = _noise(shape_of(self.roi) or (TRIAL_SIDE, TRIAL_SIDE))
             Anomaly_Insertion().insert(trial, techniques="random_perturbation", roi=self.roi, rng=0)
 
-    def __call__(self, image: np.ndarray, rng: Any) -> PseudoAnomaly:
+    def __call__(self, image: np.ndarray, rng: Any, *, alpha: bool | None = None) -> PseudoAnomaly:
+        """Insert into an image; `alpha` True says that the last of two channels is alpha, which an array does not."""
         roi = self.roi(image) if callable(self.roi) else self.roi
-        return self.insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
+        insertion = self.insertion
+        if alpha is not None:
+            insertion = Anomaly_Insertion(
+                data_range=insertion.data_range, source_range=insertion.source_range, alpha=alpha
+            )
+        return insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
 
 
 def try_techniques(

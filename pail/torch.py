@@ -20,8 +20,12 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
+from pail.core.frame import as_frame
+from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
 from pail.inserter import Inserter
+from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
+from pail.types import DataRangeLike
 from pail.warm import warm_up
 
 __all__ = ["PseudoAnomalyDataset"]
@@ -48,8 +52,10 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     Parameters
     ----------
-    normal : path, glob pattern, sequence of paths or images, or array (N, H, W, C)
-        The normal images. A folder is searched with all its subfolders.
+    normal : path, glob pattern, sequence of paths or images, or array
+        The normal images. A folder is searched with all its subfolders, but
+        for hidden ones and links. An array has shape (N, H, W, C), or
+        (N, H, W) with more than 16 gray images.
     source : as `normal`, or callable, optional
         Where techniques that take a source find it: one of the images is
         drawn for each anomaly; a callable is called with a
@@ -87,9 +93,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     channels : {3, 1, None}, default 3
         Number of channels of the samples: grey images are repeated, alpha
         is dropped. None keeps what files have.
-    data_range, source_range : float, optional
-        As for `Anomaly_Insertion`; `data_range` is also what becomes 1 in a
-        sample.
+    data_range, source_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`; "auto" is for `data_range` alone and
+        takes the window of up to 100 of the images once, see
+        `pail.data_range_of`. `data_range` also says what becomes 0 and 1 in
+        a float sample; values outside are clipped there.
     unreadable : {"raise", "skip"}, default "raise"
         What becomes of a file that cannot be read. To skip them, all files
         are decoded at once.
@@ -98,6 +106,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         8-bit images as they are, from 0 to 255, and the mask 0 and 1: a
         quarter of the bytes for a worker to hand over. Convert them on the
         device.
+    pages : {"first", "all"}, default "first"
+        Whether each page of a TIFF file with several is an image, or the
+        first alone, with a warning.
+    max_pixels : int, optional
+        Files with more pixels are refused before they are decoded: 179
+        million by default. None takes any size.
 
     Raises
     ------
@@ -156,10 +170,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         cache: int | None = None,
         channels: int | None = 3,
-        data_range: float | None = None,
-        source_range: float | None = None,
+        data_range: DataRangeLike | None = None,
+        source_range: DataRangeLike | None = None,
         unreadable: str = "raise",
         dtype: torch.dtype = torch.float32,
+        pages: str = "first",
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         if dtype not in (torch.float32, torch.uint8):
             raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
@@ -172,9 +188,19 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
         self.normal = Images(
-            "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
+            "normal",
+            normal,
+            size=as_target_size(size),
+            channels=channels,
+            cache=kept,
+            unreadable=unreadable,
+            pages=pages,
+            max_pixels=max_pixels,
         )
-        self.source = as_source(source, kept, unreadable)
+        if isinstance(data_range, str) and data_range == AUTO:
+            step = max(1, len(self.normal) // MOST_IMAGES)
+            data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
+        self.source = as_source(source, kept, unreadable, max_pixels)
         self._insert = Inserter(
             self.source,
             roi,
@@ -228,9 +254,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         key = (self.seed, self._next_epoch(index), index)
         image = self._read(key)
         self._check_bytes(image, self.normal.label(index))
+        alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
+        # Normal samples are checked as anomalous ones are.
+        as_frame(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insert(image, key)
+        result = self._insert(image, key, alpha=alpha)
         return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
 
     def _as_index(self, index: Any) -> int:
@@ -303,11 +332,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         """(C, H, W): float32 in [0, 1], or the bytes."""
         if self.dtype == torch.uint8:
             return torch.from_numpy(np.stack(cv2.split(image)))
-        full_scale = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
-        top = self._insert.insertion.data_range or full_scale
+        window = window_of("image", image, self._insert.insertion.data_range)
         pixels = np.empty((image.shape[2], *image.shape[:2]), np.float32)
         for plane, channel in zip(pixels, cv2.split(image), strict=True):  # a third faster than a transposed copy
-            np.divide(channel, np.float32(top), out=plane, casting="same_kind")
+            values = window.inside(channel) if window.clips else channel
+            np.divide(values, np.float32(window.peak), out=plane, casting="same_kind")
         return torch.from_numpy(pixels)
 
 

@@ -21,10 +21,10 @@ from pail.app.folder import Images
 from pail.app.painted import Painted, mask_file
 from pail.app.settings import Settings
 from pail.dataset import recipe as recipes
-from pail.dataset.images import UnreadableError
-from pail.dataset.make import Inputs, arguments, make, region
+from pail.dataset.make import Inputs, arguments, as_alpha, make, region, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
+from pail.io.read import UnreadableError
 
 PAINTED = "# The painted region is the folder regions/ of pail-tune.zip, which has to lie beside this file."
 
@@ -71,17 +71,19 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
     files: dict[str, bytes] = {}
     lines: list[str] = []
     try:
-        whole, pixels = bench.normals.get(name), bench.normals.get(name, checked.size)
+        picture = bench.normals.get(name)
+        pixels = bench.normals.get(name, checked.size).pixels
     except (UnreadableError, OSError) as error:
         return f"# {name} cannot be read: {error}\n", files
     paths, arguments = {"IMAGES": bench.normals.folder.absolute()}, "image"
-    files |= _read(lines, "image", bench.normals, name, f"IMAGES / {name!r}")
+    files |= _read(lines, "image", bench.normals, name, picture.pixels, f"IMAGES / {name!r}")
     if checked.size:
-        files |= _resized(lines, whole, pixels)
+        files |= _resized(lines, picture.pixels, pixels)
     source_name = bench.source(item)[1]
     if bench.sources and source_name is not None:
         paths["SOURCES"] = bench.sources.folder.absolute()
-        files |= _read(lines, "source", bench.sources, source_name, f"SOURCES / {source_name!r}")
+        source = source_pixels(bench.sources.get(source_name), checked)
+        files |= _read(lines, "source", bench.sources, source_name, source, f"SOURCES / {source_name!r}")
         arguments = "image, source"
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     if settings.region in ("painted", "given"):
@@ -103,7 +105,7 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
     imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
     imports += ["from PIL import Image"] if "Image.open" in body else []
     text = [*imports, "", "from pail import pai", "", *places, "", *lines]
-    text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked)}).insert("]
+    text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
     text += [f"    {word}," for word in (arguments, *keywords)]
     return "\n".join([*text, ")", ""]), files
 
@@ -119,8 +121,7 @@ READERS: tuple[tuple[str, Callable[[Path], Any]], ...] = (
 )
 
 
-def _read(lines: list[str], name: str, images: Images, file: str, where: str) -> dict[str, bytes]:
-    pixels = images.get(file)
+def _read(lines: list[str], name: str, images: Images, file: str, pixels: np.ndarray, where: str) -> dict[str, bytes]:
     if images.folder.is_local:
         for text, read in READERS:
             if _agrees(partial(read, Path(images.folder.absolute(file))), pixels):
@@ -148,13 +149,13 @@ def _region(lines: list[str], inputs: Inputs, name: str, where: str, mask: np.nd
 
     def read() -> np.ndarray:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-        return cv2.resize(found, size, interpolation=cv2.INTER_NEAREST) > 0  # type: ignore[arg-type]
+        return cv2.resize(found, size, interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[arg-type]
 
     if (where.startswith("MASKS") and not inputs.rois.is_local) or not _agrees(read, mask > 0):
         return _stored(lines, "region", mask > 0)
     lines += [
         f"region = cv2.imread(str({where}), cv2.IMREAD_GRAYSCALE)",
-        f"region = cv2.resize(region, {size}, interpolation=cv2.INTER_NEAREST) > 0",
+        f"region = cv2.resize(region, {size}, interpolation=cv2.INTER_NEAREST) > 127",
     ]
     return {}
 
@@ -188,8 +189,8 @@ def _keywords(checked: Recipe) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def _instance(checked: Recipe) -> str:
-    given = {name: getattr(checked, name) for name in ("data_range", "source_range", "alpha")}
+def _instance(checked: Recipe, alpha: bool | None) -> str:
+    given = {"data_range": checked.data_range, "source_range": checked.source_range, "alpha": alpha}
     return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
 
 

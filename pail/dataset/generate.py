@@ -23,13 +23,13 @@ from pail.core.checks import as_number, describe
 from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset.coco import write_coco
-from pail.dataset.images import decode
 from pail.dataset.layout import OWN, data_yaml, notes
 from pail.dataset.make import Inputs, dump, make
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
 from pail.inserter import try_techniques
+from pail.io.read import decode
 from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
