@@ -11,7 +11,7 @@ from PIL import Image
 from pail.call.insert import as_count, as_options, as_techniques
 from pail.call.result import PseudoAnomaly
 from pail.pai import Anomaly_Insertion
-from pail.types import DataRangeLike
+from pail.types import DataRangeLike, Range
 
 TRIAL_SIDE = 48  # pixels of the image on which techniques are tried
 
@@ -40,7 +40,7 @@ class Inserter:
         source: Any,
         roi: Any,
         data_range: DataRangeLike | None = None,
-        source_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
         *,
         example: Callable[[], np.ndarray] | None = None,
         **keywords: Any,

@@ -25,7 +25,7 @@ from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
-from pail.types import DataRangeLike
+from pail.types import DataRangeLike, Range
 from pail.warm import warm_up
 
 __all__ = ["PseudoAnomalyDataset"]
@@ -171,7 +171,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         cache: int | None = None,
         channels: int | None = 3,
         data_range: DataRangeLike | None = None,
-        source_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
         unreadable: str = "raise",
         dtype: torch.dtype = torch.float32,
         pages: str = "first",

@@ -642,6 +642,7 @@ def test_suffixes_that_are_listed_are_read(tmp_path):
 # What uses it
 
 
+@pytest.mark.filterwarnings("ignore:anomalib")
 def test_good_and_anomalous_images_of_a_set_are_checked_alike(tmp_path):
     bad = {
         "nan.tif": tiff(np.where(ring() > 0, np.nan, 0.5).astype(np.float32)),
@@ -665,6 +666,7 @@ def test_good_and_anomalous_images_of_a_set_are_checked_alike(tmp_path):
         assert {line["normal"] for line in lines} == {"a.png"} and summary.images > 0
 
 
+@pytest.mark.filterwarnings("ignore:anomalib")
 def test_alpha_of_gray_files_is_carried_through_a_set(tmp_path):
     (tmp_path / "in").mkdir()
     image = pil_image("LA")

@@ -498,9 +498,10 @@ def test_decoded_images_are_shared_by_threads(tmp_path, monkeypatch):
     finally:
         sys.setswitchinterval(before)
     assert all(
-        pixels.shape == size and (pixels == 20 * k).all() for pixels, (k, size) in zip(found, asked, strict=True)
+        kept.pixels.shape == size and (kept.pixels == 20 * k).all()
+        for kept, (k, size) in zip(found, asked, strict=True)
     )
-    assert sum(pixels.nbytes for pixels in images._kept.values()) <= bound
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= bound
 
 
 def test_what_the_canvas_may_send():

@@ -82,8 +82,10 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
     source_name = bench.source(item)[1]
     if bench.sources and source_name is not None:
         paths["SOURCES"] = bench.sources.folder.absolute()
-        source = source_pixels(bench.sources.get(source_name), checked)
-        files |= _read(lines, "source", bench.sources, source_name, source, f"SOURCES / {source_name!r}")
+        source = bench.sources.get(source_name)
+        files |= _read(lines, "source", bench.sources, source_name, source.pixels, f"SOURCES / {source_name!r}")
+        if source_pixels(source, checked).shape != source.pixels.shape:
+            lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
         arguments = "image, source"
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     if settings.region in ("painted", "given"):
