@@ -79,11 +79,12 @@ class Anomaly_Insertion:
     roi : None, "foreground" or mask, optional
         Where the anomaly may land: a mask of the image's height and width
         (bool, 0 and 255, or 0 and 1), or "foreground" for the automatic one
-        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
+        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
+        fractions of the region, of its area and its bounding box.
     severity : None, float or (float, float), optional
-        How large and how strong: from 0, the faintest that the technique
-        makes, to 1; a range is drawn from uniformly. None keeps the
-        distributions of the paper.
+        How large, in the image or in the `roi`, and how strong: from 0, the
+        faintest that the technique makes, to 1; a range is drawn from
+        uniformly. None keeps the distributions of the paper.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
         NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
@@ -184,8 +185,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         area_ratio : (float, float), default (0.2, 0.25)
-            Area of the rectangle as a fraction of the image's, in (0, 1], drawn
-            uniformly. The paper has (0.02, 0.15).
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], drawn uniformly. The paper has (0.02,
+            0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
             Width / height; a coin chooses the range, and the ratio is uniform
             in it.
@@ -236,10 +238,10 @@ class Anomaly_Insertion:
             Angle of the strip against the vertical, in degrees anticlockwise,
             drawn uniformly.
         width, length : (float, float), default (2 / 256, 16 / 256) and (10 / 256, 25 / 256)
-            Sides of the strip as fractions of the image's shorter side, in (0,
-            1], drawn uniformly; at least one pixel, and the length at least the
-            width. ``(0.1, 0.4)`` for both gives the large patches of the
-            original.
+            Sides of the strip as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly; at least one pixel, and the length at least the width.
+            ``(0.1, 0.4)`` for both gives the large patches of the original.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -285,8 +287,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         size_range : (float, float), default (10 / 256, 1 / 8)
-            Height and width of the rectangle as fractions of the image's, in
-            (0, 1], each drawn uniformly.
+            Height and width of the rectangle as fractions of those of the
+            image, or of the `roi`'s bounding box where one is given, in (0, 1],
+            each drawn uniformly.
         octaves : int, default 6
             Number of octaves, 1 to 16; each has half the wavelength of the one
             before.
@@ -296,8 +299,9 @@ class Anomaly_Insertion:
             Amplitude of the first octave as a fraction of full scale, in (0,
             1].
         frequency : float, default 1 / 8
-            Wavelength of the first octave as a fraction of the image's shorter
-            side, in (0, 1]; at least 2 pixels.
+            Wavelength of the first octave as a fraction of the shorter side of
+            the image, or of the `roi`'s bounding box where one is given, in (0,
+            1]; at least 2 pixels.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -344,8 +348,9 @@ class Anomaly_Insertion:
         patch_number : (int, int), default (1, 4)
             Lowest and highest number of rectangles, at least 1.
         size_range : (float, float), default (1 / 20, 1 / 5)
-            Height and width of a rectangle as fractions of the image's, in (0,
-            1], each drawn uniformly.
+            Height and width of a rectangle as fractions of those of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], each
+            drawn uniformly.
         skip_background : bool, optional
             Whether the centres have to lie on the foreground: None asks the
             automatic foreground, True the fixed thresholds of the paper's code,
@@ -410,8 +415,9 @@ class Anomaly_Insertion:
             change places, and that its colours are jittered; at least one of
             the three is always done.
         area_ratio : (float, float), optional
-            Area of the rectangle as a fraction of the image's, in (0, 1], with
-            CutPaste's aspect ratios. None spans it between two uniform points.
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], with CutPaste's aspect ratios. None
+            spans it between two uniform points.
         brightness, contrast, saturation : float, default 0.5, 1 and 0.1
             Strengths of the colour jitter, in [0, 1].
         hue : float, default 0.5
@@ -477,8 +483,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         beta_range : (float, float), default (0, 0.8)
@@ -545,7 +552,7 @@ class Anomaly_Insertion:
             small anomalies.
         fraction : float, default 0.05
             Share of the superpixels that is pasted, in (0, 1), rounded up;
-            never all. The paper has 0.1.
+            never all. With an `roi`, of as many as fill it. The paper has 0.1.
         compactness, sigma : float, default 8 and 1
             SLIC's weight of the distance against the colour, and its smoothing
             in pixels.
@@ -638,8 +645,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         augmenter : callable, optional
@@ -712,8 +720,8 @@ class Anomaly_Insertion:
         elastic : bool, default True
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
-            Smallest area of the anomaly as a fraction of the image's, in [0,
-            1]; smaller ones are redrawn.
+            Smallest area of the anomaly as a fraction of the image's, or the
+            `roi`'s where one is given, in [0, 1]; smaller ones are redrawn.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -779,8 +787,9 @@ class Anomaly_Insertion:
         n_maps : int, default 2
             Number of maps of the random system, at least 2.
         size_range : (float, float), default (0.1, 0.5)
-            Side of the square as a fraction of the image's shorter side, in (0,
-            1], drawn uniformly.
+            Side of the square as a fraction of the shorter side of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly.
         rotation : (float, float), default (15, 75)
             Angle by which the square is turned, in degrees, drawn uniformly.
         noise_amp : float, default 10
@@ -849,8 +858,9 @@ class Anomaly_Insertion:
             channels. Without one the warped tiles are kept (AA) or recoloured
             (AAC), with one they are filled with it (AAS).
         patch_sizes : sequence of float, default (1 / 32, 1 / 16, 1 / 8, 1 / 4)
-            Sides of the tiles as fractions of the image's shorter side, in (0,
-            1], one of which is drawn; at least 4 pixels.
+            Sides of the tiles as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], one of
+            which is drawn; at least 4 pixels, less in a small `roi`.
         p_patch : float, default 0.5
             Chance in [0, 1] that a tile is warped.
         ssim_threshold : float, default 0.75

@@ -13,7 +13,7 @@ from pail.core.checks import as_number, as_range
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.core.ops import as_bytes, resize
-from pail.pixels.perlin import Noise, sample_step
+from pail.pixels.perlin import Noise
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
@@ -68,8 +68,11 @@ def perlin_mask(
     """
     box = frame.whole if roi is None or frame.roi is None else Box.around(roi)
     inside = roi if roi is None else roi[box.slices]
-    mask: np.ndarray = np.zeros(frame.shape, np.uint8)
-    mask[box.slices] = _mask_on_box(frame, draw, options, inside, box[2:], box[2:] if shape is None else shape)
+    mask = _mask_on_box(frame, draw, options, inside, box[2:], box[2:] if shape is None else shape)
+    if box != frame.whole:
+        mask = cv2.copyMakeBorder(
+            mask, box.top, frame.height - box.bottom, box.left, frame.width - box.right, cv2.BORDER_CONSTANT, value=0
+        )
     if not cv2.hasNonZero(mask):
         mask[fallback_box(frame, draw, roi).slices] = 255
         mask = mask if roi is None else cv2.bitwise_and(mask, roi)
@@ -130,7 +133,7 @@ def _level(noise: Noise, draw: Draw, threshold: float | str, region: np.ndarray 
 
 def _sampled(noise: Noise, region: np.ndarray | None) -> np.ndarray:
     """A sample of the noise in the region; denser where the region takes up little of the noise."""
-    step = sample_step(noise.shape)
+    step = noise.sample_step
     if region is None:
         return noise.sample(step).ravel()
     count = cv2.countNonZero(region) / step**2

@@ -114,7 +114,7 @@ def _fractal(frame: Frame, draw: Draw, game: Game, side: int, angle: float) -> n
     return draw_fractal(draw, game, cv2.warpAffine(whole, matrix, (raster, raster), flags=cv2.INTER_NEAREST))
 
 
-def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, whole: bool) -> Cut:
+def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, whole: bool = True) -> Cut:
     """The fractal at full size, and its dilation; lengths in pixels follow the region.
 
     In a small region, which a pixel around would widen much, there may be none; over the whole image is one always.
