@@ -79,8 +79,8 @@ class Anomaly_Insertion:
     roi : None, "foreground" or mask, optional
         Where the anomaly may land: a mask of the image's height and width
         (bool, 0 and 255, or 0 and 1), or "foreground" for the automatic one
-        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
-        fractions of the region, of its area and its bounding box.
+        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes
+        are fractions of the region, of its area and its bounding box.
     severity : None, float or (float, float), optional
         How large, in the image or in the `roi`, and how strong: from 0, the
         faintest that the technique makes, to 1; a range is drawn from
