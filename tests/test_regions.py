@@ -6,7 +6,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from common import NAMES, call, frame_and_draw, photograph
+from common import NAMES, as_type, call, check_contract, frame_and_draw, photograph
 from seeds import seeds
 
 from pail.core.box import Box
@@ -118,6 +118,14 @@ def test_a_given_defect_is_as_large_as_a_region_has_room_for():
         covers.append(np.mean([np.count_nonzero(mask) for mask in masks]) / np.count_nonzero(roi))
     assert all(a < b for a, b in pairwise(covers)), covers
     assert covers[0] < 0.1 and covers[-1] < 0.7
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_the_faintest_anomaly_that_is_shifted_is_visible(dtype):
+    image = as_type(IMAGE, dtype)
+    for share in (0, 1e-9, 0.01):
+        i_a, m_a = call("perlin_with_roi_anomaly", image, transparency_range=(share, share), rng=1)
+        check_contract(image, image.copy(), i_a, m_a)
 
 
 def test_what_a_frame_says_of_its_region():

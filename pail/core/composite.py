@@ -104,11 +104,11 @@ def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.nd
 def _shift(frame: Frame, box: Box, opacity: float) -> np.ndarray:
     """The image moved towards the far end of the range, pixel by pixel; less where the anomaly is to be faint.
 
-    By more than is just visible and by a level at least.
+    By as much as is visible at least, which rounding to whole levels must not undo.
     """
     original = frame.crop(box).astype(np.float32)
     share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * frame.peak
-    step = np.float32(max(share, 1 if frame.is_integer else 0))
+    step = np.float32(max(share, math.ceil(VISIBLE * frame.peak) if frame.is_integer else 0))
     return np.where(original < frame.peak / 2, original + step, original - step)
 
 
