@@ -90,14 +90,15 @@ class Anomaly_Insertion:
         (bool, 0 and 255, or 0 and 1; PIL images of mode 1, L or P too, of
         which a palette image is read by its colors: black is false, one
         other color is true), or "foreground" for the automatic one of
-        `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
+        `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
+        fractions of the region, of its area and its bounding box.
     severity : None, float or (float, float), optional
-        How large and how strong: from 0, the faintest that the technique
-        makes, to 1; a range is drawn from uniformly. None draws every size
-        and strength from the ranges of the technique's own keywords. Their
-        defaults are the paper's, except where docs/fidelity.md says
-        otherwise: `cutpaste`, for one, has the original library's larger
-        rectangles.
+        How large, in the image or in the `roi`, and how strong: from 0, the
+        faintest that the technique makes, to 1; a range is drawn from
+        uniformly. None draws every size and strength from the ranges of the
+        technique's own keywords. Their defaults are the paper's, except
+        where docs/fidelity.md says otherwise: `cutpaste`, for one, has the
+        original library's larger rectangles.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
         NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
@@ -236,8 +237,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         area_ratio : (float, float), default (0.2, 0.25)
-            Area of the rectangle as a fraction of the image's, in (0, 1], drawn
-            uniformly. The paper has (0.02, 0.15).
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], drawn uniformly. The paper has (0.02,
+            0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
             Width / height; a coin chooses the range, and the ratio is uniform
             in it.
@@ -289,10 +291,10 @@ class Anomaly_Insertion:
             Angle of the strip against the vertical, in degrees anticlockwise,
             drawn uniformly.
         width, length : (float, float), default (2 / 256, 16 / 256) and (10 / 256, 25 / 256)
-            Sides of the strip as fractions of the image's shorter side, in (0,
-            1], drawn uniformly; at least one pixel, and the length at least the
-            width. ``(0.1, 0.4)`` for both gives the large patches of the
-            original.
+            Sides of the strip as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly; at least one pixel, and the length at least the width.
+            ``(0.1, 0.4)`` for both gives the large patches of the original.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -339,8 +341,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         size_range : (float, float), default (10 / 256, 1 / 8)
-            Height and width of the rectangle as fractions of the image's, in
-            (0, 1], each drawn uniformly.
+            Height and width of the rectangle as fractions of those of the
+            image, or of the `roi`'s bounding box where one is given, in (0, 1],
+            each drawn uniformly.
         octaves : int, default 6
             Number of octaves, 1 to 16; each has half the wavelength of the one
             before.
@@ -350,8 +353,9 @@ class Anomaly_Insertion:
             Amplitude of the first octave as a fraction of full scale, in (0,
             1].
         frequency : float, default 1 / 8
-            Wavelength of the first octave as a fraction of the image's shorter
-            side, in (0, 1]; at least 2 pixels.
+            Wavelength of the first octave as a fraction of the shorter side of
+            the image, or of the `roi`'s bounding box where one is given, in (0,
+            1]; at least 2 pixels.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -398,8 +402,9 @@ class Anomaly_Insertion:
         patch_number : (int, int), default (1, 4)
             Lowest and highest number of rectangles, at least 1.
         size_range : (float, float), default (1 / 20, 1 / 5)
-            Height and width of a rectangle as fractions of the image's, in (0,
-            1], each drawn uniformly.
+            Height and width of a rectangle as fractions of those of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], each
+            drawn uniformly.
         skip_background : bool, optional
             Whether the centres have to lie on the foreground: None asks the
             automatic foreground, True the fixed thresholds of the paper's code,
@@ -465,8 +470,9 @@ class Anomaly_Insertion:
             change places, and that its colours are jittered; at least one of
             the three is always done.
         area_ratio : (float, float), optional
-            Area of the rectangle as a fraction of the image's, in (0, 1], with
-            CutPaste's aspect ratios. None spans it between two uniform points.
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], with CutPaste's aspect ratios. None
+            spans it between two uniform points.
         brightness, contrast, saturation : float, default 0.5, 1 and 0.1
             Strengths of the colour jitter, in [0, 1].
         hue : float, default 0.5
@@ -532,8 +538,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         beta_range : (float, float), default (0, 0.8)
@@ -601,7 +608,7 @@ class Anomaly_Insertion:
             small anomalies.
         fraction : float, default 0.05
             Share of the superpixels that is pasted, in (0, 1), rounded up;
-            never all. The paper has 0.1.
+            never all. With an `roi`, of as many as fill it. The paper has 0.1.
         compactness, sigma : float, default 8 and 1
             SLIC's weight of the distance against the colour, and its smoothing
             in pixels.
@@ -695,8 +702,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         augmenter : callable, optional
@@ -769,8 +777,8 @@ class Anomaly_Insertion:
         elastic : bool, default True
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
-            Smallest area of the anomaly as a fraction of the image's, in [0,
-            1]; smaller ones are redrawn.
+            Smallest area of the anomaly as a fraction of the image's, or the
+            `roi`'s where one is given, in [0, 1]; smaller ones are redrawn.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -836,8 +844,9 @@ class Anomaly_Insertion:
         n_maps : int, default 2
             Number of maps of the random system, at least 2.
         size_range : (float, float), default (0.1, 0.5)
-            Side of the square as a fraction of the image's shorter side, in (0,
-            1], drawn uniformly.
+            Side of the square as a fraction of the shorter side of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly.
         rotation : (float, float), default (15, 75)
             Angle by which the square is turned, in degrees, drawn uniformly.
         noise_amp : float, default 10
@@ -907,8 +916,9 @@ class Anomaly_Insertion:
             channels. Without one the warped tiles are kept (AA) or recoloured
             (AAC), with one they are filled with it (AAS).
         patch_sizes : sequence of float, default (1 / 32, 1 / 16, 1 / 8, 1 / 4)
-            Sides of the tiles as fractions of the image's shorter side, in (0,
-            1], one of which is drawn; at least 4 pixels.
+            Sides of the tiles as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], one of
+            which is drawn; at least 4 pixels, less in a small `roi`.
         p_patch : float, default 0.5
             Chance in [0, 1] that a tile is warped.
         ssim_threshold : float, default 0.75

@@ -215,7 +215,7 @@ def test_a_users_region_holds_the_mask_and_half_of_its_area(box, seeds):
     image, region = photograph(200, 160), square((200, 160), *box)
     for seed in seeds(25):
         free = np.count_nonzero(inserted(image, seed=seed, in_fg_region=False)[1])
-        for keywords in ({"mask": region}, {"roi": region}, {"mask": region > 0, "in_fg_region": False}):
+        for keywords in ({"mask": region}, {"mask": region > 0, "in_fg_region": False}):
             _, mask, _ = inserted(image, seed=seed, **keywords)
             assert not mask[region == 0].any()
             assert np.count_nonzero(mask) >= min(free // 2, np.count_nonzero(region))

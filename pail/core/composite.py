@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -63,7 +64,7 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
     m_a[box.slices] = 255 if mask is None else mask[..., None]
     for rows in _strips(box, content):
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
-        pixels = _shift(frame, part) if shift else _blend(frame, part, content[rows], opacity)
+        pixels = _shift(frame, part, opacity) if shift else _blend(frame, part, content[rows], opacity)
         _paste(frame, i_a, part, to_dtype(pixels, frame), None if mask is None else mask[rows])
     return i_a, m_a
 
@@ -108,10 +109,14 @@ def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.nd
     return with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
 
 
-def _shift(frame: Frame, box: Box) -> np.ndarray:
-    """The normal image moved towards the far end of the range, pixel by pixel; by a level at least."""
+def _shift(frame: Frame, box: Box, opacity: float) -> np.ndarray:
+    """The normal image moved towards the far end of the range, pixel by pixel; less where the anomaly is to be faint.
+
+    By as much as is visible at least, which rounding to whole levels must not undo.
+    """
     original = (frame.normal or frame).crop(box).astype(np.float32)
-    step = np.float32(max(SHIFT * frame.peak, 1 if frame.is_integer else 0))
+    share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * frame.peak
+    step = np.float32(max(share, math.ceil(VISIBLE * frame.peak) if frame.is_integer else 0))
     return np.where(original < frame.peak / 2, original + step, original - step)
 
 
