@@ -60,7 +60,9 @@ try:
     from pail.reading import Images
     from pail.torch import PseudoAnomalyDataset
 except ImportError as error:
-    raise ImportError(f"pip install 'pai-lib[benchmark]' brings what this needs; {error}") from error
+    raise ImportError(
+        f"pip install '.[benchmark]' in the folder of the project brings what this needs; {error}"
+    ) from error
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 TOP_SHARE = 0.005  # of the pixels, whose mean is an image's score

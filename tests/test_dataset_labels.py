@@ -121,7 +121,7 @@ def test_pieces_and_outlines_are_the_mask(instances):
 @settings(max_examples=100, deadline=None)
 @given(instance_maps())
 def test_runs_are_the_mask(instances):
-    pytest.importorskip("faster_coco_eval", reason='needs faster_coco_eval (pip install "pai-lib[coco]")')
+    pytest.importorskip("faster_coco_eval", reason="needs faster_coco_eval, of the extra coco")
     found = layers(instances, ["a", "b", "c"])
     whole = np.zeros(instances.shape, bool)
     for annotation in coco_annotations(found, instances.shape, "rle"):

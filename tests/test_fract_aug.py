@@ -205,6 +205,7 @@ def test_one_of_three_changes_of_the_colours():
     assert min(kinds.count(kind) for kind in ("colour", "light", "channels")) > 70
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("size", [(20, 30), (64, 64), (300, 200)])
 def test_the_texture_comes_from_the_source(dtype, size):

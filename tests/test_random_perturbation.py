@@ -70,6 +70,7 @@ def test_the_mask_is_the_union_of_the_drawn_rectangles():
         assert np.array_equal(m_a[..., 0], expected)
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_the_noise_is_uniform_over_the_full_range_and_independent_between_channels(dtype):
     image = as_type(np.full((256, 256, 3), 128, np.uint8), dtype)
