@@ -18,9 +18,8 @@ class Step:
     """One anomaly of a call, and what its record needs."""
 
     name: str
-    options: dict[str, Any]
     draw: Draw
-    source: np.ndarray | None
+    source: int | None  # its fingerprint
 
 
 @dataclass(slots=True)
