@@ -43,7 +43,7 @@ def snapshot(value: Any, depth: int = DEPTH) -> Any:
     if kind in IMMUTABLE or depth == 0:
         return value
     if kind is tuple:
-        return value if all(type(entry) in IMMUTABLE for entry in value) else _entries(value, depth)
+        return value if IMMUTABLE.issuperset(map(type, value)) else _entries(value, depth)
     if isinstance(value, np.generic | numbers.Number | str):
         return value
     if isinstance(value, np.ndarray | Image.Image):

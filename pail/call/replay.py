@@ -8,7 +8,7 @@ import numpy as np
 
 from pail._version import __version__
 from pail.call import record as records
-from pail.call.codec import NOTHING, decode
+from pail.call.codec import NOTHING, NotHeldError, decode
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
@@ -71,10 +71,10 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     True
     """
     _check(record)
-    steps = record["steps"] if record["technique"] == "insert" else [record]
-    recorded = (
-        _of_drawn_techniques(record["arguments"], steps) if record["technique"] == "insert" else record["arguments"]
-    )
+    recorded, steps = record["arguments"], [record]
+    if record["technique"] == "insert":
+        steps = record["steps"]
+        recorded = _without_unused(recorded, steps, overrides)
     arguments = _arguments(recorded, overrides)
     settings = Settings(**_arguments(record["settings"], {k: v for k, v in overrides.items() if k == "transform"}))
     _check_image(record, as_frame(image, settings.data_range, alpha=settings.alpha))
@@ -124,13 +124,20 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _of_drawn_techniques(recorded: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """The arguments of `insert` without the options of techniques that it did not draw, which may hold objects."""
+def _without_unused(recorded: dict[str, Any], steps: list[dict[str, Any]], overrides: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `insert`, less options of techniques that it did not draw where they hold objects."""
     options = recorded.get("options")
-    if not isinstance(options, dict):
+    if not isinstance(options, dict) or next(iter(options), "$").startswith("$"):
         return recorded
-    drawn = {step.get("technique") for step in steps}
-    return {**recorded, "options": {name: entry for name, entry in options.items() if name in drawn}}
+    kept = {}
+    for name, entry in options.items():
+        if name not in {step["technique"] for step in steps} and name not in (overrides.get("options") or {}):
+            try:
+                decode("options", entry)
+            except NotHeldError:
+                continue
+        kept[name] = entry
+    return {**recorded, "options": kept}
 
 
 def _arguments(recorded: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +155,7 @@ def _generator(state: Any) -> np.random.Generator:
 
 
 def _check_image(record: dict[str, Any], frame: Frame) -> None:
-    shown = records.of_image(frame)
+    shown = records.of_image(frame.image.shape, frame.image.dtype, records.fingerprint(frame.image))
     if shown != record["image"]:
         raise ValueError(f"`image` must be the one of the record, {record['image']}, got {shown}")
 
@@ -206,8 +213,8 @@ def _check_result(
     causes += [f"`{name}` was passed again and may be another" for name in passed_again]
     if len(causes) == 0:
         causes = [
-            "the image or the source may be another where their checksums do not sample it, "
-            "or `i_a` or `m_a` was written to before the record was read"
+            "`image` or `anom_source_img` may be another where their checksums do not look, or the result was "
+            "written to before its record was read"
         ]
     raise ValueError(
         f"`record` must give the same bytes again, but {' and '.join(different)} differ: {'; '.join(causes)}"

@@ -45,7 +45,8 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
     draw = Draw(call.rng, as_severity(call.common.severity, call.rng))
     if technique.jitters:
         options = {**options, "transform": settings.transform}
-    call.i_a, m_a = _visible(frame, draw, technique, sources, options, checked=is_own(name))
+    own = is_own(name)
+    call.i_a, m_a = _visible(frame, draw, technique, sources, options, checked=own)
     if call.m_a is None:
         call.m_a = m_a
     else:
@@ -53,16 +54,17 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
             call.instances = (call.m_a[..., 0] > 0).astype(np.uint16)
         call.instances[m_a[..., 0] > 0] = len(call.steps) + 1
         call.m_a = cv2.bitwise_or(call.m_a, m_a).reshape(m_a.shape)
-    if is_own(name):  # whose draws may be the caller's own objects
+    if own:  # whose draws may be the caller's own objects
         draw.drawn = snapshot(draw.drawn)
-    call.steps.append(Step(name, draw, None if not sources or sources[0] is None else fingerprint(sources[0])))
+    taken = None if not sources or sources[0] is None else fingerprint(sources[0])
+    call.steps.append(Step(name, draw, technique.takes_source, taken))
 
 
 def finish(call: Call, given: Given) -> PseudoAnomaly:
     """The result; it does not keep the normal image and the source alive."""
     assert call.i_a is not None and call.m_a is not None
     i_a = call.i_a.astype(call.frame.dtype, copy=False)
-    names = tuple(step.name for step in call.steps)
+    names = tuple([step.name for step in call.steps])
     return PseudoAnomaly(i_a, call.m_a, names, partial(of_call, given, call.steps, i_a, call.m_a), call.instances)
 
 

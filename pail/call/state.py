@@ -19,7 +19,8 @@ class Step:
 
     name: str
     draw: Draw
-    source: int | None  # its fingerprint
+    takes_source: bool
+    source: int | None  # the fingerprint of what it took
 
 
 @dataclass(slots=True)

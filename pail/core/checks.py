@@ -127,7 +127,8 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
     if shape is not None and mask.shape != shape:
         raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
     mask = np.ascontiguousarray(mask)
-    binary = mask.view(np.uint8) if mask.dtype == np.bool_ else (mask != 0).view(np.uint8)
+    # A true bool of PIL is the byte 255, and a view of bytes as bool keeps any.
+    binary = ((mask.view(np.uint8) if mask.dtype == np.bool_ else mask) != 0).view(np.uint8)
     if not cv2.hasNonZero(binary):
         raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
     if mask.dtype != np.bool_ and not _is_binary(mask):
