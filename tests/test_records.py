@@ -1,15 +1,18 @@
 """Records: whatever a call accepts goes through JSON and back, and a replay is the same bytes or an error."""
 
 import enum
+import gc
 import inspect
 import json
 import os
+import weakref
+import zlib
 from collections import deque
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import NAMES, as_type, photograph, takes_source
+from common import NAMES, as_type, call, photograph, takes_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -390,3 +393,309 @@ def test_any_call_replays_to_the_byte(case):
         assert "`" in str(error)
         return
     check_replay(result, image, source)
+
+
+# What the caller changes after the call
+
+
+def test_nothing_that_is_changed_after_the_call_changes_its_record():
+    roi, mask = np.zeros(SHAPE, bool), np.zeros(SHAPE, np.uint8)
+    roi[5:35, 5:40], mask[8:30, 8:40] = True, 255
+    image, source = IMAGE.copy(), SOURCE.copy()
+    severity, sizes, ranges_ = [0.2, 0.9], np.array([0.3, 0.5]), [[0.5, 1], [1, 2]]
+    options = {"rand_augmented_cut_paste": {"mask": mask, "n_aug": 2}, "cutpaste": {"aspect_ratio": ranges_}}
+    options["fract_aug"] = {"size_range": sizes}
+    weights, names, count = [1, 1.0, 2], ["rand_augmented_cut_paste", "cutpaste", "fract_aug"], [3, 5]
+    keywords = {"techniques": names, "weights": weights, "n_anomalies": count, "options": options}
+    result = pai.Anomaly_Insertion().insert(image, source, roi=roi, severity=severity, rng=2, **keywords)
+    roi[:], mask[:], image[:], source[:], sizes[:] = False, 0, 0, 0, 0.1
+    ranges_[0][1], severity[1], weights[0], count[1] = 0.6, 0.3, 100, 3
+    names.append("affined_anomlay")
+    options["fract_aug"]["margin"] = 0.4
+    options.pop("cutpaste")
+    check_replay(result, IMAGE, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "value", "change"),
+    [
+        ("cutpaste", "area_ratio", [0.1, 0.2], lambda v: v.reverse()),
+        ("cutpaste", "aspect_ratio", np.array([[1, 2], [2, 3]]), lambda v: v.fill(1)),
+        ("random_perturbation", "patch_number", deque([1, 3]), lambda v: v.rotate()),
+        ("superpixel_anomaly", "n_segments", [30, 50], lambda v: v.clear()),
+        ("hard_aug_cutpaste", "angles", np.array([0, 90]), lambda v: v.fill(180)),
+        ("affined_anomlay", "patch_sizes", [0.25], lambda v: v.append(0.1)),
+        ("affined_anomlay", "resize", [64, 64], lambda v: v.clear()),
+        ("fract_aug", "initial_point", np.array([0.0, 1.0]), lambda v: v.fill(9)),
+        ("rand_augmented_cut_paste", "mask", np.eye(*SHAPE) > 0, lambda v: v.fill(True)),
+        ("rand_augmented_cut_paste", "source_mask", np.tri(*SHAPE) * 255, lambda v: v.fill(255)),
+        ("perlin_with_roi_anomaly", "mask", Image.new("1", SHAPE[::-1], 1), lambda v: v.putpixel((3, 3), 0)),
+        ("perlin_noise_pattern", "roi", Image.new("L", SHAPE[::-1], 255), lambda v: v.paste(0, (0, 0, 20, 40))),
+        ("cutpaste_scar", "roi", np.asfortranarray(np.tri(*SHAPE)), lambda v: v.fill(1)),
+        ("cutpaste", "severity", np.array([0.1, 0.9]), lambda v: v.fill(0.5)),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_a_changed_argument_does_not_change_the_record(name, keyword, value, change):
+    result = call(name, IMAGE, SOURCE, rng=5, **{keyword: value})
+    change(value)
+    check_replay(result, IMAGE, SOURCE if takes_source(name) else None)
+
+
+def test_settings_that_are_assigned_after_the_call_do_not_change_the_record():
+    instance = pai.Anomaly_Insertion(rng=0)
+    result = instance.cutpaste(IMAGE)
+    instance.transform = False
+    assert result.record["settings"]["transform"] is True
+    check_replay(result, IMAGE)
+
+
+def test_a_result_keeps_neither_image_nor_source_alive():
+    image, source = IMAGE.copy(), SOURCE.copy()
+    gone = weakref.ref(image), weakref.ref(source)
+    result = call("fract_aug", image, source, rng=0)
+    del image, source
+    gc.collect()
+    assert gone[0]() is None and gone[1]() is None
+    check_replay(result, IMAGE, SOURCE)
+
+
+# Objects that JSON cannot hold
+
+
+def invert(pixels):
+    return 255 - pixels
+
+
+def test_an_object_among_the_options_of_insert_is_passed_again():
+    options = {"perlin_noise_pattern": {"augmenter": invert, "threshold": 0.4}, "cutpaste": {"area_ratio": (0.1, 0.2)}}
+    keywords = {"techniques": list(options), "n_anomalies": 4, "options": options, "rng": 1}
+    result = pai.Anomaly_Insertion().insert(IMAGE, SOURCE, **keywords)
+    assert set(result.techniques) == set(options)
+    record = through_json(result.record)
+    with pytest.raises(
+        ValueError, match=r'`options\["perlin_noise_pattern"\]\["augmenter"\]` was <function invert'
+    ) as e:
+        pail.replay(record, IMAGE, SOURCE)
+    assert 'replay(..., options={"perlin_noise_pattern": {"augmenter": ...}})' in str(e.value)
+    check_replay(result, IMAGE, SOURCE, options={"perlin_noise_pattern": {"augmenter": invert}})
+    check_replay(result, IMAGE, SOURCE, options=options)
+    with pytest.raises(ValueError, match="`options` was passed again"):
+        pail.replay(record, IMAGE, SOURCE, options={"perlin_noise_pattern": {"augmenter": np.flipud}})
+    with pytest.raises(TypeError, match=r'`options\["perlin_noise_pattern"\]\["color"\]`.*"threshold"'):
+        pail.replay(record, IMAGE, SOURCE, options={"perlin_noise_pattern": {"augmenter": invert, "color": 3}})
+
+
+def test_an_object_of_a_technique_that_was_not_drawn_does_not_matter():
+    options = {"perlin_noise_pattern": {"augmenter": invert}, "cutpaste": {"area_ratio": (0.1, 0.2)}}
+    keywords = {"techniques": ["cutpaste", "perlin_noise_pattern"], "weights": [1, 0], "options": options, "rng": 1}
+    result = pai.Anomaly_Insertion().insert(IMAGE, SOURCE, **keywords)
+    again = pail.replay(through_json(result.record), IMAGE)
+    assert np.array_equal(again.i_a, result.i_a)
+
+
+def test_masks_among_the_options_of_insert_replay():
+    mask = np.zeros(SHAPE, np.float64)
+    mask[4:30, 10:40] = 1
+    options = {"rand_augmented_cut_paste": {"mask": mask, "source_mask": Image.fromarray(mask > 0)}}
+    names = "rand_augmented_cut_paste"
+    check_replay(pai.Anomaly_Insertion().insert(IMAGE, SOURCE, techniques=names, options=options, rng=3), IMAGE, SOURCE)
+
+
+def test_a_transform_is_passed_again():
+    result = pai.Anomaly_Insertion(invert).cutpaste(IMAGE, rng=0)
+    with pytest.raises(ValueError, match=r"`transform` was <function invert.*transform=\.\.\."):
+        pail.replay(through_json(result.record), IMAGE)
+    check_replay(result, IMAGE, transform=invert)
+    with pytest.raises(ValueError, match="`transform` was passed again"):
+        pail.replay(result.record, IMAGE, transform=np.flipud)
+
+
+# Other bytes are an error
+
+
+def test_a_result_of_other_bytes_says_what_differs():
+    record = through_json(call("cutpaste", IMAGE, rng=0).record)
+    for part, words in (("i_a", "the pseudo-anomalous image differ"), ("m_a", "the mask differ")):
+        other = {**record, "result": {**record["result"], part: "00000000"}}
+        with pytest.raises(ValueError, match=words):
+            pail.replay(other, IMAGE)
+        other["stack"] = {**record["stack"], "opencv": "3.4.0", "pillow": "5.0"}
+        other["version"] = record["version"] + ".post1"
+        with pytest.raises(ValueError, match=r"opencv was 3\.4\.0 and is .*; pillow was 5\.0") as error:
+            pail.replay(other, IMAGE)
+        assert f"pail was {other['version']}" in str(error.value) and "numpy" not in str(error.value)
+    # The same bytes on other versions are all that is asked for; a data set holds the versions once, elsewhere.
+    assert pail.replay({**record, "stack": {**record["stack"], "opencv": "3.4.0"}}, IMAGE).record == record
+    assert pail.replay({key: value for key, value in record.items() if key != "stack"}, IMAGE).record == record
+
+
+def test_another_pixel_anywhere_is_an_error():
+    result = call("cutpaste", IMAGE, rng=0)
+    row, column = np.argwhere(result.m_a[..., 0] == 0)[77]
+    for change in range(1, 4):
+        other = IMAGE.copy()
+        other[row, column + change] ^= 1
+        with pytest.raises(ValueError, match="`image`"):
+            pail.replay(result.record, other)
+
+
+def test_a_result_that_was_written_to_before_its_record_was_read_is_an_error():
+    result = call("cutpaste", IMAGE, rng=0)
+    result.i_a[...] = 0
+    with pytest.raises(ValueError, match="written to before its record was read"):
+        pail.replay(result.record, IMAGE)
+    kept = call("cutpaste", IMAGE, rng=0)
+    assert kept.record
+    kept.i_a[...] = 0
+    assert np.array_equal(pail.replay(kept.record, IMAGE).i_a, call("cutpaste", IMAGE, rng=0).i_a)
+
+
+def test_the_checksums_are_those_of_zlib():
+    for image in (IMAGE, as_type(IMAGE, ">u2")):
+        result = call("cutpaste", image, rng=0)
+        native = result.i_a.astype(result.i_a.dtype.newbyteorder("="))
+        assert result.record["result"] == {
+            "i_a": f"{zlib.crc32(native.tobytes()):08x}",
+            "m_a": f"{zlib.crc32(result.m_a.tobytes()):08x}",
+        }
+        again = pail.replay(result.record, image.astype(image.dtype.newbyteorder("=")))
+        assert np.array_equal(again.i_a, result.i_a)  # the order of the bytes is the image's
+
+
+def test_a_source_has_to_come_in_the_form_of_the_call():
+    instance = pai.Anomaly_Insertion()
+    forms = {
+        "one image": SOURCE,
+        "a list of 1": [SOURCE],
+        "a list of 2": (SOURCE, SOURCE),
+        "a callable": lambda rng: SOURCE,
+    }
+    for form, source in forms.items():
+        result = instance.insert(IMAGE, source, techniques="fract_aug", n_anomalies=2, rng=0)
+        check_replay(result, IMAGE, source)
+        for other, given_ in forms.items():
+            if other != form:
+                with pytest.raises(ValueError, match=f"`anom_source_img`.*, {form}, got {other}"):
+                    pail.replay(result.record, IMAGE, given_)
+        with pytest.raises(ValueError, match=f"`anom_source_img` must be given.*{form}"):
+            pail.replay(result.record, IMAGE)
+    with pytest.raises(ValueError, match=r"`anom_source_img`.*one image, got a list of 1"):
+        pail.replay(call("fract_aug", IMAGE, SOURCE).record, IMAGE, [SOURCE])
+    with pytest.raises(ValueError, match="`anom_source_img` must be the one of the record"):
+        pail.replay(call("fract_aug", IMAGE, SOURCE).record, IMAGE, SOURCE[::-1])
+
+
+def test_a_source_that_was_not_used_is_ignored():
+    for result in (
+        call("cutpaste", IMAGE, rng=0),
+        call("fract_aug", IMAGE, rng=0),
+        pai.Anomaly_Insertion().insert(IMAGE, SOURCE, techniques="SFI", n_anomalies=2, rng=0),
+        pai.Anomaly_Insertion().insert(IMAGE, techniques="SBI", rng=0),
+    ):
+        for source in (None, SOURCE, [SOURCE, IMAGE], lambda rng: SOURCE, "no image"):
+            check_replay(result, IMAGE, source)
+
+
+# Versions
+
+
+def test_a_record_of_another_minor_version_is_refused_by_its_version(monkeypatch):
+    record = through_json(call("cutpaste", IMAGE, rng=0).record)
+    monkeypatch.setattr("pail.call.replay.__version__", "0.3.7")
+    for version in ("0.3.0", "0.3.12", "0.3.0.dev1"):
+        assert pail.replay({**record, "version": version}, IMAGE).record["result"] == record["result"]
+    old = {key: record[key] for key in ("technique", "stack", "image", "rng", "settings", "arguments")}
+    for version in ("0.2.0", "0.4.0", "1.3.0", "0.30.0"):
+        with pytest.raises(ValueError, match=rf"version 0\.3\.x of the library, as 0\.3\.7 is, got one of '{version}'"):
+            pail.replay({**old, "version": version}, IMAGE)
+
+
+def test_what_is_no_record_is_refused():
+    record = through_json(pai.Anomaly_Insertion().insert(IMAGE, SOURCE, n_anomalies=2, rng=0).record)
+    for key in ("technique", "image", "anom_source_img", "rng", "settings", "arguments", "result", "steps"):
+        words = rf"`record`.*{key}|`{key}` must be"
+        with pytest.raises(TypeError, match="`record`"):
+            pail.replay({k: v for k, v in record.items() if k != key}, IMAGE, SOURCE)
+        for junk in (3, [], "x", {}, {"a": 1}, [[]]):
+            with pytest.raises((TypeError, ValueError), match=words):
+                pail.replay({**record, key: junk}, IMAGE, SOURCE)
+
+
+# Techniques of the user's own
+
+
+@pytest.fixture
+def registered():
+    names = []
+
+    def register(name, function, **keywords):
+        if name in names:
+            pail.unregister(name)
+        else:
+            names.append(name)
+        pail.register(name, function, **keywords)
+
+    yield register
+    for name in names:
+        pail.unregister(name)
+
+
+def spot(level):
+    def function(frame, draw, *, options=None):
+        box = pail.place(frame, draw, 8, 8)
+        return pail.Insertion(box, np.full_like(frame.crop(box), level))
+
+    return function
+
+
+def test_an_own_technique_that_is_registered_anew_is_an_error(registered):
+    registered("spot", spot(250))
+    single = pai.Anomaly_Insertion().spot(IMAGE, rng=0)
+    several = pai.Anomaly_Insertion().insert(IMAGE, techniques=["spot", "cutpaste"], n_anomalies=3, rng=0)
+    for result in (single, several):
+        check_replay(result, IMAGE)
+    registered("spot", spot(5))
+    for result in (single, several):
+        with pytest.raises(ValueError, match="pseudo-anomalous image differ: spot is a technique of your own"):
+            pail.replay(result.record, IMAGE)
+    registered("spot", lambda frame, draw, *, color=3: spot(250)(frame, draw))
+    with pytest.raises(ValueError, match="'spot' as it is registered, with color options, got one with 'options'"):
+        pail.replay(pai.Anomaly_Insertion().spot(IMAGE).record | {"arguments": several_options(single)}, IMAGE)
+
+
+def several_options(result):
+    return {**result.record["arguments"], "options": 3}
+
+
+def test_what_is_registered_later_does_not_change_a_replay(registered):
+    """Families and None are recorded as the techniques that they were."""
+    results = [
+        pai.Anomaly_Insertion().insert(IMAGE, SOURCE, techniques=names, weights=weights, n_anomalies=4, rng=0)
+        for names, weights in ((None, None), ("SFI", None), (["SBI", "cutpaste"], [1, 3]))
+    ]
+    registered("spot", spot(250))
+    for result in results:
+        check_replay(result, IMAGE, SOURCE)
+
+
+@drawn(EXAMPLES // 2)
+@given(values())
+def test_any_option_of_an_own_technique_replays(value):
+    """The technique gets the very value again, and what it does to it does not change the record."""
+    seen = []
+
+    def remember(frame, draw, *, options=None):
+        seen.append(snapshot(options))
+        if isinstance(options, list | dict):
+            options.clear()
+        draw.keep("options", [options, value])
+        return spot(0)(frame, draw)
+
+    pail.register("remember", remember)
+    try:
+        result = pai.Anomaly_Insertion().remember(IMAGE, options=value, rng=0)
+        check_replay(result, IMAGE)
+        assert same(seen[0], seen[-1])
+    finally:
+        pail.unregister("remember")

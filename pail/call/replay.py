@@ -76,7 +76,8 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
         steps = record["steps"]
         recorded = _without_unused(recorded, steps, overrides)
     arguments = _arguments(recorded, overrides)
-    settings = Settings(**_arguments(record["settings"], {k: v for k, v in overrides.items() if k == "transform"}))
+    kept = {name: record["settings"][name] for name in Settings._fields}
+    settings = Settings(**_arguments(kept, {name: v for name, v in overrides.items() if name == "transform"}))
     _check_image(record, as_frame(image, settings.data_range, alpha=settings.alpha))
     source = _source(record["anom_source_img"], anom_source_img)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
@@ -114,8 +115,10 @@ def _check(value: Any) -> None:
         if not isinstance(value[field], dict) or not keys <= set(value[field]):
             raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without its {field}")
     steps = value.get("steps") if value["technique"] == "insert" else [value]
-    if not isinstance(steps, list) or not all(
-        isinstance(step, dict) and {"technique", "source"} <= set(step) for step in steps
+    if (
+        not isinstance(steps, list)
+        or not steps
+        or not all(isinstance(step, dict) and {"technique", "source"} <= set(step) for step in steps)
     ):
         raise TypeError("`record` must be a dict that a result has as its `record`, got one without its steps")
 
