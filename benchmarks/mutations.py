@@ -294,7 +294,7 @@ MUTATIONS = (
     Mutation(
         "replay: any source", "pail/call/replay.py",
         'if old["source"] != new["source"] and', "if False and",
-        "tests/test_promises.py -k record",
+        "tests/test_records.py -k form",
     ),
     Mutation(
         "replay: any form of the source", "pail/call/replay.py",
