@@ -278,23 +278,38 @@ MUTATIONS = (
     ),
     Mutation(
         "record without the settings", "pail/call/record.py",
-        "in call.settings._asdict().items()}", "in type(call.settings)()._asdict().items()}",
+        "in given.settings._asdict().items()}", "in Settings()._asdict().items()}",
         "tests/test_promises.py -k record",
     ),
     Mutation(
         "record of the state after the draws", "pail/call/record.py",
-        '"rng": rng_state(call.state)', '"rng": rng_state(call.rng.bit_generator.state)',
+        '"rng": rng_state(given.rng)', '"rng": rng_state(steps[0].draw.rng.bit_generator.state)',
         "tests/test_control.py -k record",
     ),
     Mutation(
         "record of the altered image", "pail/call/record.py",
-        '"image": of_image(call.frame)', '"image": of_image(call.frame.after(call.i_a))',
+        "of_image(given.shape, given.dtype, given.image)", "of_image(given.shape, given.dtype, fingerprint(i_a))",
         "tests/test_control.py -k record",
     ),
     Mutation(
+        "record of what the arguments became", "pail/call/record.py",
+        "value if type(value) in IMMUTABLE else snapshot(value) for", "value for",
+        "tests/test_records.py -k change",
+    ),
+    Mutation(
         "replay: any source", "pail/call/replay.py",
-        'if old["source"] != new["source"]:', "if False:",
-        "tests/test_promises.py -k record",
+        'if old["source"] != new["source"] and', "if False and",
+        "tests/test_records.py -k form",
+    ),
+    Mutation(
+        "replay: any form of the source", "pail/call/replay.py",
+        "if form != recorded:", "if False:",
+        "tests/test_records.py -k form",
+    ),
+    Mutation(
+        "replay: any bytes", "pail/call/replay.py",
+        "if not different:", "if True:",
+        "tests/test_records.py -k error",
     ),
     # Citations
     Mutation(

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pail.call import layers, record
+from pail.call import layers
 from pail.call.answer import answer_of
+from pail.call.codec import snapshot
+from pail.call.record import Given, fingerprint, of_call, of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.state import Call, Step
 from pail.core.composite import Insertion, composite, is_visible
@@ -54,14 +56,18 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
     else:
         layers.lay(call, frame, i_a, m_a)
     call.i_a = i_a
-    call.steps.append(Step(name, options, draw, sources[0] if sources else None))
+    if is_own(name):  # whose draws may be the caller's own objects
+        draw.drawn = snapshot(draw.drawn)
+    taken = None if not sources or sources[0] is None else fingerprint(sources[0])
+    call.steps.append(Step(name, draw, technique.takes_source, taken))
 
 
-def finish(call: Call, technique: str, arguments: dict[str, Any]) -> PseudoAnomaly:
+def finish(call: Call, given: Given) -> PseudoAnomaly:
+    """The result; it does not keep the normal image and the source alive."""
     assert call.i_a is not None and call.m_a is not None
     i_a = call.i_a.astype(call.frame.dtype, copy=False)
-    names = tuple(step.name for step in call.steps)
-    return PseudoAnomaly(i_a, call.m_a, names, lambda: record.of_call(call, technique, arguments), call.instances)
+    names = tuple([step.name for step in call.steps])
+    return PseudoAnomaly(i_a, call.m_a, names, partial(of_call, given, call.steps, i_a, call.m_a), call.instances)
 
 
 def run(
@@ -69,8 +75,9 @@ def run(
 ) -> PseudoAnomaly:
     """Insert one anomaly of the technique of that name."""
     call = begin(image, settings, common, TECHNIQUES[name].image_name)
+    given = of_given(call, name, options, source)
     add(call, name, source, options)
-    return finish(call, name, options)
+    return finish(call, given)
 
 
 def _visible(

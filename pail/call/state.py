@@ -18,9 +18,9 @@ class Step:
     """One anomaly of a call, and what its record needs."""
 
     name: str
-    options: dict[str, Any]
     draw: Draw
-    source: np.ndarray | None
+    takes_source: bool
+    source: int | None  # the fingerprint of what it took
 
 
 @dataclass(slots=True)
