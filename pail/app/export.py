@@ -53,11 +53,14 @@ def command(bench: Bench, settings: Settings) -> str:
 def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     """The first draw in Python."""
     name = item.normals[0]
-    needs_resize = checked.size is not None or settings.region in ("painted", "given")
+    needs_resize = settings.region in ("painted", "given")
     lines = ["from pathlib import Path", "from pail import pai", "from pail.dataset.images import decode"]
     lines += ["from pail.core.ops import resize"] if needs_resize else []
     image = _decoded(bench.normals.folder.absolute(name))
-    lines += [f"image = resize({image}, {checked.size})" if checked.size else f"image = {image}"]
+    at_size = f"{checked.size}, {checked.fit!r}"
+    lines += ["from pail.dataset.sizes import fitted"] if checked.size else []
+    lines += [f"original = {image}"] if checked.size else []
+    lines += [f"image = fitted(original, {at_size})" if checked.size else f"image = {image}"]
     keywords = _keywords(checked)
     positional = ["image"]
     if item.sources and bench.sources:
@@ -66,7 +69,9 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     if settings.region in ("painted", "given"):
         masks = bench.inputs(settings, name)
         path = f"regions/{mask_file(name)}" if settings.region == "painted" else _mask(masks, name)
-        lines += [f"region = resize({_decoded(path)}, image.shape[:2], nearest=True) > 0"]
+        shown = "original" if checked.size else "image"
+        mask = f"resize({_decoded(path)}, {shown}.shape[:2], nearest=True)"
+        lines += [f"region = fitted({mask}, {at_size}, nearest=True) > 0" if checked.size else f"region = {mask} > 0"]
     words = [", ".join(positional)]
     words += [f"{key}={_literal(value)}" for key, value in keywords.items()]
     if settings.region != "all":

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pail.core.ops import resize
 from pail.dataset.images import decode
 from pail.dataset.page import data_uri
+from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.pixels.panels import as_bytes, fit, shades
 
@@ -55,16 +55,16 @@ class Images:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self._kept: dict[tuple[str, tuple[int, int] | None], np.ndarray] = {}
+        self._kept: dict[tuple[str, Size, str], np.ndarray] = {}
         self._thumbnails: dict[str, str] = {}
 
-    def get(self, name: str, size: tuple[int, int] | None = None) -> np.ndarray:
+    def get(self, name: str, size: Size = None, fit: str = "crop") -> np.ndarray:
         """The pixels as `pail generate` has them, at a size; nobody may write to them."""
-        key = name, size
+        key = name, size, fit
         pixels = self._kept.pop(key, None)
         if pixels is None:
             pixels = decode(self.folder.read(name))
-            pixels = pixels if size is None else resize(pixels, size)
+            pixels = fitted(pixels, size, fit)
             pixels.flags.writeable = False
         self._kept[key] = pixels  # at the end again: used last
         while sum(kept.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:

@@ -17,7 +17,7 @@ from pail.core.frame import Frame, as_frame
 from pail.core.settings import Common, Settings
 from pail.registry import TECHNIQUES
 
-FIELDS = ("technique", "version", "stack", "image", "rng", "settings", "arguments")
+FIELDS = ("technique", "version", "image", "rng", "settings", "arguments")
 
 
 def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **overrides: Any) -> PseudoAnomaly:
@@ -95,7 +95,8 @@ def _check(value: Any) -> None:
     if value["technique"] not in (*TECHNIQUES, "insert"):
         known = ", ".join((*TECHNIQUES, "insert"))
         raise ValueError(f"`record` must name a technique out of {known}, got {value['technique']!r}")
-    _check_stack(value["stack"])
+    if "stack" in value:  # a data set keeps the versions once for all its records
+        _check_stack(value["stack"])
 
 
 def _check_stack(recorded: Any) -> None:

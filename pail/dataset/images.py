@@ -29,10 +29,17 @@ class UnreadableError(ValueError):
     """A file that is no whole image."""
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, *, page: int = 0, max_pixels: int | None = MOST_PIXELS) -> np.ndarray:
     """The pixels of an image file: (H, W) or (H, W, C), RGB before alpha, uint8, uint16 or float32."""
-    orientation = _check(data)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    orientation = _check(data, max_pixels)
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    if page:
+        found, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), flags, range=(page, page + 1))
+        if not found:
+            raise UnreadableError(f"page {page + 1} cannot be read")
+        pixels = pages[0]
+    else:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[assignment]
     if pixels is None:
         pixels = _through_pillow(data)
     elif pixels.ndim == 3:
@@ -43,14 +50,23 @@ def decode(data: bytes) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
-def _check(data: bytes) -> int:
+def count_pages(file: bytes | str) -> int:
+    """How many images a file, its bytes or its path, holds; 1 of one that cannot be read."""
+    try:
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:  # whatever a broken file makes Pillow raise: it is named when it is read
+        return 1
+
+
+def _check(data: bytes, max_pixels: int | None) -> int:
     """The EXIF orientation of a file that looks whole: only the header is read, and the end is looked at."""
     if not data:
         raise UnreadableError("the file is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            kind, orientation = _header(data)
+            kind, orientation = _header(data, max_pixels)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
@@ -71,11 +87,11 @@ def _scan(data: bytes) -> int:
     return place
 
 
-def _header(data: bytes) -> tuple[str | None, int]:
+def _header(data: bytes, max_pixels: int | None) -> tuple[str | None, int]:
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
-        if width * height > MOST_PIXELS:
-            raise UnreadableError(f"{width} x {height} pixels are more than {MOST_PIXELS}")
+        if max_pixels is not None and width * height > max_pixels:
+            raise UnreadableError(f"{width} x {height} pixels are more than {max_pixels}; `max_pixels` sets the limit")
         kind = image.format
         if kind == "PNG":
             image.verify()  # walks the chunks and their checksums, decodes nothing; the image cannot be used after
