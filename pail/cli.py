@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -457,7 +460,20 @@ def generate(
 
 @contextlib.contextmanager
 def _resumable() -> Iterator[None]:
-    """After Ctrl-C the command that resumes the run, and the exit status of an interrupted program."""
+    """After Ctrl-C the command that resumes the run, and the exit status of an interrupted program.
+
+    A second Ctrl-C does not wait for the workers. Threads of the pool that stumble while it is torn down are not heard.
+    """
+    pressed: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        if pressed:
+            os._exit(INTERRUPTED)
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before, report = signal.signal(signal.SIGINT, interrupt), threading.excepthook
+    threading.excepthook = lambda what: None if pressed else report(what)
     try:
         yield
     except KeyboardInterrupt:
@@ -465,6 +481,10 @@ def _resumable() -> Iterator[None]:
         err.print("\n[yellow]Stopped; --resume goes on:[/yellow]", highlight=False)
         err.print(shlex.join(["pail", *words, "--resume"]), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if not pressed:
+            threading.excepthook = report
 
 
 @contextlib.contextmanager

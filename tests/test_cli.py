@@ -44,6 +44,18 @@ GENERATE_OPTIONS = [
     "--quiet",
 ]
 
+PREVIEW_OPTIONS = (
+    "--source",
+    "--techniques",
+    "--roi",
+    "--seed",
+    "--size",
+    "--fit",
+    "--data-range",
+    "--output",
+    "--html",
+)
+
 
 def pail(*arguments, status=0):
     """What a command says, on both streams."""
@@ -87,7 +99,7 @@ def out(tmp_path):
     ("command", "options"),
     [
         ("generate", GENERATE_OPTIONS),
-        ("preview", ["--source", "--techniques", "--roi", "--seed", "--size", "--fit", "--data-range", "--output", "--html"]),
+        ("preview", [*PREVIEW_OPTIONS]),
         ("replay", ["--images", "--source", "--output"]),
     ],
 )
