@@ -19,6 +19,7 @@ from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
@@ -40,6 +41,7 @@ __all__ = [
     "StoppedError",
     "Technique",
     "__version__",
+    "data_range_of",
     "generate",
     "import_imgaug",
     "masks",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_mask, as_number
+from pail.core.checks import as_number
 from pail.core.frame import as_frame
-from pail.core.ops import as_bytes
+from pail.core.mask import as_mask
+from pail.core.ops import as_bytes, largest_change
+from pail.types import DataRangeLike
 
 __all__ = ["difference", "soft"]
 
 
-def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: float | None = None) -> np.ndarray:
+def difference(
+    i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: DataRangeLike | None = None
+) -> np.ndarray:
     """The part of a mask where the image visibly changed.
 
     Parameters
@@ -27,8 +30,10 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
     threshold : float, default 0.02
         The smallest visible change of any channel, as a fraction of the
         data range, in [0, 1].
-    data_range : float, optional
-        The value of full scale where it is not the dtype's.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
+        or a window of values. What lies outside of a window counts as its
+        nearer end, and "auto" takes the window of `i_n`.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
 
 
 def soft(
-    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: float | None = None
+    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: DataRangeLike | None = None
 ) -> np.ndarray:
     """The local change of the image under a mask, as a graded label.
 
@@ -76,8 +81,10 @@ def soft(
     sigma : float, default 1.0
         Standard deviation in pixels of the Gaussian that averages the
         change inside the mask; 0 for none.
-    data_range : float, optional
-        The value of full scale where it is not the dtype's.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
+        or a window of values. What lies outside of a window counts as its
+        nearer end, and "auto" takes the window of `i_n`.
 
     Returns
     -------
@@ -111,14 +118,16 @@ def soft(
     return np.clip(change / np.float32(full), 0, 1)[..., None]
 
 
-def _change(i_n: Any, i_a: Any, m_a: Any, data_range: float | None) -> tuple[np.ndarray, np.ndarray]:
+def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> tuple[np.ndarray, np.ndarray]:
     """The largest change of a channel as a fraction of the data range, float32 (H, W), and the mask."""
-    normal, changed = as_frame(i_n, data_range, "i_n"), as_frame(i_a, data_range, "i_a")
+    normal = as_frame(i_n, data_range, "i_n")
+    changed = as_frame(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
     if normal.image.shape != changed.image.shape or normal.image.dtype != changed.image.dtype:
         raise ValueError(
             f"`i_a` must have the shape and dtype of `i_n`, {normal.image.shape} {normal.image.dtype}, "
             f"got {changed.image.shape} {changed.image.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape)
-    distance = reduce(cv2.max, cv2.split(cv2.absdiff(normal.image, changed.image)))
+    clip = normal.window.clip
+    distance = largest_change(clip(normal.image), clip(changed.image))
     return distance.astype(np.float32) / np.float32(normal.peak), mask

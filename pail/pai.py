@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -10,12 +11,12 @@ from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
-from pail.core.formats import as_data_range
 from pail.core.settings import Common, Settings
 from pail.core.stream import Stream
+from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
-from pail.registry import TECHNIQUES, is_own
-from pail.types import AugmenterLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
+from pail.registry import TECHNIQUES, is_own, reserve
+from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
@@ -45,13 +46,20 @@ class Anomaly_Insertion:
         fresh entropy, so that workers never repeat each other; for results
         that do not depend on the process, pass `rng` with each call, for
         example ``rng=(seed, index)``.
-    data_range : float, optional
-        The value of full scale of the images where it is not the dtype's (1
-        for floats): 4095 for 12-bit data in uint16, 255 for floats up to
-        255.
-    source_range : float, optional
-        The value of full scale of the sources. By default it is the images'
-        where a source has their dtype, and that of its own dtype otherwise.
+    data_range : float, (float, float) or "auto", optional
+        The range of values of the images. A number is the value of full
+        scale where it is not the dtype's (1 for floats): 4095 for 12-bit
+        data in uint16, 255 for floats up to 255; values above it or below 0
+        are an error. A pair (low, high) is a window, such as (51_200,
+        52_100) for thermal images: it takes the place of the whole range in
+        all that is computed, the foreground, severity and what is visible
+        included. Values outside of it are kept outside of ``m_a`` and taken
+        for its nearer end inside, where whatever is written lies in the
+        window. "auto" takes the 0.1 % and 99.9 % quantiles of each image
+        by itself; `pail.data_range_of` finds one window for many.
+    source_range : float or (float, float), optional
+        The same for sources. By default it is the images' where a source
+        has their dtype, and that of its own dtype otherwise.
     alpha : bool, optional
         Whether images have an alpha channel, which is carried through
         unchanged. None takes the fourth of four channels for one, and the
@@ -62,7 +70,8 @@ class Anomaly_Insertion:
     Attributes
     ----------
     transform, data_range, source_range, alpha
-        As above; they can be assigned.
+        As above; they can be assigned, and are checked as in the
+        constructor.
 
     Notes
     -----
@@ -78,8 +87,10 @@ class Anomaly_Insertion:
 
     roi : None, "foreground" or mask, optional
         Where the anomaly may land: a mask of the image's height and width
-        (bool, 0 and 255, or 0 and 1), or "foreground" for the automatic one
-        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
+        (bool, 0 and 255, or 0 and 1; PIL images of mode 1, L or P too, of
+        which a palette image is read by its colors: black is false, one
+        other color is true), or "foreground" for the automatic one of
+        `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
     severity : None, float or (float, float), optional
         How large and how strong: from 0, the faintest that the technique
         makes, to 1; a range is drawn from uniformly. None keeps the
@@ -95,7 +106,9 @@ class Anomaly_Insertion:
     1) and dtype uint8, 255 where the anomaly was inserted and 0 elsewhere.
     Every method raises TypeError for an argument of the wrong kind, an
     image that could not be read (None) included, and ValueError for one of
-    a wrong value; the message names the argument. Techniques that
+    a wrong value; the message names the argument. A UserWarning points out
+    uint16 and float images that fill less than a twentieth of their range,
+    and names the `data_range` that would fit. Techniques that
     `pail.register` adds are methods, too.
 
     Examples
@@ -113,18 +126,54 @@ class Anomaly_Insertion:
         transform: Any = True,
         *,
         rng: RNGLike | None = None,
-        data_range: float | None = None,
-        source_range: float | None = None,
+        data_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
         alpha: bool | None = None,
     ) -> None:
-        if alpha is not None and not isinstance(alpha, bool):
-            raise TypeError(f"`alpha` must be None, True or False, got {describe(alpha)}")
-        self.transform = as_transform("transform", transform)
-        self.data_range = as_data_range("data_range", data_range)
-        self.source_range = as_data_range("source_range", source_range)
+        self.transform = transform
+        self.data_range = data_range
+        self.source_range = source_range
         self.alpha = alpha
         self.transparency_range = [0.15, 1.0]  # kept for code that reads the original's attribute
         self._stream = Stream(rng)
+
+    @property
+    def transform(self) -> Any:
+        """Whether, or by what, `cutpaste` and `cutpaste_scar` change the colors of their patch."""
+        return self._transform
+
+    @transform.setter
+    def transform(self, value: Any) -> None:
+        self._transform = as_transform("transform", value)
+
+    @property
+    def data_range(self) -> Any:
+        """The range of values of the images: None, full scale, a window (low, high), or "auto"."""
+        return self._data_range
+
+    @data_range.setter
+    def data_range(self, value: Any) -> None:
+        self._data_range = as_data_range("data_range", value, auto=True)
+
+    @property
+    def source_range(self) -> Any:
+        """The range of values of the sources: None, full scale, or a window (low, high)."""
+        return self._source_range
+
+    @source_range.setter
+    def source_range(self, value: Any) -> None:
+        self._source_range = as_data_range("source_range", value)
+
+    @property
+    def alpha(self) -> bool | None:
+        """Whether images have an alpha channel; None goes by the number of channels."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: bool | None) -> None:
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(f"`alpha` must be None, True or False, got {describe(value)}")
+        self._alpha = value
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in self._settings()._asdict().items() if value is not None]
@@ -952,7 +1001,13 @@ class Anomaly_Insertion:
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the union of the masks.
+            ``(i_a, m_a)``; the mask is the union of the masks, less the
+            pixels where a later anomaly put back the normal image's. The
+            result as a whole visibly differs from the normal image.
+            ``instances`` says which anomaly is on top. One that would cover
+            an earlier one wholly is drawn again; where four draws find no
+            other place, as in a small region, it covers it, and the number
+            of the earlier one is not in ``instances``.
 
         Raises
         ------
@@ -982,3 +1037,15 @@ class Anomaly_Insertion:
             n_anomalies=n_anomalies,
             options=options,
         )
+
+
+reserve(
+    {
+        *dir(Anomaly_Insertion),
+        *vars(Anomaly_Insertion()),
+        *inspect.signature(Anomaly_Insertion).parameters,
+        *inspect.signature(Anomaly_Insertion.insert).parameters,
+    }
+    - {*TECHNIQUES},
+    "an attribute of Anomaly_Insertion or a keyword of its methods",
+)

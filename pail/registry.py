@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import keyword
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pail.core.checks import as_choice, describe
 from pail.core.composite import Insertion
+from pail.core.names import GOOD, MIXED, OWN, WORDS
 from pail.sbi.fract_aug import fract_aug
 from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
@@ -153,14 +155,18 @@ def register(
     Parameters
     ----------
     name : str
-        The name of the method; an identifier that no method and no
-        technique has.
+        The name of the method: an identifier that is no technique, family,
+        attribute of `Anomaly_Insertion` or keyword of its methods, and no
+        folder or word of a data set, in lower or upper case.
     function : callable
         ``function(frame, draw, **options)``, or ``function(frame, draw,
         source, **options)`` where it takes a source, which answers with an
         `Insertion`. Its options are keyword-only and have defaults; it
         draws every random number from `draw`, and takes its pixels from
-        ``frame.crop``.
+        ``frame.crop``, which cannot be written to. What it answers with is
+        checked at every call, and has to reach into the region of interest
+        where there is one, as `pail.place` sees to; four draws that all
+        miss it are an error.
     family : {"SFI", "SBI", "hybrid"}, default "SFI"
         Source-free, source-based, or both.
     reference, summary : str, optional
@@ -196,8 +202,12 @@ def register(
     """
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a text, got {describe(name)}")
-    if not name.isidentifier() or name.startswith("_") or name in TECHNIQUES or name in _reserved():
-        raise ValueError(f"`name` must be an identifier that is not taken, got {name!r}")
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ValueError(f"`name` must be an identifier without an underscore in front, got {name!r}")
+    # Names are names of folders too, and some file systems do not tell "Good" from "good".
+    taken = {known.casefold(): "a technique" for known in TECHNIQUES} | _RESERVED
+    if name.casefold() in taken:
+        raise ValueError(f"`name` must be one that is not taken, got {name!r}, which is {taken[name.casefold()]}")
     if not callable(function):
         raise TypeError(f"`function` must be callable, got {describe(function)}")
     family = as_choice("family", family, FAMILIES)
@@ -226,5 +236,11 @@ def is_own(name: str) -> bool:
     return name in _OWN
 
 
-def _reserved() -> tuple[str, ...]:
-    return ("insert", "transform", "data_range", "source_range", "alpha", "affine_anom_color_change")
+def reserve(names: Iterable[str], what: str) -> None:
+    """Names that no technique may have, and in words what they are."""
+    _RESERVED.update({name.casefold(): what for name in names})
+
+
+_RESERVED: dict[str, str] = {}  # in lower case, and what each is
+reserve(FAMILIES, "a family of techniques")
+reserve([GOOD, MIXED, *(name.partition(".")[0] or name for name in OWN), *WORDS], "a word of data sets")

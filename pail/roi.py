@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.checks import as_choice, as_mask
+from pail.core.checks import as_choice
 from pail.core.frame import Frame, as_frame
+from pail.core.mask import as_mask
 from pail.pixels.foreground import foreground_of
+from pail.types import DataRangeLike
 
 __all__ = ["foreground"]
 
@@ -23,7 +25,7 @@ def as_roi(roi: Any, frame: Frame, name: str = "roi") -> np.ndarray | None:
     return as_mask(name, roi, frame.shape)
 
 
-def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
+def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.ndarray:
     """Find the parts that lie on a plain background, or the whole image where
     there is no background.
 
@@ -44,9 +46,9 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
         Image of shape (H, W) or (H, W, C) with at most 16 channels, uint8,
         uint16, float32 or float64. The alpha channel of an image with four
         channels or of PIL mode LA or RGBA is ignored.
-    data_range : float, optional
-        Value of full scale; 255, 65535 or 1.0 by default, following the
-        dtype.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale, 255, 65535 or 1.0 by
+        default, following the dtype; or a window of values.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
         or mode.
     ValueError
         If `image` has another shape, is empty, or leaves ``[0,
-        data_range]``.
+        data_range]`` where that is a number.
 
     Examples
     --------
@@ -75,4 +77,4 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
     >>> bool(foreground(np.full((256, 256), 0.5)).all())
     True
     """
-    return foreground_of(as_frame(image, data_range)) > 0
+    return foreground_of(as_frame(image, data_range, warns=True)) > 0

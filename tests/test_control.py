@@ -287,3 +287,136 @@ def test_instances_name_the_anomaly_on_top():
     assert np.array_equal(again.instances, result.instances)
     single = pai.Anomaly_Insertion(rng=4).cutpaste(image)
     assert np.array_equal(single.instances, (single.m_a[..., 0] > 0).astype(np.uint16))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Several anomalies on one image
+
+
+def check_layers(image, result):
+    """The whole of several anomalies: the contract against the normal image, and numbers that fit the mask."""
+    check_contract(image, image.copy(), *result)
+    marked = result.m_a[..., 0] > 0
+    assert result.instances.dtype == np.uint16 and np.array_equal(result.instances > 0, marked)
+    assert result.instances.max() <= len(result.techniques)
+    assert (result.instances == len(result.techniques)).any()  # nothing lies on the last one
+
+
+def small_roi(shape, side=8):
+    roi = np.zeros(shape, bool)
+    roi[10 : 10 + side, 10 : 10 + side] = True
+    return roi
+
+
+def test_a_later_anomaly_cannot_give_back_the_normal_image():
+    """Without a jitter a patch of a gray image is the image: what shifted the first must not be undone."""
+    gray, roi = np.full((64, 64, 3), 128, np.uint8), small_roi((64, 64))
+    for seed in range(20):
+        for count in (2, 3, 4):
+            result = pai.Anomaly_Insertion(False).insert(
+                gray, techniques="cutpaste", n_anomalies=count, roi=roi, rng=seed
+            )
+            check_layers(gray, result)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_several_anomalies_in_a_small_region_of_a_black_image(dtype):
+    black, roi = np.zeros((128, 128, 3), dtype), small_roi((128, 128))
+    for seed in range(40):
+        result = pai.Anomaly_Insertion().insert(black, n_anomalies=2 + seed % 3, roi=roi, rng=seed)
+        check_layers(black, result)
+        again = pail.replay(json.loads(json.dumps(result.record)), black)
+        assert np.array_equal(again.i_a, result.i_a) and np.array_equal(again.m_a, result.m_a)
+        assert np.array_equal(again.instances, result.instances)
+
+
+@pytest.fixture
+def squares():
+    """Techniques that paint a square at a given place: a level, or the normal image's."""
+
+    def painted(frame, draw, *, top=0, left=0, side=8, level=0):
+        content = np.full((side, side, frame.channels), level, frame.working_dtype)
+        return pail.Insertion(pail.Box(top, left, side, side), content)
+
+    def moving(frame, draw, *, side=8, level=0):
+        content = np.full((side, side, frame.channels), level, frame.working_dtype)
+        return pail.Insertion(pail.place(frame, draw, side, side), content)
+
+    names = {"painted": painted, "painted_next": painted, "moving": moving}
+    for name, function in names.items():
+        pail.register(name, function)
+    yield pai.Anomaly_Insertion()
+    for name in names:
+        pail.unregister(name)
+
+
+def insert_in_order(instance, image, first, second, **keywords):
+    """The seed whose draw is the first technique and then the second, and its result."""
+    for seed in range(100):
+        result = instance.insert(image, techniques=[first, second], n_anomalies=2, options=keywords, rng=seed)
+        if result.techniques == (first, second):
+            return result
+    raise AssertionError("not drawn")
+
+
+def test_restored_pixels_leave_the_mask(squares):
+    image = np.full((32, 32), 100, np.uint8)
+    result = insert_in_order(
+        squares,
+        image,
+        "painted",
+        "painted_next",
+        painted={"side": 12, "level": 200},
+        painted_next={"top": 6, "side": 16, "level": 100},  # the image's own level, on half of it
+    )
+    # Nothing of the second is seen against the normal image: it is shifted, and everything of both stays.
+    check_layers(image, result)
+    assert (result.i_a[6:22, :16] != 100).all() and result.record["steps"][1]["drawn"]["shifted"]
+
+    half = image.copy()
+    half[6:22, 8:16] = 30
+    result = insert_in_order(
+        squares,
+        half,
+        "painted",
+        "painted_next",
+        painted={"side": 12, "level": 200},
+        painted_next={"top": 6, "side": 16, "level": 100},
+    )
+    check_layers(half, result)
+    wanted = np.zeros((32, 32), int)
+    wanted[:12, :12] = 1
+    wanted[6:22, :16] = 2
+    wanted[6:12, :8] = 0  # put back as it was
+    assert np.array_equal(result.instances, wanted)
+
+
+def test_an_anomaly_is_not_hidden_where_there_is_room(squares):
+    image = np.full((32, 32), 100, np.uint8)
+    shown = 0
+    for seed in range(60):
+        result = squares.insert(
+            image,
+            techniques="moving",
+            n_anomalies=2,
+            options={"moving": {"side": 20, "level": 200}},
+            roi=np.pad(np.ones((21, 21), bool), (0, 11)),
+            rng=seed,
+        )
+        check_layers(image, result)
+        shown += len(np.unique(result.instances)) == 3
+    assert shown >= 55  # four places: drawn once, one of four hides it; four times, one of 256
+
+
+def test_an_anomaly_that_covers_another_is_kept_where_there_is_no_room(squares):
+    image = np.full((32, 32), 100, np.uint8)
+    result = insert_in_order(
+        squares,
+        image,
+        "painted",
+        "painted_next",
+        painted={"side": 8, "level": 200},
+        painted_next={"side": 12, "level": 30},
+    )
+    check_layers(image, result)
+    assert np.unique(result.instances).tolist() == [0, 2] and (result.i_a[:12, :12] == 30).all()

@@ -82,6 +82,7 @@ DTYPES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values:UserWarning")  # that of a narrow range
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("scene", [bright_on_dark, dark_on_bright])
 def test_every_dtype_and_range(scene: Callable[[], Scene], name: str) -> None:
@@ -90,6 +91,7 @@ def test_every_dtype_and_range(scene: Callable[[], Scene], name: str) -> None:
     assert overlap(foreground(convert(picture), data_range=data_range), truth) >= 0.95
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values:UserWarning")  # that of a narrow range
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("scene", [gravel, sensor_noise])
 def test_a_surface_stays_one_in_every_dtype(scene: Callable[[], Scene], name: str) -> None:

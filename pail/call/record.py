@@ -17,6 +17,7 @@ from pail._version import __version__
 from pail.call.state import Call, Step
 from pail.core.checks import describe
 from pail.core.frame import Frame
+from pail.core.mask import mask_array
 
 
 def rng_state(state: Any) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def encode(value: Any) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Image.Image):
-        value = np.asarray(value)
+    if isinstance(value, Image.Image) or (isinstance(value, np.ndarray) and value.dtype == np.bool_):
+        value = mask_array("mask", value)
     if isinstance(value, np.ndarray) and value.dtype in (np.bool_, np.uint8) and value.ndim >= 2:
         packed = zlib.compress(np.packbits(value > 0).tobytes())
         return {"mask": base64.b64encode(packed).decode("ascii"), "shape": list(value.shape)}

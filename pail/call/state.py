@@ -35,4 +35,5 @@ class Call:
     i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
     instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several
+    areas: list[int] = field(default_factory=list)  # how many pixels of each are on top, where there are several
     steps: list[Step] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.frame import Frame
-from pail.core.ops import with_axis
+from pail.core.ops import as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
 VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
@@ -35,13 +34,10 @@ class Insertion(NamedTuple):
 
 
 def to_dtype(content: np.ndarray, frame: Frame) -> np.ndarray:
-    """Working values as the image's own: rounded for integers, clipped to [0, peak]."""
-    dtype = frame.image.dtype
+    """Working values as the image's own: rounded for integers, clipped to the range or the window."""
     if content.dtype == np.uint8 and frame.is_byte:
         return content
-    if frame.is_integer:
-        return np.clip(np.rint(content), 0, math.floor(frame.peak)).astype(dtype)
-    return np.clip(content.astype(dtype, copy=False), 0, dtype.type(frame.peak))  # clipped in the dtype that is kept
+    return frame.window.outside(content, frame.image.dtype)
 
 
 def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Insertion:
@@ -54,8 +50,8 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
     """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where
     the mask is true.
 
-    With `shift` the content is the image itself, moved towards the far end
-    of the range, so that it is seen.
+    With `shift` the content is the normal image itself, moved towards the
+    far end of the range, so that it is seen.
     """
     box, content, mask, opacity = insertion
     if frame.roi is not None:
@@ -72,14 +68,25 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
     return i_a, m_a
 
 
-def is_visible(frame: Frame, i_a: np.ndarray, box: Box) -> bool:
-    """Whether a pixel of the box differs by at least `VISIBLE` of the range; a row or a few settle it nearly always."""
-    before, after = frame.image[box.slices], i_a[box.slices]
+def is_visible(frame: Frame, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
+    """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
+    from the frame's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
+    before, after = (frame.window.clip(image[box.slices]) for image in (frame.image, i_a))
     middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
-        if cv2.norm(before[rows], after[rows], cv2.NORM_INF) >= VISIBLE * frame.peak:
+        where = () if mask is None else (np.ascontiguousarray(mask[rows]),)
+        if cv2.norm(before[rows], after[rows], cv2.NORM_INF, *where) >= VISIBLE * frame.peak:
             return True
     return False
+
+
+def restored(frame: Frame, i_a: np.ndarray, box: Box, mask: np.ndarray) -> np.ndarray:
+    """Where, under a mask (h, w) on the box, an anomaly put back the normal image's pixels that an earlier one had
+    changed: uint8 {0, 255} (h, w). `frame` is that with the earlier ones."""
+    assert frame.normal is not None
+    normal, before, after = (image[box.slices] for image in (frame.normal.image, frame.image, i_a))
+    back = as_bytes((largest_change(after, normal) == 0) & (largest_change(before, normal) > 0))
+    return cv2.bitwise_and(back, mask)
 
 
 def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -102,8 +109,8 @@ def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.nd
 
 
 def _shift(frame: Frame, box: Box) -> np.ndarray:
-    """The image moved towards the far end of the range, pixel by pixel; by a level at least."""
-    original = frame.crop(box).astype(np.float32)
+    """The normal image moved towards the far end of the range, pixel by pixel; by a level at least."""
+    original = (frame.normal or frame).crop(box).astype(np.float32)
     step = np.float32(max(SHIFT * frame.peak, 1 if frame.is_integer else 0))
     return np.where(original < frame.peak / 2, original + step, original - step)
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.formats import as_data_range, as_pixels, top_of_range
-from pail.core.ops import with_axis
+from pail.core.formats import as_pixels
+from pail.core.ops import read_only, with_axis
+from pail.core.warn import warn_user
+from pail.core.window import AUTO, DataRange, Window, as_data_range, auto_range, misfit, window_of
 
 PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
 
@@ -21,16 +23,28 @@ class Frame:
 
     Techniques work on `crop`: (h, w, channels) without alpha, uint8 for
     uint8 images and float32 in [0, peak] for all others, so that 16 bits
-    stay 16 bits and a technique knows two dtypes only.
+    stay 16 bits and a technique knows two dtypes only. Where the image has a
+    window of values, 0 is its lower end and `peak` its width. No array that
+    a frame hands out can be written to.
     """
 
-    image: np.ndarray  # contiguous, native byte order, in the caller's shape; never written to
+    image: np.ndarray  # contiguous, native byte order, in the caller's shape; read-only
     dtype: np.dtype  # the caller's dtype, byte order included
-    peak: float
+    window: Window  # of its values
     alpha: bool
-    roi: np.ndarray | None = None  # uint8 {0, 255} (H, W): where anomalies may land
+    roi: np.ndarray | None = None  # uint8 {0, 255} (H, W), read-only: where anomalies may land
     normal: Frame | None = None  # of a frame with earlier anomalies: the one without
     found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
+
+    @property
+    def peak(self) -> float:
+        """The largest working value: full scale, or the width of the window."""
+        return self.window.peak
+
+    @property
+    def data_range(self) -> DataRange:
+        """What would give another image of this dtype the same window."""
+        return self.window[:2] if self.window.clips else self.window.high
 
     @property
     def height(self) -> int:
@@ -60,7 +74,7 @@ class Frame:
     @property
     def is_byte(self) -> bool:
         """Whether the values are plain bytes: uint8 with a full scale of 255."""
-        return self.image.dtype == np.uint8 and self.peak == 255
+        return self.image.dtype == np.uint8 and self.window.peak == 255
 
     @property
     def is_integer(self) -> bool:
@@ -71,13 +85,13 @@ class Frame:
         return np.uint8 if self.is_byte else np.float32
 
     def crop(self, box: Box | None = None) -> np.ndarray:
-        """Pixels of `box` (all by default) in the working dtype. May be a view of the input: never write to it."""
+        """Pixels of `box` (all by default) in the working dtype, read-only: copy what is to be changed."""
         if box is not None and (box.top < 0 or box.left < 0 or box.bottom > self.height or box.right > self.width):
             raise ValueError(f"`box` must lie inside the image of shape {self.shape}, got {box}")
         pixels = with_axis(self.image if box is None else self.image[box.slices])
         if self.alpha:
             pixels = np.ascontiguousarray(pixels[..., :-1])
-        return pixels if self.is_byte else pixels.astype(np.float32)
+        return read_only(pixels if self.is_byte else self.window.inside(pixels))
 
     def once(self, name: str, find: Callable[[Frame], Any]) -> Any:
         """What `find` makes of the normal image, worked out at its first use."""
@@ -87,17 +101,26 @@ class Frame:
 
     def restrict(self, roi: np.ndarray | None) -> Frame:
         """The frame with a region of interest."""
-        return self if roi is None else replace(self, roi=roi)
+        return self if roi is None else replace(self, roi=read_only(roi))
 
     def after(self, image: np.ndarray) -> Frame:
         """The frame for the next anomaly: another image, and all that is known of the normal one."""
         normal = self.normal or self
-        return Frame(image, self.dtype, self.peak, self.alpha, self.roi, normal, self.found)
+        return Frame(read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found)
 
 
-def as_frame(image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None) -> Frame:
-    """Check the normal image; see `Frame`."""
-    data_range = as_data_range("data_range", data_range)
+def as_frame(
+    image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None, *, warns: bool = False
+) -> Frame:
+    """Check the normal image; see `Frame`. With `warns`, values that hardly fit their range are pointed out."""
+    data_range = as_data_range("data_range", data_range, auto=True)
     pixels, has_alpha = as_pixels(name, image, alpha)
+    if data_range == AUTO:
+        data_range = auto_range(name, pixels, has_alpha)
+    window = window_of(name, pixels, data_range)
+    if warns and pixels.dtype != np.uint8:  # bytes are hardly ever in another range
+        text = misfit(name, pixels[..., :-1] if has_alpha else pixels, window)
+        if text:
+            warn_user("range", text)
     dtype = image.dtype if isinstance(image, np.ndarray) else pixels.dtype
-    return Frame(pixels, dtype, top_of_range(name, pixels, data_range), has_alpha)
+    return Frame(read_only(pixels), dtype, window, has_alpha)

@@ -210,7 +210,7 @@ class Run:
     fingerprint: str  # of the lists of files
     state: State  # of the files
     verify: bool = False
-    window: window.Window | None = None  # where "auto" found one
+    window: window.FolderWindow | None = None  # where "auto" found one
 
     @property
     def recipe(self) -> Recipe:

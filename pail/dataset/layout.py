@@ -5,26 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pail.core.names import MIXED as MIXED
+from pail.core.names import OWN as OWN
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
-
-MIXED = "mixed"  # the folder of images with anomalies of several techniques
-OWN = (  # all that a data set can have at its top
-    ".pail",
-    "train",
-    "test",
-    "ground_truth",
-    "images",
-    "masks",
-    "labels",
-    "manifest.jsonl",
-    "skipped.jsonl",
-    "dataset.json",
-    "data.yaml",
-    "annotations.json",
-    "recipe.toml",
-    "report.html",
-)
 
 
 def image_name(recipe: Recipe, item: Item, kind: str) -> str:

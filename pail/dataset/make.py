@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pail.call.result import PseudoAnomaly
-from pail.core.frame import as_frame
+from pail.core.frame import Frame, as_frame
 from pail.core.ops import resize
 from pail.core.source import as_source
 from pail.dataset.images import UnreadableError, decode, encode
@@ -100,10 +100,10 @@ def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
     for name in item.normals:
         try:
             original = read(inputs.normals, name, recipe)
-            pixels = _checked(original, recipe)
+            pixels, frame = _checked(original, recipe)
             if item.is_good:
                 return _good(recipe, item, name, pixels, skipped)
-            return _damaged(recipe, inputs, item, name, pixels, original.shape[:2], skipped)
+            return _damaged(recipe, inputs, item, name, frame, original.shape[:2], skipped)
         except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
     return Made(None, {}, skipped)
@@ -113,14 +113,13 @@ def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _checked(original: np.ndarray, recipe: Recipe) -> np.ndarray:
+def _checked(original: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, Frame]:
     """The image at the size of the set; UnreadableError where it cannot be in one, damaged or not."""
     try:
         pixels = fitted(original, recipe.size, recipe.fit)
-        as_frame(pixels, recipe.data_range, alpha=recipe.alpha)
+        return pixels, as_frame(pixels, recipe.data_range, alpha=recipe.alpha)
     except (TypeError, ValueError, cv2.error) as error:
         raise UnreadableError(str(error)) from error
-    return pixels
 
 
 def _encoded(pixels: np.ndarray, recipe: Recipe) -> bytes:
@@ -152,10 +151,11 @@ def _damaged(
     inputs: Inputs,
     item: Item,
     name: str,
-    pixels: np.ndarray,
+    frame: Frame,
     original: tuple[int, ...],
     skipped: list[dict[str, str]],
 ) -> Made:
+    pixels = frame.image
     roi = region(recipe, inputs, name, pixels, original)
     result, source_name = _inserted(recipe, inputs, item, name, pixels, roi, skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
@@ -171,7 +171,7 @@ def _damaged(
     left, top, width, height = cv2.boundingRect(mask)
     pixels_set = cv2.countNonZero(mask)
     inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
-    visible = _visible(pixels[inside], result.i_a[inside], mask[inside], span(recipe, pixels.dtype))
+    visible = _visible(frame, result.i_a, mask, inside)
     line = {
         "index": item.index,
         "image": target,
@@ -239,19 +239,12 @@ def _source_fault(recipe: Recipe, pixels: np.ndarray, source: np.ndarray) -> str
     return None
 
 
-def span(recipe: Recipe, dtype: np.dtype) -> float:
-    """The width of the range of values against which changes are measured."""
-    given = recipe.data_range
-    if isinstance(given, tuple):
-        return float(given[1] - given[0])
-    return float(given) if isinstance(given, int | float) else 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
-
-
-def _visible(before: np.ndarray, after: np.ndarray, mask: np.ndarray, span: float) -> int:
+def _visible(frame: Frame, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
     """How many pixels of the mask changed by more than what can be seen; as `pail.masks.difference` tells."""
-    change = reduce(cv2.max, cv2.split(cv2.absdiff(before, after)))
-    seen = change.astype(np.float32) / np.float32(span) > VISIBLE
-    return int(np.count_nonzero(seen & (mask > 0)))
+    clip = frame.window.clip
+    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.image[inside]), clip(after[inside]))))
+    seen = change.astype(np.float32) / np.float32(frame.peak) > VISIBLE
+    return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
 
 def insertion(recipe: Recipe) -> Anomaly_Insertion:

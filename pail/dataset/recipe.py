@@ -13,7 +13,7 @@ import numpy as np
 
 from pail.call.insert import as_count, as_options, as_techniques
 from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
-from pail.core.formats import as_data_range
+from pail.core.window import as_data_range
 from pail.dataset.images import FORMATS
 from pail.dataset.sizes import FITS
 from pail.registry import TECHNIQUES
@@ -142,19 +142,6 @@ def _size(name: str, value: Any) -> int | tuple[int, int] | None:
         ) from None
 
 
-def _window(name: str, value: Any) -> float | tuple[float, float] | str | None:
-    if isinstance(value, str):
-        if value != "auto":
-            raise ValueError(f"`{name}` must be a number, (low, high) or 'auto', got {describe(value)}")
-        return value
-    if isinstance(value, Sequence | np.ndarray):
-        low, high = as_range(name, value)
-        if low == high:
-            raise ValueError(f"`{name}` must be (low, high) with low < high, got {describe(value)}")
-        return low, high
-    return as_data_range(name, value)
-
-
 def _patterns(name: str, value: Any) -> tuple[str, ...]:
     patterns = [value] if isinstance(value, str) else value
     if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
@@ -183,7 +170,9 @@ CHECKS: dict[str, Any] = {
     "compression": _integer(0, 9),
     "coco": as_flag,
     "fit": lambda name, value: as_choice(name, value, FITS),
-    "data_range": _window,
+    "data_range": lambda name, value: as_data_range(
+        name, tuple(value) if isinstance(value, list) else value, auto=True
+    ),
     "source_range": as_data_range,
     "alpha": as_flag,
     "exclude": _patterns,

@@ -107,6 +107,6 @@ def _call_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, na
     if not frame.is_byte:
         eight = np.clip(np.rint(image * np.float32(255 / frame.peak)), 0, 255).astype(np.uint8)
     result = _call(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight, name)
-    if frame.image.dtype == np.uint8 and frame.peak != 255 and isinstance(result, np.ndarray):
-        return np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
+    if frame.image.dtype == np.uint8 and not frame.is_byte and isinstance(result, np.ndarray):
+        return np.rint(result * np.float32(frame.peak / 255) + np.float32(frame.window.low)).astype(np.uint8)
     return result

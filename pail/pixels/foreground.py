@@ -58,7 +58,7 @@ def _coarse(frame: Frame, side: int) -> np.ndarray | None:
 def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
     """The pixels whose grey is at most the threshold (of 0..255), or above it with `bg_reverse`."""
     frame = frame.normal or frame
-    pixels = with_axis(frame.image)[..., : frame.channels]
+    pixels = frame.crop() if frame.window.clips else with_axis(frame.image)[..., : frame.channels]
     grey = _grey(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
     limit = bg_threshold * frame.peak / 255
     limit = limit if grey.dtype == np.float32 else math.floor(limit)
@@ -89,6 +89,8 @@ def _thumbnail(frame: Frame, side: int) -> np.ndarray:
     if scale < 0.5:  # every few pixels say enough
         pixels = with_axis(cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST_EXACT))
     pixels = np.ascontiguousarray(pixels[..., : frame.channels])
+    if frame.window.clips:  # before neighbors are averaged: a dead pixel is no more than black or white
+        pixels = frame.window.inside(pixels)
     small = with_axis(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
     return small.astype(np.float32) * np.float32(255 / frame.peak)
 

@@ -7,10 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.checks import as_flag, as_mask, as_number, as_range
+from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.core.mask import as_mask
 from pail.core.ops import resize
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.foreground import foreground_of, threshold_foreground

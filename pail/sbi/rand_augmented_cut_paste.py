@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_flag, as_mask, as_number
+from pail.core.checks import as_flag, as_number
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
+from pail.core.mask import as_mask
 from pail.core.ops import resize
 from pail.pixels import warp
 from pail.pixels.foreground import foreground_of

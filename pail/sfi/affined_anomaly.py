@@ -73,7 +73,7 @@ def _variant(frame: Frame, draw: Draw, variant: Any, source: np.ndarray | None) 
 
 
 def _is_constant(frame: Frame) -> bool:
-    pixels = frame.image.reshape(frame.height * frame.width, -1)
+    pixels = (frame.crop() if frame.window.clips else frame.image).reshape(frame.height * frame.width, -1)
     sample = pixels[:: max(1, len(pixels) // 64)]
     return bool((sample == sample[0]).all() and (pixels == pixels[0]).all())
 

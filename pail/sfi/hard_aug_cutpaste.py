@@ -198,7 +198,7 @@ def _window(pixels: Pixels, cell: Box) -> Pixels:
 
 def _mean_grey(frame: Frame) -> float:
     """The mean that contrast turns about, of every pixel: a grid of some would fall in with the threads of a weave."""
-    pixels = with_axis(frame.image)
+    pixels = frame.crop() if frame.window.clips else with_axis(frame.image)
     means = cv2.mean(pixels if pixels.shape[2] <= 4 else np.ascontiguousarray(pixels[..., :3]))
     if frame.channels < 3:
         return sum(means[: frame.channels]) / frame.channels

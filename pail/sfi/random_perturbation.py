@@ -103,7 +103,7 @@ def _noise(frame: Frame, rng: np.random.Generator, pixels: int) -> np.ndarray:
     if frame.is_byte:  # eight bytes a word: the same bytes in a third of the time, 0.4 ms less at 1024 x 1024
         words = rng.integers(0, 2**64 - 1, -(-count // 8), np.uint64, endpoint=True)
         noise: np.ndarray = words.view(np.uint8)[:count]
-    elif frame.image.dtype == np.uint8:
+    elif frame.image.dtype == np.uint8 and not frame.window.clips:
         noise = rng.integers(0, int(frame.peak), count, np.uint8, endpoint=True)
     elif frame.is_integer:
         noise = np.floor(rng.random(count, np.float32) * np.float32(int(frame.peak) + 1))
