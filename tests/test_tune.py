@@ -339,7 +339,7 @@ def test_wrong_settings_say_what_is_wrong(bench):
             bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     with pytest.raises(ValueError, match="`basket` must hold techniques"):
         entries([{"technique": "os.system"}])
-    with pytest.raises(ValueError, match="IMAGES must be a folder with images"):
+    with pytest.raises(ValueError, match="`folder` must be a folder with images"):
         Bench("no/such/folder")
 
 
