@@ -257,7 +257,7 @@ def preview(
     words += [word for pattern in exclude or () for word in ("--exclude", pattern)]
     command = shlex.join(words)
     keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": regions, "command": command}
-    keywords["insertion"] = insertion(recipe)
+    keywords["insertion"] = insertion(recipe, recipe.alpha)
     if html:
         page = preview_page(normals, sources, **keywords)
         target.write_text(page.replace("<head>", f"<head>{HTML_MARK}", 1), encoding="utf-8")
@@ -286,15 +286,17 @@ def _check_own(path: Path) -> None:
 
 def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
     """A few images by name as their files have them, spread over the folder; what cannot be read is left out."""
-    from pail.dataset.images import UnreadableError
     from pail.dataset.inputs import list_images, read
     from pail.dataset.store import Store
+    from pail.io.read import UnreadableError
 
     store, found = Store(folder), dict[str, Any]()
     names = list_images("images", store, recipe)
     for name in names[:: max(1, len(names) // most)]:
         try:
-            found[name] = read(store, name, recipe)
+            picture = read(store, name, recipe)
+            # Alpha of color images goes with the pixels; two channels would be taken for two bands.
+            found[name] = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
         except (UnreadableError, OSError) as error:
             err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
         if len(found) == most:
@@ -319,7 +321,7 @@ def _read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said above
             names = list_images("images", store, recipe)
-        found = window.find(names, lambda name: read(store, name, recipe), alpha=recipe.alpha)
+        found = window.find(names, lambda name: read(store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
         err.print(f"data_range: {found}", highlight=False)
     images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}

@@ -17,10 +17,10 @@ from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, Settings, recipe
 from pail.dataset import plan as plans
 from pail.dataset import window
-from pail.dataset.images import UnreadableError
-from pail.dataset.make import Inputs, arguments, insertion, region
+from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
+from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
 
@@ -56,7 +56,7 @@ class Bench:
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
-            found = window.find(self.names, self.normals.get, alpha=self.given.get("alpha"))
+            found = window.find(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
@@ -100,11 +100,12 @@ class Bench:
     def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
         """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
         name = item.normals[0]
-        original = self.normals.get(name)
-        pixels = self.normals.get(name, checked.size, checked.fit)
-        source, source_name = self.source(item)
-        roi = region(checked, self.inputs(settings, name), name, pixels, original.shape[:2])
-        result = insertion(checked).insert(
+        original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
+        pixels = picture.pixels
+        found, source_name = self.source(item)
+        source = None if found is None else source_pixels(found, checked)
+        roi = region(checked, self.inputs(settings, name), name, pixels, original.pixels.shape[:2])
+        result = insertion(checked, as_alpha(picture, checked)).insert(
             pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
         )
         mask = result.m_a[..., 0]
@@ -116,7 +117,7 @@ class Bench:
         techniques = tuple(result.techniques)
         return Draw(item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques)
 
-    def source(self, item: Item) -> tuple[np.ndarray | None, str | None]:
+    def source(self, item: Item) -> tuple[Picture | None, str | None]:
         """The first that can be read, as `make` takes it."""
         for name in item.sources:
             assert self.sources is not None

@@ -157,7 +157,7 @@ class Page:
         if region != "painted":
             return gr.update(visible="hidden"), gr.skip()
         try:
-            picture = view.background(self.bench.normals.get(self.bench.name(image)), CANVAS)
+            picture = view.background(self.bench.normals.get(self.bench.name(image)).pixels, CANVAS)
         except SHOWN:
             return gr.update(visible=True), gr.skip()  # the result says what is wrong
         return gr.update(visible=True), gr.update(background=picture)

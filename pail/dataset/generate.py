@@ -28,7 +28,6 @@ from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset import window
 from pail.dataset.coco import encoder, write_coco
-from pail.dataset.images import decode
 from pail.dataset.inputs import (
     State,
     changes,
@@ -45,6 +44,7 @@ from pail.dataset.plan import Item, Plan
 from pail.dataset.progress import Progress, ticking
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
+from pail.io.read import decode
 from pail.pai import Anomaly_Insertion
 from pail.registry import TECHNIQUES, is_own, register
 
@@ -248,7 +248,7 @@ def _prepare(
     names = list_pages(normals, names, recipe)
     found = None
     if recipe.data_range == "auto":
-        found = window.find(names, lambda name: read(normals, name, recipe), alpha=recipe.alpha)
+        found = window.find(names, lambda name: read(normals, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(found.low, found.high))
     _try(recipe)
     plan = plans.make(recipe, names, sources)

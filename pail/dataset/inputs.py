@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pail.dataset.images import UnreadableError, count_pages, decode
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
+from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, read_picture
 
 PAGE = "#page="  # between a file's name and the number of the page, from 1
 MARKS = ("mask", "masks", "label", "labels", "gt", "groundtruth", "ground_truth", "seg", "annotation")
@@ -32,11 +32,10 @@ def file_of(name: str) -> tuple[str, int]:
     return (file, int(page) - 1) if mark and page.isdigit() else (name, 0)
 
 
-def read(store: Store, name: str, recipe: Recipe) -> np.ndarray:
-    """The pixels of a listed image."""
+def read(store: Store, name: str, recipe: Recipe) -> Picture:
+    """A listed image."""
     file, page = file_of(name)
-    limit = {} if recipe.max_pixels is None else {"max_pixels": recipe.max_pixels}
-    return decode(store.read(file), page=page, **limit)
+    return read_picture(store.read(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
 
 
 def list_images(argument: str, store: Store, recipe: Recipe) -> list[str]:
@@ -144,7 +143,7 @@ def _check_masks(store: Store, names: list[str], recipe: Recipe) -> None:
 
 def _is_mask(store: Store, name: str, recipe: Recipe) -> bool:
     try:
-        pixels = read(store, name, recipe)
+        pixels = read(store, name, recipe).pixels
     except (UnreadableError, OSError):
         return False
     pixels = pixels.reshape(*pixels.shape[:2], -1)[..., :3].astype(np.float32)

@@ -16,13 +16,14 @@ from pail.call.result import PseudoAnomaly
 from pail.core.frame import Frame, as_frame
 from pail.core.ops import resize
 from pail.core.source import as_source
-from pail.dataset.images import UnreadableError, decode, encode
 from pail.dataset.inputs import read, stem_of
 from pail.dataset.layout import MIXED, image_name, label_name, mask_name, polygons
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import fitted, inside
 from pail.dataset.store import Store
+from pail.io.read import Picture, UnreadableError, read_mask
+from pail.io.write import encode
 from pail.pai import Anomaly_Insertion
 from pail.pixels.foreground import foreground_of
 from pail.roi import as_roi
@@ -60,29 +61,29 @@ class _Decoded:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
-        self._kept: dict[tuple[str, str, str], np.ndarray] = {}
+        self._kept: dict[tuple[str, str, str], Picture] = {}
         self._lock = threading.Lock()  # of processes that make images in threads
 
-    def get(self, recipe: Recipe, inputs: Inputs, name: str) -> np.ndarray:
+    def get(self, recipe: Recipe, inputs: Inputs, name: str) -> Picture:
         assert inputs.sources is not None
         key = inputs.run, inputs.sources.url, name
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
-        pixels = read(inputs.sources, name, recipe)
-        pixels.flags.writeable = False
+        picture = read(inputs.sources, name, recipe)
+        picture.pixels.flags.writeable = False
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = pixels
-                self._bytes += pixels.nbytes
+                self._kept[key] = picture
+                self._bytes += picture.pixels.nbytes
             while self._bytes > self._limit and len(self._kept) > 1:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
-        return pixels
+                self._bytes -= self._kept.pop(next(iter(self._kept))).pixels.nbytes
+        return picture
 
     def forget(self, run: str) -> None:
         with self._lock:
             for key in [key for key in self._kept if key[0] == run]:
-                self._bytes -= self._kept.pop(key).nbytes
+                self._bytes -= self._kept.pop(key).pixels.nbytes
 
 
 SOURCES = _Decoded(CACHE_BYTES)
@@ -99,11 +100,11 @@ def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
     skipped: list[dict[str, str]] = []
     for name in item.normals:
         try:
-            original = read(inputs.normals, name, recipe)
-            pixels, frame = _checked(original, recipe)
+            picture = read(inputs.normals, name, recipe)
+            frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
             if item.is_good:
-                return _good(recipe, item, name, pixels, skipped)
-            return _damaged(recipe, inputs, item, name, frame, original.shape[:2], skipped)
+                return _good(recipe, item, name, frame.image, alpha, skipped)
+            return _damaged(recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2], skipped)
         except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
     return Made(None, {}, skipped)
@@ -113,18 +114,25 @@ def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _checked(original: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, Frame]:
+def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
+    """What `Anomaly_Insertion` is told of alpha: what the recipe says, else what the file says of two channels."""
+    if recipe.alpha is None and picture.alpha and picture.pixels.shape[2] == 2:
+        return True
+    return recipe.alpha
+
+
+def _checked(picture: Picture, recipe: Recipe) -> Frame:
     """The image at the size of the set; UnreadableError where it cannot be in one, damaged or not."""
     try:
-        pixels = fitted(original, recipe.size, recipe.fit)
-        return pixels, as_frame(pixels, recipe.data_range, alpha=recipe.alpha)
+        pixels = fitted(picture.pixels, recipe.size, recipe.fit)
+        return as_frame(pixels, recipe.data_range, alpha=as_alpha(picture, recipe))
     except (TypeError, ValueError, cv2.error) as error:
         raise UnreadableError(str(error)) from error
 
 
-def _encoded(pixels: np.ndarray, recipe: Recipe) -> bytes:
+def _encoded(pixels: np.ndarray, recipe: Recipe, alpha: bool | None) -> bytes:
     try:
-        return encode(pixels, recipe.format, recipe.compression)
+        return encode(pixels, recipe.format, recipe.compression, alpha=bool(alpha))
     except ValueError as error:  # a format that cannot hold this image
         raise UnreadableError(str(error)) from error
 
@@ -137,9 +145,11 @@ def encode_mask(mask: np.ndarray, compression: int) -> bytes:
     return cv2.imencode(".png", np.ascontiguousarray(mask), parameters)[1].tobytes()
 
 
-def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]) -> Made:
+def _good(
+    recipe: Recipe, item: Item, name: str, pixels: np.ndarray, alpha: bool | None, skipped: list[dict[str, str]]
+) -> Made:
     target = image_name(recipe, item, "good")
-    files = {target: _encoded(pixels, recipe)}
+    files = {target: _encoded(pixels, recipe, alpha)}
     if label := label_name(recipe, item, "good"):
         files[label] = b""
     line = {"index": item.index, "image": target, "mask": None, "label": 0, "split": item.split, "techniques": []}
@@ -152,18 +162,19 @@ def _damaged(
     item: Item,
     name: str,
     frame: Frame,
+    alpha: bool | None,
     original: tuple[int, ...],
     skipped: list[dict[str, str]],
 ) -> Made:
     pixels = frame.image
     roi = region(recipe, inputs, name, pixels, original)
-    result, source_name = _inserted(recipe, inputs, item, name, pixels, roi, skipped)
+    result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
     kind = techniques[0] if len(set(techniques)) == 1 else MIXED
     target, beside = image_name(recipe, item, kind), mask_name(recipe, item, kind)
     mask = result.m_a[..., 0]
     files = {
-        target: _encoded(result.i_a, recipe),
+        target: _encoded(result.i_a, recipe, alpha),
         beside: encode_mask(mask, recipe.compression),
     }
     if label := label_name(recipe, item, kind):
@@ -196,23 +207,24 @@ def _inserted(
     inputs: Inputs,
     item: Item,
     name: str,
-    pixels: np.ndarray,
+    frame: Frame,
+    alpha: bool | None,
     roi: Any,
     skipped: list[dict[str, str]],
 ) -> tuple[PseudoAnomaly, str | None]:
     """The anomaly, with the first source that can be used, or none."""
-    instance, common = insertion(recipe), arguments(recipe)
+    instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.image
     for source_name in (*item.sources, None):
         try:
-            source = None if source_name is None else SOURCES.get(recipe, inputs, source_name)
+            source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
         except (UnreadableError, OSError) as error:
             skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
             continue
         try:
             return instance.insert(pixels, source, **common, roi=roi, rng=(recipe.seed, item.number)), source_name
         except Exception as error:
-            _blame_region(recipe, inputs, name, pixels, roi)
-            if source is None or (reason := _source_fault(recipe, pixels, source)) is None:
+            _blame_region(inputs, name, frame, roi)
+            if source is None or (reason := _source_fault(recipe, frame, source)) is None:
                 beside = f" with source {source_name!r}" if source_name else ""
                 text = f"anomaly {item.number}, of {name!r}{beside}: {type(error).__name__}: {error}"
                 raise InsertionError(text) from error
@@ -220,19 +232,18 @@ def _inserted(
     raise AssertionError("unreachable")
 
 
-def _blame_region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, roi: Any) -> None:
+def _blame_region(inputs: Inputs, name: str, frame: Frame, roi: Any) -> None:
     """Raise where the region of an image is why an insertion failed."""
     try:
-        as_roi(roi, as_frame(pixels, recipe.data_range, alpha=recipe.alpha))
+        as_roi(roi, frame)
     except (TypeError, ValueError) as error:
         file = inputs.roi_names.get(stem_of(name), "")
         raise UnreadableError(f"its region {file} cannot be used: {error}") from error
 
 
-def _source_fault(recipe: Recipe, pixels: np.ndarray, source: np.ndarray) -> str | None:
+def _source_fault(recipe: Recipe, frame: Frame, source: np.ndarray) -> str | None:
     """What is wrong with a source, if something is."""
     try:
-        frame = as_frame(pixels, recipe.data_range, alpha=recipe.alpha)
         as_source(source, frame, source_range=recipe.source_range, alpha=recipe.alpha)
     except (TypeError, ValueError, cv2.error) as error:
         return str(error)
@@ -247,8 +258,14 @@ def _visible(frame: Frame, after: np.ndarray, mask: np.ndarray, inside: tuple[sl
     return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
 
-def insertion(recipe: Recipe) -> Anomaly_Insertion:
-    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=recipe.alpha)
+def source_pixels(picture: Picture, recipe: Recipe) -> np.ndarray:
+    """A source without alpha, where the file has it: nothing of it is inserted."""
+    return picture.pixels if recipe.alpha is not None or not picture.alpha else picture.pixels[..., :-1]
+
+
+def insertion(recipe: Recipe, alpha: bool | None) -> Anomaly_Insertion:
+    """The instance for an image; `alpha` as `as_alpha` gives it."""
+    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=alpha)
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
@@ -280,11 +297,10 @@ def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, origin
     if mask_file is None:
         raise UnreadableError(f"`roi` has no mask for {name}")
     try:
-        mask = decode(inputs.rois.read(mask_file))
+        mask = read_mask(inputs.rois.read(mask_file), name=mask_file)
     except (UnreadableError, OSError) as error:
         raise UnreadableError(f"its region {mask_file} cannot be read: {_reason(error)}") from error
-    mask = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-    mask = resize((mask > 0).astype(np.uint8) * np.uint8(255), (original[0], original[1]), nearest=True)
+    mask = resize(mask, (original[0], original[1]), nearest=True)
     mask = fitted(mask, recipe.size, recipe.fit, nearest=True)
     if place is not None:
         shown = mask[place]

@@ -14,8 +14,8 @@ import numpy as np
 from pail.call.insert import as_count, as_options, as_techniques
 from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
 from pail.core.window import as_data_range
-from pail.dataset.images import FORMATS
 from pail.dataset.sizes import FITS
+from pail.io.write import FORMATS
 from pail.registry import TECHNIQUES
 
 if sys.version_info >= (3, 11):

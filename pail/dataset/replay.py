@@ -10,10 +10,10 @@ from pail._version import __version__
 from pail.call.record import stack
 from pail.dataset import recipe as recipes
 from pail.dataset.generate import lines
-from pail.dataset.images import UnreadableError, decode
 from pail.dataset.make import Inputs, Made, make
 from pail.dataset.plan import Item
 from pail.dataset.store import Store
+from pail.io.read import UnreadableError, decode
 
 
 class Remade(NamedTuple):

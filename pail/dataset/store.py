@@ -8,11 +8,10 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pail.dataset.images import SUFFIXES
+from pail.io.listing import Listing, sift, walk
 
 LOCK = ".pail/lock"
 PART = ".part"  # the end of a name under which a file is written before it gets its own
@@ -20,24 +19,6 @@ PART = ".part"  # the end of a name under which a file is written before it gets
 
 class StoppedError(RuntimeError):
     """Nothing more can be written: disk full, limit reached, or no right."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The files below a folder, and the linked folders that were passed over."""
-
-    names: list[str]
-    links: list[str]
-
-    @property
-    def passed_over(self) -> str:
-        """One line about folders that a user might miss; empty where there are none."""
-        shown = ", ".join(self.links[:3]) + ", ..." * (len(self.links) > 3)
-        return f"passed over: {len(self.links)} linked folder{'s' * (len(self.links) > 1)} ({shown})" if shown else ""
-
-
-def _is_shown(name: str) -> bool:
-    return not name.startswith(".") and "/." not in name
 
 
 def _below(root: str, path: str) -> str:
@@ -246,36 +227,19 @@ class Store:
         system, root = self._remote()
         return bool(system.exists(f"{root}/{name}"))
 
-    def names(self, *, suffixes: tuple[str, ...] | None = SUFFIXES) -> list[str]:
-        """All files below, sorted; links to folders are not followed."""
-        return self.listing(suffixes=suffixes).names
+    def names(self) -> list[str]:
+        """All images below, sorted; links to folders are not followed."""
+        return self.listing().names
 
-    def listing(self, *, follow_links: bool = False, suffixes: tuple[str, ...] | None = SUFFIXES) -> Listing:
-        """All files below, sorted, and the linked folders that were passed over."""
+    def listing(self, *, follow_links: bool = False) -> Listing:
+        """All images below, and what was passed over; see `pail.io.listing`."""
         if self.is_local:
-            found, links = self._local_names(follow_links)
-        else:
-            system, root = self._remote()
-            found, links = [_below(root, path) for path in system.find(root)], []
-        return Listing(sorted(name for name in found if suffixes is None or name.lower().endswith(suffixes)), links)
+            return sift(*walk(self._path, follow_links=follow_links))
+        return sift(self._remote_names())
 
-    def _local_names(self, follow_links: bool) -> tuple[list[str], list[str]]:
-        if not self._path.is_dir():
-            return [], []
-        found, passed, seen = [], [], {self._path.resolve()}
-        for folder, folders, files in os.walk(self._path, followlinks=follow_links):
-            inside = Path(folder).relative_to(self._path)
-            found += [(inside / file).as_posix() for file in files]
-            if not follow_links:
-                passed += [(inside / name).as_posix() for name in folders if (Path(folder) / name).is_symlink()]
-                continue
-            for name in sorted(folders):  # each folder once: a link may lead to one above it
-                real = (Path(folder) / name).resolve()
-                if real in seen:
-                    folders.remove(name)
-                seen.add(real)
-            folders.sort()
-        return [name for name in found if _is_shown(name)], sorted(name for name in passed if _is_shown(name))
+    def _remote_names(self) -> list[str]:
+        system, root = self._remote()
+        return [_below(root, path) for path in system.find(root)]
 
     def is_empty(self) -> bool:
         """Whether no file and no link lies below, but for a lock and a claim that was not finished."""
@@ -285,7 +249,7 @@ class Store:
                 for folder, dirs, files in os.walk(self._path)
                 for name in (*files, *(d for d in dirs if (Path(folder) / d).is_symlink()))
             )
-        return not self.names(suffixes=None)
+        return not self._remote_names()
 
     def _counts(self, folder: Path, name: str) -> bool:
         inside = folder.relative_to(self._path).as_posix()

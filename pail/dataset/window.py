@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pail.core.window import MOST_IMAGES, data_range_of
-from pail.dataset.images import UnreadableError
+from pail.io.read import UnreadableError
 
 
 class FolderWindow(NamedTuple):
