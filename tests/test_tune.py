@@ -817,10 +817,10 @@ def test_the_command_serves_until_it_is_ended(folders):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no/such/folder"], "`folder` must be a folder with images"),
-        (["{parts}", "--source", "no/such"], "`source` must be a folder with images"),
-        (["{parts}", "--recipe", "no.toml"], "`recipe` must be a file"),
-        (["{parts}", "--port", "0"], "`port` must be"),
+        (["no/such/folder"], "IMAGES must be a folder with images"),
+        (["{parts}", "--source", "no/such"], "--source must be a folder with images"),
+        (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
+        (["{parts}", "--port", "0"], "--port must be"),
     ],
 )
 def test_the_command_says_what_is_wrong(folders, arguments, message):

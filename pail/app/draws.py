@@ -16,6 +16,7 @@ from pail.app.folder import Folder, Images, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, Settings, recipe
 from pail.dataset import plan as plans
+from pail.dataset import window
 from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
@@ -54,6 +55,9 @@ class Bench:
         self.rois = _folder("roi", roi) if roi not in (None, "foreground") else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
+        if self.given.get("data_range") == "auto":
+            found = window.find(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
+            self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
@@ -96,11 +100,11 @@ class Bench:
     def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
         """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
         name = item.normals[0]
-        picture = self.normals.get(name, checked.size)
+        original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
         pixels = picture.pixels
         found, source_name = self.source(item)
         source = None if found is None else source_pixels(found, checked)
-        roi = region(checked, self.inputs(settings, name), name, pixels.shape)
+        roi = region(checked, self.inputs(settings, name), name, pixels, original.pixels.shape[:2])
         result = insertion(checked, as_alpha(picture, checked)).insert(
             pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
         )

@@ -72,7 +72,7 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
     lines: list[str] = []
     try:
         picture = bench.normals.get(name)
-        pixels = bench.normals.get(name, checked.size).pixels
+        pixels = bench.normals.get(name, checked.size, checked.fit).pixels
     except (UnreadableError, OSError) as error:
         return f"# {name} cannot be read: {error}\n", files
     paths, arguments = {"IMAGES": bench.normals.folder.absolute()}, "image"
@@ -90,7 +90,7 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     if settings.region in ("painted", "given"):
         inputs = bench.inputs(settings, name)
-        mask = region(checked, inputs, name, pixels.shape)
+        mask = region(checked, inputs, name, pixels, picture.pixels.shape)
         where = f"HERE / {f'regions/{mask_file(name)}'!r}"
         if settings.region == "given" and bench.rois:
             paths["MASKS"] = bench.rois.absolute()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from pail.core.ops import resize
 from pail.dataset.page import data_uri
+from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.io.read import Picture, decode, read_picture
 from pail.pixels.panels import as_bytes, fit, shades
@@ -53,17 +53,17 @@ class Images:
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self._lock = threading.Lock()  # of what is kept; nothing is read while it is held
-        self._kept: dict[tuple[str, tuple[int, int] | None], Picture] = {}
+        self._kept: dict[tuple[str, Size, str], Picture] = {}
         self._thumbnails: dict[str, str] = {}
 
-    def get(self, name: str, size: tuple[int, int] | None = None) -> Picture:
+    def get(self, name: str, size: Size = None, fit: str = "crop") -> Picture:
         """The image as `pail generate` has it, at a size; nobody may write to its pixels."""
-        key = name, size
+        key = name, size, fit
         with self._lock:
             picture = self._kept.get(key)
         if picture is None:
             picture = read_picture(self.folder.read(name), name=name)
-            picture = picture if size is None else replace(picture, pixels=resize(picture.pixels, size))
+            picture = replace(picture, pixels=fitted(picture.pixels, size, fit))
             picture.pixels.flags.writeable = False
         with self._lock:
             self._kept.pop(key, None)

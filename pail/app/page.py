@@ -20,6 +20,7 @@ from pail.app.settings import Entry, Settings, basket, control_values, entries, 
 from pail.app.styles import CSS
 from pail.core.checks import as_number
 from pail.dataset import recipe as recipes
+from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
 THUMBNAILS = 24  # on a page of the strip
@@ -88,7 +89,7 @@ class Page:
             values["region"],
             values["painted"] or "",
             self._seed(values["seed"]),
-            self._size(values["image"], values["size"]),
+            self._size(values["size"]),
         )
 
     def _seed(self, value: Any) -> int:
@@ -96,15 +97,11 @@ class Page:
             raise ValueError("`seed` must be an integer from 0, and the box is empty")
         return int(as_number("seed", value, 0, 2**63 - 1, integer=True))
 
-    def _size(self, image: int, side: str) -> tuple[int, int] | None:
-        """Height and width of the output; the image's proportions hold for all."""
-        if side == "given":
+    def _size(self, size: str) -> Size:
+        """The size of the output, as a recipe has it."""
+        if size == "given":
             return recipes.make(size=self.bench.given.get("size")).size
-        if side == "own":
-            return None
-        height, width = self.bench.normals.get(self.bench.name(image)).pixels.shape[:2]
-        scale = int(side) / max(height, width)
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return None if size == "own" else int(size)
 
     def draw(self, request: gr.Request, *values: Any) -> str:
         """The first draw, or what is wrong."""
@@ -298,7 +295,7 @@ def _common(page: Page) -> tuple[Any, Any]:
             sizes,
             value="given" if given.get("size") else "own",
             label="Size of the output, longer side",
-            info="Smaller is faster. It is the recipe's size, for all images, in the proportions of this one.",
+            info="Pixels of the shorter side; proportions are kept. Smaller is faster. The recipe has this size.",
             elem_id="pail-size",
             filterable=False,
         )

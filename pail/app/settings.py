@@ -9,6 +9,7 @@ from typing import Any
 from pail.app.parameters import Control, as_option, controls, same
 from pail.dataset import recipe as recipes
 from pail.dataset.recipe import Recipe
+from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
 DRAWS = 12  # on the sheet
@@ -23,6 +24,8 @@ KEPT = (  # of a given recipe
     "data_range",
     "source_range",
     "alpha",
+    "fit",
+    "max_pixels",
 )
 REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
 
@@ -47,7 +50,7 @@ class Settings:
     region: str = "all"  # "foreground", "painted", or "given": the masks of a given recipe
     painted: str = ""
     seed: int = 0
-    size: tuple[int, int] | None = None
+    size: Size = None
 
 
 def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:

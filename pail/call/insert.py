@@ -11,7 +11,7 @@ from PIL import Image
 from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
-from pail.core.checks import as_number, as_range, describe
+from pail.core.checks import as_number, as_range, close_match, describe
 from pail.core.settings import Common, Settings
 from pail.registry import FAMILIES, TECHNIQUES
 
@@ -64,7 +64,10 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         known = TECHNIQUES[name].parameters
         for key in keywords:
             if key not in known:
-                raise TypeError(f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}")
+                raise TypeError(
+                    f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
+                    f"{close_match(key, known)}"
+                )
     return {name: dict(keywords) for name, keywords in value.items()}
 
 
@@ -111,7 +114,8 @@ def _members(entry: Any) -> list[str]:
         return [name for name, technique in TECHNIQUES.items() if technique.family == entry]
     known = ", ".join([*TECHNIQUES, *FAMILIES])
     error = ValueError if isinstance(entry, str) else TypeError
-    raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}")
+    meant = close_match(entry, [*TECHNIQUES, *FAMILIES])
+    raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}{meant}")
 
 
 def _weights(weights: Any, count: int) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,15 @@ def as_choice(name: str, value: Any, options: Sequence[Any]) -> Any:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"`{name}` must be one of {known}, got {describe(value)}")
     if value not in options:
-        raise ValueError(f"`{name}` must be one of {known}, got {describe(value)}")
+        raise ValueError(f"`{name}` must be one of {known}, got {describe(value)}{close_match(value, options)}")
     return value
+
+
+def close_match(value: Any, known: Iterable[Any]) -> str:
+    """The end of a message about an unknown name: the known one that was probably meant."""
+    names = {name.lower(): name for name in known if isinstance(name, str)}
+    found = difflib.get_close_matches(str(value).lower(), names, 1)
+    return f"; did you mean {names[found[0]]!r}?" if found else ""
 
 
 def as_size(name: str, value: Any) -> tuple[int, int] | None:

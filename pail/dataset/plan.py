@@ -48,9 +48,11 @@ class Plan:
     def chunks(self) -> int:
         return -(-self.size // CHUNK)
 
+    def indices(self, chunk: int) -> range:
+        return range(chunk * CHUNK, min((chunk + 1) * CHUNK, self.size))
+
     def items(self, chunk: int) -> Iterator[Item]:
-        for index in range(chunk * CHUNK, min((chunk + 1) * CHUNK, self.size)):
-            yield self.item(index)
+        return map(self.item, self.indices(chunk))
 
     def item(self, index: int) -> Item:
         if index < len(self.good):

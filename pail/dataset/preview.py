@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pail import pai
+from pail.core.checks import close_match
 from pail.dataset.page import cell, page, picture, text
 from pail.pixels.panels import View, middle, view
 
@@ -135,7 +136,8 @@ def as_names(techniques: Any) -> list[str]:
     unknown = [entry for entry in entries if entry not in pai.TECHNIQUES and entry not in families]
     if unknown or len(entries) == 0:
         known = ", ".join([*pai.TECHNIQUES, *sorted(families)])
-        raise ValueError(f"`techniques` must hold names or families out of {known}; got {unknown or entries!r}")
+        meant = close_match(unknown[0], [*pai.TECHNIQUES, *families]) if unknown else ""
+        raise ValueError(f"`techniques` must hold names or families out of {known}; got {unknown or entries!r}{meant}")
     return [name for name, technique in pai.TECHNIQUES.items() if name in entries or technique.family in entries]
 
 

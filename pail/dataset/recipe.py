@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pail.call.insert import as_count, as_options, as_techniques
-from pail.core.checks import as_choice, as_flag, as_number, as_range, as_size, describe
+from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
 from pail.core.window import as_data_range
+from pail.dataset.sizes import FITS
 from pail.io.write import FORMATS
 from pail.registry import TECHNIQUES
 
@@ -21,6 +24,7 @@ else:
     import tomli as tomllib
 
 LAYOUTS = ("mvtec", "flat", "yolo")
+PAGES = ("first", "all")
 PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
@@ -39,7 +43,8 @@ class Recipe:
     anomalies: tuple[int, int] = (1, 1)  # in an image
     roi: str | None = None  # "foreground", or a folder of masks
     severity: float | tuple[float, float] | None = None
-    size: tuple[int, int] | None = None  # height, width
+    size: int | tuple[int, int] | None = None  # of the shorter side, or height and width
+    fit: str = "crop"  # to height and width
     seed: int = 0
     layout: str = "mvtec"
     purpose: str = "training"
@@ -50,9 +55,13 @@ class Recipe:
     compression: int = 1
     coco: bool = False
     segmentation: str = "rle"  # of COCO
-    data_range: float | None = None
+    data_range: Any = None  # full scale, (low, high), or "auto" until the run has looked at its images
     source_range: float | None = None
     alpha: bool | None = None
+    exclude: tuple[str, ...] = ()  # patterns of names that are passed over
+    follow_links: bool = False  # to folders
+    pages: str = "first"  # of files that hold several images
+    max_pixels: int | None = None  # of an image that is read
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +104,9 @@ def make(**options: Any) -> Recipe:
     known = {field.name for field in fields(Recipe)} | {"weights", "options"}
     for name in options:
         if name not in known:
-            raise TypeError(f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}")
+            raise TypeError(
+                f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}{close_match(name, known)}"
+            )
     given = {name: value for name, value in options.items() if value is not None}
     techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
     checked = {name: CHECKS[name](name, value) for name, value in given.items()}
@@ -165,8 +176,22 @@ def _severity(name: str, value: Any) -> float | tuple[float, float]:
     return as_range(name, value, 0, 1) if is_range else as_number(name, value, 0, 1)
 
 
-def _size(name: str, value: Any) -> tuple[int, int] | None:
-    return as_size(name, (value, value) if isinstance(value, int) else value)
+def _size(name: str, value: Any) -> int | tuple[int, int] | None:
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return as_size(name, value)
+    try:
+        return int(as_number(name, value, 1, MAX_SIDE, integer=True))
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must be the pixels of the shorter side, or (height, width), got {describe(value)}"
+        ) from None
+
+
+def _patterns(name: str, value: Any) -> tuple[str, ...]:
+    patterns = [value] if isinstance(value, str) else value
+    if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
+        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
+    return tuple(patterns)
 
 
 def _roi(name: str, value: Any) -> str:
@@ -202,9 +227,16 @@ CHECKS: dict[str, Any] = {
     "compression": _integer(0, 9),
     "coco": as_flag,
     "segmentation": lambda name, value: as_choice(name, value, SEGMENTATIONS),
-    "data_range": as_data_range,
+    "fit": lambda name, value: as_choice(name, value, FITS),
+    "data_range": lambda name, value: as_data_range(
+        name, tuple(value) if isinstance(value, list) else value, auto=True
+    ),
     "source_range": as_data_range,
     "alpha": as_flag,
+    "exclude": _patterns,
+    "follow_links": as_flag,
+    "pages": lambda name, value: as_choice(name, value, PAGES),
+    "max_pixels": _integer(1, 2**53),
 }
 
 
