@@ -16,6 +16,7 @@ from pail.dataset import recipe as recipes
 from pail.dataset.make import arguments, as_alpha, make, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
+from pail.io.read import UnreadableError
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,11 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
         words += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
     words += [f"rng={(checked.seed, item.number)}"]
     words = [f"    {word}," for word in words]
-    instance = _instance(checked, as_alpha(bench.normals.get(name), checked))
+    try:
+        alpha_of_image = as_alpha(bench.normals.get(name), checked)
+    except (UnreadableError, OSError):  # which the draw of that image says
+        alpha_of_image = checked.alpha
+    instance = _instance(checked, alpha_of_image)
     return "\n".join([*lines, f"i_a, m_a = pai.Anomaly_Insertion({instance}).insert(", *words, ")", ""])
 
 
