@@ -11,16 +11,6 @@ from common import NAMES, checked, photograph, takes_source, time_limit
 from PIL import Image
 
 import pail
-from pail import pai
-
-# What is not drawn, because it is known to fail and is being worked on: words of the tables below, and those that
-# `check`, `draw_insert` and `can_be_nested` ask for.
-PENDING: set[str] = {
-    "odd bool", "PIL 1",  # true bytes other than 1
-    "uint16", "float32", "float64",  # masks whose record does not replay
-    "several anomalies",  # the result may be the unchanged image
-    "masks among insert's options", "an unused source is replayed",
-}  # fmt: skip
 
 SIDES = 96  # pixels, of images that are neither tiny nor strips
 TINY = ((1, 1), (1, 2), (2, 1), (2, 3), (3, 3), (1, 7), (9, 1))
@@ -58,18 +48,6 @@ WINDOWS = {
     "f8": ((-40, 90),),
 }
 COUNTS = (1, 1, 2, 3, (1, 4), (2, 2))
-
-
-def window_is_known() -> bool:
-    """Whether `data_range` takes a window (low, high)."""
-    try:
-        pai.Anomaly_Insertion(data_range=(0, 1))
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-HAS_WINDOW = window_is_known()
 
 
 class Inverted:
@@ -259,11 +237,6 @@ def random_case(rng) -> Case:
     return draw_case(FromGenerator(rng))
 
 
-def ready(choices):
-    """The choices that are not pending."""
-    return tuple(entry for entry in choices if str(getattr(entry, "form", entry)) not in PENDING)
-
-
 def draw_case(pick) -> Case:
     method = pick.one((*NAMES, *["insert"] * 5))
     height, width = draw_size(pick)
@@ -278,10 +251,10 @@ def draw_case(pick) -> Case:
     with_alpha = channels in (2, 4) and mode is None
     source = None
     if method == "insert" or takes_source(method):
-        source = pick.one(ready((*SOURCES, *MANY_SOURCES) if method == "insert" else SOURCES))
+        source = pick.one((*SOURCES, *MANY_SOURCES) if method == "insert" else SOURCES)
     if height in (1, 3, 4) and channels == width > 4:
         width += 1  # (3, 16, 16) is refused: it looks like channels first
-    region = pick.one(ready(REGIONS))
+    region = pick.one(REGIONS)
     draw_options = draw_insert if method == "insert" else draw_technique
     return Case(
         method=method,
@@ -296,7 +269,7 @@ def draw_case(pick) -> Case:
         alpha=pick.one((None, True, False)) if with_alpha else pick.one((None, None, None, False)),
         transform=pick.one((True, False, inverted)) if method.startswith("cutpaste") else pick.one(FLAGS),
         region=region,
-        form=pick.one(ready(FORMS)),
+        form=pick.one(FORMS),
         severity=pick.one(SEVERITIES),
         source=source,
         options=draw_options(pick, method, source is not None, region in (None, "all")),
@@ -317,11 +290,11 @@ def draw_size(pick) -> tuple[int, int]:
 
 
 def draw_range(pick, dtype: str):
-    kind = pick.one(ready(("full", "full", "full", "scalar", "window")))
+    kind = pick.one(("full", "full", "full", "scalar", "window"))
     name = np.dtype(dtype).str[1:]
     if kind == "scalar":
         return pick.one(RANGES[name])
-    return pick.one(WINDOWS[name]) if kind == "window" and HAS_WINDOW else None
+    return pick.one(WINDOWS[name]) if kind == "window" else None
 
 
 def draw_technique(pick, name: str, has_source: bool, is_whole: bool) -> dict:
@@ -329,7 +302,7 @@ def draw_technique(pick, name: str, has_source: bool, is_whole: bool) -> dict:
     options = {}
     for keyword, values in OPTIONS[name].items():
         if pick.one((False, False, False, True)):
-            options[keyword] = pick.one(ready(values))
+            options[keyword] = pick.one(values)
     for keyword in ("min_perlin_scale", "perlin_scale"):  # both or none: the one has to be below the other
         if keyword in options:
             options["min_perlin_scale"], options["perlin_scale"] = options[keyword]
@@ -345,7 +318,7 @@ def draw_technique(pick, name: str, has_source: bool, is_whole: bool) -> dict:
 
 def draw_insert(pick, _: str, has_source: bool, is_whole: bool) -> dict:
     techniques = pick.one((None, None, "SFI", "SBI", ("hybrid", "cutpaste"), tuple(NAMES[::3]), NAMES[0], NAMES[6]))
-    options = {"techniques": techniques, "n_anomalies": 1 if "several anomalies" in PENDING else pick.one(COUNTS)}
+    options = {"techniques": techniques, "n_anomalies": pick.one(COUNTS)}
     if isinstance(techniques, tuple) and pick.one((False, True)):
         options["weights"] = tuple(range(len(techniques), 0, -1))
     if pick.one((False, True)):
@@ -359,7 +332,7 @@ def draw_insert(pick, _: str, has_source: bool, is_whole: bool) -> dict:
 
 def can_be_nested(value) -> bool:
     """A record cannot hold objects, and one inside of `options` cannot be passed again."""
-    return not callable(value) and not (isinstance(value, Mask) and "masks among insert's options" in PENDING)
+    return not callable(value)
 
 
 # From words to arguments
@@ -533,7 +506,7 @@ def check(case: Case, seconds: int = 20) -> None:
         warnings.simplefilter("ignore")  # of sources that look dark
         result = checked(case.method, image, source, **keywords)
         record = json.loads(json.dumps(result.record))
-        if source is None and case.seed % 2 and "an unused source is replayed" not in PENDING:
+        if source is None and case.seed % 2:
             source = photograph(60, 50, 9)  # a source that the call did not have is ignored
         replayed = pail.replay(record, image, source, **again)
     for name in ("i_a", "m_a", "instances"):

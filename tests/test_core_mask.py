@@ -1,5 +1,7 @@
 """The one way in for masks: whatever came, the result is that of a clean bool mask."""
 
+import json
+
 import numpy as np
 import pytest
 from common import checked, photograph
@@ -78,16 +80,16 @@ def test_every_place_that_takes_a_mask(form):
 
 
 @pytest.mark.parametrize("form", ["bool of 255", "PIL 1", "PIL P, black last"])
-def test_a_record_holds_the_same_mask(form):
+def test_a_record_replays_with_a_mask_of_any_form(form):
     insertion = pai.Anomaly_Insertion()
     for call in (
         lambda mask: insertion.cutpaste(IMAGE, roi=mask, rng=3),
         lambda mask: insertion.perlin_with_roi_anomaly(IMAGE, SOURCE, mask=mask, rng=3),
     ):
         result = call(FORMS[form]())
-        again = pail.replay(result.record, IMAGE, SOURCE)
-        assert np.array_equal(again.i_a, result.i_a) and np.array_equal(again.m_a, result.m_a)
-        assert result.record["arguments"] == call(CLEAN).record["arguments"]
+        again = pail.replay(json.loads(json.dumps(result.record)), IMAGE, SOURCE)
+        for made in (again, call(CLEAN)):
+            assert np.array_equal(made.i_a, result.i_a) and np.array_equal(made.m_a, result.m_a)
 
 
 def test_a_mask_that_is_changed_after_the_call_changes_nothing():

@@ -390,6 +390,7 @@ def command(*words):
     return subprocess.run([sys.executable, "-m", "pail", *map(str, words)], capture_output=True, text=True)
 
 
+@pytest.mark.filterwarnings("ignore:11 of 12 images have no mask")
 def test_fewer_than_asked_for(parts, tmp_path):
     (tmp_path / "rois").mkdir()
     cv2.imwrite(str(tmp_path / "rois" / "p01.png"), np.full((64, 72), 255, np.uint8))

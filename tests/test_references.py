@@ -116,7 +116,7 @@ def test_the_command_prints_bibtex_and_nothing_else():
     assert done.stdout == pail.cite("perlin_noise_pattern", "superpixel_anomaly") + "\n"
     wrong = run("perlin_noise_patern")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "`TECHNIQUE`" in wrong.stderr and "did you mean perlin_noise_pattern" in wrong.stderr
+    assert "TECHNIQUE must be" in wrong.stderr and "did you mean perlin_noise_pattern" in wrong.stderr
 
 
 # Installing: nothing promises a release that there is not

@@ -350,7 +350,7 @@ def test_a_missing_encoder_is_known_at_once(parts, tmp_path, monkeypatch):
     def missing():
         raise ImportError("`coco` needs an encoder")
 
-    monkeypatch.setattr(module, "encoder", missing)
+    monkeypatch.setattr(module, "coco_encoder", missing)
     with pytest.raises(ImportError, match="encoder"):
         pail.generate(parts, tmp_path / "set", coco=True, workers=1)
     assert not (tmp_path / "set").exists()
