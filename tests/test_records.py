@@ -151,6 +151,11 @@ def test_pil_images_keep_their_mode(mode):
         assert again.convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
 
 
+def test_a_set_is_written_in_one_order():
+    names = [f"name{i}" for i in range(50)]
+    assert encode({*names}) == encode({*reversed(names)}) == {"$set": sorted(names)}
+
+
 def test_a_value_that_contains_itself_is_an_object():
     endless = []
     endless.append(endless)

@@ -56,7 +56,9 @@ def snapshot(value: Any, depth: int = DEPTH) -> Any:
         return bytes(value)
     if isinstance(value, Sequence):
         return list(_entries(value, depth))
-    return type(value)(value) if isinstance(value, set | frozenset) else value
+    if isinstance(value, set | frozenset):
+        return value.copy()
+    return value
 
 
 def _copy(value: np.ndarray | Image.Image, depth: int) -> Any:
@@ -104,9 +106,10 @@ def _encode_entries(value: Any, encoded: Callable[[Any], Any], plain: bool) -> A
             return {key: encoded(entry) for key, entry in value.items()}
         return {"$dict": [[encoded(key), encoded(entry)] for key, entry in value.items()]}
     entries = [encoded(entry) for entry in value]
-    if plain or isinstance(value, tuple):
-        return entries
-    return {f"${type(value).__name__}" if isinstance(value, set | frozenset) else "$list": entries}
+    if isinstance(value, set | frozenset):  # in an order that does not depend on the process
+        entries.sort(key=json.dumps)
+        return {"$frozenset" if isinstance(value, frozenset) else "$set": entries}
+    return entries if plain or isinstance(value, tuple) else {"$list": entries}
 
 
 def _encode_number(value: Any) -> Any:

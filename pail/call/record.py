@@ -18,7 +18,7 @@ from pail.call.codec import IMMUTABLE, encode, snapshot
 from pail.call.state import Call, Step
 from pail.core.settings import Settings
 
-GRID = 16  # rows and columns of pixels in the fingerprint of an image or a source: 16 to 31, all of a small one
+ROWS = 8  # in the fingerprint of an image or a source, evenly spread; all of a lower one
 
 
 def rng_state(state: Any) -> dict[str, Any]:
@@ -49,12 +49,12 @@ def rng_from_state(state: dict[str, Any]) -> np.random.Generator:
 
 
 def fingerprint(pixels: np.ndarray) -> int:
-    """A checksum of a grid of pixels, which takes 3 microseconds at any size.
+    """A checksum of a few rows of pixels, which takes some 2 microseconds at 256 x 256.
 
     It says which of a call's inputs is another one. That a replay is right is told by the checksum of its result.
     """
-    height, width = pixels.shape[:2]
-    return zlib.crc32(pixels[:: -(-height // GRID), :: -(-width // GRID)].tobytes())
+    height = pixels.shape[0]
+    return zlib.crc32(pixels[height // (2 * ROWS) :: -(-height // ROWS)].tobytes())
 
 
 class Given(NamedTuple):
