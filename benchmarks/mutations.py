@@ -124,7 +124,7 @@ MUTATIONS = (
     ),
     # What a technique is
     Mutation(
-        "AAC under its second name not recoloured", "pail/pai.py",
+        "AAC under its second name not recolored", "pail/pai.py",
         'keywords.setdefault("variant", "AAC")', 'keywords.get("variant", "AAC")',
         "tests/test_affined_anomlay.py -k second_name",
     ),

@@ -2,7 +2,7 @@
 Affined tiles
 =============
 
-The image is cut into tiles, some of which are warped by a random affine map: kept as they are (AA), recoloured (AAC)
+The image is cut into tiles, some of which are warped by a random affine map: kept as they are (AA), recolored (AAC)
 or filled with a source that may be damaged first (AAS). The anomalies cover much of the image at every scale, from
 scattered specks to large shards. It comes from PAI-Lib's own paper, `Shah, Urmonov and Kim, IEEE Access 2025
 <https://doi.org/10.1109/ACCESS.2025.3580864>`_.

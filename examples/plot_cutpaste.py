@@ -2,7 +2,7 @@
 CutPaste
 ========
 
-A rectangle of the image is copied, its colours are jittered, and it is pasted elsewhere: the texture is genuine, but
+A rectangle of the image is copied, its colors are jittered, and it is pasted elsewhere: the texture is genuine, but
 in a place where it does not belong. What it imitates are misplaced, doubled and covered components. It comes from `Li
 et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.

@@ -2,7 +2,7 @@
 CutPaste-Scar
 =============
 
-A thin strip of the image is copied, its colours are jittered, and it is pasted elsewhere, turned by some angle. What
+A thin strip of the image is copied, its colors are jittered, and it is pasted elsewhere, turned by some angle. What
 it imitates are scratches, cracks and small chips: on these parts on a light table, light shows through one. It comes
 from `Li et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.

@@ -2,8 +2,8 @@
 Hard augmentation CutPaste
 ==========================
 
-The image is turned, its quadrants change places or its colours are jittered, and a rectangle of that copy is pasted
-at the place it was taken from. What it imitates are parts in the wrong orientation or colour: here a field of bricks
+The image is turned, its quadrants change places or its colors are jittered, and a rectangle of that copy is pasted
+at the place it was taken from. What it imitates are parts in the wrong orientation or color: here a field of bricks
 is laid upright. It comes from `Song et al., AnoSeg: Anomaly Segmentation Network Using Self-Supervised Learning, 2021
 <https://arxiv.org/abs/2110.03396>`_.
 """

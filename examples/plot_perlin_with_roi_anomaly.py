@@ -3,7 +3,7 @@ Perlin noise on the foreground
 ==============================
 
 As in DRAEM, Perlin noise makes the mask, but only its part on the foreground is kept. Half of the anomalies are a
-texture, the other half the image's own structure, shuffled in a grid and coloured. It comes from `Yang et al.,
+texture, the other half the image's own structure, shuffled in a grid and colored. It comes from `Yang et al.,
 MemSeg: A semi-supervised method for image surface defect detection using differences and commonalities, EAAI 2023
 <https://arxiv.org/abs/2205.00908>`_.
 """

@@ -65,7 +65,7 @@ show(i_n, i_a, m_a, i_s)
 
 # %%
 # ``n_segments`` are the numbers of superpixels one of which is drawn, ``fraction`` is the share of them that is filled,
-# and ``compactness`` weighs distance against colour: the more, the rounder.
+# and ``compactness`` weighs distance against color: the more, the rounder.
 
 vary(
     partial(insertion.superpixel_anomaly, anom_source_img=i_s, rng=3),

@@ -214,7 +214,7 @@ ENCODERS = {"unet": UNet, "lite0": Lite0}
 # Training
 
 
-def normalise(images: torch.Tensor) -> torch.Tensor:
+def normalize(images: torch.Tensor) -> torch.Tensor:
     shape = (1, 3, 1, 1)
     return (images - torch.tensor(MEAN).reshape(shape)) / torch.tensor(DEVIATION).reshape(shape)
 
@@ -264,7 +264,7 @@ def batches(data: PseudoAnomalyDataset, epoch: int, options: argparse.Namespace)
 
 def step(model: nn.Module, optimizer: Any, schedule: Any, batch: dict[str, Any]) -> float:
     model.train()
-    loss = loss_of(model(normalise(batch["image"])), batch["mask"])
+    loss = loss_of(model(normalize(batch["image"])), batch["mask"])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -310,7 +310,7 @@ def predict(model: nn.Module, images: Images) -> np.ndarray:
     for first in range(0, len(images), BATCH):
         some = [images[index] for index in range(first, min(first + BATCH, len(images)))]
         pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        maps.append(torch.sigmoid(model(normalise(pixels)))[:, 0].numpy())
+        maps.append(torch.sigmoid(model(normalize(pixels)))[:, 0].numpy())
     return np.concatenate(maps)
 
 
@@ -385,8 +385,8 @@ def draw_cases(images: Images, maps: np.ndarray, data: Data, file: Path, count: 
 
 
 def _case(image: np.ndarray, heat: np.ndarray, data: Data, index: int, score: float) -> np.ndarray:
-    colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    mixed = cv2.addWeighted(image, 0.4, np.ascontiguousarray(colours), 0.6, 0)
+    colors = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    mixed = cv2.addWeighted(image, 0.4, np.ascontiguousarray(colors), 0.6, 0)
     pictures = [image, mixed]
     if data.masks is not None:
         truth = read_masks([data.masks[index]], image.shape[:2])[0]

@@ -18,8 +18,8 @@ from pail.call.show import show
 from pail.citation import cite
 from pail.core.box import Box
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion

@@ -239,8 +239,8 @@ def preview(
     """
     from pail.dataset import recipe as recipes
     from pail.dataset.make import insertion
-    from pail.dataset.preview import preview as draw
-    from pail.dataset.preview import preview_page
+    from pail.report.preview import preview as draw
+    from pail.report.preview import preview_page
 
     target = target or Path("preview.html" if html else "preview.png")
     toml = target.with_suffix(".toml")
@@ -431,7 +431,7 @@ def generate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, touch nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No bar, no summary.")] = False,
 ) -> None:
-    """Turn a folder of normal images into a labelled data set.
+    """Turn a folder of normal images into a labeled data set.
 
     Without --source the techniques take their texture from the image itself.
     Exit status: 0 all made, 3 some files were skipped, 4 fewer images than asked for, 1 nothing was made or the run was

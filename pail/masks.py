@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pail.core.checks import as_number
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
 from pail.core.mask import as_mask
 from pail.core.ops import as_bytes, largest_change
 from pail.types import DataRangeLike
@@ -112,7 +112,7 @@ def soft(
     weight = (mask > 0).astype(np.float32)
     change *= weight
     if sigma > 0:
-        # Averaged over the pixels of the mask only, so that the label does not fade towards its border.
+        # Averaged over the pixels of the mask only, so that the label does not fade toward its border.
         share = cv2.GaussianBlur(weight, (0, 0), sigma)
         change = cv2.GaussianBlur(change, (0, 0), sigma) / np.maximum(share, 1e-6) * weight
     return np.clip(change / np.float32(full), 0, 1)[..., None]

@@ -11,8 +11,8 @@ from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
+from pail.core.sampler import Stream
 from pail.core.settings import Common, Settings
-from pail.core.stream import Stream
 from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
 from pail.registry import TECHNIQUES, is_own, reserve
@@ -34,7 +34,7 @@ class Anomaly_Insertion:
     Parameters
     ----------
     transform : bool or callable, default True
-        Whether `cutpaste` and `cutpaste_scar` jitter the colours of their
+        Whether `cutpaste` and `cutpaste_scar` jitter the colors of their
         patch by 0.1, as the paper does. A callable (or an augmenter of
         imgaug) is applied to the patch instead.
     rng : int, sequence of int, SeedSequence or Generator, optional
@@ -78,8 +78,8 @@ class Anomaly_Insertion:
     Images are arrays of shape (H, W), (H, W, 1) or (H, W, C) with up to 16
     channels and dtype uint8, uint16, float32 or float64 (floats in [0, 1]),
     or PIL images of mode 1, L, LA, P, RGB, RGBA, F or I;16. `i_a` is an
-    array of the same shape and dtype. Colours are in RGB order; for images
-    in OpenCV's BGR order only grey values and hues differ. A source may
+    array of the same shape and dtype. Colors are in RGB order; for images
+    in OpenCV's BGR order only gray values and hues differ. A source may
     have any size, dtype and number of channels; it is converted. Ranges
     such as ``(0.2, 0.25)`` may be any sequence of two numbers.
 
@@ -229,7 +229,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a rectangle of the image, its colours jittered, onto another place
+        """Paste a rectangle of the image, its colors jittered, onto another place
         of it (CutPaste).
 
         Parameters
@@ -280,7 +280,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a thin strip of the image, its colours jittered and turned, onto
+        """Paste a thin strip of the image, its colors jittered and turned, onto
         another place of it (CutPaste-Scar).
 
         Parameters
@@ -406,7 +406,7 @@ class Anomaly_Insertion:
             or of the `roi`'s bounding box where one is given, in (0, 1], each
             drawn uniformly.
         skip_background : bool, optional
-            Whether the centres have to lie on the foreground: None asks the
+            Whether the centers have to lie on the foreground: None asks the
             automatic foreground, True the fixed thresholds of the paper's code,
             False allows every place.
         max_try : int, default 200
@@ -467,14 +467,14 @@ class Anomaly_Insertion:
             Right angles, in degrees, from which the rotation is drawn.
         p_rotate, p_perm, p_jitter : float, default 0.5
             Chances in [0, 1] that the copy is rotated, that its four quadrants
-            change places, and that its colours are jittered; at least one of
+            change places, and that its colors are jittered; at least one of
             the three is always done.
         area_ratio : (float, float), optional
             Area of the rectangle as a fraction of the image's, or the `roi`'s
             where one is given, in (0, 1], with CutPaste's aspect ratios. None
             spans it between two uniform points.
         brightness, contrast, saturation : float, default 0.5, 1 and 0.1
-            Strengths of the colour jitter, in [0, 1].
+            Strengths of the color jitter, in [0, 1].
         hue : float, default 0.5
             Largest shift of the hue, as a fraction of the circle, in [0, 0.5].
         roi, severity, rng : optional
@@ -610,7 +610,7 @@ class Anomaly_Insertion:
             Share of the superpixels that is pasted, in (0, 1), rounded up;
             never all. With an `roi`, of as many as fill it. The paper has 0.1.
         compactness, sigma : float, default 8 and 1
-            SLIC's weight of the distance against the colour, and its smoothing
+            SLIC's weight of the distance against the color, and its smoothing
             in pixels.
         rotate : bool, default True
             Whether the source is turned by 90 or 180 degrees in two cases out
@@ -692,7 +692,7 @@ class Anomaly_Insertion:
             Chance in [0, 1] that a given source is used, rather than the
             image's structure.
         bg_threshold : float, optional
-            Grey level, 0 to 255 at full scale, that parts foreground and
+            Gray level, 0 to 255 at full scale, that parts foreground and
             background.
         bg_reverse : bool, optional
             With `bg_threshold`: whether the foreground is brighter than it.
@@ -851,7 +851,7 @@ class Anomaly_Insertion:
             Angle by which the square is turned, in degrees, drawn uniformly.
         noise_amp : float, default 10
             Standard deviation of the noise that half of the anomalies get, in
-            grey levels of 0 to 255.
+            gray levels of 0 to 255.
         margin : float, default 0.1
             Border of the image that is left free, as a fraction of its sides,
             in [0, 0.5); with an `roi` only where the square is cut.
@@ -900,7 +900,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Warp tiles of the image by random affine maps, as they are, recoloured
+        """Warp tiles of the image by random affine maps, as they are, recolored
         or filled with a source.
 
         Parameters
@@ -913,7 +913,7 @@ class Anomaly_Insertion:
             output does not depend on it.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. Without one the warped tiles are kept (AA) or recoloured
+            channels. Without one the warped tiles are kept (AA) or recolored
             (AAC), with one they are filled with it (AAS).
         patch_sizes : sequence of float, default (1 / 32, 1 / 16, 1 / 8, 1 / 4)
             Sides of the tiles as fractions of the shorter side of the image, or
@@ -959,7 +959,7 @@ class Anomaly_Insertion:
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
     ) -> PseudoAnomaly:
-        """`affined_anomlay` with recoloured tiles (AAC), under the original's
+        """`affined_anomlay` with recolored tiles (AAC), under the original's
         second name.
 
         Parameters

@@ -12,12 +12,12 @@ from pail.core.checks import as_choice, describe
 from pail.core.composite import Insertion
 from pail.core.names import GOOD, MIXED, OWN, WORDS
 from pail.references import BY_TECHNIQUE
-from pail.sbi.fract_aug import fract_aug
+from pail.sbi.fractal import fract_aug
 from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
-from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
+from pail.sbi.rand_augmented import rand_augmented_cut_paste
 from pail.sbi.superpixel_anomaly import superpixel_anomaly
-from pail.sfi.affined_anomaly import affined_anomlay
+from pail.sfi.affined import affined_anomlay
 from pail.sfi.cutpaste import cutpaste
 from pail.sfi.cutpaste_scar import cutpaste_scar
 from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
@@ -54,7 +54,7 @@ TECHNIQUES: dict[str, Technique] = {
         cutpaste,
         "SFI",
         BY_TECHNIQUE["cutpaste"].label,
-        "a rectangle of the image, recoloured, elsewhere",
+        "a rectangle of the image, recolored, elsewhere",
         BY_TECHNIQUE["cutpaste"].url,
         jitters=True,
     ),
@@ -62,7 +62,7 @@ TECHNIQUES: dict[str, Technique] = {
         cutpaste_scar,
         "SFI",
         BY_TECHNIQUE["cutpaste_scar"].label,
-        "a thin, turned strip of the image, recoloured, elsewhere",
+        "a thin, turned strip of the image, recolored, elsewhere",
         BY_TECHNIQUE["cutpaste_scar"].url,
         jitters=True,
     ),
@@ -84,7 +84,7 @@ TECHNIQUES: dict[str, Technique] = {
         hard_aug_cutpaste,
         "SFI",
         BY_TECHNIQUE["hard_aug_cutpaste"].label,
-        "a rectangle of a rotated, permuted, recoloured copy",
+        "a rectangle of a rotated, permuted, recolored copy",
         BY_TECHNIQUE["hard_aug_cutpaste"].url,
     ),
     "perlin_noise_pattern": Technique(
@@ -133,7 +133,7 @@ TECHNIQUES: dict[str, Technique] = {
         affined_anomlay,
         "hybrid",
         BY_TECHNIQUE["affined_anomlay"].label,
-        "warped tiles, as they are, recoloured or filled with a source",
+        "warped tiles, as they are, recolored or filled with a source",
         BY_TECHNIQUE["affined_anomlay"].url,
         takes_source=True,
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pail.core.checks import as_choice
-from pail.core.frame import Frame, as_frame
+from pail.core.image import Frame, as_frame
 from pail.core.mask import as_mask
 from pail.pixels.foreground import foreground_of
 from pail.types import DataRangeLike
@@ -29,8 +29,8 @@ def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.nda
     """Find the parts that lie on a plain background, or the whole image where
     there is no background.
 
-    A pixel is foreground where its colour is far from the background's, a
-    plane through the colours along the image's border; Otsu's threshold
+    A pixel is foreground where its color is far from the background's, a
+    plane through the colors along the image's border; Otsu's threshold
     says what is far. The whole image is foreground where that finds nothing
     to trust: a constant image, a surface or texture that fills the frame,
     parts that take up less than 1 % or more than 95 % of the image or most

@@ -20,7 +20,7 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
 from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
@@ -78,7 +78,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         `torch.nn.Module`) of a tensor (C, H, W), or one of albumentations.
     transform : callable, optional
         Changes image and mask after the insertion, such as a crop or a
-        normalisation: a function of two tensors ``(image, mask)`` that
+        normalization: a function of two tensors ``(image, mask)`` that
         returns both, a transform of torchvision (which gets `tv_tensors`),
         or one of albumentations. With `pairs` it is called for both images,
         with the same random numbers.
@@ -91,7 +91,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         set is made; forked workers share them, spawned ones keep as many of
         their own. None keeps nothing.
     channels : {3, 1, None}, default 3
-        Number of channels of the samples: grey images are repeated, alpha
+        Number of channels of the samples: gray images are repeated, alpha
         is dropped. None keeps what files have.
     data_range, source_range : float, (float, float) or "auto", optional
         As for `Anomaly_Insertion`; "auto" is for `data_range` alone and

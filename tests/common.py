@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from pail import pai
-from pail.core.draw import Draw
-from pail.core.frame import Frame, as_frame
+from pail.core.image import Frame, as_frame
+from pail.core.sampler import Draw
 from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)

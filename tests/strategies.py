@@ -212,7 +212,7 @@ class FromGenerator:
 
 
 class FromHypothesis:
-    """Draws from a test of hypothesis, which shrinks towards the first of the choices."""
+    """Draws from a test of hypothesis, which shrinks toward the first of the choices."""
 
     def __init__(self, draw):
         from hypothesis import strategies

@@ -7,10 +7,10 @@ from common import call, frame_and_draw, photograph
 
 from pail import pai
 from pail.core.composite import composite
-from pail.core.draw import Draw
-from pail.pixels.damage import DAMAGES, Canvas, damage
-from pail.pixels.similarity import similarities
-from pail.sfi.affined_anomaly import affined_anomlay
+from pail.core.sampler import Draw
+from pail.sfi.affined.damage import DAMAGES, Canvas, damage
+from pail.sfi.affined.similarity import similarities
+from pail.sfi.affined.technique import affined_anomlay
 
 FREE = {"ssim_threshold": 2.0}  # every tile is accepted
 
@@ -151,7 +151,7 @@ def test_black_content_counts(seeds):
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("shape", [(64, 64, 3), (64, 64), (1, 1), (64, 64, 5)])
-def test_a_constant_image_is_recoloured(value, shape, seeds):
+def test_a_constant_image_is_recolored(value, shape, seeds):
     image = np.full(shape, value, np.uint8)
     for seed in seeds(8):
         i_a, mask, _ = drawn(image, None, seed)
@@ -159,7 +159,7 @@ def test_a_constant_image_is_recoloured(value, shape, seeds):
         assert np.array_equal(i_a[~mask], image[~mask])
 
 
-def test_a_constant_image_is_not_recoloured_where_warping_is_asked_for(seeds):
+def test_a_constant_image_is_not_recolored_where_warping_is_asked_for(seeds):
     image = np.full((64, 64, 3), 90, np.uint8)
     for seed in seeds(8):
         numbers = drawn(image, None, seed, variant="AA")[2]
@@ -168,7 +168,7 @@ def test_a_constant_image_is_not_recoloured_where_warping_is_asked_for(seeds):
         assert len(np.unique(i_a[m_a[..., 0] > 0])) == 1 and (i_a != image).any()  # shifted as a whole, to be seen
 
 
-def test_recolouring_sets_one_channel_of_each_segment(seeds):
+def test_recoloring_sets_one_channel_of_each_segment(seeds):
     image, counts = photograph(128, 128), []
     for seed in seeds(20):
         plain, mask, _ = drawn(image, None, seed, variant="AA")
@@ -185,7 +185,7 @@ def test_recolouring_sets_one_channel_of_each_segment(seeds):
     assert [0.25 < channels.count(c) / len(channels) < 0.42 for c in (0, 1, 2)] == [True] * 3
 
 
-def test_the_second_name_recolours(seeds):
+def test_the_second_name_recolors(seeds):
     image = photograph(64, 64)
     for seed in seeds(6):
         expected = call("affined_anomlay", image, variant="AAC", rng=seed)

@@ -12,7 +12,7 @@ from pail import pai
 
 SHAPES = [(1, 1), (2, 3), (8, 8), (7, 255), (64, 64), (257, 311), (300, 200), (900, 900)]
 THIN_AND_DEEP = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (8, 8), (7, 255), (40, 30, 1), (33, 47, 5), (20, 20, 16)]
-CONTENTS = ["photograph", "black", "grey", "white", "half black", "one channel zero"]
+CONTENTS = ["photograph", "black", "gray", "white", "half black", "one channel zero"]
 METHODS = [*NAMES, "insert"]
 BY_PIXELS = ("superpixel_anomaly", "affined_anomlay")  # low bits may move a superpixel, or drop a tile
 
@@ -26,7 +26,7 @@ def content(kind, shape):
     elif kind == "one channel zero":
         image[..., 0] = 0
     else:
-        image[:] = {"black": 0, "grey": 128, "white": 255}[kind]
+        image[:] = {"black": 0, "gray": 128, "white": 255}[kind]
     return image
 
 

@@ -147,8 +147,8 @@ def test_records_that_do_not_fit_are_refused():
         pail.replay({**record, "technique": "paint"}, IMAGE, SOURCE)
     with pytest.raises(ValueError, match="rng"):
         pail.replay({**record, "rng": {"bit_generator": "None"}}, IMAGE, SOURCE)
-    with pytest.raises(TypeError, match="colour"):
-        pail.replay(record, IMAGE, SOURCE, colour=3)
+    with pytest.raises(TypeError, match="color"):
+        pail.replay(record, IMAGE, SOURCE, color=3)
     for junk in (None, {}, [], "x", {**record, "arguments": {}}):
         with pytest.raises(TypeError, match="`record`"):
             pail.replay(junk, IMAGE)
@@ -237,7 +237,7 @@ def test_insert_takes_lists_and_callables_of_sources():
         ({"techniques": ["cutpaste", 3]}, TypeError, "`techniques`"),
         ({"techniques": []}, TypeError, "`techniques`"),
         ({"options": 3}, TypeError, "`options`"),
-        ({"options": {"cutpaste": {"colour": 3}}}, TypeError, "area_ratio.*colour"),
+        ({"options": {"cutpaste": {"color": 3}}}, TypeError, "area_ratio.*color"),
         ({"options": {"paint": {}}}, ValueError, "paint"),
         ({"techniques": ["cutpaste"], "weights": [1, 2]}, ValueError, "`weights`"),
         ({"techniques": ["cutpaste"], "weights": [-1]}, ValueError, "`weights"),

@@ -4,8 +4,8 @@ from common import as_type, call, frame_and_draw, photograph
 from seeds import seeds
 
 from pail import pai
-from pail.core.draw import Draw
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.shapes import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
@@ -100,10 +100,10 @@ def test_a_callable_as_transform_gets_the_patch(name):
 
 
 @pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "grey", "four bands"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "gray", "four bands"])
 def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind):
     image = photograph(40, 50)
-    if kind == "grey":
+    if kind == "gray":
         image = image[..., 0]
     elif kind == "four bands":
         image = np.dstack([image, image[..., :1]])

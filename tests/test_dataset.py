@@ -154,7 +154,7 @@ def test_formats_in_and_depth_kept(suffix, channels, tmp_path):
         assert written.dtype == image.dtype and written.ndim == image.ndim
 
 
-def test_alpha_is_kept_and_exif_rotation_honoured(tmp_path):
+def test_alpha_is_kept_and_exif_rotation_honored(tmp_path):
     (tmp_path / "in").mkdir()
     image = Image.fromarray(np.dstack([photograph(40, 60), np.arange(2400).reshape(40, 60) % 200]).astype(np.uint8))
     image.save(tmp_path / "in" / "a.png")
@@ -393,7 +393,7 @@ def test_options_are_checked_before_anything_is_touched(parts, tmp_path):
         ({"number": 2, "per_image": 2}, "per_image"),
         ({"shard": "3/2"}, "shard"),
         ({"workers": 0}, "workers"),
-        ({"colour": 3}, "colour"),
+        ({"color": 3}, "color"),
         ({"roi": tmp_path / "nothing"}, "roi"),
         ({"source": tmp_path / "nothing"}, "source"),
         ({"compression": 11}, "compression"),
@@ -438,7 +438,7 @@ def test_a_recipe_by_hand_and_its_set(parts, tmp_path):
     assert max(areas) < 0.16
     pail.generate(parts, tmp_path / "two", recipe=tmp_path / "one" / "recipe.toml", workers=1)
     same(tmp_path / "one", tmp_path / "two")
-    for text in ("number = ", "colour = 3", "[techniques.paint]\n", "[techniques.cutpaste]\ncolour = 3\n"):
+    for text in ("number = ", "color = 3", "[techniques.paint]\n", "[techniques.cutpaste]\ncolor = 3\n"):
         path.write_text(text)
         with pytest.raises((TypeError, ValueError)):
             pail.generate(parts, tmp_path / "three", recipe=path, workers=1)

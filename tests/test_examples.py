@@ -38,18 +38,18 @@ def picture(path):
 
 
 def assert_not_blank(image):
-    """Grey levels of all kinds, beyond the paper around the panels."""
+    """Gray levels of all kinds, beyond the paper around the panels."""
     panels = image[(image < 250).any(axis=2)]
     assert len(panels) > 0.3 * image[..., 0].size and panels.std() > 15
 
 
 def likeness(a, b):
     """Structural similarity of two pictures as they look at half of their size; 1 is the same."""
-    grey = [
+    gray = [
         cv2.cvtColor(cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         for x in (a, b)
     ]
-    return structural_similarity(*grey, data_range=255)
+    return structural_similarity(*gray, data_range=255)
 
 
 ALONE = """
@@ -246,23 +246,23 @@ def test_the_table_of_severities_is_written_into_the_page(tmp_path, monkeypatch)
 
 
 def test_on_your_images(tmp_path):
-    """A grey, a colour and a 16-bit image, among files that are none."""
+    """A gray, a color and a 16-bit image, among files that are none."""
     folder = tmp_path / "parts"
     (folder / "deeper").mkdir(parents=True)
     random = np.random.default_rng(0)
     for name, image in {
-        "grey.png": random.integers(0, 256, (40, 60), np.uint8),
+        "gray.png": random.integers(0, 256, (40, 60), np.uint8),
         "deep.png": random.integers(0, 65536, (50, 50), np.uint16),
         "deep.tif": random.integers(0, 256, (50, 50), np.uint8),
-        "colour.jpg": random.integers(0, 256, (64, 48, 3), np.uint8),
+        "color.jpg": random.integers(0, 256, (64, 48, 3), np.uint8),
     }.items():
         cv2.imwrite(str(folder / name), image)
-    (folder / "bad.png").write_bytes((folder / "grey.png").read_bytes()[:100])
+    (folder / "bad.png").write_bytes((folder / "gray.png").read_bytes()[:100])
     (folder / "notes.txt").write_text("no image")
     finished = run("on_your_images.py", folder, "--techniques", "SFI", "--out", tmp_path / "out", folder=tmp_path)
     assert "bad.png is left out" in finished.stderr and "notes.txt is left out" in finished.stderr
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert made == ["colour.png", "deep_png.png", "deep_tif.png", "grey.png"]
+    assert made == ["color.png", "deep_png.png", "deep_tif.png", "gray.png"]
     for name in made:
         assert name in finished.stdout
         assert_not_blank(picture(tmp_path / "out" / name))

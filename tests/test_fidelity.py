@@ -186,7 +186,7 @@ def test_warped_tiles_of_a_constant_image(keywords):
 
 
 @way_back("affine_anom_color_change", resize=(256, 256))
-def test_tiles_of_the_originals_recolouring(keywords):
+def test_tiles_of_the_originals_recoloring(keywords):
     sizes = {
         pail.Anomaly_Insertion().affine_anom_color_change(IMAGE, rng=s, **keywords).record["drawn"]["tile"]
         for s in seeds("tiles", 40)

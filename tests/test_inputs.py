@@ -164,8 +164,8 @@ def test_what_is_no_image_is_refused(name, image, error, words):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_keyword_is_named(name):
-    with pytest.raises(TypeError, match="colour"):
-        call(name, photograph(8, 8), colour=3)
+    with pytest.raises(TypeError, match="color"):
+        call(name, photograph(8, 8), color=3)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from seeds import seeds
 
 from pail.pixels.perlin import Noise
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
-from pail.pixels.simplex import simplex
+from pail.sfi.simplex_noise.noise import simplex
 
 
 def plain_perlin(noise):
@@ -133,7 +133,7 @@ def test_simplex_octaves():
 def test_simplex_is_opensimplex():
     from opensimplex import OpenSimplex
 
-    from pail.pixels import _simplex
+    from pail.sfi.simplex_noise import _kernel as _simplex
 
     reference = OpenSimplex(7)
     steps = np.arange(20) / 8
@@ -146,13 +146,13 @@ def test_simplex_is_opensimplex():
 @pytest.mark.parametrize("wavelength", [32, 50, 128, 512])
 def test_long_waves_on_a_coarse_grid(wavelength):
     """Every fourth pixel and cubic interpolation, against every pixel."""
-    from pail.pixels import _simplex
+    from pail.sfi.simplex_noise import _kernel as _simplex
 
     for seed in range(5):
         fast = simplex((61, 83, 3), wavelength, 6, 0.6, np.random.default_rng(seed))
         plain = np.zeros(fast.shape, np.float32)
         _simplex.octaves(plain, 1 / wavelength, 6, 0.6, 0, 1, *_simplex.permutation(np.random.default_rng(seed)))
-        assert np.abs(fast - plain).max() < 0.02  # times 0.2 x 255: a grey level
+        assert np.abs(fast - plain).max() < 0.02  # times 0.2 x 255: a gray level
 
 
 def test_perlin_mask_has_the_images_size_whatever_the_working_size():

@@ -18,7 +18,7 @@ WHITE = np.full((128, 128, 3), 255, np.uint8)
 
 
 def inside_values(name, count, **keywords):
-    """The one grey value that a white source leaves on a black image, call by call."""
+    """The one gray value that a white source leaves on a black image, call by call."""
     found = []
     for seed in seeds("perlin", count):
         i_a, m_a = call(name, BLACK, WHITE, rng=seed, **keywords)

@@ -1,4 +1,4 @@
-"""Colour jitter against torchvision's formulas, DRAEM's augmenters against imgaug and PIL, the user's augmenters."""
+"""Color jitter against torchvision's formulas, DRAEM's augmenters against imgaug and PIL, the user's augmenters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from PIL import Image, ImageOps
 from seeds import seeds
 
-from pail.core.draw import Draw
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import apply_augmenter, as_augmenter, import_imgaug
 from pail.pixels.draem import AUGMENTERS, SPACES, augment
-from pail.pixels.jitter import apply_jitter, colour_jitter
+from pail.pixels.jitter import apply_jitter, color_jitter
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
@@ -35,19 +35,19 @@ def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def picture(height: int = 90, width: int = 110, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Smooth colour blobs over the whole range, some of it saturated."""
+    """Smooth color blobs over the whole range, some of it saturated."""
     soft = cv2.GaussianBlur(noise((height, width, channels), seed).astype(np.float32), (0, 0), 4)
     soft = (soft.reshape(height, width, channels) - 128) * 9 + 128
     return np.clip(soft, 0, 255).astype(np.uint8)
 
 
 def calm(height: int = 90, width: int = 110, seed: int = 0) -> np.ndarray:
-    """Colours that stay away from the ends of the range."""
+    """Colors that stay away from the ends of the range."""
     return (90 + picture(height, width, seed=seed) // 4).astype(np.uint8)
 
 
-def colours(step: int = 15) -> np.ndarray:
-    """Colours of the whole cube, as an image."""
+def colors(step: int = 15) -> np.ndarray:
+    """Colors of the whole cube, as an image."""
     axis = np.arange(0, 256, step)
     return np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(axis.size, -1, 3).astype(np.uint8)
 
@@ -58,7 +58,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Colour jitter
+# Color jitter
 
 
 def reference_jitter(image: np.ndarray, peak: float, order: list[int], factors: tuple[float, ...]) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_jitter_in_8_bits_follows_the_sequential_form(strength, make):
     image = make(24, 30)
     for seed in range(25):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, 255, **strength)
+        result = color_jitter(image, draw, 255, **strength)
         gap = difference(result, reference_jitter(image, 255, *factors_of(draw)))
         assert result.dtype == np.uint8
         # Two or three times half a level of rounding, which a turn of the hue and a contrast of up to 2 enlarge.
@@ -110,7 +110,7 @@ def test_folding_three_changes_into_one_matrix_costs_no_more_than_rounding(make)
     image = make(24, 30)
     for seed in range(40):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, 255, **(WEAK | {"hue": 0}))
+        result = color_jitter(image, draw, 255, **(WEAK | {"hue": 0}))
         # Up to three roundings of half a level, each enlarged by what follows.
         assert difference(result, reference_jitter(image, 255, *factors_of(draw))).max() <= 1.75
 
@@ -121,7 +121,7 @@ def test_jitter_of_float_images_is_the_sequential_form(peak, strength):
     image = (picture(20, 24).astype(np.float32) / 255 * peak).astype(np.float32)
     for seed in range(15):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, peak, **strength)
+        result = color_jitter(image, draw, peak, **strength)
         assert result.dtype == np.float32
         assert difference(result, reference_jitter(image, peak, *factors_of(draw))).max() <= 2e-5 * peak
         assert result.min() >= 0 and result.max() <= peak
@@ -130,7 +130,7 @@ def test_jitter_of_float_images_is_the_sequential_form(peak, strength):
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
 def test_jitter_clips_between_the_steps(order):
     """Brightness that saturates cannot be taken back by the contrast that follows."""
-    image, factors = colours(51), (1.5, 0.4, 1.1, 0.3)
+    image, factors = colors(51), (1.5, 0.4, 1.1, 0.3)
     gap = difference(apply_jitter(image, 255, order, factors), reference_jitter(image, 255, order, factors))
     assert gap.max() <= 2
 
@@ -138,7 +138,7 @@ def test_jitter_clips_between_the_steps(order):
 def test_jitter_draws_torchvisions_ranges():
     draw, image = draw_of(0), noise((2, 2, 3))
     for _ in range(2000):
-        colour_jitter(image, draw, 255, brightness=0.5, contrast=1.0, saturation=0.1, hue=0.5)
+        color_jitter(image, draw, 255, brightness=0.5, contrast=1.0, saturation=0.1, hue=0.5)
     for name, low, high in (("brightness", 0.5, 1.5), ("contrast", 0, 2), ("saturation", 0.9, 1.1), ("hue", -0.5, 0.5)):
         values = (np.array(draw.drawn[name]) - low) / (high - low)
         assert values.min() >= 0 and values.max() <= 1
@@ -152,26 +152,26 @@ def test_jitter_draws_torchvisions_ranges():
 
 def test_jitter_of_zero_changes_nothing_but_returns_a_new_array():
     image = noise((9, 11, 3))
-    result = colour_jitter(image, draw_of(1), 255, brightness=0, contrast=0, saturation=0, hue=0)
+    result = color_jitter(image, draw_of(1), 255, brightness=0, contrast=0, saturation=0, hue=0)
     assert np.array_equal(result, image) and not np.may_share_memory(result, image)
 
 
 def test_brightness_above_one_reaches_below_zero_no_factor():
     draw = draw_of(0)
     for _ in range(200):
-        colour_jitter(noise((1, 1, 3)), draw, 255, brightness=3, contrast=0, saturation=0, hue=0)
+        color_jitter(noise((1, 1, 3)), draw, 255, brightness=3, contrast=0, saturation=0, hue=0)
     assert min(draw.drawn["brightness"]) >= 0 and max(draw.drawn["brightness"]) > 3
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_jitter_of_few_channels_has_neither_hue_nor_saturation(channels):
     image = picture(20, 30, channels)
-    with_colour = apply_jitter(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
+    with_color = apply_jitter(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
     without = apply_jitter(image, 255, [1, 0, 2, 3], (1.2, 0.7, 1, 0))
-    assert np.array_equal(with_colour, without)
+    assert np.array_equal(with_color, without)
     middle = image.mean()
     expected = np.clip(np.clip(0.7 * image + 0.3 * middle, 0, 255) * 1.2, 0, 255)
-    assert difference(with_colour, expected).max() <= 1
+    assert difference(with_color, expected).max() <= 1
 
 
 @pytest.mark.parametrize("peak", [255, 65535.0])
@@ -180,8 +180,8 @@ def test_jitter_of_many_channels_turns_the_hue_of_the_first_three(peak):
     image = image if peak == 255 else (image * np.float32(peak / 255)).astype(np.float32)
     order, factors = [0, 2, 3, 1], (1.3, 0.6, 1.5, 0.3)
     result = apply_jitter(image, peak, order, factors)
-    colour = apply_jitter(np.ascontiguousarray(image[..., :3]), peak, order, factors)
-    assert difference(result[..., :3], colour).max() <= peak / 255
+    color = apply_jitter(np.ascontiguousarray(image[..., :3]), peak, order, factors)
+    assert difference(result[..., :3], color).max() <= peak / 255
     bright = np.minimum(image * 1.3, peak)
     turned = reference_jitter(image[..., :3], peak, [0, 2, 3], factors)
     expected = 0.6 * bright[..., 3:] + 0.4 * (turned @ [0.299, 0.587, 0.114]).mean()
@@ -203,7 +203,7 @@ def test_jitter_keeps_shape_and_input(shape, channels):
     image.setflags(write=False)
     for working, peak in ((image, 255), (image.astype(np.float32), 255.0)):
         working.setflags(write=False)
-        result = colour_jitter(working, draw_of(3), peak, **STRONG)
+        result = color_jitter(working, draw_of(3), peak, **STRONG)
         assert result.shape == working.shape and result.dtype == working.dtype
         assert not np.may_share_memory(result, working)
 
@@ -212,14 +212,14 @@ def test_jitter_takes_a_part_of_an_image():
     image = noise((40, 50, 3))
     part = image[5:25, 7:30]
     assert np.array_equal(
-        colour_jitter(part, draw_of(2), 255, **WEAK), colour_jitter(part.copy(), draw_of(2), 255, **WEAK)
+        color_jitter(part, draw_of(2), 255, **WEAK), color_jitter(part.copy(), draw_of(2), 255, **WEAK)
     )
 
 
 def test_jitter_of_float_images_keeps_their_levels():
     ramp = np.linspace(0, 1, 4096, dtype=np.float32)
     image = np.stack([ramp, ramp**2, 1 - ramp], axis=-1)[None]
-    assert np.unique(colour_jitter(image, draw_of(0), 1.0, **WEAK)).size > 4096
+    assert np.unique(color_jitter(image, draw_of(0), 1.0, **WEAK)).size > 4096
 
 
 def test_8_bit_images_with_another_full_scale_stay_in_it():
@@ -258,7 +258,7 @@ def test_gamma_is_imgaugs(iaa, gammas):
 @pytest.mark.parametrize("add_first", [False, True])
 @pytest.mark.parametrize(("multiply", "add"), [(0.8, 30), (1.17, -21), (1.2, 30), (0.93, -30)])
 def test_brightness_is_imgaugs(iaa, space, add_first, multiply, add):
-    image = np.concatenate([colours(15), noise((18, 324, 3))])
+    image = np.concatenate([colors(15), noise((18, 324, 3))])
     parts = [iaa.Multiply(fixed(multiply)), iaa.Add(fixed(add))]
     reference = iaa.WithBrightnessChannels(parts[::-1] if add_first else parts, to_colorspace=space)
     result = AUGMENTERS["brightness"](image, 255, multiply=multiply, add=add, add_first=add_first, space=space)
@@ -285,7 +285,7 @@ def test_sharpness_is_imgaugs(iaa, factor, shape):
 
 @pytest.mark.parametrize(("hue", "saturation"), [(0, 0), (50, 50), (-50, -50), (17, -33), (-3, 41)])
 def test_hue_and_saturation_is_imgaugs(iaa, hue, saturation):
-    image = np.concatenate([colours(15), noise((18, 324, 3))])
+    image = np.concatenate([colors(15), noise((18, 324, 3))])
     reference = iaa.AddToHueAndSaturation(value_hue=fixed(hue), value_saturation=fixed(saturation))
     result = AUGMENTERS["hue_and_saturation"](image, 255, hue=hue, saturation=saturation)
     assert np.array_equal(result, reference.augment_image(image))
@@ -367,7 +367,7 @@ def test_float_images_follow_the_same_formulas(name, peak):
         result = AUGMENTERS[name](real, peak, **parameters)
         assert result.dtype == np.float32 and result.min() >= 0 and result.max() <= peak
         gap = difference(result * (255 / peak), AUGMENTERS[name](image, 255, **parameters))
-        # In 8 bits the colour spaces themselves have steps, of several grey levels for Lab, Luv and HSV.
+        # In 8 bits the color spaces themselves have steps, of several gray levels for Lab, Luv and HSV.
         coarse = name in ("brightness", "hue_and_saturation")
         assert np.quantile(gap, 0.99) <= (5 if coarse else 1.51)
         assert gap.mean() <= (2 if coarse else 1)
@@ -409,21 +409,21 @@ def test_every_augmenter_takes_every_image(name, channels):
 
 @pytest.mark.parametrize("name", AUGMENTERS)
 def test_channels_beyond_the_third(name):
-    """The first three are treated as a colour image is; only what is about colour leaves the others alone."""
+    """The first three are treated as a color image is; only what is about color leaves the others alone."""
     image = picture(40, 50, 5)
     parameters = {
         **AUGMENTERS[name].sample(draw_of(4)),
         **{"solarize": {"threshold": 99}, "posterize": {"bits": 3}}.get(name, {}),
     }
     result = AUGMENTERS[name](image, 255, **parameters)
-    colour = AUGMENTERS[name](np.ascontiguousarray(image[..., :3]), 255, **parameters)
+    color = AUGMENTERS[name](np.ascontiguousarray(image[..., :3]), 255, **parameters)
     # OpenCV warps more than four channels with coarser weights.
-    assert difference(result[..., :3], colour).max() <= (6 if name == "rotate" else 0)
+    assert difference(result[..., :3], color).max() <= (6 if name == "rotate" else 0)
     stays = name in ("brightness", "hue_and_saturation")
     assert np.array_equal(result[..., 3:], image[..., 3:]) == stays
 
 
-def test_grey_images():
+def test_gray_images():
     image = picture(40, 50, 1)
     assert np.array_equal(AUGMENTERS["hue_and_saturation"](image, 255, hue=40, saturation=40), image)
     bright = AUGMENTERS["brightness"](image, 255, multiply=1.2, add=10, add_first=False, space="Lab")
@@ -517,7 +517,7 @@ def test_channels_and_dtype_do_not_change_what_is_drawn():
     for image, peak in ((picture(), 255), (picture(channels=1), 255), (picture(channels=5).astype(np.float32), 255.0)):
         draw = draw_of(8)
         augment(image, draw, peak, count=10)
-        colour_jitter(image, draw, peak, **WEAK)
+        color_jitter(image, draw, peak, **WEAK)
         records.append(draw.drawn)
     assert records[0] == records[1] == records[2]
 
@@ -556,7 +556,7 @@ def test_what_an_augmenter_may_be(iaa):
 
 FRAMES = {
     "uint8": (noise((20, 30, 3)), None),
-    "grey": (noise((20, 30)), None),
+    "gray": (noise((20, 30)), None),
     "one channel": (noise((20, 30, 1)), None),
     "RGBA": (noise((20, 30, 4)), None),
     "uint16": (noise((20, 30, 3)).astype(np.uint16) * 257, None),

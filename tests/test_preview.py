@@ -13,8 +13,9 @@ from optional import need
 from PIL import Image
 
 import pail
-from pail.dataset.page import text
-from pail.dataset.preview import (
+from pail.pixels import panels
+from pail.report.page import text
+from pail.report.preview import (
     CELL,
     HEAD,
     LABEL,
@@ -25,8 +26,7 @@ from pail.dataset.preview import (
     preview_page,
     without_techniques,
 )
-from pail.dataset.report import GRID, Sample, Tally, report_page
-from pail.pixels import panels
+from pail.report.report import GRID, Sample, Tally, report_page
 
 COMMAND = "pail generate parts/ set/ -n 1000 --seed 3"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\n\udcff.png"
@@ -343,8 +343,8 @@ class TestBrowser:
         settings = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
         with browser_page(preview_file, [], [], **settings) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
-            colours = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-            ink, paper = (int(re.search(r"\d+", c)[0]) for c in page.evaluate(colours))
+            colors = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+            ink, paper = (int(re.search(r"\d+", c)[0]) for c in page.evaluate(colors))
             assert (ink > paper) == (scheme == "dark") and abs(ink - paper) > 180
 
     def test_report(self, tmp_path):

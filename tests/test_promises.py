@@ -176,7 +176,7 @@ GROUNDS = {
     "photograph": lambda: photograph(90, 100),
     "white": lambda: np.full((90, 100, 3), 255, np.uint8),
     "black": lambda: np.zeros((90, 100, 3), np.uint8),
-    "grey": lambda: np.full((90, 100, 3), 128, np.uint8),
+    "gray": lambda: np.full((90, 100, 3), 128, np.uint8),
     "white 16 bit": lambda: np.full((90, 100), 65535, np.uint16),
     "constant float": lambda: np.full((90, 100, 3), 0.3, np.float32),
     "saturated spots": lambda: np.where(photograph(90, 100) > 128, 255, 0).astype(np.uint8),
@@ -304,7 +304,7 @@ def test_flags_take_0_and_1():
 
 
 def test_each_axis_is_resized_in_its_own_way():
-    """Stripes of a pixel shrink to grey, whatever the other axis does."""
+    """Stripes of a pixel shrink to gray, whatever the other axis does."""
     stripes = np.zeros((2000, 100), np.uint8)
     stripes[::2] = 255
     assert np.abs(resize(stripes, (256, 256)).astype(int) - 128).max() <= 20

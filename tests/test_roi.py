@@ -13,7 +13,7 @@ from PIL import Image
 from scenes import FULL_FRAME, WITH_GROUND, Scene, bright_on_dark, dark_on_bright, gravel, photo, sensor_noise
 
 from pail import roi
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
 from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
 from pail.roi import as_roi, foreground
 
@@ -203,16 +203,16 @@ def test_threshold_foreground(
     convert: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int], threshold: float, reverse: bool
 ) -> None:
     """Brighter than the threshold with `bg_reverse`, the rest without."""
-    grey = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
-    grey.flat[0] = 100
-    grey = np.where(grey == threshold, grey + 1, grey).astype(np.uint8) if threshold not in (0, 255) else grey
-    mask = threshold_foreground(as_frame(convert(grey)), threshold, reverse)
-    assert np.array_equal(mask > 0, (grey > threshold) if reverse else (grey <= threshold))
+    gray = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
+    gray.flat[0] = 100
+    gray = np.where(gray == threshold, gray + 1, gray).astype(np.uint8) if threshold not in (0, 255) else gray
+    mask = threshold_foreground(as_frame(convert(gray)), threshold, reverse)
+    assert np.array_equal(mask > 0, (gray > threshold) if reverse else (gray <= threshold))
 
 
-def test_threshold_foreground_weighs_colours_and_keeps_the_threshold_itself_out_of_the_bright() -> None:
-    colours = np.array([[(0, 255, 0), (255, 0, 0), (0, 0, 255), (100, 100, 100)]], np.uint8)
-    frame = as_frame(colours)
+def test_threshold_foreground_weighs_colors_and_keeps_the_threshold_itself_out_of_the_bright() -> None:
+    colors = np.array([[(0, 255, 0), (255, 0, 0), (0, 0, 255), (100, 100, 100)]], np.uint8)
+    frame = as_frame(colors)
     assert threshold_foreground(frame, 100, True).tolist() == [[255, 0, 0, 0]]
     assert threshold_foreground(frame, 100, False).tolist() == [[0, 255, 255, 255]]
     assert not threshold_foreground(frame, 255, True).any()  # all background: the caller decides

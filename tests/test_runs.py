@@ -159,7 +159,7 @@ def test_no_anomaly_lands_on_padding(parts, tmp_path, roi):
 def test_size_means_the_same_in_preview_and_tune(parts, tmp_path, monkeypatch, said):
     shown = []
     monkeypatch.setattr(
-        "pail.dataset.preview.preview", lambda images, *a, **k: shown.append(images) or Image.new("L", (9, 9))
+        "pail.report.preview.preview", lambda images, *a, **k: shown.append(images) or Image.new("L", (9, 9))
     )
     said("preview", parts, "--size", 24, "-o", tmp_path / "a.png")
     assert {image.shape for image in shown[0]} == {(24, 32, 3)}

@@ -33,13 +33,13 @@ LOOK = """async () => {
   window.scrollTo(5000, 0);
   const reached = window.scrollX;
   window.scrollTo(0, 0);
-  const channels = colour => (colour.match(/[0-9.]+/g) || []).map(Number);
-  const light = colour => channels(colour).slice(0, 3)
+  const channels = color => (color.match(/[0-9.]+/g) || []).map(Number);
+  const light = color => channels(color).slice(0, 3)
     .map(v => v / 255).map(v => v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const ground = e => {
-    const colour = e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)";
-    return (channels(colour)[3] ?? 1) > 0.9 ? colour : ground(e.parentElement);
+    const color = e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)";
+    return (channels(color)[3] ?? 1) > 0.9 ? color : ground(e.parentElement);
   };
   const faint = () => [...document.querySelectorAll("main :is(p, li, td, th, dt, h1, h2, a, code)")].filter(e => {
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];

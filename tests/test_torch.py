@@ -240,11 +240,11 @@ def test_folders_patterns_lists_and_arrays(folder):
 
 
 def test_channels_and_depths():
-    grey = [image[..., 0] for image in IMAGES]
-    assert PseudoAnomalyDataset(grey)[0]["image"].shape == (3, 48, 48)
-    assert PseudoAnomalyDataset(grey, channels=None)[0]["image"].shape == (1, 48, 48)
+    gray = [image[..., 0] for image in IMAGES]
+    assert PseudoAnomalyDataset(gray)[0]["image"].shape == (3, 48, 48)
+    assert PseudoAnomalyDataset(gray, channels=None)[0]["image"].shape == (1, 48, 48)
     assert PseudoAnomalyDataset(IMAGES, channels=1)[0]["image"].shape == (1, 48, 48)
-    assert PseudoAnomalyDataset([np.dstack([IMAGES[0], grey[0]])])[0]["image"].shape == (3, 48, 48)
+    assert PseudoAnomalyDataset([np.dstack([IMAGES[0], gray[0]])])[0]["image"].shape == (3, 48, 48)
     deep = IMAGES.astype(np.uint16) * 16
     for images, top in ((deep, 4095), (IMAGES.astype(np.float32), 255)):
         sample = PseudoAnomalyDataset(images, data_range=top, p_anomaly=1)[0]

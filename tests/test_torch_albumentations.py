@@ -65,7 +65,7 @@ def test_a_pipeline_is_saved_and_loaded(tmp_path):
     assert np.array_equal(expected["image"], found["image"]) and np.array_equal(expected["mask"], found["mask"])
 
 
-def test_a_normalised_image_is_refused():
+def test_a_normalized_image_is_refused():
     with pytest.raises(ValueError, match="before Normalize"):
         run(InsertAnomaly(p=1), (IMAGE / 100 - 1).astype(np.float32))
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # theirs are not ours to mend
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Runs the block of the page with that word in it, in a folder with crops of a wall; its names afterwards."""
+    """Runs the block of the page with that word in it, in a folder with crops of a wall; its names afterward."""
     pytest.importorskip("anomalib", reason=f"needs anomalib ({install_hint('anomalib')})", exc_type=ImportError)
     wall, rng = skimage.data.brick(), np.random.default_rng(0)
     for folder, count in (("parts", 24), ("textures", 2), ("real", 4)):

@@ -58,7 +58,7 @@ def test_pil_images_stay_pil_images():
 
 
 @pytest.mark.parametrize("low", [-1.0, 0.0])
-def test_a_normalised_image_is_refused(low):
+def test_a_normalized_image_is_refused(low):
     with pytest.raises(ValueError, match="before Normalize"):
         InsertAnomaly(p=1)(torch.linspace(low, 2.0, 300).reshape(3, 10, 10))
 

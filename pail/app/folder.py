@@ -10,11 +10,11 @@ from pathlib import Path
 
 import cv2
 
-from pail.dataset.page import data_uri
 from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.io.read import Picture, decode, read_picture
 from pail.pixels.panels import as_bytes, fit, shades
+from pail.report.page import data_uri
 
 THUMBNAIL = 104  # pixels of the longer side
 KEPT = 96 << 20  # bytes of decoded images that are kept

@@ -11,9 +11,9 @@ import numpy as np
 
 from pail.app.draws import Draw
 from pail.app.parameters import shown
-from pail.dataset.page import data_uri, text
 from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades, shrink
 from pail.registry import FAMILIES, TECHNIQUES
+from pail.report.page import data_uri, text
 
 FAMILY = {
     "SFI": "From the image itself (source-free)",

@@ -12,8 +12,8 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import describe
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.registry import Technique
 
 

@@ -282,8 +282,8 @@ class _Decoder:
     def _image(self, value: dict[str, Any]) -> Image.Image:
         image = Image.frombytes(value["$image"], tuple(value["size"]), _unpack(value["data"]))
         if "palette" in value:
-            mode, colours = value["palette"]
-            image.putpalette(_unpack(colours), mode)
+            mode, colors = value["palette"]
+            image.putpalette(_unpack(colors), mode)
         if "transparency" in value:
             image.info["transparency"] = self.decode(value["transparency"])
         return image

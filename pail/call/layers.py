@@ -8,7 +8,7 @@ import numpy as np
 from pail.call.state import Call
 from pail.core.box import Box
 from pail.core.composite import is_visible, restored
-from pail.core.frame import Frame
+from pail.core.image import Frame
 
 
 def overlap(call: Call, box: Box, m_a: np.ndarray) -> np.ndarray | None:

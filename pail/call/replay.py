@@ -13,7 +13,7 @@ from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
-from pail.core.frame import Frame, as_frame
+from pail.core.image import Frame, as_frame
 from pail.core.settings import Common, Settings
 from pail.registry import TECHNIQUES, is_own
 

@@ -15,9 +15,9 @@ from pail.call.record import Given, fingerprint, of_call, of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.state import Call, Step
 from pail.core.composite import Insertion, composite, is_visible
-from pail.core.draw import Draw, as_rng, as_severity
-from pail.core.frame import Frame, as_frame
+from pail.core.image import Frame, as_frame
 from pail.core.ops import read_only
+from pail.core.sampler import Draw, as_rng, as_severity
 from pail.core.settings import Common, Settings
 from pail.core.source import as_source
 from pail.core.window import AUTO

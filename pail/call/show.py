@@ -1,4 +1,4 @@
-"""How a result is looked at in a notebook: labelled panels, made with Pillow alone."""
+"""How a result is looked at in a notebook: labeled panels, made with Pillow alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import as_number
-from pail.core.frame import as_frame
+from pail.core.image import as_frame
 from pail.core.mask import as_mask
 from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades
 from pail.types import DataRangeLike
@@ -19,7 +19,7 @@ PAPER, INK = "#ffffff", "#16191d"
 
 
 def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRangeLike | None = None) -> Image.Image:
-    """Labelled panels of one insertion: normal, pseudo-anomalous, the mask,
+    """Labeled panels of one insertion: normal, pseudo-anomalous, the mask,
     the anomaly enlarged, and what changed.
 
     Parameters

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.core.settings import Common, Settings
 
 

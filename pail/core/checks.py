@@ -1,4 +1,4 @@
-"""Plain arguments: each check returns the normalised value, or raises an error that names the argument."""
+"""Plain arguments: each check returns the normalized value, or raises an error that names the argument."""
 
 from __future__ import annotations
 

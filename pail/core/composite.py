@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
@@ -51,7 +51,7 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
     """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where
     the mask is true.
 
-    With `shift` the content is the normal image itself, moved towards the
+    With `shift` the content is the normal image itself, moved toward the
     far end of the range, so that it is seen.
     """
     box, content, mask, opacity = insertion
@@ -110,7 +110,7 @@ def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.nd
 
 
 def _shift(frame: Frame, box: Box, opacity: float) -> np.ndarray:
-    """The normal image moved towards the far end of the range, pixel by pixel; less where the anomaly is to be faint.
+    """The normal image moved toward the far end of the range, pixel by pixel; less where the anomaly is to be faint.
 
     By as much as is visible at least, which rounding to whole levels must not undo.
     """

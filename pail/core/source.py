@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pail.core.formats import as_pixels
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import with_axis
 from pail.core.warn import warn_user
 from pail.core.window import Window, as_data_range, window_of
@@ -67,20 +67,20 @@ def _warn_if_unfit(name: str, pixels: np.ndarray, window: Window) -> None:
 
 
 def _match_channels(source: np.ndarray, channels: int) -> np.ndarray:
-    """(h, w, K) as (h, w, channels): grey is repeated, colour averaged; missing channels are filled with the grey."""
+    """(h, w, K) as (h, w, channels): gray is repeated, color averaged; missing channels are filled with the gray."""
     have = source.shape[2]
     if have == channels:
         return source
     if have > channels > 1:
         return np.ascontiguousarray(source[..., :channels])
-    grey = source[..., :1]
+    gray = source[..., :1]
     if have >= 3:
-        grey = with_axis(cv2.cvtColor(np.ascontiguousarray(source[..., :3], _colour_dtype(source)), cv2.COLOR_RGB2GRAY))
+        gray = with_axis(cv2.cvtColor(np.ascontiguousarray(source[..., :3], _color_dtype(source)), cv2.COLOR_RGB2GRAY))
     if channels == 1:
-        return grey.astype(source.dtype, copy=False)
-    return np.concatenate([source, *[grey] * (channels - have)], axis=2).astype(source.dtype, copy=False)
+        return gray.astype(source.dtype, copy=False)
+    return np.concatenate([source, *[gray] * (channels - have)], axis=2).astype(source.dtype, copy=False)
 
 
-def _colour_dtype(image: np.ndarray) -> type:
-    """OpenCV converts colours of uint8, uint16 and float32."""
+def _color_dtype(image: np.ndarray) -> type:
+    """OpenCV converts colors of uint8, uint16 and float32."""
     return np.float32 if image.dtype == np.float64 else image.dtype.type

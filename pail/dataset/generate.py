@@ -98,7 +98,7 @@ def generate(
     progress: bool = False,
     **options: Any,
 ) -> Summary:
-    """Make a labelled data set of pseudo-anomalies from a folder of normal
+    """Make a labeled data set of pseudo-anomalies from a folder of normal
     images.
 
     Parameters
@@ -649,7 +649,7 @@ def command(run: Run) -> str:
 
 
 def _report(run: Run, summary: Summary) -> None:
-    from pail.dataset.report import report_page  # with the panels and the page it draws
+    from pail.report.report import report_page  # with the panels and the page it draws
 
     facts = {"command": command(run), "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pail.call.result import PseudoAnomaly
-from pail.core.frame import Frame, as_frame
+from pail.core.image import Frame, as_frame
 from pail.core.ops import resize
 from pail.core.source import as_source
 from pail.dataset.inputs import read, stem_of

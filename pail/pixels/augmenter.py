@@ -12,8 +12,8 @@ import numpy as np
 from pail._install import install_hint
 from pail.core.checks import describe
 from pail.core.composite import to_dtype
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.core.source import as_source
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.draw import Draw
 from pail.core.ops import with_axis
-from pail.pixels.colour import STRIP_BYTES, in_strips, is_plain, on_colour, scale_values, through_float
+from pail.core.sampler import Draw
+from pail.pixels.color import STRIP_BYTES, in_strips, is_plain, on_color, scale_values, through_float
 
 FINE_LEVELS = 1 << 16  # steps of the histograms of images that are not 8-bit
 
@@ -119,7 +119,7 @@ def _apply_to_levels(image: np.ndarray, steps: list[tuple[Augmenter, dict[str, A
 
 
 def _sample_gamma(draw: Draw) -> dict[str, Any]:
-    # Three numbers for grey images too: what is drawn later must not depend on the channels.
+    # Three numbers for gray images too: what is drawn later must not depend on the channels.
     return {"gammas": [draw.uniform("gamma", 0.5, 2.0) for _ in range(3)]}
 
 
@@ -137,7 +137,7 @@ def gamma_contrast(image: np.ndarray, peak: float, gammas: list[float]) -> np.nd
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """A colour space of OpenCV and its channel of brightness."""
+    """A color space of OpenCV and its channel of brightness."""
 
     to: int
     back: int
@@ -181,28 +181,26 @@ def _brightness_table(multiply: float, add: int, add_first: bool) -> np.ndarray:
 
 
 def brightness(image: np.ndarray, peak: float, multiply: float, add: int, add_first: bool, space: str) -> np.ndarray:
-    """Multiply and add (in 255ths of full scale) on the channel of brightness of a colour space."""
+    """Multiply and add (in 255ths of full scale) on the channel of brightness of a color space."""
     if image.shape[2] < 3:
         return _brighten(image.copy(), multiply, add * peak / 255, add_first, peak)
     if image.dtype == np.uint8:
         table = _brightness_table(multiply, add, add_first)
-        return on_colour(lambda colour: _brightness_8(colour, SPACES[space], table), image)
-    return on_colour(
-        lambda colour: _brightness_float(colour, peak, SPACES[space], multiply, add / 255, add_first), image
-    )
+        return on_color(lambda color: _brightness_8(color, SPACES[space], table), image)
+    return on_color(lambda color: _brightness_float(color, peak, SPACES[space], multiply, add / 255, add_first), image)
 
 
-def _brightness_8(colour: np.ndarray, space: _Space, table: np.ndarray) -> np.ndarray:
-    converted = cv2.cvtColor(colour, space.to)
+def _brightness_8(color: np.ndarray, space: _Space, table: np.ndarray) -> np.ndarray:
+    converted = cv2.cvtColor(color, space.to)
     changed = cv2.LUT(cv2.extractChannel(converted, space.channel), table)
     cv2.insertChannel(changed, converted, space.channel)
     return cv2.cvtColor(converted, space.back)
 
 
 def _brightness_float(
-    colour: np.ndarray, peak: float, space: _Space, multiply: float, add: float, add_first: bool
+    color: np.ndarray, peak: float, space: _Space, multiply: float, add: float, add_first: bool
 ) -> np.ndarray:
-    converted = cv2.cvtColor(colour * np.float32(1 / peak), space.to)
+    converted = cv2.cvtColor(color * np.float32(1 / peak), space.to)
     _brighten(converted[..., space.channel], multiply, add * space.top, add_first, space.top)
     changed = cv2.cvtColor(converted, space.back)
     return np.clip(changed, 0, 1, out=changed) * np.float32(peak)
@@ -231,24 +229,24 @@ def _sample_hue_and_saturation(draw: Draw) -> dict[str, Any]:
 
 
 def hue_and_saturation(image: np.ndarray, peak: float, hue: int, saturation: int) -> np.ndarray:
-    """Hue turned by hue / 255 of half the circle, saturation / 255 added to the saturation. Grey images stay."""
+    """Hue turned by hue / 255 of half the circle, saturation / 255 added to the saturation. Gray images stay."""
     if image.shape[2] < 3:
         return image
     steps = int(np.float32(hue) / np.float32(255) * 180)  # of two degrees each, as in imgaug
     if image.dtype == np.uint8:
-        return on_colour(lambda colour: _hue_and_saturation_8(colour, steps, saturation), image)
-    return on_colour(lambda colour: _hue_and_saturation_float(colour, 2 * steps, saturation / 255), image)
+        return on_color(lambda color: _hue_and_saturation_8(color, steps, saturation), image)
+    return on_color(lambda color: _hue_and_saturation_float(color, 2 * steps, saturation / 255), image)
 
 
-def _hue_and_saturation_8(colour: np.ndarray, steps: int, saturation: int) -> np.ndarray:
-    hues, saturations, values = cv2.split(cv2.cvtColor(colour, cv2.COLOR_RGB2HSV))
+def _hue_and_saturation_8(color: np.ndarray, steps: int, saturation: int) -> np.ndarray:
+    hues, saturations, values = cv2.split(cv2.cvtColor(color, cv2.COLOR_RGB2HSV))
     table = ((np.arange(256) + steps) % 180).astype(np.uint8)
     saturations = cv2.addWeighted(saturations, 1, saturations, 0, saturation)
     return cv2.cvtColor(cv2.merge([cv2.LUT(hues, table), saturations, values]), cv2.COLOR_HSV2RGB)
 
 
-def _hue_and_saturation_float(colour: np.ndarray, degrees: float, saturation: float) -> np.ndarray:
-    hsv = cv2.cvtColor(colour, cv2.COLOR_RGB2HSV)
+def _hue_and_saturation_float(color: np.ndarray, degrees: float, saturation: float) -> np.ndarray:
+    hsv = cv2.cvtColor(color, cv2.COLOR_RGB2HSV)
     flat = hsv.reshape(len(hsv), -1)
     np.add(flat, np.tile(np.array([degrees % 360, saturation, 0], np.float32), hsv.shape[1]), out=flat)
     np.clip(hsv[..., 1], 0, 1, out=hsv[..., 1])
@@ -359,7 +357,7 @@ def _equalize_step(counts: np.ndarray) -> int:
 
 
 def equalize(image: np.ndarray, peak: float) -> np.ndarray:
-    """Histogram equalisation of each channel as PIL does it, on 65536 levels."""
+    """Histogram equalization of each channel as PIL does it, on 65536 levels."""
     planes = list(cv2.split(image))
     for c, plane in enumerate(planes):
         fine = _fine_levels(plane, peak)
@@ -378,7 +376,7 @@ def _sample_rotate(draw: Draw) -> dict[str, Any]:
 
 
 def rotate(image: np.ndarray, peak: float, angle: float) -> np.ndarray:
-    """Turned by `angle` degrees, anticlockwise, about the centre on the same canvas; the corners become 0."""
+    """Turned by `angle` degrees, anticlockwise, about the center on the same canvas; the corners become 0."""
     rows, columns = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), angle, 1)
     if image.shape[2] != 3:

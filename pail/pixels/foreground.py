@@ -9,14 +9,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import as_bytes, with_axis
 
 THUMBNAIL_SIDE = 192  # the foreground is decided on a thumbnail of this side
 COARSE_SIDE = 96  # ... and for the test of single points on one of this side
 SMALLEST_SIDE = 8  # a thumbnail with a shorter side has no border to speak of
-LEVELS = 8  # an image with less than this many grey levels between darkest and brightest is constant
-FLOAT_LEVELS = 4095  # grey levels of a float image
+LEVELS = 8  # an image with less than this many gray levels between darkest and brightest is constant
+FLOAT_LEVELS = 4095  # gray levels of a float image
 RELATIVE_SPAN = 0.03  # ... and so is one with a smaller span, as a part of its brightest pixel
 EVEN_SPREAD, EVEN_MEAN = 0.8, 0.15  # a surface's border against the whole; of all test scenes with a part the
 # nearest, a part in a corner, differs by 0.21 in the mean
@@ -56,13 +56,13 @@ def _coarse(frame: Frame, side: int) -> np.ndarray | None:
 
 
 def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
-    """The pixels whose grey is at most the threshold (of 0..255), or above it with `bg_reverse`."""
+    """The pixels whose gray is at most the threshold (of 0..255), or above it with `bg_reverse`."""
     frame = frame.normal or frame
     pixels = frame.crop() if frame.window.clips else with_axis(frame.image)[..., : frame.channels]
-    grey = _grey(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
+    gray = _gray(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
     limit = bg_threshold * frame.peak / 255
-    limit = limit if grey.dtype == np.float32 else math.floor(limit)
-    return as_bytes(grey > limit if bg_reverse else grey <= limit)
+    limit = limit if gray.dtype == np.float32 else math.floor(limit)
+    return as_bytes(gray > limit if bg_reverse else gray <= limit)
 
 
 def cdo_foreground(frame: Frame) -> np.ndarray:
@@ -106,7 +106,7 @@ def _mean(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., 0] if channels == 1 else cv2.transform(pixels, np.full((1, channels), 1 / channels, np.float32))
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
+def _gray(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.shape[2] == 3 else _mean(pixels)
 
 
@@ -119,7 +119,7 @@ def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _is_constant(frame: Frame, small: np.ndarray) -> bool:
-    """Whether too few grey levels, of the image's own, lie between the darkest and the brightest pixel."""
+    """Whether too few gray levels, of the image's own, lie between the darkest and the brightest pixel."""
     low, high = float(small.min()), float(small.max())
     levels = frame.peak if frame.image.dtype.kind == "u" else FLOAT_LEVELS
     return min(small.shape[:2]) < SMALLEST_SIDE or high - low < max(LEVELS * 255 / levels, RELATIVE_SPAN * high)
@@ -198,17 +198,17 @@ def _rim_places(height: int, width: int) -> np.ndarray:
 
 
 def _background(small: np.ndarray) -> list[np.ndarray]:
-    """The plane in each channel through the colours along the border, less those that stand out from it."""
+    """The plane in each channel through the colors along the border, less those that stand out from it."""
     height, width, channels = small.shape
     rows, columns = (np.arange(n, dtype=np.float32) / n - np.float32(0.5) for n in (height, width))
-    on_rim, colours = _rim_places(height, width), _on_rim(small)[::4]
+    on_rim, colors = _rim_places(height, width), _on_rim(small)[::4]
     plane = np.zeros((3, channels), np.float32)
-    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colours that all stand out leave the slope open
-    plane[0] = np.median(colours, axis=0)
+    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colors that all stand out leave the slope open
+    plane[0] = np.median(colors, axis=0)
     for _ in range(PLANE_ROUNDS):
-        off = np.abs(colours - on_rim @ plane) @ np.ones(channels, np.float32)
+        off = np.abs(colors - on_rim @ plane) @ np.ones(channels, np.float32)
         near = on_rim * (off <= 2.5 * np.median(off) + 1e-3)[:, None]
-        plane = np.linalg.solve(near.T @ on_rim + ridge, near.T @ colours)
+        plane = np.linalg.solve(near.T @ on_rim + ridge, near.T @ colors)
     return [a + b * rows[:, None] + c * columns for a, b, c in plane.T]
 
 

@@ -1,17 +1,17 @@
-"""torchvision's colour jitter, with OpenCV."""
+"""torchvision's color jitter, with OpenCV."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from pail.core.draw import Draw
-from pail.pixels.colour import LUMA, is_plain, on_colour, scale_values, through_float
+from pail.core.sampler import Draw
+from pail.pixels.color import LUMA, is_plain, on_color, scale_values, through_float
 
 STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
 
 
-def colour_jitter(
+def color_jitter(
     image: np.ndarray,
     draw: Draw,
     peak: float,
@@ -24,7 +24,7 @@ def colour_jitter(
 ) -> np.ndarray:
     """torchvision's ColorJitter: the four changes in random order, each with its own random strength.
 
-    `image` is (h, w, C), uint8 or float32 in [0, peak]; a new array comes back. `mean` is the grey mean around which
+    `image` is (h, w, C), uint8 or float32 in [0, peak]; a new array comes back. `mean` is the gray mean around which
     contrast turns, for parts of an image; by default that of `image`. Images of fewer than three channels have no
     hue and no saturation; of more than three channels only the first three do.
     """
@@ -39,8 +39,8 @@ def colour_jitter(
 
 
 def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
-    """CutPaste's colour jitter."""
-    return colour_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    """CutPaste's color jitter."""
+    return color_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
 
 
 def apply_jitter(
@@ -58,11 +58,11 @@ def apply_jitter(
 
 
 class _Jitter:
-    """An image and the changes that wait: gain * (blend * x + (1 - blend) * grey(x)) + offset.
+    """An image and the changes that wait: gain * (blend * x + (1 - blend) * gray(x)) + offset.
 
     Brightness, contrast and saturation together always have that form, one 3x4 matrix. They are carried out when a
     value could leave [0, peak], so that clipping happens where it does when each is done by itself, or when a hue
-    needs them done. Hue turns commute with gain and offset, and grey values with `blend`.
+    needs them done. Hue turns commute with gain and offset, and gray values with `blend`.
     """
 
     def __init__(self, image: np.ndarray, peak: float, mean: float | None) -> None:
@@ -79,7 +79,7 @@ class _Jitter:
 
     def contrast(self, factor: float) -> None:
         if self.mean is None:
-            self.mean = self.gain * _grey_mean(self.image) + self.offset
+            self.mean = self.gain * _gray_mean(self.image) + self.offset
         self._wait(self.gain * factor, self.blend, self.offset * factor + (1 - factor) * self.mean)
 
     def saturation(self, factor: float) -> None:
@@ -91,7 +91,7 @@ class _Jitter:
             return
         if self.blend != 1:
             self.settle()
-        self.image = on_colour(lambda colour: _turn_hue(colour, shift * 360), self.image)
+        self.image = on_color(lambda color: _turn_hue(color, shift * 360), self.image)
         self._forget_mean()
 
     def settle(self) -> None:
@@ -124,7 +124,7 @@ class _Jitter:
         result[..., :3] = self._mix(np.ascontiguousarray(self.image[..., :3]))
         return result
 
-    def _mix(self, colour: np.ndarray) -> np.ndarray:
+    def _mix(self, color: np.ndarray) -> np.ndarray:
         own = self.gain * self.blend
         red, green, blue = (self.gain * (1 - self.blend) * weight for weight in LUMA)
         rows = (
@@ -132,32 +132,32 @@ class _Jitter:
             (red, own + green, blue, self.offset),
             (red, green, own + blue, self.offset),
         )
-        mixed = cv2.transform(colour, np.array(rows))
-        if colour.dtype != np.uint8:
+        mixed = cv2.transform(color, np.array(rows))
+        if color.dtype != np.uint8:
             np.clip(mixed, 0, self.peak, out=mixed)
         return mixed
 
 
-def _grey_mean(image: np.ndarray) -> float:
+def _gray_mean(image: np.ndarray) -> float:
     if image.shape[2] >= 3:
         red, green, blue, _ = cv2.mean(image if image.shape[2] <= 4 else np.ascontiguousarray(image[..., :3]))
         return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     return cv2.mean(image.reshape(image.shape[0], -1))[0]
 
 
-def _turn_hue(colour: np.ndarray, degrees: float) -> np.ndarray:
+def _turn_hue(color: np.ndarray, degrees: float) -> np.ndarray:
     """Hue turned by `degrees`. In float32 for 8 bits too: as fast as 8-bit HSV and without its steps."""
-    rows, columns = colour.shape[:2]
-    result = np.empty_like(colour)
+    rows, columns = color.shape[:2]
+    result = np.empty_like(color)
     shifts = np.zeros((columns, 3), np.float32)
     shifts[:, 0] = degrees % 360  # OpenCV takes hues beyond the full circle, but none below 0
     step = max(1, STRIP_PIXELS // columns)
     for top in range(0, rows, step):
-        strip = colour[top : top + step].astype(np.float32)
+        strip = color[top : top + step].astype(np.float32)
         hsv = cv2.cvtColor(strip, cv2.COLOR_RGB2HSV)
         flat = hsv.reshape(len(hsv), -1)
         np.add(flat, shifts.reshape(-1), out=flat)
-        if colour.dtype == np.uint8:
+        if color.dtype == np.uint8:
             cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, strip), result[top : top + step])
         else:
             cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, result[top : top + step])

@@ -10,9 +10,9 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.checks import as_number, as_range
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import as_bytes, resize
+from pail.core.sampler import Draw
 from pail.pixels.perlin import Noise
 from pail.pixels.placing import fallback_box
 

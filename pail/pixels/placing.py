@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 
 FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
 LUCKY_TRIES = 8  # at a uniform place, before all places are weighed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pail.core.draw import Draw
+from pail.core.sampler import Draw
 
 
 def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:

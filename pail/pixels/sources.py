@@ -1,4 +1,4 @@
-"""Pixels made ready for a technique: recoloured patches, augmented and shuffled sources."""
+"""Pixels made ready for a technique: recolored patches, augmented and shuffled sources."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import resize
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import apply_augmenter
 from pail.pixels.draem import augment
 from pail.pixels.jitter import weak_jitter

@@ -8,8 +8,8 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_range, as_size
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.sources import augmented_source

@@ -9,10 +9,10 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.mask import as_mask
 from pail.core.ops import resize
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.foreground import foreground_of, threshold_foreground
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask

@@ -11,13 +11,13 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_number, as_sequence
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import SEVERITY, Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import resize, with_axis
+from pail.core.sampler import SEVERITY, Draw
 from pail.pixels.augmenter import apply_augmenter, as_augmenter
 from pail.pixels.draem import AUGMENTERS
 from pail.pixels.placing import fallback_box
-from pail.pixels.segments import enlarge, grid_labels, superpixels
+from pail.pixels.superpixels import enlarge, grid_labels, superpixels
 
 TASAD_AUGMENTERS = ("gamma_contrast", "brightness", "sharpness", "autocontrast")
 TASAD_COUNT = 3  # of them, no two alike

@@ -1,4 +1,4 @@
-"""CutPaste: a rectangle of the image, recoloured a little, pasted elsewhere."""
+"""CutPaste: a rectangle of the image, recolored a little, pasted elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from pail.core.box import Box
 from pail.core.checks import as_range, as_sequence
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size, within_area

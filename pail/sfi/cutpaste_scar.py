@@ -1,4 +1,4 @@
-"""CutPaste-Scar: a thin strip of the image, recoloured a little, turned and pasted elsewhere."""
+"""CutPaste-Scar: a thin strip of the image, recolored a little, turned and pasted elsewhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import with_axis
+from pail.core.sampler import Draw
 from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.sources import change_patch
@@ -53,7 +53,7 @@ def _strip(frame: Frame, draw: Draw, width: tuple[float, float], length: tuple[f
 
 
 def _turn(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The strip and its support, turned on a canvas that holds them; both cut about the centre to `limit`."""
+    """The strip and its support, turned on a canvas that holds them; both cut about the center to `limit`."""
     rows, columns = content.shape[:2]
     sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))
     height = min(math.ceil(rows * cosine + columns * sine - 1e-6), limit[0])

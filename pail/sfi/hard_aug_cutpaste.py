@@ -13,11 +13,11 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_number, as_range, as_sequence
 from pail.core.composite import Insertion
-from pail.core.draw import SEVERITY, Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import with_axis
-from pail.pixels.colour import LUMA
-from pail.pixels.jitter import colour_jitter
+from pail.core.sampler import SEVERITY, Draw
+from pail.pixels.color import LUMA
+from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size
 
@@ -27,7 +27,7 @@ QUARTER = 90
 
 
 class Steps(NamedTuple):
-    """How the copy is augmented: quarter turns anticlockwise, origin of each quadrant, colour jitter."""
+    """How the copy is augmented: quarter turns anticlockwise, origin of each quadrant, color jitter."""
 
     turns: int
     order: tuple[int, ...] | None
@@ -80,7 +80,7 @@ def hard_aug_cutpaste(
     steps = _steps(draw, turns, chances, frame.shape)
     content = _rearrange(frame, steps).read(box)
     if steps.jitter:
-        content = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
+        content = color_jitter(content, draw, frame.peak, mean=_mean_gray(frame), **strengths)
     return Insertion(box, content, opacity=draw.opacity())
 
 
@@ -125,7 +125,7 @@ def _steps(draw: Draw, turns: Sequence[int], chances: dict[str, float], shape: t
 
 
 def _rearrange(frame: Frame, steps: Steps) -> Pixels:
-    """The copy before its colours are jittered."""
+    """The copy before its colors are jittered."""
     pixels = _fit(_turn(frame, steps.turns), frame.shape)
     return pixels if steps.order is None else _permute(pixels, steps.order)
 
@@ -168,11 +168,11 @@ def _fit(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
 
 def _permute(pixels: Pixels, order: Sequence[int]) -> Pixels:
     """The four quadrants at other places; quadrant i, in reading order, comes from `order[i]`."""
-    (middle, centre), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
+    (middle, center), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
     cells = [
         Box(top, left, height, width)
         for top, height in ((0, middle), (middle, rows - middle))
-        for left, width in ((0, centre), (centre, columns - centre))
+        for left, width in ((0, center), (center, columns - center))
     ]
 
     def read(box: Box) -> np.ndarray:
@@ -197,7 +197,7 @@ def _window(pixels: Pixels, cell: Box) -> Pixels:
     return Pixels(cell[2:], lambda box: pixels.read(box.shift(cell.top, cell.left)))
 
 
-def _mean_grey(frame: Frame) -> float:
+def _mean_gray(frame: Frame) -> float:
     """The mean that contrast turns about, of every pixel: a grid of some would fall in with the threads of a weave."""
     pixels = frame.crop() if frame.window.clips else with_axis(frame.image)
     means = cv2.mean(pixels if pixels.shape[2] <= 4 else np.ascontiguousarray(pixels[..., :3]))

@@ -10,9 +10,9 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import resize
+from pail.core.sampler import Draw
 from pail.pixels.foreground import cdo_foreground, coarse_foreground
 from pail.pixels.placing import place
 
@@ -43,7 +43,7 @@ def random_perturbation(
 
 
 def _foreground(frame: Frame, skip_background: bool | None) -> np.ndarray | None:
-    """Where centres may lie, None for everywhere: also where no place in the ROI could have its centre there."""
+    """Where centers may lie, None for everywhere: also where no place in the ROI could have its center there."""
     if skip_background is False:
         return None
     mask = cdo_foreground(frame) if skip_background else coarse_foreground(frame)
@@ -62,21 +62,21 @@ def _side(draw: Draw, name: str, size: int, size_range: tuple[float, float]) -> 
 
 
 def _place(frame: Frame, draw: Draw, height: int, width: int, foreground: np.ndarray | None, max_try: int) -> Box:
-    """A place for a rectangle with its centre on the foreground, any place where the tries find none."""
+    """A place for a rectangle with its center on the foreground, any place where the tries find none."""
     trial = Draw(draw.rng)  # refused places stay out of the record
     for _ in range(max_try):
         box = place(frame, trial, height, width)
-        if foreground is None or _is_centred(box, foreground, frame.shape):
+        if foreground is None or _is_centerd(box, foreground, frame.shape):
             break
     draw.keep("top", box.top)
     draw.keep("left", box.left)
     return box
 
 
-def _is_centred(box: Box, foreground: np.ndarray, shape: tuple[int, int]) -> bool:
-    """Whether the centre lies on a foreground that may be a thumbnail of the image."""
-    centre = box.top + box.height // 2, box.left + box.width // 2
-    row, column = (int(x * have / size) for x, have, size in zip(centre, foreground.shape, shape, strict=True))
+def _is_centerd(box: Box, foreground: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether the center lies on a foreground that may be a thumbnail of the image."""
+    center = box.top + box.height // 2, box.left + box.width // 2
+    row, column = (int(x * have / size) for x, have, size in zip(center, foreground.shape, shape, strict=True))
     return bool(foreground[row, column])
 
 

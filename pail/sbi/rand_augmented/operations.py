@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.core.frame import Frame
-from pail.pixels import effects, warp
+from pail.core.image import Frame
+from pail.core.sampler import Draw
+from pail.sbi.rand_augmented import effects, warp
 
 
 @dataclass(slots=True)

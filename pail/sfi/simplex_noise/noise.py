@@ -25,7 +25,7 @@ def simplex(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Octaves of OpenSimplex noise, (H, W, C) float32: octave k has a wavelength of `wavelength` / 2^k pixels and
-    the amplitude `persistence`^k; the channels are neighbouring planes of the third axis.
+    the amplitude `persistence`^k; the channels are neighboring planes of the third axis.
     """
     compiled = _load()
     tables = compiled.permutation(rng)
@@ -59,12 +59,12 @@ def _load() -> ModuleType:
     """
     with _LOADING:
         try:
-            from pail.pixels import _simplex
+            from pail.sfi.simplex_noise import _kernel as _simplex
         except RuntimeError as error:
             if "no locator available" not in str(error):
                 raise
             _give_numba_a_cache()
-            from pail.pixels import _simplex
+            from pail.sfi.simplex_noise import _kernel as _simplex
     return _simplex
 
 

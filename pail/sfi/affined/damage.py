@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.core.frame import PAPER_SIDE
+from pail.core.image import PAPER_SIDE
 from pail.core.ops import resize, with_axis
-from pail.pixels.colour import LUMA
+from pail.core.sampler import Draw
+from pail.pixels.color import LUMA
 
-Colour = tuple[int, int, int]
-BLACK, DARK, LIQUID, OIL, GREY, WHITE = ((v, v, v) for v in (0, 50, 80, 100, 128, 255))
+Color = tuple[int, int, int]
+BLACK, DARK, LIQUID, OIL, GRAY, WHITE = ((v, v, v) for v in (0, 50, 80, 100, 128, 255))
 BROWN, GLUE = (120, 80, 60), (180, 180, 140)
 
 
@@ -46,11 +46,11 @@ def damage(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarray
 # What is painted
 
 
-def _paint(canvas: Canvas, shapes: np.ndarray, colour: Colour) -> np.ndarray:
-    """Fill the pixels under a mask with a colour; grey where the picture has not three channels."""
+def _paint(canvas: Canvas, shapes: np.ndarray, color: Color) -> np.ndarray:
+    """Fill the pixels under a mask with a color; gray where the picture has not three channels."""
     box, pixels = Box.around(shapes), canvas.pixels
     channels = pixels.shape[2]
-    levels = np.array(colour if channels == 3 else [np.dot(colour, LUMA)] * channels) * (canvas.peak / 255)
+    levels = np.array(color if channels == 3 else [np.dot(color, LUMA)] * channels) * (canvas.peak / 255)
     if box.area:
         region = pixels[box.slices]
         fill = np.empty_like(region, order="C")
@@ -78,23 +78,23 @@ def _size(canvas: Canvas, draw: Draw, low: int, high: int) -> int:
     return canvas.length(draw.integer("damage_size", low, high))
 
 
-def _lines(canvas: Canvas, draw: Draw, count: tuple[int, int], width: tuple[int, int], colour: Colour) -> np.ndarray:
+def _lines(canvas: Canvas, draw: Draw, count: tuple[int, int], width: tuple[int, int], color: Color) -> np.ndarray:
     mask = _blank(canvas)
     for _ in range(_number(draw, *count)):
         cv2.line(mask, _point(canvas, draw), _point(canvas, draw), 255, _size(canvas, draw, *width))
-    return _paint(canvas, mask, colour)
+    return _paint(canvas, mask, color)
 
 
-def _ellipses(canvas: Canvas, draw: Draw, count: tuple[int, int], size: tuple[int, int], colour: Colour) -> np.ndarray:
+def _ellipses(canvas: Canvas, draw: Draw, count: tuple[int, int], size: tuple[int, int], color: Color) -> np.ndarray:
     mask = _blank(canvas)
     for _ in range(_number(draw, *count)):
         axes = _size(canvas, draw, *size) // 2, _size(canvas, draw, *size) // 2
         cv2.ellipse(mask, _point(canvas, draw), axes, 0, 0, 360, 255, cv2.FILLED)
-    return _paint(canvas, mask, colour)
+    return _paint(canvas, mask, color)
 
 
 def scratch(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _lines(canvas, draw, (1, 5), (1, 3), GREY)
+    return _lines(canvas, draw, (1, 5), (1, 3), GRAY)
 
 
 def cut(canvas: Canvas, draw: Draw) -> np.ndarray:
@@ -132,7 +132,7 @@ def fold(canvas: Canvas, draw: Draw) -> np.ndarray:
     mask = _blank(canvas)
     column, _ = _point(canvas, draw)
     cv2.line(mask, (column, 0), (column, canvas.shape[0] - 1), 255, _size(canvas, draw, 1, 3))
-    return _paint(canvas, mask, GREY)
+    return _paint(canvas, mask, GRAY)
 
 
 def crack(canvas: Canvas, draw: Draw) -> np.ndarray:

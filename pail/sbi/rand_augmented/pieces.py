@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
 from pail.core.ops import as_bytes, resize
+from pail.core.sampler import Draw
 
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is
 PLACING_SIDE = 128  # side of the thumbnail of the region on which distances to its border are measured

@@ -1,4 +1,4 @@
-"""Tiles of the image warped by random affine maps: as they are (AA), recoloured (AAC) or filled with a source (AAS)."""
+"""Tiles of the image warped by random affine maps: as they are (AA), recolored (AAC) or filled with a source (AAS)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pail.core import ops
 from pail.core.box import Box
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_sequence, as_size
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import SEVERITY, Draw
-from pail.core.frame import PAPER_SIDE, Frame
-from pail.pixels.affine import affine_maps, warp_tiles
-from pail.pixels.damage import damage
+from pail.core.image import PAPER_SIDE, Frame
+from pail.core.sampler import SEVERITY, Draw
 from pail.pixels.placing import fallback_box
-from pail.pixels.recolour import recolour
-from pail.pixels.similarity import sample_step, similarities
-from pail.pixels.tiles import Block, Tiling
+from pail.sfi.affined.affine import affine_maps, warp_tiles
+from pail.sfi.affined.damage import damage
+from pail.sfi.affined.recolor import recolor
+from pail.sfi.affined.similarity import sample_step, similarities
+from pail.sfi.affined.tiles import Block, Tiling
 
 VARIANTS = (None, "AA", "AAC", "AAS")
 SMALLEST_TILE = 4
@@ -54,7 +54,7 @@ def affined_anomlay(
     work.warp_all(_select(part, draw, tiling, p_patch))
     content = work.content
     if variant == "AAC":
-        recolour(part, draw, content, work.mask)
+        recolor(part, draw, content, work.mask)
     elif source is not None and variant == "AAS":
         content = _from_source(frame, draw, source, p_damage, n_damage)[around.slices]
     insertion = through_mask(work.mask, content, draw.opacity())

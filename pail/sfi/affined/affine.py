@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from pail.core.draw import Draw
+from pail.core.sampler import Draw
 
 DEGENERATE = 0.05  # triangles below this share of a tile (twice their area) make no useful map
 REDRAWS = 20
@@ -84,7 +84,7 @@ def warp_tiles(
         strip = where.reshape(-1, long)
         inside = cv2.inRange(strip, -0.5, size - 0.5 - SLACK)
         valid = inside if valid is None else cv2.bitwise_and(valid, inside)
-        np.clip(where, 0, size - 1, out=where)  # pixels of neighbours do not shine in
+        np.clip(where, 0, size - 1, out=where)  # pixels of neighbors do not shine in
         where += origins[:, axis, None, None]
         places.append(strip)
     warped = cv2.remap(image, places[1], places[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.ops import as_bytes, resize, with_axis
-from pail.pixels.segments import coarse_segments
+from pail.core.sampler import Draw
+from pail.pixels.superpixels import coarse_segments
 
 SEGMENTS = 10
 RANGE_LINES = 64  # of pixels that tell the range of levels
 
 
-def recolour(frame: Frame, draw: Draw, content: np.ndarray, mask: np.ndarray) -> None:
+def recolor(frame: Frame, draw: Draw, content: np.ndarray, mask: np.ndarray) -> None:
     """Set one channel of each of about ten segments of `content` under the mask to a level."""
     box = Box.around(mask)
     region = content[box.slices]

@@ -1,4 +1,4 @@
-"""Changes of colour: what jitter and augmenters share."""
+"""Changes of color: what jitter and augmenters share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_plain(image: np.ndarray, peak: float) -> bool:
     return image.dtype != np.uint8 or peak == 255
 
 
-def on_colour(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def on_color(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
     """`function`, of each pixel by itself, on the first three channels; the others stay."""
     if image.shape[2] == 3:
         return in_strips(function, image)

@@ -12,16 +12,16 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_flag, as_number
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
 from pail.core.mask import as_mask
 from pail.core.ops import resize
-from pail.pixels import warp
+from pail.core.sampler import Draw
 from pail.pixels.foreground import foreground_of
-from pail.pixels.operations import OPERATIONS, Recipe, draw_recipe
 from pail.pixels.perlin_mask import noise_mask
-from pail.pixels.pieces import Piece, confine, cover, place_pieces
 from pail.pixels.placing import fallback_box
+from pail.sbi.rand_augmented import warp
+from pail.sbi.rand_augmented.operations import OPERATIONS, Recipe, draw_recipe
+from pail.sbi.rand_augmented.pieces import Piece, confine, cover, place_pieces
 
 TRIES = 10
 LARGEST_DEFECT = 0.5  # of the region: a given defect that is larger is made smaller by a severity
@@ -155,10 +155,10 @@ def _shape(frame: Frame, draw: Draw, defect: Defect | None, recipe: Recipe) -> n
     """The defect under the warp, or Perlin noise where the warp has something to show; a mask of its own."""
     if defect is None:
         return recipe.warp.drop_invalid(_blobs(frame, draw))
-    if defect.share is not None:  # drawn smaller, about its centre
+    if defect.share is not None:  # drawn smaller, about its center
         box = Box.around(defect.mask)
-        centre = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
-        recipe.warp.steps.insert(0, warp.zoom(centre, math.sqrt(defect.share)))
+        center = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
+        recipe.warp.steps.insert(0, warp.zoom(center, math.sqrt(defect.share)))
     return recipe.warp.mask(defect.mask)
 
 

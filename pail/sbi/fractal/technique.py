@@ -11,12 +11,12 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_number, as_range, describe
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import PAPER_SIDE, Frame
+from pail.core.image import PAPER_SIDE, Frame
 from pail.core.ops import resize, with_axis
-from pail.pixels.fractal import Game, draw_fractal
-from pail.pixels.jitter import colour_jitter
+from pail.core.sampler import Draw
+from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import fallback_box, place
+from pail.sbi.fractal.chaos_game import Game, draw_fractal
 
 ENLARGED_LEVEL = 106  # keeps the mean fill of an enlarged raster; 127 would thin out single points
 MAX_ITERATIONS = 1_000_000
@@ -108,9 +108,9 @@ def _corner(frame: Frame, draw: Draw, prefix: str, side: int, margin: float) -> 
 def _fractal(frame: Frame, draw: Draw, game: Game, side: int, angle: float) -> np.ndarray | None:
     """The fractal on the turned square; larger images take the raster of the paper's, so that it stays as dense."""
     raster = min(max(round(side * PAPER_SIDE / max(frame.region_side, PAPER_SIDE)), 3), side)
-    centre = (raster - 1) / 2
+    center = (raster - 1) / 2
     whole = np.full((raster, raster), 255, np.uint8)
-    matrix = cv2.getRotationMatrix2D((centre, centre), angle, 1)
+    matrix = cv2.getRotationMatrix2D((center, center), angle, 1)
     return draw_fractal(draw, game, cv2.warpAffine(whole, matrix, (raster, raster), flags=cv2.INTER_NEAREST))
 
 
@@ -174,11 +174,11 @@ def _texture(frame: Frame, source: np.ndarray | None, origin: Box) -> np.ndarray
 
 def _jitter(texture: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
     """One of three: a weak change of all, a strong one of brightness and contrast, other gains of two channels."""
-    kind = draw.choice("jitter", ("colour", "light", "channels"))
-    if kind == "colour":
-        return colour_jitter(texture, draw, peak, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.2)
+    kind = draw.choice("jitter", ("color", "light", "channels"))
+    if kind == "color":
+        return color_jitter(texture, draw, peak, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.2)
     if kind == "light":
-        return colour_jitter(texture, draw, peak, brightness=1, contrast=1, saturation=0, hue=0)
+        return color_jitter(texture, draw, peak, brightness=1, contrast=1, saturation=0, hue=0)
     changed = texture.copy()
     for channel in draw.sample("channels", texture.shape[2], 2):
         gain = draw.uniform("gain", 0, MAX_GAIN)

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pail import pai
 from pail.core.checks import close_match
-from pail.dataset.page import cell, page, picture, text
 from pail.pixels.panels import View, middle, view
+from pail.report.page import cell, page, picture, text
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
 SHEET_SIDE = 208  # pixels of an image on the sheet
@@ -241,14 +241,14 @@ def _draw_row(sheet: Image.Image, top: int, row: Row) -> None:
     draw.line((MARGIN, top - 6, sheet.width - MARGIN, top - 6), LINE)
     technique = pai.TECHNIQUES[row.name]
     y = top + 2
-    for value, size, colour in (
+    for value, size, color in (
         (row.name, 16, INK),
         (technique.family, 14, SOFT),
         (technique.summary, 14, INK),
         (technique.reference, 13, SOFT),
     ):
         for line in _wrap(value, _font(size), LABEL - 16):
-            draw.text((MARGIN, y), line, colour, _font(size))
+            draw.text((MARGIN, y), line, color, _font(size))
             y += size + 5
         y += 3
     for index, (_, _, pictures) in enumerate(row.cells):

@@ -95,7 +95,7 @@ large.addEventListener('keydown', event => {
 """
 
 DIALOG = """
-<dialog id="large" aria-labelledby="large-title">
+<dialog id="large" aria-labeledby="large-title">
 <div class="bar"><h2 id="large-title"></h2><button id="large-back" aria-label="Previous picture">&larr;</button>
 <button id="large-next" aria-label="Next picture">&rarr;</button><button id="large-close">Close</button></div>
 <div class="large" id="large-panels"></div>

@@ -1,4 +1,4 @@
-"""Changes of pixels that stay where they are: noise, blur, sharpening, contrast and colour, as albumentations has them.
+"""Changes of pixels that stay where they are: noise, blur, sharpening, contrast and color, as albumentations has them.
 
 An effect takes (h, w, C) pixels in the working dtype, uint8 or float32 in [0, peak], and returns as many.
 """
@@ -20,7 +20,7 @@ Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 class Effect(NamedTuple):
-    """A change of pixels, given the mask of those that count and a generator; `dense` ones look at neighbours."""
+    """A change of pixels, given the mask of those that count and a generator; `dense` ones look at neighbors."""
 
     change: Change
     dense: bool = False
@@ -104,7 +104,7 @@ def _blend(kernel: list[list[float]], alpha: float) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Contrast and colour
+# Contrast and color
 
 
 def linear(factor: float, offset: float, peak: float) -> Effect:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from pail import pai
-from pail.dataset.page import cell, data_uri, page, picture, text
 from pail.dataset.recipe import SPLITS
-from pail.pixels.panels import as_bytes, colours, crop_around, fit, outline, shades, shrink
+from pail.pixels.panels import as_bytes, colors, crop_around, fit, outline, shades, shrink
+from pail.report.page import cell, data_uri, page, picture, text
 
 GRID = 64  # cells a side of the map of positions
 DECADES = 5  # of area that the histogram spans, up to the whole image
@@ -337,7 +337,7 @@ def _map(tally: Tally) -> str:
     """How often a place lies in an anomaly's bounding box."""
     share = tally.heat / max(1, tally.count)
     most = float(share.max())
-    shown = cv2.resize(colours(share / max(most, 1e-12)), (256, 256), interpolation=cv2.INTER_LINEAR)
+    shown = cv2.resize(colors(share / max(most, 1e-12)), (256, 256), interpolation=cv2.INTER_LINEAR)
     return (
         f'<img class="map" src="{data_uri(shown, "png")}" alt="Map of the positions of the anomalies">'
         f"<figcaption>Their boxes over the image, from black (none) to yellow ({_percent(most)} of them)</figcaption>"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.draw import Draw
+from pail.core.sampler import Draw
 
 DISCARDED = 20  # steps on the way from the initial point to the fractal
 WALKERS = 512

@@ -8,10 +8,10 @@ import numpy as np
 
 from pail.core.checks import as_number, as_range
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import Frame
+from pail.core.sampler import Draw
 from pail.pixels.placing import place
-from pail.pixels.simplex import simplex
+from pail.sfi.simplex_noise.noise import simplex
 
 
 def simplex_noise_anomlay(

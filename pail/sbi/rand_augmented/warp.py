@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.frame import PAPER_SIDE
+from pail.core.image import PAPER_SIDE
 from pail.core.ops import with_axis
 
 Step = Callable[[np.ndarray], np.ndarray]
@@ -69,7 +69,7 @@ class Warp:
         return result
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
-        """The warped mask, nearest neighbour, 0 where there is nothing of the original."""
+        """The warped mask, nearest neighbor, 0 where there is nothing of the original."""
         if not self.steps:
             return mask
         result = np.zeros_like(mask)
@@ -166,14 +166,14 @@ def shift_scale_rotate(shape: tuple[int, int], shift: tuple[float, float], scale
     return affine(cv2.invertAffineTransform(matrix))
 
 
-def zoom(centre: tuple[float, float], scale: float) -> Step:
-    """Made `scale` times as large about `centre` (row, column)."""
-    middle = np.array([centre[1], centre[0]])
+def zoom(center: tuple[float, float], scale: float) -> Step:
+    """Made `scale` times as large about `center` (row, column)."""
+    middle = np.array([center[1], center[0]])
     return lambda points: middle + (points - middle) / scale
 
 
 def optical_distortion(shape: tuple[int, int], k: float) -> Step:
-    """Radial distortion 1 + k r^2 + k r^4, r from the centre with either side of the image as its unit of length."""
+    """Radial distortion 1 + k r^2 + k r^4, r from the center with either side of the image as its unit of length."""
     size = np.array(shape[::-1], np.float64)
 
     def step(points: np.ndarray) -> np.ndarray:
@@ -220,15 +220,15 @@ def piecewise_affine(shape: tuple[int, int], shifts: np.ndarray) -> Step:
 def elastic(shape: tuple[int, int], rng: np.random.Generator) -> list[Step]:
     """albumentations' ElasticTransform for a canvas of 256 pixels a side, scaled to the image.
 
-    Three points, a third of the shorter side from the centre, move by up to 50 pixels along either axis and the image
+    Three points, a third of the shorter side from the center, move by up to 50 pixels along either axis and the image
     with them; then every pixel moves by alpha = 250 times uniform noise in [-1, 1] under a Gaussian of sigma = 50.
     The Gaussian leaves nothing that a grid of 16 pixels would miss, so the noise is made there, with the variance
     that the mean of the pixels of a cell has.
     """
     side = min(shape)
     unit = side / PAPER_SIDE
-    centre, third = np.array([shape[1] / 2, shape[0] / 2]), side / 3
-    before = centre + third * np.array([[1, 1], [1, -1], [-1, -1]])
+    center, third = np.array([shape[1] / 2, shape[0] / 2]), side / 3
+    before = center + third * np.array([[1, 1], [1, -1], [-1, -1]])
     after = before + rng.uniform(-ELASTIC_AFFINE, ELASTIC_AFFINE, (3, 2)) * unit
     matrix = cv2.getAffineTransform(before.astype(np.float32), after.astype(np.float32))
     spacing = [max(CELL, size / unit / FIELD_NODES) for size in shape]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,3 +105,43 @@ def as_severity(value: Any, rng: np.random.Generator) -> float | None:
         low, high = as_range("severity", value, 0, 1)
         return low + (high - low) * rng.random()
     return as_number("severity", value, 0, 1)
+
+
+class _Process:
+    """A token of this process that no fork and no pickle carries over."""
+
+    token = secrets.token_bytes(16)
+
+    @classmethod
+    def renew(cls) -> None:
+        cls.token = secrets.token_bytes(16)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.renew)
+
+
+class Stream:
+    """An instance's random stream: a generator of its own for every call.
+
+    In a process other than the one that made it (fork, pickle) it starts anew from fresh entropy: workers that
+    inherit an instance must not all repeat the same draws. A copy in the same process starts anew, too, where no
+    seed was given; with one it goes on from where the original stands, as NumPy's generators do.
+    """
+
+    def __init__(self, rng: Any = None) -> None:
+        self.is_seeded = rng is not None
+        self._generator = as_rng(rng)
+        self._token = _Process.token
+
+    def next(self) -> np.random.Generator:
+        if self._token != _Process.token:
+            self._generator, self._token = np.random.default_rng(), _Process.token
+        # A child for each call keeps calls of several threads apart: one call is one stream.
+        return np.random.Generator(np.random.PCG64(int.from_bytes(self._generator.bytes(16), "little")))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a pickle, and of copy and deepcopy."""
+        self.__dict__.update(state)
+        if not self.is_seeded:
+            self._generator, self._token = np.random.default_rng(), _Process.token

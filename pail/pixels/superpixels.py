@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from pail.core.frame import PAPER_SIDE
+from pail.core.image import PAPER_SIDE
 from pail.core.ops import resize, with_axis
 
 SIDE = 128  # a thumbnail has about SIDE x SIDE pixels, whatever its proportions
@@ -57,14 +57,14 @@ def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: floa
     """SLIC of a thumbnail in [0, 1]; `sigma` is in pixels of an image of 256 pixels a side."""
     from skimage.segmentation import slic  # half a second, which only those pay who use it
 
-    colour = _colour(small)
+    color = _color(small)
     if sigma > 0:
         sigma *= math.sqrt(small.shape[0] * small.shape[1]) / PAPER_SIDE
-        colour = with_axis(cv2.GaussianBlur(colour, (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
-    # SLIC stretches what it gets to [0, 1], which would weigh colour and place anew.
-    spread = float(colour.max() - colour.min()) or 1.0
+        color = with_axis(cv2.GaussianBlur(color, (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
+    # SLIC stretches what it gets to [0, 1], which would weigh color and place anew.
+    spread = float(color.max() - color.min()) or 1.0
     labels = slic(
-        colour,
+        color,
         n_segments=math.prod(_cells(small.shape[:2], n_segments)),
         compactness=compactness / spread,
         max_num_iter=ITERATIONS,
@@ -109,10 +109,10 @@ def _thumbnail(image: np.ndarray, shape: tuple[int, int], peak: float) -> np.nda
     return resize(strided, shape).astype(np.float32) * np.float32(1 / peak)
 
 
-def _colour(small: np.ndarray) -> np.ndarray:
-    """Lab of three channels; else as many greys, together as far apart as black and white are in Lab.
+def _color(small: np.ndarray) -> np.ndarray:
+    """Lab of three channels; else as many grays, together as far apart as black and white are in Lab.
 
-    As in scikit-image the colours are stretched first, so that `compactness` does not depend on the contrast.
+    As in scikit-image the colors are stretched first, so that `compactness` does not depend on the contrast.
     """
     low, high = float(small.min()), float(small.max())
     small = (small - np.float32(low)) * np.float32(1 / (high - low) if high > low else 1)
