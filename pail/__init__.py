@@ -18,8 +18,8 @@ from pail.call.show import show
 from pail.citation import cite
 from pail.core.box import Box
 from pail.core.composite import Insertion
-from pail.core.image import Frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
@@ -35,10 +35,10 @@ __all__ = [
     "TECHNIQUES",
     "Anomaly_Insertion",
     "Box",
-    "Draw",
-    "Frame",
     "Insertion",
+    "NormalImage",
     "PseudoAnomaly",
+    "Sampler",
     "StoppedError",
     "Technique",
     "__version__",
@@ -57,12 +57,20 @@ __all__ = [
 ]
 
 
+RENAMED = {"Draw": "Sampler", "Frame": "NormalImage"}  # names of 0.2.0, which stay until 0.4.0
+
+
 def __getattr__(name: str) -> Any:
     """`generate` is imported at its first use: what it stands on takes its time."""
     if name == "generate":
         from pail.dataset.generate import generate
 
         return generate
+    if name in RENAMED:
+        import warnings
+
+        warnings.warn(f"pail.{name} is now pail.{RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        return globals()[RENAMED[name]]
     raise AttributeError(f"module 'pail' has no attribute {name!r}")
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pail.core.checks import as_number
-from pail.core.image import as_frame
+from pail.core.image import as_normal_image
 from pail.core.mask import as_mask
 from pail.core.ops import as_bytes, largest_change
 from pail.types import DataRangeLike
@@ -196,14 +196,14 @@ def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> tuple[np.ndarray, np.ndarray]:
     """The largest change of a channel as a fraction of the data range, float32 (H, W), and the mask."""
-    normal = as_frame(i_n, data_range, "i_n")
-    changed = as_frame(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
-    if normal.image.shape != changed.image.shape or normal.image.dtype != changed.image.dtype:
+    normal = as_normal_image(i_n, data_range, "i_n")
+    changed = as_normal_image(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
+    if normal.pixels.shape != changed.pixels.shape or normal.pixels.dtype != changed.pixels.dtype:
         raise ValueError(
-            f"`i_a` must have the shape and dtype of `i_n`, {normal.image.shape} {normal.image.dtype}, "
-            f"got {changed.image.shape} {changed.image.dtype}"
+            f"`i_a` must have the shape and dtype of `i_n`, {normal.pixels.shape} {normal.pixels.dtype}, "
+            f"got {changed.pixels.shape} {changed.pixels.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape)
     clip = normal.window.clip
-    distance = largest_change(clip(normal.image), clip(changed.image))
-    return distance.astype(np.float32) / np.float32(normal.peak), mask
+    distance = largest_change(clip(normal.pixels), clip(changed.pixels))
+    return distance.astype(np.float32) / np.float32(normal.max_value), mask

@@ -31,7 +31,7 @@ COMMON = ("roi", "severity", "rng")  # the keywords of every method
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """A technique: `function(frame, draw, [source,] **options)` makes an `Insertion`."""
+    """A technique: `function(image, sampler, [source,] **options)` makes an `Insertion`."""
 
     function: Callable[..., Insertion]
     family: Family
@@ -159,11 +159,11 @@ def register(
         attribute of `Anomaly_Insertion` or keyword of its methods, and no
         folder or word of a data set, in lower or upper case.
     function : callable
-        ``function(frame, draw, **options)``, or ``function(frame, draw,
-        source, **options)`` where it takes a source, which answers with an
+        ``function(image, sampler, **options)``, or ``function(image,
+        sampler, source, **options)`` where it takes a source. It returns an
         `Insertion`. Its options are keyword-only and have defaults; it
-        draws every random number from `draw`, and takes its pixels from
-        ``frame.crop``, which cannot be written to. What it answers with is
+        draws every random number from `sampler`, and takes its pixels from
+        ``image.crop``, which cannot be written to. What it returns is
         checked at every call, and has to reach into the region of interest
         where there is one, as `pail.place` sees to; four draws that all
         miss it are an error.
@@ -186,12 +186,12 @@ def register(
     --------
     >>> import numpy as np
     >>> import pail
-    >>> def bright_square(frame, draw, *, size=0.2):
-    ...     share = draw.scaled("side", 0.5 * size, size)
-    ...     side = max(1, round(share * frame.side))
-    ...     box = pail.place(frame, draw, side, side)
-    ...     white = np.full_like(frame.crop(box), frame.peak)
-    ...     return pail.Insertion(box, white, opacity=draw.opacity())
+    >>> def bright_square(image, sampler, *, size=0.2):
+    ...     share = sampler.scaled("side", 0.5 * size, size)
+    ...     side = max(1, round(share * image.side))
+    ...     box = pail.place(image, sampler, side, side)
+    ...     white = np.full_like(image.crop(box), image.max_value)
+    ...     return pail.Insertion(box, white, opacity=sampler.opacity())
     >>> pail.register("bright_square", bright_square, summary="a square")
     >>> insertion = pail.Anomaly_Insertion()
     >>> image = np.zeros((64, 64), np.uint8)

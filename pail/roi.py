@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pail.core.checks import as_choice
-from pail.core.image import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.mask import as_mask
 from pail.pixels.foreground import foreground_of
 from pail.types import DataRangeLike
@@ -15,14 +15,14 @@ from pail.types import DataRangeLike
 __all__ = ["foreground"]
 
 
-def as_roi(roi: Any, frame: Frame, name: str = "roi") -> np.ndarray | None:
+def as_roi(roi: Any, image: NormalImage, name: str = "roi") -> np.ndarray | None:
     """None, a mask of the image's size, or "foreground", as uint8 {0, 255} (H, W) or None."""
     if roi is None:
         return None
     if isinstance(roi, str):
         as_choice(name, roi, ("foreground",))
-        return foreground_of(frame)
-    return as_mask(name, roi, frame.shape)
+        return foreground_of(image)
+    return as_mask(name, roi, image.shape)
 
 
 def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.ndarray:
@@ -77,4 +77,4 @@ def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.nda
     >>> bool(foreground(np.full((256, 256), 0.5)).all())
     True
     """
-    return foreground_of(as_frame(image, data_range, warns=True)) > 0
+    return foreground_of(as_normal_image(image, data_range, warns=True)) > 0

@@ -20,7 +20,7 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
-from pail.core.image import as_frame
+from pail.core.image import as_normal_image
 from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
@@ -256,7 +256,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self._check_bytes(image, self.normal.label(index))
         alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
         # Normal samples are checked as anomalous ones are.
-        as_frame(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
+        as_normal_image(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
         result = self._insert(image, key, alpha=alpha)
@@ -336,7 +336,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         pixels = np.empty((image.shape[2], *image.shape[:2]), np.float32)
         for plane, channel in zip(pixels, cv2.split(image), strict=True):  # a third faster than a transposed copy
             values = window.inside(channel) if window.clips else channel
-            np.divide(values, np.float32(window.peak), out=plane, casting="same_kind")
+            np.divide(values, np.float32(window.max_value), out=plane, casting="same_kind")
         return torch.from_numpy(pixels)
 
 

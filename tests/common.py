@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from pail import pai
-from pail.core.image import Frame, as_frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage, as_normal_image
+from pail.core.sampler import Sampler
 from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)
@@ -199,10 +199,10 @@ def global_generators():
     return states
 
 
-def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[Frame, Draw]:
+def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[NormalImage, Sampler]:
     """What a technique sees of a call."""
-    frame = as_frame(image, data_range).restrict(roi)
-    return frame, Draw(np.random.default_rng(seed), severity)
+    frame = as_normal_image(image, data_range).restrict(roi)
+    return frame, Sampler(np.random.default_rng(seed), severity)
 
 
 @contextmanager

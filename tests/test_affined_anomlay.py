@@ -7,7 +7,7 @@ from common import call, frame_and_draw, photograph
 
 from pail import pai
 from pail.core.composite import composite
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.sfi.affined.damage import DAMAGES, Canvas, damage
 from pail.sfi.affined.similarity import similarities
 from pail.sfi.affined.technique import affined_anomlay
@@ -262,19 +262,19 @@ def test_severity_grows_area_and_difference(seeds):
 )
 def test_damages_keep_size_and_range(name, shape, dtype, seeds):
     rng = np.random.default_rng(0)
-    peak = 255 if dtype == np.uint8 else 4095.0
-    pixels = (rng.random(shape) * peak).astype(dtype)
+    max_value = 255 if dtype == np.uint8 else 4095.0
+    pixels = (rng.random(shape) * max_value).astype(dtype)
     for seed in seeds(5):
-        result = DAMAGES[name](Canvas(pixels.copy(), peak), Draw(np.random.default_rng(seed)))
+        result = DAMAGES[name](Canvas(pixels.copy(), max_value), Sampler(np.random.default_rng(seed)))
         assert result.shape == shape and result.dtype == dtype
-        assert result.min() >= 0 and result.max() <= peak
+        assert result.min() >= 0 and result.max() <= max_value
 
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_each_damage_changes_a_part_of_the_picture(name, seeds):
     image = photograph(256, 256)
     shares = [
-        np.mean((DAMAGES[name](Canvas(image.copy(), 255), Draw(np.random.default_rng(s))) != image).any(2))
+        np.mean((DAMAGES[name](Canvas(image.copy(), 255), Sampler(np.random.default_rng(s))) != image).any(2))
         for s in seeds(10)
     ]
     assert np.mean(shares) > 0.001
@@ -283,7 +283,7 @@ def test_each_damage_changes_a_part_of_the_picture(name, seeds):
 
 
 def test_there_are_seventeen_damages_equally_likely():
-    draw = Draw(np.random.default_rng(0))
+    draw = Sampler(np.random.default_rng(0))
     image = photograph(32, 32)
     result = damage(image, draw, 255, 600)
     assert result.shape == image.shape and not np.shares_memory(result, image)
@@ -296,7 +296,7 @@ def test_damages_grow_with_the_picture(seeds):
         shares = []
         for side in (128, 512):
             white = np.full((side, side, 3), 255, np.uint8)
-            results = [DAMAGES[name](Canvas(white.copy(), 255), Draw(np.random.default_rng(s))) for s in seeds(20)]
+            results = [DAMAGES[name](Canvas(white.copy(), 255), Sampler(np.random.default_rng(s))) for s in seeds(20)]
             shares.append(np.mean([(result != 255).any(2).mean() for result in results]))
         assert abs(shares[0] / shares[1] - 1) < 0.25
 

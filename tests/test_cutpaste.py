@@ -4,8 +4,8 @@ from common import as_type, call, frame_and_draw, photograph
 from seeds import seeds
 
 from pail import pai
-from pail.core.image import as_frame
-from pail.core.sampler import Draw
+from pail.core.image import as_normal_image
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.shapes import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
@@ -109,15 +109,15 @@ def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind)
         image = np.dstack([image, image[..., :1]])
     else:
         image = as_type(image, kind)
-    frame = as_frame(image, alpha=False)
+    frame = as_normal_image(image, alpha=False)
     seen = []
 
     def invert(patch):
         seen.append(patch)
         return patch.max() - patch
 
-    plain = technique(frame, Draw(np.random.default_rng(0)), transform=False)
-    result = technique(frame, Draw(np.random.default_rng(0)), transform=invert)
+    plain = technique(frame, Sampler(np.random.default_rng(0)), transform=False)
+    result = technique(frame, Sampler(np.random.default_rng(0)), transform=invert)
     (patch,) = seen
     assert patch.dtype == image.dtype and patch.shape[2:] == image.shape[2:]
     assert result.box == plain.box and result.content.shape == plain.content.shape

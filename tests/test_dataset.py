@@ -168,8 +168,8 @@ def test_alpha_is_kept_and_exif_rotation_honored(tmp_path):
             assert np.array_equal(written[..., 3], np.asarray(image)[..., 3])
         else:
             assert written.shape == (60, 40, 3)
-    turned = decode((tmp_path / "in" / "b.jpg").read_bytes())
-    assert np.abs(turned.astype(int) - np.rot90(photograph(40, 60), 3)).mean() < 12
+    rotated = decode((tmp_path / "in" / "b.jpg").read_bytes())
+    assert np.abs(rotated.astype(int) - np.rot90(photograph(40, 60), 3)).mean() < 12
 
 
 def test_the_size_of_the_output(parts, tmp_path):
@@ -447,7 +447,7 @@ def test_a_recipe_by_hand_and_its_set(parts, tmp_path):
 def test_a_technique_of_the_users_own_reaches_the_workers(parts, tmp_path):
     def spot(frame, draw, *, level=1.0):
         box = pail.place(frame, draw, 6, 6)
-        return pail.Insertion(box, np.full((6, 6, frame.channels), level * frame.peak, np.float32))
+        return pail.Insertion(box, np.full((6, 6, frame.channels), level * frame.max_value, np.float32))
 
     pail.register("spot", spot)
     try:

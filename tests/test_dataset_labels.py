@@ -265,11 +265,11 @@ def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
 def test_workers_forget_techniques_of_earlier_runs(parts, tmp_path):
     def spot(frame, draw, *, level=1.0):
         box = pail.place(frame, draw, 6, 6)
-        return pail.Insertion(box, np.full((6, 6, frame.channels), level * frame.peak, np.float32))
+        return pail.Insertion(box, np.full((6, 6, frame.channels), level * frame.max_value, np.float32))
 
     def bar(frame, draw, *, level=1.0):
         box = pail.place(frame, draw, 3, 20)
-        return pail.Insertion(box, np.full((3, 20, frame.channels), level * frame.peak, np.float32))
+        return pail.Insertion(box, np.full((3, 20, frame.channels), level * frame.max_value, np.float32))
 
     sides = []
     for function in (spot, bar):

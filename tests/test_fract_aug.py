@@ -8,7 +8,7 @@ from seeds import seeds
 
 from pail import pai
 from pail.core.box import Box
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.sbi.fractal.chaos_game import Game, barnsley_maps, play, random_maps
 from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
 
@@ -23,7 +23,7 @@ def insert(image, seed=0, source=None, *, severity=None, roi=None, **options):
 def fractals(side, image_side=256, count=250, game=GAME):
     frame, _ = frame_and_draw(np.zeros((image_side, image_side), np.uint8))
     for seed in seeds("fractals", count):
-        draw = Draw(np.random.default_rng(seed))
+        draw = Sampler(np.random.default_rng(seed))
         angle = draw.uniform("angle", 15, 75)
         yield _pad(_fractal(frame, draw, game, side, angle), side, 0, image_side).texture
 
@@ -193,7 +193,7 @@ def test_one_of_three_changes_of_the_colors():
     texture = np.full((8, 8, 3), (100, 150, 50), np.uint8)
     kinds = []
     for seed in seeds("jitter", 300):
-        draw = Draw(np.random.default_rng(seed))
+        draw = Sampler(np.random.default_rng(seed))
         result = _jitter(texture, draw, 255.0)
         kinds.append(draw.drawn["jitter"][0])
         if kinds[-1] == "channels":

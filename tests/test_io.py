@@ -365,8 +365,8 @@ def test_sizes_are_read_from_headers(tmp_path):
         "a.npy": npy(PHOTO),
     }.items():
         (tmp_path / name).write_bytes(data)
-        turned = name[-3:] not in ("bmp", "npy")
-        assert read_size(tmp_path / name) == (SHAPE[::-1] if turned else SHAPE) == decode(data).shape[:2], name
+        rotated = name[-3:] not in ("bmp", "npy")
+        assert read_size(tmp_path / name) == (SHAPE[::-1] if rotated else SHAPE) == decode(data).shape[:2], name
 
 
 # Large files

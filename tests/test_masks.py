@@ -9,12 +9,12 @@ from pail.pixels import placing
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 def test_difference_is_what_changed_by_more_than_the_threshold(dtype):
-    peak = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
-    normal = np.full((4, 6, 3), 0.4 * peak).astype(dtype)
+    max_value = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    normal = np.full((4, 6, 3), 0.4 * max_value).astype(dtype)
     changed = normal.copy()
-    changed[0, :, 1] = np.array(0.45 * peak).astype(dtype)
-    changed[1, :, 2] = np.array(0.41 * peak).astype(dtype)
-    changed[2] = np.array(0.1 * peak).astype(dtype)
+    changed[0, :, 1] = np.array(0.45 * max_value).astype(dtype)
+    changed[1, :, 2] = np.array(0.41 * max_value).astype(dtype)
+    changed[2] = np.array(0.1 * max_value).astype(dtype)
     mask = np.zeros((4, 6, 1), np.uint8)
     mask[:2] = 255
     visible = masks.difference(normal, changed, mask)
@@ -26,11 +26,11 @@ def test_difference_is_what_changed_by_more_than_the_threshold(dtype):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 def test_soft_grades_the_change(dtype):
-    peak = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    max_value = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
     normal = np.zeros((20, 20), dtype)
     changed = normal.copy()
-    changed[:10] = np.array(0.2 * peak).astype(dtype)
-    changed[10:] = np.array(0.8 * peak).astype(dtype)
+    changed[:10] = np.array(0.2 * max_value).astype(dtype)
+    changed[10:] = np.array(0.8 * max_value).astype(dtype)
     mask = np.zeros((20, 20), bool)
     mask[2:18] = True
     label = masks.soft(normal, changed, mask)

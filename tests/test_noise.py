@@ -40,7 +40,7 @@ def plain_perlin(noise):
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 33.0, 90.0, -71.0, 180.0, 360.0])
 def test_perlin_is_its_definition(shape, angle):
     noise = Noise.drawn(shape, (1, 1), np.random.default_rng(3), angle)
-    values = noise.turned()
+    values = noise.rotated()
     assert values.dtype == np.float32 and values.shape == shape
     expected = plain_perlin(noise)
     slope = 0 if angle == 0 else 2.2 * max(noise.pitch)  # of the noise, over the half pixel that the nearest is away
@@ -53,13 +53,13 @@ def test_perlin_is_its_definition(shape, angle):
 def test_a_long_image_is_made_in_parts_without_seams(shape):
     for angle in (45.0, -20.0):
         noise = Noise.drawn(shape, (2, 1), np.random.default_rng(5), angle)
-        values = noise.turned()
+        values = noise.rotated()
         assert max(np.abs(np.diff(values, axis=axis)).max() for axis in (0, 1)) < 0.12
         assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 0.01
 
 
 def test_perlin_range():
-    values = [Noise.drawn((64, 64), (2, 2), np.random.default_rng(s)).turned() for s in seeds("perlin range", 200)]
+    values = [Noise.drawn((64, 64), (2, 2), np.random.default_rng(s)).rotated() for s in seeds("perlin range", 200)]
     assert -1.001 < np.min(values) < -0.8 and 0.8 < np.max(values) < 1.001
 
 
@@ -109,7 +109,7 @@ def test_the_random_threshold_covers_at_most_half():
 def test_parts_of_the_noise_are_the_noise(shape):
     """Strips, the mask and the sample come from the same values."""
     noise = Noise.drawn(shape, (min(5, shape[0]), 7), np.random.default_rng(1))
-    values, step = noise.turned(), noise.sample_step
+    values, step = noise.rotated(), noise.sample_step
     assert np.abs(noise.sample(step) - values[::step, ::step]).max() < 1e-6
     assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 1e-3
 
@@ -118,7 +118,7 @@ def test_masks_of_large_images_are_enlarged():
     """Made on every second pixel, against every pixel: they part only along the outline."""
     for seed in range(3):
         noise = Noise.drawn((2304, 2100), (16, 32), np.random.default_rng(seed), 20.0)
-        assert np.mean((noise.above(0.5) > 0) != (noise.turned() > 0.5)) < 0.005
+        assert np.mean((noise.above(0.5) > 0) != (noise.rotated() > 0.5)) < 0.005
 
 
 def test_simplex_octaves():

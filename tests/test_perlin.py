@@ -234,6 +234,6 @@ def test_a_mask_of_a_long_image_takes_little_memory():
     frame, draw = frame_and_draw(np.zeros((100, 30_000), np.uint8), 2)
     tracemalloc.start()
     perlin_mask(frame, draw, PerlinOptions(rotation=(44, 46)))
-    peak = tracemalloc.get_traced_memory()[1]
+    max_value = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 30 * frame.whole.area
+    assert max_value < 30 * frame.whole.area

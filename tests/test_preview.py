@@ -118,7 +118,7 @@ class TestSheet:
     def test_own_techniques_have_a_row(self):
         def square(frame, draw):
             box = pail.place(frame, draw, 9, 9)
-            return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak))
+            return pail.Insertion(box, np.full_like(frame.crop(box), frame.max_value))
 
         pail.register("square", square)
         try:

@@ -7,8 +7,8 @@ from common import call, frame_and_draw, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
-from pail.pixels import operations, pieces, warp
 from pail.pixels.perlin_mask import perlin_mask
+from pail.sbi.rand_augmented import operations, pieces, warp
 from pail.sbi.rand_augmented import technique as module
 from pail.sbi.rand_augmented.operations import OPERATIONS
 from pail.sbi.rand_augmented.technique import rand_augmented_cut_paste

@@ -122,7 +122,7 @@ def broken(frame, draw):
 BAD = {  # what it answers, the error, and what that says
     "nothing": (lambda frame, draw: None, TypeError, "pail.Insertion"),
     "a tuple": (lambda frame, draw: (BOX, WHITE, None, 1.0), TypeError, "pail.Insertion"),
-    "an image": (lambda frame, draw: frame.image, TypeError, "pail.Insertion"),
+    "an image": (lambda frame, draw: frame.pixels, TypeError, "pail.Insertion"),
     "a tuple as box": (answer((0, 0, 2, 2)), TypeError, "box is a pail.Box"),
     "no box": (answer(None), TypeError, "box is a pail.Box"),
     "floats in the box": (answer(pail.Box(0.0, 0.0, 2.0, 2.0)), TypeError, "box holds integers"),
@@ -228,11 +228,11 @@ def test_what_a_technique_gets_cannot_be_written_to(registered, dtype, channels)
     seen = []
 
     def writes(frame, draw, source):
-        for array in (frame.image, frame.roi, frame.crop(), frame.crop(BOX), source):
+        for array in (frame.pixels, frame.roi, frame.crop(), frame.crop(BOX), source):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
             seen.append(array)
-        return pail.Insertion(BOX, np.full((2, 2, frame.channels), frame.peak, frame.working_dtype))
+        return pail.Insertion(BOX, np.full((2, 2, frame.channels), frame.max_value, frame.working_dtype))
 
     base = np.concatenate([photograph(40, 50), photograph(40, 50, 1)], axis=2)
     image = as_type(base[..., 0] if channels is None else base[..., :channels], dtype).copy()

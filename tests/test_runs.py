@@ -82,7 +82,7 @@ def failing():
         if frame.shape != (48, 48):  # the size of the trial before a run
             raise {"TypeError": TypeError, "ValueError": ValueError, "KeyError": KeyError}[kind]("unexpected thing")
         box = pail.place(frame, draw, 6, 6)
-        return pail.Insertion(box, np.full((6, 6, frame.channels), frame.peak, np.float32))
+        return pail.Insertion(box, np.full((6, 6, frame.channels), frame.max_value, np.float32))
 
     pail.register("faulty", faulty)
     yield

@@ -31,8 +31,8 @@ def test_the_mask_shows_the_turned_and_resized_source(seeds):
         source = photograph(*size, seed=1)
         for seed in seeds(6):
             i_a, m_a, numbers = drawn(image, source, seed)
-            turned = np.ascontiguousarray(np.rot90(source, numbers["quarter_turns"][0]))
-            assert np.array_equal(i_a[m_a], resize(turned, (120, 200))[m_a])
+            rotated = np.ascontiguousarray(np.rot90(source, numbers["quarter_turns"][0]))
+            assert np.array_equal(i_a[m_a], resize(rotated, (120, 200))[m_a])
 
 
 def test_turns_and_numbers_of_segments_are_equally_likely(seeds):

@@ -190,7 +190,7 @@ def bright_square():
         """
         side = max(1, round(draw.scaled("side", 0.5 * size, size) * frame.side))
         box = pail.place(frame, draw, side, side)
-        return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak), opacity=draw.opacity())
+        return pail.Insertion(box, np.full_like(frame.crop(box), frame.max_value), opacity=draw.opacity())
 
     pail.register("bright_square", bright_square, summary="a bright square ${x} {{y}} `z`")
     yield "bright_square"
@@ -282,9 +282,9 @@ def odd_files(folder):
     write(folder / "deep.png", image[..., 0].astype(np.uint16) * 256)
     write(folder / "gray.tif", image[..., 0])
     Image.fromarray(image).save(folder / "photo.jpg")
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    Image.fromarray(image).save(folder / "turned.jpg", exif=turned)
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    Image.fromarray(image).save(folder / "turned.jpg", exif=rotated)
     Image.fromarray(image).convert("P").save(folder / "palette.png")
 
 

@@ -80,7 +80,7 @@ FLOORS = [
     "call citation",
     "pai",
     "warm inserter",
-    "dataset reading",
+    "dataset reading report",
     "torch torchvision albumentations app",
     "pail",
     "cli",
@@ -127,7 +127,8 @@ def test_imports_go_down_only(name):
     spec = importlib.util.find_spec(name)
     for target in imports(Path(spec.origin).read_text(encoding="utf-8"), modules()):
         assert floor(target) <= floor(name), f"{name} imports {target}"
-        assert not (part_of(name) in TECHNIQUES and part_of(target) in TECHNIQUES), f"{name} imports {target}"
+        if part_of(name) in TECHNIQUES and part_of(target) in TECHNIQUES:  # a package of its own at most
+            assert name.split(".")[:3] == target.split(".")[:3], f"{name} imports {target}"
 
 
 def test_imports_are_found_in_every_form():

@@ -25,7 +25,7 @@ from pail.masks import difference
 
 
 @dataclass(frozen=True)
-class Draw:
+class Preview:
     """One anomaly, and how it is looked at."""
 
     number: int  # of the item in the data set
@@ -97,7 +97,7 @@ class Bench:
     def _plan(self, seed: int) -> Plan:
         return _plan(seed, tuple(self.names), tuple(self.sources.folder.listed) if self.sources else ())
 
-    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
+    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Preview:
         """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
         name = item.normals[0]
         original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
@@ -115,7 +115,9 @@ class Bench:
         covered = cv2.countNonZero(mask)
         visible = cv2.countNonZero(changed) / covered
         techniques = tuple(result.techniques)
-        return Draw(item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques)
+        return Preview(
+            item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques
+        )
 
     def source(self, item: Item) -> tuple[Picture | None, str | None]:
         """The first that can be read, as `make` takes it."""

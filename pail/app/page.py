@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from pail.app import view, widgets
-from pail.app.draws import SHOWN, Bench, Draw, Newest
+from pail.app.draws import SHOWN, Bench, Newest, Preview
 from pail.app.export import export
 from pail.app.parameters import Bounds, Control
 from pail.app.settings import Entry, Settings, basket, control_values, entries, options, put
@@ -125,7 +125,7 @@ class Page:
         except SHOWN as raised:
             yield view.error(raised)
             return
-        draws: list[Draw | Exception | None] = [None] * len(items)
+        draws: list[Preview | Exception | None] = [None] * len(items)
         for place, item in enumerate(items):
             try:
                 draws[place] = self.bench.draw(settings, checked, item)

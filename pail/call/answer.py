@@ -12,23 +12,23 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import describe
 from pail.core.composite import Insertion
-from pail.core.image import Frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.registry import Technique
 
 
 def answer_of(
     name: str,
     technique: Technique,
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     sources: tuple[np.ndarray | None, ...],
     options: dict[str, Any],
 ) -> Insertion | None:
     """The Insertion of a technique of the user's own, or None where it misses the region of interest."""
     _check_options(name, technique, options)
     try:
-        answer = technique.function(frame, draw, *sources, **options)
+        answer = technique.function(image, sampler, *sources, **options)
     except MemoryError:
         raise
     except Exception as error:
@@ -36,11 +36,11 @@ def answer_of(
         raise kind(f"the technique {name!r} must return an Insertion, but it raised {error!r}") from error
     if not isinstance(answer, Insertion):
         raise TypeError(f"the technique {name!r} must return a pail.Insertion, got {describe(answer)}")
-    box = _box(name, answer.box, frame)
-    _check_content(name, answer.content, box, frame)
+    box = _box(name, answer.box, image)
+    _check_content(name, answer.content, box, image)
     _check_mask(name, answer.mask, box)
     opacity = _opacity(name, answer.opacity)
-    if frame.roi is not None and not cv2.hasNonZero(np.ascontiguousarray(frame.roi[box.slices])):
+    if image.roi is not None and not cv2.hasNonZero(np.ascontiguousarray(image.roi[box.slices])):
         return None
     return Insertion(box, answer.content, answer.mask, opacity)
 
@@ -54,7 +54,7 @@ def _check_options(name: str, technique: Technique, options: dict[str, Any]) -> 
         raise TypeError(f"the technique {name!r} takes the keywords {names}; got {wrong}")
 
 
-def _box(name: str, box: Any, frame: Frame) -> Box:
+def _box(name: str, box: Any, image: NormalImage) -> Box:
     """The box in plain integers."""
     head = f"the technique {name!r} must return an Insertion whose box"
     if not isinstance(box, Box):
@@ -62,14 +62,14 @@ def _box(name: str, box: Any, frame: Frame) -> Box:
     if not all(isinstance(side, numbers.Integral) and not isinstance(side, bool | np.bool_) for side in box):
         raise TypeError(f"{head} holds integers, got {describe(box)}")
     box = Box(*(int(side) for side in box))
-    if box.height < 1 or box.width < 1 or box.intersect(frame.whole) != box:
-        raise ValueError(f"{head} has a pixel and lies inside the image of shape {frame.shape}, got {box}")
+    if box.height < 1 or box.width < 1 or box.intersect(image.whole) != box:
+        raise ValueError(f"{head} has a pixel and lies inside the image of shape {image.shape}, got {box}")
     return box
 
 
-def _check_content(name: str, content: Any, box: Box, frame: Frame) -> None:
-    shape, dtype = (box.height, box.width, frame.channels), np.dtype(frame.working_dtype)
-    wanted = f"of shape {shape} and dtype {dtype}" + (" or float32" if frame.is_byte else "")
+def _check_content(name: str, content: Any, box: Box, image: NormalImage) -> None:
+    shape, dtype = (box.height, box.width, image.channels), np.dtype(image.working_dtype)
+    wanted = f"of shape {shape} and dtype {dtype}" + (" or float32" if image.is_byte else "")
     head = f"the technique {name!r} must return an Insertion whose content is an array {wanted}"
     if not isinstance(content, np.ndarray) or content.dtype not in (dtype, np.float32):
         raise TypeError(f"{head}, got {describe(content)}")

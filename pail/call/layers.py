@@ -8,7 +8,7 @@ import numpy as np
 from pail.call.state import Call
 from pail.core.box import Box
 from pail.core.composite import is_visible, restored
-from pail.core.image import Frame
+from pail.core.image import NormalImage
 
 
 def overlap(call: Call, box: Box, m_a: np.ndarray) -> np.ndarray | None:
@@ -21,7 +21,7 @@ def overlap(call: Call, box: Box, m_a: np.ndarray) -> np.ndarray | None:
 def shows(call: Call, i_a: np.ndarray, m_a: np.ndarray) -> bool:
     """Whether an anomaly on earlier ones can be seen against the normal image, which it could put back."""
     box = Box.around(m_a)
-    return overlap(call, box, m_a) is None or is_visible(call.frame, i_a, box, m_a[..., 0][box.slices])
+    return overlap(call, box, m_a) is None or is_visible(call.image, i_a, box, m_a[..., 0][box.slices])
 
 
 def covers(call: Call, m_a: np.ndarray) -> bool:
@@ -41,8 +41,8 @@ def _lost(call: Call, part: np.ndarray, where: np.ndarray) -> list[int]:
     return np.bincount(part[where > 0], minlength=len(call.areas) + 1)[1:].tolist()
 
 
-def lay(call: Call, frame: Frame, i_a: np.ndarray, m_a: np.ndarray) -> None:
-    """Lay an anomaly over the earlier ones, which are in `frame`: the mask is the union, less what it put back."""
+def lay(call: Call, image: NormalImage, i_a: np.ndarray, m_a: np.ndarray) -> None:
+    """Lay an anomaly over the earlier ones, which are in `image`: the mask is the union, less what it put back."""
     instances, box = instances_of(call), Box.around(m_a)
     assert call.m_a is not None
     top, whole, part = m_a[..., 0][box.slices] > 0, call.m_a[..., 0][box.slices], instances[box.slices]
@@ -53,7 +53,7 @@ def lay(call: Call, frame: Frame, i_a: np.ndarray, m_a: np.ndarray) -> None:
     np.copyto(part, len(call.areas) + 1, where=top)
     area = int(np.count_nonzero(top))
     if where is not None:
-        back = restored(frame, i_a, box, where) > 0
+        back = restored(image, i_a, box, where) > 0
         np.copyto(whole, 0, where=back)
         np.copyto(part, 0, where=back)
         area -= int(np.count_nonzero(back))

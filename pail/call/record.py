@@ -74,12 +74,12 @@ class Given(NamedTuple):
 
 def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: Any) -> Given:
     """Copies of the arguments and a fingerprint of the image, so that it does not matter what becomes of them."""
-    roi, image, settings = call.common.roi, call.frame.image, call.settings
+    roi, image, settings = call.common.roi, call.image.pixels, call.settings
     return Given(
         technique,
         {name: value if type(value) in IMMUTABLE else snapshot(value) for name, value in arguments.items()},
         settings if IMMUTABLE.issuperset(map(type, settings)) else Settings(*map(snapshot, settings)),
-        roi if roi is None or isinstance(roi, str) else call.frame.roi,  # a copy of the mask, made when it was checked
+        roi if roi is None or isinstance(roi, str) else call.image.roi,  # a copy of the mask, made when it was checked
         snapshot(call.common.severity),
         image.shape,
         image.dtype,
@@ -118,10 +118,10 @@ def _of_step(step: Step) -> dict[str, Any]:
     """One anomaly: the drawn numbers by name, a list where a name was drawn more than once."""
     drawn = {
         str(name): encode(values[0] if len(values) == 1 else values, plain=True)
-        for name, values in step.draw.drawn.items()
+        for name, values in step.sampler.drawn.items()
     }
     source = None if step.source is None else f"{step.source:08x}"
-    severity = encode(step.draw.severity, plain=True)
+    severity = encode(step.sampler.severity, plain=True)
     return {"technique": step.name, "source": source, "severity": severity, "drawn": drawn}
 
 

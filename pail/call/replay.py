@@ -13,7 +13,7 @@ from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
-from pail.core.image import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.settings import Common, Settings
 from pail.registry import TECHNIQUES, is_own
 
@@ -78,7 +78,7 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     arguments = _arguments(recorded, overrides)
     kept = {name: record["settings"][name] for name in Settings._fields}
     settings = Settings(**_arguments(kept, {name: v for name, v in overrides.items() if name == "transform"}))
-    _check_image(record, as_frame(image, settings.data_range, alpha=settings.alpha))
+    _check_image(record, as_normal_image(image, settings.data_range, alpha=settings.alpha))
     source = _source(record["anom_source_img"], anom_source_img)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
     if record["technique"] == "insert":
@@ -157,8 +157,8 @@ def _generator(state: Any) -> np.random.Generator:
         raise ValueError(f"`record` must hold the state of a generator under 'rng', got {describe(state)}") from error
 
 
-def _check_image(record: dict[str, Any], frame: Frame) -> None:
-    shown = records.of_image(frame.image.shape, frame.image.dtype, records.fingerprint(frame.image))
+def _check_image(record: dict[str, Any], image: NormalImage) -> None:
+    shown = records.of_image(image.pixels.shape, image.pixels.dtype, records.fingerprint(image.pixels))
     if shown != record["image"]:
         raise ValueError(f"`image` must be the one of the record, {record['image']}, got {shown}")
 

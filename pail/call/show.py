@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import as_number
-from pail.core.image import as_frame
+from pail.core.image import as_normal_image
 from pail.core.mask import as_mask
 from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades
 from pail.types import DataRangeLike
@@ -57,10 +57,10 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
     (1312, 278)
     """
     side = int(as_number("side", side, 32, 4096, integer=True))
-    frame = as_frame(i_n, data_range, "i_n")
-    window = frame.window
-    normal = frame.image
-    changed = as_frame(i_a, window[:2] if window.clips else data_range, "i_a").image
+    image = as_normal_image(i_n, data_range, "i_n")
+    window = image.window
+    normal = image.pixels
+    changed = as_normal_image(i_a, window[:2] if window.clips else data_range, "i_a").pixels
     if normal.shape != changed.shape or normal.dtype != changed.dtype:
         raise ValueError(
             f"`i_a` must have the shape and dtype of `i_n`, {normal.shape} {normal.dtype}, "

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.image import Frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.core.settings import Common, Settings
 
 
@@ -18,7 +18,7 @@ class Step:
     """One anomaly of a call, and what its record needs."""
 
     name: str
-    draw: Draw
+    sampler: Sampler
     takes_source: bool
     source: int | None  # the fingerprint of what it took
 
@@ -27,7 +27,7 @@ class Step:
 class Call:
     """A validated call and what grows from anomaly to anomaly."""
 
-    frame: Frame  # of the normal image
+    image: NormalImage  # of the normal image
     settings: Settings
     common: Common
     rng: np.random.Generator

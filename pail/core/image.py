@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,29 +20,29 @@ PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths 
 
 
 @dataclass(slots=True)
-class Frame:
+class NormalImage:
     """The validated normal image.
 
     Techniques work on `crop`: (h, w, channels) without alpha, uint8 for
-    uint8 images and float32 in [0, peak] for all others, so that 16 bits
+    uint8 images and float32 in [0, max_value] for all others, so that 16 bits
     stay 16 bits and a technique knows two dtypes only. Where the image has a
-    window of values, 0 is its lower end and `peak` its width. No array that
-    a frame hands out can be written to.
+    window of values, 0 is its lower end and `max_value` its width. No array that
+    an image hands out can be written to.
     """
 
-    image: np.ndarray  # contiguous, native byte order, in the caller's shape; read-only
+    pixels: np.ndarray  # contiguous, native byte order, in the caller's shape; read-only
     dtype: np.dtype  # the caller's dtype, byte order included
     window: Window  # of its values
     alpha: bool
     roi: np.ndarray | None = None  # uint8 {0, 255} (H, W), read-only: where anomalies may land
-    normal: Frame | None = None  # of a frame with earlier anomalies: the one without
+    normal: NormalImage | None = None  # of an image with earlier anomalies: the one without
     found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
     _reference: tuple[Box, int] | None = None  # bounding box and pixels of the region, once they are known
 
     @property
-    def peak(self) -> float:
+    def max_value(self) -> float:
         """The largest working value: full scale, or the width of the window."""
-        return self.window.peak
+        return self.window.max_value
 
     @property
     def data_range(self) -> DataRange:
@@ -49,25 +50,37 @@ class Frame:
         return self.window[:2] if self.window.clips else self.window.high
 
     @property
+    def peak(self) -> float:
+        """Deprecated: `max_value`."""
+        _warn_renamed("peak", "max_value")
+        return self.max_value
+
+    @property
+    def image(self) -> np.ndarray:
+        """Deprecated: `pixels`."""
+        _warn_renamed("image", "pixels")
+        return self.pixels
+
+    @property
     def height(self) -> int:
-        return self.image.shape[0]
+        return self.pixels.shape[0]
 
     @property
     def width(self) -> int:
-        return self.image.shape[1]
+        return self.pixels.shape[1]
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.image.shape[:2]
+        return self.pixels.shape[:2]
 
     @property
     def whole(self) -> Box:
-        return Box(0, 0, *self.image.shape[:2])
+        return Box(0, 0, *self.pixels.shape[:2])
 
     @property
     def side(self) -> int:
         """The shorter side of the image."""
-        return min(self.image.shape[:2])
+        return min(self.pixels.shape[:2])
 
     @property
     def region_box(self) -> Box:
@@ -98,16 +111,16 @@ class Frame:
 
     @property
     def channels(self) -> int:
-        return 1 if self.image.ndim == 2 else self.image.shape[2] - self.alpha
+        return 1 if self.pixels.ndim == 2 else self.pixels.shape[2] - self.alpha
 
     @property
     def is_byte(self) -> bool:
         """Whether the values are plain bytes: uint8 with a full scale of 255."""
-        return self.image.dtype == np.uint8 and self.window.peak == 255
+        return self.pixels.dtype == np.uint8 and self.window.max_value == 255
 
     @property
     def is_integer(self) -> bool:
-        return self.image.dtype.kind == "u"
+        return self.pixels.dtype.kind == "u"
 
     @property
     def working_dtype(self) -> type:
@@ -117,40 +130,45 @@ class Frame:
         """Pixels of `box` (all by default) in the working dtype, read-only: copy what is to be changed."""
         if box is not None and (box.top < 0 or box.left < 0 or box.bottom > self.height or box.right > self.width):
             raise ValueError(f"`box` must lie inside the image of shape {self.shape}, got {box}")
-        pixels = with_axis(self.image if box is None else self.image[box.slices])
+        pixels = with_axis(self.pixels if box is None else self.pixels[box.slices])
         if self.alpha:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
 
-    def once(self, name: str, find: Callable[[Frame], Any]) -> Any:
+    def cached(self, name: str, find: Callable[[NormalImage], Any]) -> Any:
         """What `find` makes of the normal image, worked out at its first use."""
         if name not in self.found:
             self.found[name] = find(self.normal or self)
         return self.found[name]
 
-    def restrict(self, roi: np.ndarray | None) -> Frame:
-        """The frame with a region of interest."""
+    def restrict(self, roi: np.ndarray | None) -> NormalImage:
+        """The image with a region of interest."""
         return self if roi is None else replace(self, roi=read_only(roi), _reference=None)
 
-    def part(self, box: Box) -> Frame:
-        """A part of the image, with its part of the region, as a frame of its own."""
+    def part(self, box: Box) -> NormalImage:
+        """A part of the image, with its part of the region, as an image of its own."""
         if box == self.whole:
             return self
-        image = np.ascontiguousarray(self.image[box.slices])
+        image = np.ascontiguousarray(self.pixels[box.slices])
         roi = None if self.roi is None else read_only(np.ascontiguousarray(self.roi[box.slices]))
-        return replace(self, image=read_only(image), roi=roi, normal=None, found={}, _reference=None)
+        return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _reference=None)
 
-    def after(self, image: np.ndarray) -> Frame:
-        """The frame for the next anomaly: another image, and all that is known of the normal one."""
+    def after(self, image: np.ndarray) -> NormalImage:
+        """The image for the next anomaly: another image, and all that is known of the normal one."""
         normal = self.normal or self
-        return Frame(
+        return NormalImage(
             read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._reference
         )
 
 
-def as_frame(
+def _warn_renamed(old: str, new: str) -> None:
+    """Names of 0.2.0 that techniques of users may have; they stay until 0.4.0."""
+    warnings.warn(f"NormalImage.{old} is now NormalImage.{new}", DeprecationWarning, stacklevel=3)
+
+
+def as_normal_image(
     image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None, *, warns: bool = False
-) -> Frame:
+) -> NormalImage:
     """Check the normal image; see `Frame`. With `warns`, values that hardly fit their range are pointed out."""
     data_range = as_data_range("data_range", data_range, auto=True)
     pixels, has_alpha = as_pixels(name, image, alpha)
@@ -162,4 +180,4 @@ def as_frame(
         if text:
             warn_user("range", text)
     dtype = image.dtype if isinstance(image, np.ndarray) else pixels.dtype
-    return Frame(read_only(pixels), dtype, window, has_alpha)
+    return NormalImage(read_only(pixels), dtype, window, has_alpha)

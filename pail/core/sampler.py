@@ -38,7 +38,7 @@ def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
 
 
 @dataclass(slots=True)
-class Draw:
+class Sampler:
     """The random numbers of one call, remembered by name, in the order in
     which they were drawn.
 

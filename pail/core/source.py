@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pail.core.formats import as_pixels
-from pail.core.image import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import with_axis
 from pail.core.warn import warn_user
 from pail.core.window import Window, as_data_range, window_of
@@ -19,41 +19,41 @@ OUTSIDE = 1 / 2  # ... and so was one with more of its pixels outside of the win
 
 def as_source(
     value: Any,
-    frame: Frame,
+    image: NormalImage,
     name: str = "anom_source_img",
     *,
     source_range: Any = None,
     alpha: bool | None = None,
     warns: bool = False,
 ) -> np.ndarray:
-    """A source image in the frame's working dtype, range and channels, at its own size. Never write to it.
+    """A source image in the image's working dtype, range and channels, at its own size. Never write to it.
 
     Its range is `source_range`, a number or a window; by default the image's where both have one dtype, else that of
     its dtype. Values outside of a window are taken for its nearer end.
     """
     native, has_alpha = as_pixels(name, value, alpha)
     given = as_data_range("source_range", source_range)
-    default = frame.data_range if native.dtype == frame.image.dtype else None
+    default = image.data_range if native.dtype == image.pixels.dtype else None
     keyword = "data_range" if given is None and default is not None else "source_range"
     window = window_of(name, native, default if given is None else given, keyword)
     pixels = with_axis(native)
-    same_bytes = frame.is_byte and native.dtype == np.uint8 and window.peak == frame.peak
+    same_bytes = image.is_byte and native.dtype == np.uint8 and window.max_value == image.max_value
     if window.clips and not same_bytes:
         pixels = window.inside(pixels)
-    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, frame.channels)
+    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, image.channels)
     if warns and given is None and native.dtype != np.uint8:  # bytes are hardly ever in another range
         _warn_if_unfit(name, native, window)
     if same_bytes:
         return pixels
-    scaled = pixels.astype(np.float32) * np.float32(frame.peak / window.peak)
-    return np.rint(scaled).astype(np.uint8) if frame.is_byte else scaled
+    scaled = pixels.astype(np.float32) * np.float32(image.max_value / window.max_value)
+    return np.rint(scaled).astype(np.uint8) if image.is_byte else scaled
 
 
 def _warn_if_unfit(name: str, pixels: np.ndarray, window: Window) -> None:
     """A 12-bit source in uint16, or one of 0 to 1 beside images of 0 to 255, would be pasted near black; one of full
     scale beside images of a narrow window, in black and white."""
     highest = pixels.max()
-    if highest > 0 and highest - window.low < DARK * window.peak:
+    if highest > 0 and highest - window.low < DARK * window.max_value:
         text = f"reaches {highest!s} at most"
     elif window.clips and np.mean((pixels < window.low) | (pixels > window.high)) > OUTSIDE:
         text = f"has values from {pixels.min()!s} to {highest!s}"

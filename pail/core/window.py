@@ -25,24 +25,24 @@ DataRange = float | tuple[float, float] | None
 
 
 class Window(NamedTuple):
-    """The values [low, high] of an image's own that techniques see as 0 to `peak`."""
+    """The values [low, high] of an image's own that techniques see as 0 to `max_value`."""
 
     low: float
     high: float
-    peak: float  # high - low
+    max_value: float  # high - low
     clips: bool  # whether values outside are allowed: kept where nothing is written, else taken for the nearer end
 
     def inside(self, pixels: np.ndarray) -> np.ndarray:
-        """Values of an image as float32 in [0, peak], a fresh array."""
+        """Values of an image as float32 in [0, max_value], a fresh array."""
         if not self.clips:
             return pixels.astype(np.float32)
         exact = np.float64 if pixels.dtype == np.float64 else np.float32  # before the cast, so that no digit is lost
         values = np.subtract(pixels, exact(self.low), dtype=exact)
-        np.clip(values, 0, exact(self.peak), out=values)
+        np.clip(values, 0, exact(self.max_value), out=values)
         return values.astype(np.float32, copy=False)
 
     def outside(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """Values in [0, peak] as those of an image: rounded for integers, never beyond the window."""
+        """Values in [0, max_value] as those of an image: rounded for integers, never beyond the window."""
         if dtype.kind == "u":
             values = values + np.float32(self.low) if self.low else values
             return np.clip(np.rint(values), self.low, math.floor(self.high)).astype(dtype)
@@ -77,18 +77,18 @@ def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str 
         return _given(name, array, data_range, keyword)
     integer = array.dtype.kind == "u"
     limit = _limit(array)
-    peak = limit if data_range is None else float(array.dtype.type(data_range) if not integer else data_range)
-    if integer and peak > limit:
+    max_value = limit if data_range is None else float(array.dtype.type(data_range) if not integer else data_range)
+    if integer and max_value > limit:
         raise ValueError(f"`{keyword}` must be at most {limit:g} for {array.dtype} images, got {data_range!r}")
-    if integer and peak == limit:
-        return Window(0.0, peak, peak, clips=False)
+    if integer and max_value == limit:
+        return Window(0.0, max_value, max_value, clips=False)
     low, high = array.min(), array.max()
     if math.isnan(low) or math.isnan(high):
         raise ValueError(f"`{name}` must not contain NaN")
-    if low < 0 or high > peak:
+    if low < 0 or high > max_value:
         hint = f"pass the right `{keyword}`" if integer else f"scale it, or pass its range as `{keyword}`"
-        raise ValueError(f"`{name}` must lie in [0, {peak:g}], got values from {low!s} to {high!s}; {hint}")
-    return Window(0.0, peak, peak, clips=False)
+        raise ValueError(f"`{name}` must lie in [0, {max_value:g}], got values from {low!s} to {high!s}; {hint}")
+    return Window(0.0, max_value, max_value, clips=False)
 
 
 def _limit(array: np.ndarray) -> float:
@@ -205,13 +205,13 @@ def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
         low, high = part.min(), part.max()
         if window.clips and high > window.low and low < window.high:
             return ""
-        if not window.clips and float(high) - float(low) >= FILLED * window.peak:
+        if not window.clips and float(high) - float(low) >= FILLED * window.max_value:
             return ""
     if window.clips:
         return f"`{name}` has values from {low!s} to {high!s}, all outside of `data_range` {tuple(window[:2])}"
     if low == high:  # a constant image fills nothing, and says nothing of its range
         return ""
     return (
-        f"`{name}` has values from {low!s} to {high!s} but is read in a range of 0 to {window.peak:g}, of which that "
-        f'is less than a twentieth; `data_range=({low!s}, {high!s})` fits it, and "auto" finds it for each image'
+        f"`{name}` has values from {low!s} to {high!s} but is read in a range of 0 to {window.max_value:g}, of which "
+        f'that is less than a twentieth; `data_range=({low!s}, {high!s})` fits it, and "auto" finds it for each image'
     )

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pail.call.result import PseudoAnomaly
-from pail.core.image import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.ops import resize
 from pail.core.source import as_source
 from pail.dataset.inputs import read, stem_of
@@ -105,7 +105,7 @@ def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
             picture = read(inputs.normals, name, recipe)
             frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
             if item.is_good:
-                return _good(recipe, item, name, frame.image, alpha, skipped)
+                return _good(recipe, item, name, frame.pixels, alpha, skipped)
             return _damaged(recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2], skipped)
         except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
@@ -123,11 +123,11 @@ def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
     return recipe.alpha
 
 
-def _checked(picture: Picture, recipe: Recipe) -> Frame:
+def _checked(picture: Picture, recipe: Recipe) -> NormalImage:
     """The image at the size of the set; UnreadableError where it cannot be in one, damaged or not."""
     try:
         pixels = fitted(picture.pixels, recipe.size, recipe.fit)
-        return as_frame(pixels, recipe.data_range, alpha=as_alpha(picture, recipe))
+        return as_normal_image(pixels, recipe.data_range, alpha=as_alpha(picture, recipe))
     except (TypeError, ValueError, cv2.error) as error:
         raise UnreadableError(str(error)) from error
 
@@ -163,12 +163,12 @@ def _damaged(
     inputs: Inputs,
     item: Item,
     name: str,
-    frame: Frame,
+    frame: NormalImage,
     alpha: bool | None,
     original: tuple[int, ...],
     skipped: list[dict[str, str]],
 ) -> Made:
-    pixels = frame.image
+    pixels = frame.pixels
     roi = region(recipe, inputs, name, pixels, original)
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
@@ -213,13 +213,13 @@ def _inserted(
     inputs: Inputs,
     item: Item,
     name: str,
-    frame: Frame,
+    frame: NormalImage,
     alpha: bool | None,
     roi: Any,
     skipped: list[dict[str, str]],
 ) -> tuple[PseudoAnomaly, str | None]:
     """The anomaly, with the first source that can be used, or none."""
-    instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.image
+    instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
     for source_name in (*item.sources, None):
         try:
             source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
@@ -238,7 +238,7 @@ def _inserted(
     raise AssertionError("unreachable")
 
 
-def _blame_region(inputs: Inputs, name: str, frame: Frame, roi: Any) -> None:
+def _blame_region(inputs: Inputs, name: str, frame: NormalImage, roi: Any) -> None:
     """Raise where the region of an image is why an insertion failed."""
     try:
         as_roi(roi, frame)
@@ -247,7 +247,7 @@ def _blame_region(inputs: Inputs, name: str, frame: Frame, roi: Any) -> None:
         raise UnreadableError(f"its region {file} cannot be used: {error}") from error
 
 
-def _source_fault(recipe: Recipe, frame: Frame, source: np.ndarray) -> str | None:
+def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str | None:
     """What is wrong with a source, if something is."""
     try:
         as_source(source, frame, source_range=recipe.source_range, alpha=recipe.alpha)
@@ -256,11 +256,11 @@ def _source_fault(recipe: Recipe, frame: Frame, source: np.ndarray) -> str | Non
     return None
 
 
-def _visible(frame: Frame, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
+def _visible(frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
     """How many pixels of the mask changed by more than what can be seen; as `pail.masks.difference` tells."""
     clip = frame.window.clip
-    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.image[inside]), clip(after[inside]))))
-    seen = change.astype(np.float32) / np.float32(frame.peak) > VISIBLE
+    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.pixels[inside]), clip(after[inside]))))
+    seen = change.astype(np.float32) / np.float32(frame.max_value) > VISIBLE
     return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
 
@@ -296,7 +296,7 @@ def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, origin
         if place is None:
             return recipe.roi
         mask = np.zeros(pixels.shape[:2], np.uint8)
-        part = as_frame(np.ascontiguousarray(pixels[place]), recipe.data_range, alpha=recipe.alpha)
+        part = as_normal_image(np.ascontiguousarray(pixels[place]), recipe.data_range, alpha=recipe.alpha)
         mask[place] = 255 if recipe.roi is None else foreground_of(part)
         return mask
     mask_file = inputs.roi_names.get(stem_of(name))

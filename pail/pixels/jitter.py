@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.pixels.color import LUMA, is_plain, on_color, scale_values, through_float
 
 STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
@@ -13,8 +13,8 @@ STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV a
 
 def color_jitter(
     image: np.ndarray,
-    draw: Draw,
-    peak: float,
+    sampler: Sampler,
+    max_value: float,
     *,
     brightness: float,
     contrast: float,
@@ -24,32 +24,32 @@ def color_jitter(
 ) -> np.ndarray:
     """torchvision's ColorJitter: the four changes in random order, each with its own random strength.
 
-    `image` is (h, w, C), uint8 or float32 in [0, peak]; a new array comes back. `mean` is the gray mean around which
-    contrast turns, for parts of an image; by default that of `image`. Images of fewer than three channels have no
+    `image` is (h, w, C), uint8 or float32 in [0, max_value]; a new array is returned. `mean` is the gray mean around
+    which contrast turns, for parts of an image; by default that of `image`. Images of fewer than three channels have no
     hue and no saturation; of more than three channels only the first three do.
     """
-    order = draw.sample("jitter_order", 4, 4)
+    order = sampler.sample("jitter_order", 4, 4)
     factors = (
-        draw.uniform("brightness", max(0.0, 1 - brightness), 1 + brightness),
-        draw.uniform("contrast", max(0.0, 1 - contrast), 1 + contrast),
-        draw.uniform("saturation", max(0.0, 1 - saturation), 1 + saturation),
-        draw.uniform("hue", -hue, hue),
+        sampler.uniform("brightness", max(0.0, 1 - brightness), 1 + brightness),
+        sampler.uniform("contrast", max(0.0, 1 - contrast), 1 + contrast),
+        sampler.uniform("saturation", max(0.0, 1 - saturation), 1 + saturation),
+        sampler.uniform("hue", -hue, hue),
     )
-    return apply_jitter(image, peak, order, factors, mean)
+    return apply_jitter(image, max_value, order, factors, mean)
 
 
-def weak_jitter(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+def weak_jitter(image: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
     """CutPaste's color jitter."""
-    return color_jitter(image, draw, peak, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    return color_jitter(image, sampler, max_value, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
 
 
 def apply_jitter(
-    image: np.ndarray, peak: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
+    image: np.ndarray, max_value: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
 ) -> np.ndarray:
     """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors."""
-    if not is_plain(image, peak):
-        return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, peak)
-    state = _Jitter(np.ascontiguousarray(image), peak, mean)
+    if not is_plain(image, max_value):
+        return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
+    state = _Jitter(np.ascontiguousarray(image), max_value, mean)
     steps = (state.brightness, state.contrast, state.saturation, state.hue)
     for index in order:
         steps[index](factors[index])
@@ -61,12 +61,12 @@ class _Jitter:
     """An image and the changes that wait: gain * (blend * x + (1 - blend) * gray(x)) + offset.
 
     Brightness, contrast and saturation together always have that form, one 3x4 matrix. They are carried out when a
-    value could leave [0, peak], so that clipping happens where it does when each is done by itself, or when a hue
+    value could leave [0, max_value], so that clipping happens where it does when each is done by itself, or when a hue
     needs them done. Hue turns commute with gain and offset, and gray values with `blend`.
     """
 
-    def __init__(self, image: np.ndarray, peak: float, mean: float | None) -> None:
-        self.image, self.peak = image, peak
+    def __init__(self, image: np.ndarray, max_value: float, mean: float | None) -> None:
+        self.image, self.max_value = image, max_value
         self.given = mean is not None
         self.mean = mean
         self.low, self.high = cv2.minMaxLoc(image.reshape(image.shape[0], -1))[:2]
@@ -74,7 +74,7 @@ class _Jitter:
 
     def brightness(self, factor: float) -> None:
         if self.mean is not None:
-            self.mean = min(self.mean * factor, self.peak)
+            self.mean = min(self.mean * factor, self.max_value)
         self._wait(self.gain * factor, self.blend, self.offset * factor)
 
     def contrast(self, factor: float) -> None:
@@ -105,10 +105,10 @@ class _Jitter:
         spread = max(blend - 1, 0) * (self.high - self.low)
         low = gain * (self.low - spread) + offset
         high = gain * (self.high + spread) + offset
-        slack = self.peak / 512
-        if low < -slack or high > self.peak + slack:
+        slack = self.max_value / 512
+        if low < -slack or high > self.max_value + slack:
             self.settle()
-            self.low, self.high = max(low, 0.0), min(high, self.peak)
+            self.low, self.high = max(low, 0.0), min(high, self.max_value)
             self._forget_mean()
 
     def _forget_mean(self) -> None:
@@ -117,10 +117,10 @@ class _Jitter:
 
     def _carry_out(self) -> np.ndarray:
         if self.blend == 1 and self.image.shape[2] != 3:
-            return scale_values(self.image, self.gain, self.offset, self.peak)
+            return scale_values(self.image, self.gain, self.offset, self.max_value)
         if self.image.shape[2] == 3:
             return self._mix(self.image)
-        result = scale_values(self.image, self.gain, self.offset, self.peak)
+        result = scale_values(self.image, self.gain, self.offset, self.max_value)
         result[..., :3] = self._mix(np.ascontiguousarray(self.image[..., :3]))
         return result
 
@@ -134,7 +134,7 @@ class _Jitter:
         )
         mixed = cv2.transform(color, np.array(rows))
         if color.dtype != np.uint8:
-            np.clip(mixed, 0, self.peak, out=mixed)
+            np.clip(mixed, 0, self.max_value, out=mixed)
         return mixed
 
 

@@ -62,7 +62,7 @@ class Noise(NamedTuple):
         angles = rng.random((count[0], count[1]), np.float32) * np.float32(2 * np.pi)
         return cls(shape, pitch, (start[0], start[1]), np.cos(angles), np.sin(angles), angle)
 
-    def turned(self) -> np.ndarray:
+    def rotated(self) -> np.ndarray:
         """The noise: (H, W) float32 in [-1, 1]."""
         return self._assembled(np.float32, None)
 
@@ -74,7 +74,7 @@ class Noise(NamedTuple):
 
     def sample(self, step: int) -> np.ndarray:
         """The noise at every `step`-th pixel."""
-        return self._thinned(step).turned()
+        return self._thinned(step).rotated()
 
     def above(self, level: float) -> np.ndarray:
         """Where the noise is above a level, as a mask: uint8 {0, 255} (H, W)."""

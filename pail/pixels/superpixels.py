@@ -23,18 +23,18 @@ MEDIANS = 2
 
 
 def superpixels(
-    image: np.ndarray, peak: float, n_segments: int, *, compactness: float = 8, sigma: float = 1
+    image: np.ndarray, max_value: float, n_segments: int, *, compactness: float = 8, sigma: float = 1
 ) -> np.ndarray:
     """Labels 0..K-1 of a thumbnail of the image (h, w, C), each one connected piece, as int32 (rows, columns).
 
     K is near `n_segments` where the image is flat and smaller where its texture breaks superpixels into pieces.
     """
     n_segments = max(1, min(n_segments, image.shape[0] * image.shape[1] // 4))
-    small = _thumbnail(image, _small_shape(image.shape[:2], n_segments, SIDE), peak)
+    small = _thumbnail(image, _small_shape(image.shape[:2], n_segments, SIDE), max_value)
     return _cluster(small, n_segments, compactness, sigma)
 
 
-def coarse_segments(image: np.ndarray, mask: np.ndarray, peak: float, count: int) -> np.ndarray:
+def coarse_segments(image: np.ndarray, mask: np.ndarray, max_value: float, count: int) -> np.ndarray:
     """About `count` superpixels, at most 255, of the image where the mask is true and of black where it is not.
 
     Labels uint8 of a thumbnail of at most COARSE_FINEST a side.
@@ -42,7 +42,7 @@ def coarse_segments(image: np.ndarray, mask: np.ndarray, peak: float, count: int
     shape = image.shape[:2]
     count = max(1, min(count, shape[0] * shape[1] // 4))
     small_shape = _small_shape(shape, count, COARSE_SIDE)
-    small = _thumbnail(image, small_shape, peak) * _thumbnail(mask[..., None], small_shape, 255)
+    small = _thumbnail(image, small_shape, max_value) * _thumbnail(mask[..., None], small_shape, 255)
     labels: np.ndarray = _cluster(small, count, COARSE_COMPACTNESS, COARSE_SIGMA).astype(np.uint8)
     while 2 * max(labels.shape) <= min(max(shape), COARSE_FINEST):
         labels = cv2.resize(labels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
@@ -102,11 +102,11 @@ def _small_shape(shape: tuple[int, int], n_segments: int, side: int) -> tuple[in
     return min(rows, pixels), min(columns, pixels)
 
 
-def _thumbnail(image: np.ndarray, shape: tuple[int, int], peak: float) -> np.ndarray:
+def _thumbnail(image: np.ndarray, shape: tuple[int, int], max_value: float) -> np.ndarray:
     """The image at a small size as float32 in [0, 1]."""
     steps = [max(1, have // (2 * want)) for have, want in zip(image.shape, shape, strict=False)]
     strided = np.ascontiguousarray(image[:: steps[0], :: steps[1]])  # of twice the size, every pixel says enough
-    return resize(strided, shape).astype(np.float32) * np.float32(1 / peak)
+    return resize(strided, shape).astype(np.float32) * np.float32(1 / max_value)
 
 
 def _color(small: np.ndarray) -> np.ndarray:

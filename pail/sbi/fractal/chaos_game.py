@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 
 DISCARDED = 20  # steps on the way from the initial point to the fractal
 WALKERS = 512
@@ -36,16 +36,16 @@ class Game(NamedTuple):
     n_maps: int
 
 
-def draw_fractal(draw: Draw, game: Game, window: np.ndarray) -> np.ndarray | None:
+def draw_fractal(sampler: Sampler, game: Game, window: np.ndarray) -> np.ndarray | None:
     """A random fractal stretched over `window`, a square mask, and cut to it; None where it stays nearly empty."""
     least = LEAST_FILL * min(window.size, game.iterations)
     for _ in range(REDRAWS):
-        maps, chances = random_maps(draw.rng, game.n_maps) if game.system == "random" else barnsley_maps(draw.rng)
-        stamp = int(draw.rng.integers(1, 2**9))
-        mask = _raster(play(draw.rng, game, maps, chances), len(window), stamp)
+        maps, chances = random_maps(sampler.rng, game.n_maps) if game.system == "random" else barnsley_maps(sampler.rng)
+        stamp = int(sampler.rng.integers(1, 2**9))
+        mask = _raster(play(sampler.rng, game, maps, chances), len(window), stamp)
         if mask is not None and cv2.countNonZero(cv2.bitwise_and(mask, window, mask)) > least:
             for name, value in (("maps", maps.tolist()), ("chances", chances.tolist()), ("stamp", stamp)):
-                draw.keep(name, value)
+                sampler.keep(name, value)
             return mask
     return None
 

@@ -11,9 +11,9 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_number, as_range, describe
 from pail.core.composite import Insertion
-from pail.core.image import PAPER_SIDE, Frame
+from pail.core.image import PAPER_SIDE, NormalImage
 from pail.core.ops import resize, with_axis
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import fallback_box, place
 from pail.sbi.fractal.chaos_game import Game, draw_fractal
@@ -42,8 +42,8 @@ class Turn(NamedTuple):
 
 
 def fract_aug(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     initial_point: Any = (0, 0),
@@ -63,24 +63,24 @@ def fract_aug(
     noise_amp = as_number("noise_amp", noise_amp, 0, 255)
     margin = as_number("margin", margin, 0, math.nextafter(0.5, 0))
     dilate = int(as_number("dilate", dilate, 0, 100, integer=True))
-    longest = min(frame.region_side, SPARSE * math.sqrt(frame.region_area))
-    least = 3 if frame.roi is None else 1  # of a small region three pixels a side are much
-    side = min(max(int(draw.scaled("size", *size_range) * longest), least), frame.side)
-    origin = _corner(frame, draw, "source_", side, margin)
-    turn = Turn(draw.flag("flip_rows"), draw.flag("flip_columns"), draw.uniform("angle", *rotation))
-    noisy = draw.flag("noise")
-    fractal = _fractal(frame, draw, game, side, turn.angle)
+    longest = min(image.region_side, SPARSE * math.sqrt(image.region_area))
+    least = 3 if image.roi is None else 1  # of a small region three pixels a side are much
+    side = min(max(int(sampler.scaled("size", *size_range) * longest), least), image.side)
+    origin = _corner(image, sampler, "source_", side, margin)
+    turn = Turn(sampler.flag("flip_rows"), sampler.flag("flip_columns"), sampler.uniform("angle", *rotation))
+    noisy = sampler.flag("noise")
+    fractal = _fractal(image, sampler, game, side, turn.angle)
     if fractal is None:
-        box = fallback_box(frame, draw)
-        texture = _jitter(_texture(frame, source, origin), draw, frame.peak)
-        return Insertion(box, resize(texture, box[2:]), opacity=draw.opacity())
-    cut = _pad(fractal, side, dilate * noisy, longest, whole=frame.roi is None)
-    square, box = _land(frame, draw, cut, side, margin)
-    texture = _jitter(_texture(frame, source, origin), draw, frame.peak)
-    content, mask = _paste(frame, texture, cut, turn, square, box), _part(cut.support, square, box)
+        box = fallback_box(image, sampler)
+        texture = _jitter(_texture(image, source, origin), sampler, image.max_value)
+        return Insertion(box, resize(texture, box[2:]), opacity=sampler.opacity())
+    cut = _pad(fractal, side, dilate * noisy, longest, whole=image.roi is None)
+    square, box = _land(image, sampler, cut, side, margin)
+    texture = _jitter(_texture(image, source, origin), sampler, image.max_value)
+    content, mask = _paste(image, texture, cut, turn, square, box), _part(cut.support, square, box)
     if noisy:
-        content = _add_noise(content, mask, draw.rng, noise_amp * frame.peak / 255)
-    return Insertion(box, content, mask, draw.opacity())
+        content = _add_noise(content, mask, sampler.rng, noise_amp * image.max_value / 255)
+    return Insertion(box, content, mask, sampler.opacity())
 
 
 def _as_game(initial_point: Any, iterations: Any, system: Any, n_maps: Any) -> Game:
@@ -95,23 +95,23 @@ def _as_game(initial_point: Any, iterations: Any, system: Any, n_maps: Any) -> G
     )
 
 
-def _corner(frame: Frame, draw: Draw, prefix: str, side: int, margin: float) -> Box:
+def _corner(image: NormalImage, sampler: Sampler, prefix: str, side: int, margin: float) -> Box:
     """A square anywhere inside the margin; anywhere in the image where that leaves no room."""
     corner = []
-    for name, size in (("top", frame.height), ("left", frame.width)):
+    for name, size in (("top", image.height), ("left", image.width)):
         low = math.ceil(margin * size)
         high = size - low - side
-        corner.append(draw.integer(prefix + name, *((low, high) if low <= high else (0, size - side))))
+        corner.append(sampler.integer(prefix + name, *((low, high) if low <= high else (0, size - side))))
     return Box(corner[0], corner[1], side, side)
 
 
-def _fractal(frame: Frame, draw: Draw, game: Game, side: int, angle: float) -> np.ndarray | None:
+def _fractal(image: NormalImage, sampler: Sampler, game: Game, side: int, angle: float) -> np.ndarray | None:
     """The fractal on the turned square; larger images take the raster of the paper's, so that it stays as dense."""
-    raster = min(max(round(side * PAPER_SIDE / max(frame.region_side, PAPER_SIDE)), 3), side)
+    raster = min(max(round(side * PAPER_SIDE / max(image.region_side, PAPER_SIDE)), 3), side)
     center = (raster - 1) / 2
     whole = np.full((raster, raster), 255, np.uint8)
     matrix = cv2.getRotationMatrix2D((center, center), angle, 1)
-    return draw_fractal(draw, game, cv2.warpAffine(whole, matrix, (raster, raster), flags=cv2.INTER_NEAREST))
+    return draw_fractal(sampler, game, cv2.warpAffine(whole, matrix, (raster, raster), flags=cv2.INTER_NEAREST))
 
 
 def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, whole: bool = True) -> Cut:
@@ -137,17 +137,17 @@ def _enlarge(mask: np.ndarray, side: int) -> np.ndarray:
     return cv2.threshold(smooth, ENLARGED_LEVEL, 255, cv2.THRESH_BINARY)[1]
 
 
-def _land(frame: Frame, draw: Draw, cut: Cut, side: int, margin: float) -> tuple[Box, Box]:
+def _land(image: NormalImage, sampler: Sampler, cut: Cut, side: int, margin: float) -> tuple[Box, Box]:
     """The padded square, which may leave the image, and the part of the image that changes."""
     tight = Box.around(cut.support)
-    if frame.roi is None:
-        top, left, _, _ = _corner(frame, draw, "", side, margin).shift(-cut.pad, -cut.pad)
+    if image.roi is None:
+        top, left, _, _ = _corner(image, sampler, "", side, margin).shift(-cut.pad, -cut.pad)
     else:
-        rows, columns = min(tight.height, frame.height), min(tight.width, frame.width)
+        rows, columns = min(tight.height, image.height), min(tight.width, image.width)
         shape = np.ascontiguousarray(cut.support[tight._replace(height=rows, width=columns).slices])
-        top, left, _, _ = place(frame, draw, rows, columns, shape).shift(-tight.top, -tight.left)
+        top, left, _, _ = place(image, sampler, rows, columns, shape).shift(-tight.top, -tight.left)
     square = Box(top, left, *cut.support.shape)
-    return square, tight.shift(top, left).intersect(frame.whole)
+    return square, tight.shift(top, left).intersect(image.whole)
 
 
 def _part(mask: np.ndarray, square: Box, box: Box) -> np.ndarray:
@@ -155,16 +155,16 @@ def _part(mask: np.ndarray, square: Box, box: Box) -> np.ndarray:
     return np.ascontiguousarray(mask[box.within(square).slices])
 
 
-def _texture(frame: Frame, source: np.ndarray | None, origin: Box) -> np.ndarray:
+def _texture(image: NormalImage, source: np.ndarray | None, origin: Box) -> np.ndarray:
     """A square of the image, or of the source as if it had the image's size."""
     if source is None:
-        return frame.crop(origin)
+        return image.crop(origin)
     top, left, bottom, right = (
         int(edge * have / size)
         for edge, have, size in zip(
             (origin.top, origin.left, origin.bottom, origin.right),
             source.shape[:2] * 2,
-            frame.shape * 2,
+            image.shape * 2,
             strict=True,
         )
     )
@@ -172,22 +172,22 @@ def _texture(frame: Frame, source: np.ndarray | None, origin: Box) -> np.ndarray
     return resize(np.ascontiguousarray(part), origin[2:])
 
 
-def _jitter(texture: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+def _jitter(texture: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
     """One of three: a weak change of all, a strong one of brightness and contrast, other gains of two channels."""
-    kind = draw.choice("jitter", ("color", "light", "channels"))
+    kind = sampler.choice("jitter", ("color", "light", "channels"))
     if kind == "color":
-        return color_jitter(texture, draw, peak, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.2)
+        return color_jitter(texture, sampler, max_value, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.2)
     if kind == "light":
-        return color_jitter(texture, draw, peak, brightness=1, contrast=1, saturation=0, hue=0)
+        return color_jitter(texture, sampler, max_value, brightness=1, contrast=1, saturation=0, hue=0)
     changed = texture.copy()
-    for channel in draw.sample("channels", texture.shape[2], 2):
-        gain = draw.uniform("gain", 0, MAX_GAIN)
+    for channel in sampler.sample("channels", texture.shape[2], 2):
+        gain = sampler.uniform("gain", 0, MAX_GAIN)
         plane = texture[..., channel] * np.float32(gain)
-        changed[..., channel] = np.minimum(plane, np.float32(peak))
+        changed[..., channel] = np.minimum(plane, np.float32(max_value))
     return changed
 
 
-def _paste(frame: Frame, texture: np.ndarray, cut: Cut, turn: Turn, square: Box, box: Box) -> np.ndarray:
+def _paste(image: NormalImage, texture: np.ndarray, cut: Cut, turn: Turn, square: Box, box: Box) -> np.ndarray:
     """The mirrored and turned texture on `box`; the original where only the dilation reaches."""
     sine, cosine = math.sin(math.radians(turn.angle)), math.cos(math.radians(turn.angle))
     vertical, horizontal = (-1 if flip else 1 for flip in turn[:2])
@@ -199,7 +199,7 @@ def _paste(frame: Frame, texture: np.ndarray, cut: Cut, turn: Turn, square: Box,
     texture = with_axis(cv2.warpAffine(texture, matrix, box[:1:-1], flags=how, borderMode=cv2.BORDER_REPLICATE))
     if cut.pad == 0:
         return texture
-    content = frame.crop(box).copy()
+    content = image.crop(box).copy()
     return with_axis(cv2.copyTo(texture, _part(cut.texture, square, box), content))
 
 

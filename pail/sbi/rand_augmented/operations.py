@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.image import Frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.sbi.rand_augmented import effects, warp
 
 
@@ -42,131 +42,135 @@ class Recipe:
         return box, content
 
 
-def draw_recipe(frame: Frame, draw: Draw, count: int, *, elastic: bool) -> Recipe:
+def draw_recipe(image: NormalImage, sampler: Sampler, count: int, *, elastic: bool) -> Recipe:
     """`count` different operations in random order, after an elastic deformation where wanted."""
     names = tuple(OPERATIONS)
-    picks = [names[i] for i in draw.rng.permutation(len(names))[:count]]
-    draw.keep("operations", picks)
-    recipe = Recipe(warp.Warp(frame.shape))
+    picks = [names[i] for i in sampler.rng.permutation(len(names))[:count]]
+    sampler.keep("operations", picks)
+    recipe = Recipe(warp.Warp(image.shape))
     if elastic:
-        recipe.warp.steps += warp.elastic(frame.shape, draw.rng)
+        recipe.warp.steps += warp.elastic(image.shape, sampler.rng)
     for name in picks:
-        OPERATIONS[name](frame, draw, recipe)
+        OPERATIONS[name](image, sampler, recipe)
     return recipe
 
 
-def _one_of(draw: Draw, name: str, chance: float, options: Sequence[str], weights: Sequence[float]) -> str | None:
+def _one_of(sampler: Sampler, name: str, chance: float, options: Sequence[str], weights: Sequence[float]) -> str | None:
     """albumentations' OneOf: nothing, or one option by its weight."""
-    fires, place = draw.rng.random(2)
+    fires, place = sampler.rng.random(2)
     picked = options[int(np.searchsorted(np.cumsum(weights), place * sum(weights), side="right"))]
-    return draw.keep(name, picked if fires < chance else None)
+    return sampler.keep(name, picked if fires < chance else None)
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Geometry
 
 
-def _rotate90(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _rotate90(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """RandomRotate90, p 0.5."""
-    if draw.flag("rotate90"):
-        recipe.warp.steps.append(warp.quarter_turns(frame.shape, draw.integer("quarter_turns", 0, 3)))
+    if sampler.flag("rotate90"):
+        recipe.warp.steps.append(warp.quarter_turns(image.shape, sampler.integer("quarter_turns", 0, 3)))
 
 
-def _flip(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _flip(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """Flip, p 0.5: upside down, left to right, or both."""
-    if draw.flag("flip"):
-        way = draw.choice("flip_direction", ("vertical", "horizontal", "both"))
-        step = warp.flip(frame.shape, vertical=way != "horizontal", horizontal=way != "vertical")
+    if sampler.flag("flip"):
+        way = sampler.choice("flip_direction", ("vertical", "horizontal", "both"))
+        step = warp.flip(image.shape, vertical=way != "horizontal", horizontal=way != "vertical")
         recipe.warp.steps.append(step)
 
 
-def _transpose(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _transpose(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """Transpose, p 0.5."""
-    if draw.flag("transpose"):
-        recipe.warp.steps.append(warp.transpose(frame.shape))
+    if sampler.flag("transpose"):
+        recipe.warp.steps.append(warp.transpose(image.shape))
 
 
-def _optical_distortion(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _optical_distortion(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """OpticalDistortion(distort_limit=1), p 1."""
-    recipe.warp.steps.append(warp.optical_distortion(frame.shape, draw.uniform("optical_k", -1, 1)))
+    recipe.warp.steps.append(warp.optical_distortion(image.shape, sampler.uniform("optical_k", -1, 1)))
 
 
-def _shift_scale_rotate(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _shift_scale_rotate(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """ShiftScaleRotate(shift_limit=0.0625, scale_limit=0.2, rotate_limit=45), p 0.2."""
-    if draw.flag("shift_scale_rotate", 0.2):
-        shift = draw.uniform("shift_rows", -0.0625, 0.0625), draw.uniform("shift_columns", -0.0625, 0.0625)
-        scale, angle = draw.uniform("shift_scale", 0.8, 1.2), draw.uniform("shift_angle", -45, 45)
-        recipe.warp.steps.append(warp.shift_scale_rotate(frame.shape, shift, scale, angle))
+    if sampler.flag("shift_scale_rotate", 0.2):
+        shift = sampler.uniform("shift_rows", -0.0625, 0.0625), sampler.uniform("shift_columns", -0.0625, 0.0625)
+        scale, angle = sampler.uniform("shift_scale", 0.8, 1.2), sampler.uniform("shift_angle", -45, 45)
+        recipe.warp.steps.append(warp.shift_scale_rotate(image.shape, shift, scale, angle))
 
 
-def _distortion(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _distortion(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """One of OpticalDistortion (k within 0.05), GridDistortion (5 cells a side, within 0.3) and IAAPiecewiseAffine
     (4 x 4 points, moved by a normal of 0.03 to 0.05 of the side; bilinear between them), p 0.2."""
-    kind = _one_of(draw, "distortion", 0.2, ("optical", "grid", "piecewise_affine"), (0.3, 0.1, 0.3))
+    kind = _one_of(sampler, "distortion", 0.2, ("optical", "grid", "piecewise_affine"), (0.3, 0.1, 0.3))
     if kind == "optical":
-        recipe.warp.steps.append(warp.optical_distortion(frame.shape, draw.uniform("distortion_k", -0.05, 0.05)))
+        recipe.warp.steps.append(warp.optical_distortion(image.shape, sampler.uniform("distortion_k", -0.05, 0.05)))
     elif kind == "grid":
-        rows, columns = draw.keep("distortion_cells", draw.rng.uniform(0.7, 1.3, (2, 5)).tolist())
-        recipe.warp.steps.append(warp.grid_distortion(frame.shape, np.array(rows), np.array(columns)))
+        rows, columns = sampler.keep("distortion_cells", sampler.rng.uniform(0.7, 1.3, (2, 5)).tolist())
+        recipe.warp.steps.append(warp.grid_distortion(image.shape, np.array(rows), np.array(columns)))
     elif kind == "piecewise_affine":
-        shifts = draw.rng.normal(0, draw.uniform("distortion_scale", 0.03, 0.05), (4, 4, 2))
-        recipe.warp.steps.append(warp.piecewise_affine(frame.shape, shifts))
+        shifts = sampler.rng.normal(0, sampler.uniform("distortion_scale", 0.03, 0.05), (4, 4, 2))
+        recipe.warp.steps.append(warp.piecewise_affine(image.shape, shifts))
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Effects
 
 
-def _noise(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _noise(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """One of IAAAdditiveGaussianNoise (one value a pixel) and GaussNoise (one a channel), p 0.2."""
-    kind = _one_of(draw, "noise", 0.2, ("additive", "gauss"), (1, 1))
+    kind = _one_of(sampler, "noise", 0.2, ("additive", "gauss"), (1, 1))
     if kind is None:
         return
     if kind == "additive":
-        std, planes = draw.uniform("noise_std", 0.01 * 255, 0.05 * 255), 1
+        std, planes = sampler.uniform("noise_std", 0.01 * 255, 0.05 * 255), 1
     else:
-        std, planes = math.sqrt(draw.uniform("noise_variance", 10, 50)), frame.channels
-    recipe.effects.append(effects.noise(std * frame.peak / 255, planes, frame.peak))
+        std, planes = math.sqrt(sampler.uniform("noise_variance", 10, 50)), image.channels
+    recipe.effects.append(effects.noise(std * image.max_value / 255, planes, image.max_value))
 
 
-def _blur(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _blur(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """One of MotionBlur (3 to 7 pixels), MedianBlur 3 and Blur 3, p 0.2."""
-    kind = _one_of(draw, "blur", 0.2, ("motion", "median", "box"), (0.2, 0.1, 0.1))
+    kind = _one_of(sampler, "blur", 0.2, ("motion", "median", "box"), (0.2, 0.1, 0.1))
     if kind == "motion":
-        side = draw.choice("blur_size", (3, 5, 7))
-        start, end = draw.sample("blur_line", side * side, 2)
-        recipe.effects.append(effects.convolution(effects.motion_kernel(side, start, end), frame.peak))
+        side = sampler.choice("blur_size", (3, 5, 7))
+        start, end = sampler.sample("blur_line", side * side, 2)
+        recipe.effects.append(effects.convolution(effects.motion_kernel(side, start, end), image.max_value))
     elif kind == "median":
         recipe.effects.append(effects.median_blur())
     elif kind == "box":
         recipe.effects.append(effects.box_blur())
 
 
-def _sharpening(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _sharpening(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """One of CLAHE (clip limit 1 to 2), IAASharpen, IAAEmboss and RandomBrightnessContrast (0.2 each), p 0.3."""
     kinds = ("clahe", "sharpen", "emboss", "brightness_contrast")
-    kind, peak = _one_of(draw, "sharpening", 0.3, kinds, (1, 1, 1, 1)), frame.peak
+    kind, max_value = _one_of(sampler, "sharpening", 0.3, kinds, (1, 1, 1, 1)), image.max_value
     if kind == "clahe":
-        recipe.effects.append(effects.clahe(draw.uniform("clahe_limit", 1, 2), frame.shape, peak))
+        recipe.effects.append(effects.clahe(sampler.uniform("clahe_limit", 1, 2), image.shape, max_value))
     elif kind == "sharpen":
-        alpha, lightness = draw.uniform("sharpen_alpha", 0.2, 0.5), draw.uniform("sharpen_lightness", 0.5, 1)
-        recipe.effects.append(effects.convolution(effects.sharpen_kernel(alpha, lightness), peak))
+        alpha, lightness = sampler.uniform("sharpen_alpha", 0.2, 0.5), sampler.uniform("sharpen_lightness", 0.5, 1)
+        recipe.effects.append(effects.convolution(effects.sharpen_kernel(alpha, lightness), max_value))
     elif kind == "emboss":
-        alpha, strength = draw.uniform("emboss_alpha", 0.2, 0.5), draw.uniform("emboss_strength", 0.2, 0.7)
-        recipe.effects.append(effects.convolution(effects.emboss_kernel(alpha, strength), peak))
+        alpha, strength = sampler.uniform("emboss_alpha", 0.2, 0.5), sampler.uniform("emboss_strength", 0.2, 0.7)
+        recipe.effects.append(effects.convolution(effects.emboss_kernel(alpha, strength), max_value))
     elif kind == "brightness_contrast":
-        contrast, brightness = draw.uniform("contrast", 0.8, 1.2), draw.uniform("brightness", -0.2, 0.2)
-        recipe.effects.append(effects.linear(contrast, brightness * peak, peak))
+        contrast, brightness = sampler.uniform("contrast", 0.8, 1.2), sampler.uniform("brightness", -0.2, 0.2)
+        recipe.effects.append(effects.linear(contrast, brightness * max_value, max_value))
 
 
-def _hue_saturation_value(frame: Frame, draw: Draw, recipe: Recipe) -> None:
+def _hue_saturation_value(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3."""
-    if draw.flag("hue_saturation_value", 0.3):
-        shifts = draw.uniform("hue", -20, 20), draw.uniform("saturation", -30, 30), draw.uniform("value", -20, 20)
-        recipe.effects.append(effects.shift_hsv(*shifts, frame.peak))
+    if sampler.flag("hue_saturation_value", 0.3):
+        shifts = (
+            sampler.uniform("hue", -20, 20),
+            sampler.uniform("saturation", -30, 30),
+            sampler.uniform("value", -20, 20),
+        )
+        recipe.effects.append(effects.shift_hsv(*shifts, image.max_value))
 
 
-OPERATIONS: dict[str, Callable[[Frame, Draw, Recipe], None]] = {
+OPERATIONS: dict[str, Callable[[NormalImage, Sampler, Recipe], None]] = {
     "rotate90": _rotate90,
     "flip": _flip,
     "transpose": _transpose,

@@ -12,7 +12,7 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.ops import as_bytes, resize
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is
 PLACING_SIDE = 128  # side of the thumbnail of the region on which distances to its border are measured
@@ -27,7 +27,7 @@ class Piece(NamedTuple):
     target: Box
 
 
-def place_pieces(shape: np.ndarray, region: np.ndarray | None, draw: Draw) -> list[Piece]:
+def place_pieces(shape: np.ndarray, region: np.ndarray | None, sampler: Sampler) -> list[Piece]:
     """The shape where it is if most of it lies on the region, else its components, each at a place of its own."""
     box = Box.around(shape)
     part = shape[box.slices]
@@ -39,9 +39,9 @@ def place_pieces(shape: np.ndarray, region: np.ndarray | None, draw: Draw) -> li
         return whole
     places = _Places(region)
     components = _components(box, part)
-    numbers = draw.rng.random((len(components), 3)).tolist()
+    numbers = sampler.rng.random((len(components), 3)).tolist()
     pieces = [Piece(*item, places.find(item[0], *where)) for item, where in zip(components, numbers, strict=True)]
-    draw.keep("places", [[piece.target.top, piece.target.left] for piece in pieces])
+    sampler.keep("places", [[piece.target.top, piece.target.left] for piece in pieces])
     return pieces
 
 
@@ -54,7 +54,7 @@ def cover(shape: tuple[int, int], pieces: list[Piece], *, moved: bool = True) ->
 
 
 def confine(
-    pieces: list[Piece], final: np.ndarray, region: np.ndarray, area: int, draw: Draw
+    pieces: list[Piece], final: np.ndarray, region: np.ndarray, area: int, sampler: Sampler
 ) -> tuple[list[Piece], np.ndarray]:
     """Pieces and the mask that they cover, cut to the region.
 
@@ -67,7 +67,7 @@ def confine(
         return pieces, final
     if not cv2.hasNonZero(final):
         seeds = np.flatnonzero(region)
-        final.reshape(-1)[seeds[int(draw.rng.random() * len(seeds))]] = 255
+        final.reshape(-1)[seeds[int(sampler.rng.random() * len(seeds))]] = 255
         missing -= 1
     if missing > 0:
         free = np.flatnonzero(cv2.bitwise_and(region, cv2.bitwise_not(final)))

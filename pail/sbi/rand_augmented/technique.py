@@ -12,10 +12,10 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_flag, as_number
 from pail.core.composite import Insertion
-from pail.core.image import Frame
+from pail.core.image import NormalImage
 from pail.core.mask import as_mask
 from pail.core.ops import resize
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.pixels.foreground import foreground_of
 from pail.pixels.perlin_mask import noise_mask
 from pail.pixels.placing import fallback_box
@@ -42,8 +42,8 @@ class Defect(NamedTuple):
 
 
 def rand_augmented_cut_paste(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     mask: Any = None,
@@ -57,63 +57,63 @@ def rand_augmented_cut_paste(
     count = int(as_number("n_aug", n_aug, 0, len(OPERATIONS), integer=True))
     elastic = as_flag("elastic", elastic)
     min_area = as_number("min_area", min_area, 0, 1)
-    defect = None if source_mask is None else _as_defect(source_mask, frame, source, draw)
-    region = _region(frame, mask, as_flag("in_fg_region", in_fg_region))
+    defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)
+    region = _region(image, mask, as_flag("in_fg_region", in_fg_region))
 
     def recipe_of() -> Recipe:
-        recipe = draw_recipe(frame, draw, count, elastic=elastic)
+        recipe = draw_recipe(image, sampler, count, elastic=elastic)
         if source is None and defect is None and not elastic and recipe.is_empty:  # the image would paste itself
-            recipe.warp.steps.append(warp.flip(frame.shape, vertical=True, horizontal=True))
+            recipe.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
         return recipe
 
-    wanted = max(1.0, min_area * frame.region_area)
-    recipe, shape = _draw_shape(frame, draw, defect, recipe_of, wanted, region)
-    pieces = place_pieces(shape, region.mask, draw)
-    final = cover(frame.shape, pieces)
+    wanted = max(1.0, min_area * image.region_area)
+    recipe, shape = _draw_shape(image, sampler, defect, recipe_of, wanted, region)
+    pieces = place_pieces(shape, region.mask, sampler)
+    final = cover(image.shape, pieces)
     if region.mask is not None and region.strict:
-        pieces, final = confine(pieces, final, region.mask, cv2.countNonZero(shape), draw)
-    pixels = frame.crop() if source is None else resize(source, frame.shape)
-    return _paste(pixels, recipe, pieces, final, draw)
+        pieces, final = confine(pieces, final, region.mask, cv2.countNonZero(shape), sampler)
+    pixels = image.crop() if source is None else resize(source, image.shape)
+    return _paste(pixels, recipe, pieces, final, sampler)
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Masks given
 
 
-def _region(frame: Frame, mask: Any, in_fg_region: bool) -> Region:
+def _region(image: NormalImage, mask: Any, in_fg_region: bool) -> Region:
     """The user's ROIs, else the automatic foreground, else all."""
-    if mask is None and frame.roi is not None:
-        return Region(frame.roi, strict=True)
+    if mask is None and image.roi is not None:
+        return Region(image.roi, strict=True)
     if mask is None:
-        return Region(foreground_of(frame) if in_fg_region else None, strict=False)
-    region = as_mask("mask", mask, frame.shape)
-    if frame.roi is not None:
-        region = cv2.bitwise_and(region, frame.roi)
+        return Region(foreground_of(image) if in_fg_region else None, strict=False)
+    region = as_mask("mask", mask, image.shape)
+    if image.roi is not None:
+        region = cv2.bitwise_and(region, image.roi)
         if not cv2.hasNonZero(region):
             raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
     return Region(region, strict=True)
 
 
-def _as_defect(value: Any, frame: Frame, source: np.ndarray | None, draw: Draw) -> Defect:
+def _as_defect(value: Any, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
     """The anomaly in the source; a defect of a pixel is not lost when shrinking."""
     defect = as_mask("source_mask", value)
-    sizes = [frame.shape] if source is None else [source.shape[:2], frame.shape]
+    sizes = [image.shape] if source is None else [source.shape[:2], image.shape]
     if defect.shape not in sizes:
         known = " or ".join(str(size) for size in dict.fromkeys(sizes))
         raise ValueError(f"`source_mask` must have the size of the source or the image, {known}, got {defect.shape}")
-    resized = resize(defect, frame.shape, nearest=True)
+    resized = resize(defect, image.shape, nearest=True)
     if not cv2.hasNonZero(resized):
         rows, columns = np.nonzero(defect)
-        resized[rows * frame.height // defect.shape[0], columns * frame.width // defect.shape[1]] = 255
-    return Defect(resized, _share(frame, draw, cv2.countNonZero(resized)))
+        resized[rows * image.height // defect.shape[0], columns * image.width // defect.shape[1]] = 255
+    return Defect(resized, _share(image, sampler, cv2.countNonZero(resized)))
 
 
-def _share(frame: Frame, draw: Draw, area: int) -> float | None:
+def _share(image: NormalImage, sampler: Sampler, area: int) -> float | None:
     """The share of the defect's area that a severity leaves: at 1 all of it, or as much as a region has room for."""
-    if draw.severity is None:
+    if sampler.severity is None:
         return None
-    largest = 1.0 if frame.roi is None else min(1.0, LARGEST_DEFECT * frame.region_area / area)
-    return draw.keep("defect_share", largest * draw.at_severity("defect_share"))
+    largest = 1.0 if image.roi is None else min(1.0, LARGEST_DEFECT * image.region_area / area)
+    return sampler.keep("defect_share", largest * sampler.at_severity("defect_share"))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def _share(frame: Frame, draw: Draw, area: int) -> float | None:
 
 
 def _draw_shape(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     defect: Defect | None,
     recipe_of: Callable[[], Recipe],
     wanted: float,
@@ -136,25 +136,25 @@ def _draw_shape(
     most = 0
     for _ in range(TRIES):
         recipe = recipe_of()
-        shape = _shape(frame, draw, defect, recipe)
+        shape = _shape(image, sampler, defect, recipe)
         area = cv2.countNonZero(shape)
         if best is None or area > most:
             best, most = (recipe, shape), area
         if area >= wanted:
             break
     assert best is not None
-    box = None if most >= wanted or (defect is not None and most) else fallback_box(frame, draw, region.mask)
+    box = None if most >= wanted or (defect is not None and most) else fallback_box(image, sampler, region.mask)
     if box is not None and box.area > most:
-        shape = np.zeros(frame.shape, np.uint8)
+        shape = np.zeros(image.shape, np.uint8)
         shape[box.slices] = 255
         return best[0], shape
     return best
 
 
-def _shape(frame: Frame, draw: Draw, defect: Defect | None, recipe: Recipe) -> np.ndarray:
+def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, recipe: Recipe) -> np.ndarray:
     """The defect under the warp, or Perlin noise where the warp has something to show; a mask of its own."""
     if defect is None:
-        return recipe.warp.drop_invalid(_blobs(frame, draw))
+        return recipe.warp.drop_invalid(_blobs(image, sampler))
     if defect.share is not None:  # drawn smaller, about its center
         box = Box.around(defect.mask)
         center = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
@@ -162,16 +162,16 @@ def _shape(frame: Frame, draw: Draw, defect: Defect | None, recipe: Recipe) -> n
     return recipe.warp.mask(defect.mask)
 
 
-def _blobs(frame: Frame, draw: Draw) -> np.ndarray:
+def _blobs(image: NormalImage, sampler: Sampler) -> np.ndarray:
     """Perlin noise above its threshold, over the image, or over as many pixels as a region has in its middle."""
-    if frame.roi is None:
-        return noise_mask(frame, draw, frame.shape)
-    around = frame.region_box
-    scale = math.sqrt(frame.region_area / around.area)
+    if image.roi is None:
+        return noise_mask(image, sampler, image.shape)
+    around = image.region_box
+    scale = math.sqrt(image.region_area / around.area)
     height, width = max(1, round(around.height * scale)), max(1, round(around.width * scale))
     box = Box(around.top + (around.height - height) // 2, around.left + (around.width - width) // 2, height, width)
-    blobs = np.zeros(frame.shape, np.uint8)
-    blobs[box.slices] = noise_mask(frame, draw, (height, width))
+    blobs = np.zeros(image.shape, np.uint8)
+    blobs[box.slices] = noise_mask(image, sampler, (height, width))
     return blobs
 
 
@@ -179,16 +179,16 @@ def _blobs(frame: Frame, draw: Draw) -> np.ndarray:
 # The content
 
 
-def _paste(pixels: np.ndarray, recipe: Recipe, pieces: list[Piece], final: np.ndarray, draw: Draw) -> Insertion:
+def _paste(pixels: np.ndarray, recipe: Recipe, pieces: list[Piece], final: np.ndarray, sampler: Sampler) -> Insertion:
     """The pieces' pixels of the augmented source at their places; later pieces win."""
     moved = any(piece.target != piece.box for piece in pieces)
     wanted = cover(final.shape, pieces, moved=False) if moved else final
-    origin, content = recipe.apply(pixels, wanted, draw.rng)
+    origin, content = recipe.apply(pixels, wanted, sampler.rng)
     box = Box.around(final)
     if not moved:
-        return Insertion(box, content[box.within(origin).slices], final[box.slices], draw.opacity())
+        return Insertion(box, content[box.within(origin).slices], final[box.slices], sampler.opacity())
     result = np.zeros_like(pixels)
     for piece in pieces:
         own = content[piece.box.within(origin).slices]
         cv2.copyTo(np.ascontiguousarray(own), np.ascontiguousarray(piece.mask), result[piece.target.slices])
-    return Insertion(box, result[box.slices], final[box.slices], draw.opacity())
+    return Insertion(box, result[box.slices], final[box.slices], sampler.opacity())

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 
 DEGENERATE = 0.05  # triangles below this share of a tile (twice their area) make no useful map
 REDRAWS = 20
@@ -15,19 +15,19 @@ LONG_ROW = 256  # pixels
 SLACK = 1e-3  # pixels: rounding puts the far border of a tile on either side
 
 
-def affine_maps(draw: Draw, count: int, height: int, width: int) -> np.ndarray:
+def affine_maps(sampler: Sampler, count: int, height: int, width: int) -> np.ndarray:
     """Maps (2, 3, count) from a tile's pixels to its content's, by three random pixels each; see `_solve`."""
-    triangles = _triangles(draw, 2 * count, height, width)
+    triangles = _triangles(sampler, 2 * count, height, width)
     useless = np.flatnonzero(_degenerate(triangles, height, width))
     for _ in range(REDRAWS):
         if not len(useless):
             break
-        triangles[useless] = again = _triangles(draw, len(useless), height, width)
+        triangles[useless] = again = _triangles(sampler, len(useless), height, width)
         useless = useless[_degenerate(again, height, width)]
     points = triangles.reshape(count, 2, 3, 2)  # (tile, target or origin, corner, row or column)
     lost = np.unique(useless // 2)
-    points[lost] = _shifts(draw, len(lost), height, width)
-    draw.keep("triangles", points)
+    points[lost] = _shifts(sampler, len(lost), height, width)
+    sampler.keep("triangles", points)
     return _solve(points.transpose(1, 2, 3, 0).astype(np.float32))
 
 
@@ -45,9 +45,9 @@ def _solve(corners: np.ndarray) -> np.ndarray:
     return np.stack([down, across, origin[0] - down * target[0, 0] - across * target[0, 1]], axis=1)
 
 
-def _triangles(draw: Draw, count: int, height: int, width: int) -> np.ndarray:
+def _triangles(sampler: Sampler, count: int, height: int, width: int) -> np.ndarray:
     """(count, corner, row or column)."""
-    return (draw.rng.random((count, 3, 2)) * (height, width)).astype(np.int32)
+    return (sampler.rng.random((count, 3, 2)) * (height, width)).astype(np.int32)
 
 
 def _degenerate(triangles: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -56,11 +56,11 @@ def _degenerate(triangles: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.abs(one[0] * two[1] - one[1] * two[0]) < max(DEGENERATE * height * width, 1)
 
 
-def _shifts(draw: Draw, count: int, height: int, width: int) -> np.ndarray:
+def _shifts(sampler: Sampler, count: int, height: int, width: int) -> np.ndarray:
     """Corners of translations, by at least a pixel where there is room."""
     points = np.zeros((count, 2, 3, 2), np.int32)
     points[:, :, 1, 0] = points[:, :, 2, 1] = 1
-    places = 1 + (draw.rng.random(count) * (height * width - 1)).astype(np.int32)
+    places = 1 + (sampler.rng.random(count) * (height * width - 1)).astype(np.int32)
     shifts = np.stack(np.divmod(places % (height * width), width), axis=1)
     points[:, 1] += shifts[:, None]
     return points

@@ -11,7 +11,7 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.image import PAPER_SIDE
 from pail.core.ops import resize, with_axis
-from pail.core.sampler import Draw
+from pail.core.sampler import Sampler
 from pail.pixels.color import LUMA
 
 Color = tuple[int, int, int]
@@ -23,7 +23,7 @@ class Canvas(NamedTuple):
     """The picture being damaged, a copy that may be written to."""
 
     pixels: np.ndarray  # (h, w, C) in a working dtype
-    peak: float
+    max_value: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,11 +34,11 @@ class Canvas(NamedTuple):
         return max(1, round(value * min(self.shape) / PAPER_SIDE))
 
 
-def damage(image: np.ndarray, draw: Draw, peak: float, count: int) -> np.ndarray:
+def damage(image: np.ndarray, sampler: Sampler, max_value: float, count: int) -> np.ndarray:
     """A copy of `image` (h, w, C) after `count` damages, each one of the seventeen."""
     pixels = image.copy()
     for _ in range(count):
-        pixels = DAMAGES[draw.choice("damage", tuple(DAMAGES))](Canvas(pixels, peak), draw)
+        pixels = DAMAGES[sampler.choice("damage", tuple(DAMAGES))](Canvas(pixels, max_value), sampler)
     return pixels
 
 
@@ -50,7 +50,7 @@ def _paint(canvas: Canvas, shapes: np.ndarray, color: Color) -> np.ndarray:
     """Fill the pixels under a mask with a color; gray where the picture has not three channels."""
     box, pixels = Box.around(shapes), canvas.pixels
     channels = pixels.shape[2]
-    levels = np.array(color if channels == 3 else [np.dot(color, LUMA)] * channels) * (canvas.peak / 255)
+    levels = np.array(color if channels == 3 else [np.dot(color, LUMA)] * channels) * (canvas.max_value / 255)
     if box.area:
         region = pixels[box.slices]
         fill = np.empty_like(region, order="C")
@@ -64,89 +64,93 @@ def _blank(canvas: Canvas) -> np.ndarray:
     return np.zeros(canvas.shape, np.uint8)
 
 
-def _point(canvas: Canvas, draw: Draw) -> tuple[int, int]:
+def _point(canvas: Canvas, sampler: Sampler) -> tuple[int, int]:
     """A pixel in OpenCV's order."""
-    row = draw.integer("damage_row", 0, canvas.shape[0] - 1)
-    return draw.integer("damage_column", 0, canvas.shape[1] - 1), row
+    row = sampler.integer("damage_row", 0, canvas.shape[0] - 1)
+    return sampler.integer("damage_column", 0, canvas.shape[1] - 1), row
 
 
-def _number(draw: Draw, low: int, high: int) -> int:
-    return draw.integer("damage_count", low, high)
+def _number(sampler: Sampler, low: int, high: int) -> int:
+    return sampler.integer("damage_count", low, high)
 
 
-def _size(canvas: Canvas, draw: Draw, low: int, high: int) -> int:
-    return canvas.length(draw.integer("damage_size", low, high))
+def _size(canvas: Canvas, sampler: Sampler, low: int, high: int) -> int:
+    return canvas.length(sampler.integer("damage_size", low, high))
 
 
-def _lines(canvas: Canvas, draw: Draw, count: tuple[int, int], width: tuple[int, int], color: Color) -> np.ndarray:
+def _lines(
+    canvas: Canvas, sampler: Sampler, count: tuple[int, int], width: tuple[int, int], color: Color
+) -> np.ndarray:
     mask = _blank(canvas)
-    for _ in range(_number(draw, *count)):
-        cv2.line(mask, _point(canvas, draw), _point(canvas, draw), 255, _size(canvas, draw, *width))
+    for _ in range(_number(sampler, *count)):
+        cv2.line(mask, _point(canvas, sampler), _point(canvas, sampler), 255, _size(canvas, sampler, *width))
     return _paint(canvas, mask, color)
 
 
-def _ellipses(canvas: Canvas, draw: Draw, count: tuple[int, int], size: tuple[int, int], color: Color) -> np.ndarray:
+def _ellipses(
+    canvas: Canvas, sampler: Sampler, count: tuple[int, int], size: tuple[int, int], color: Color
+) -> np.ndarray:
     mask = _blank(canvas)
-    for _ in range(_number(draw, *count)):
-        axes = _size(canvas, draw, *size) // 2, _size(canvas, draw, *size) // 2
-        cv2.ellipse(mask, _point(canvas, draw), axes, 0, 0, 360, 255, cv2.FILLED)
+    for _ in range(_number(sampler, *count)):
+        axes = _size(canvas, sampler, *size) // 2, _size(canvas, sampler, *size) // 2
+        cv2.ellipse(mask, _point(canvas, sampler), axes, 0, 0, 360, 255, cv2.FILLED)
     return _paint(canvas, mask, color)
 
 
-def scratch(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _lines(canvas, draw, (1, 5), (1, 3), GRAY)
+def scratch(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _lines(canvas, sampler, (1, 5), (1, 3), GRAY)
 
 
-def cut(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _lines(canvas, draw, (1, 1), (5, 10), BLACK)
+def cut(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _lines(canvas, sampler, (1, 1), (5, 10), BLACK)
 
 
-def thread(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _lines(canvas, draw, (1, 5), (1, 1), DARK)
+def thread(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _lines(canvas, sampler, (1, 5), (1, 1), DARK)
 
 
-def liquid(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _ellipses(canvas, draw, (5, 10), (10, 30), LIQUID)
+def liquid(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _ellipses(canvas, sampler, (5, 10), (10, 30), LIQUID)
 
 
-def contamination(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _ellipses(canvas, draw, (5, 15), (5, 20), BROWN)
+def contamination(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _ellipses(canvas, sampler, (5, 15), (5, 20), BROWN)
 
 
-def glue_stain(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _ellipses(canvas, draw, (3, 7), (10, 40), GLUE)
+def glue_stain(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _ellipses(canvas, sampler, (3, 7), (10, 40), GLUE)
 
 
-def oily_spot(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _ellipses(canvas, draw, (3, 8), (20, 50), OIL)
+def oily_spot(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _ellipses(canvas, sampler, (3, 8), (20, 50), OIL)
 
 
-def hole(canvas: Canvas, draw: Draw) -> np.ndarray:
+def hole(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     mask = _blank(canvas)
-    for _ in range(_number(draw, 1, 3)):
-        cv2.circle(mask, _point(canvas, draw), _size(canvas, draw, 5, 20), 255, cv2.FILLED)
+    for _ in range(_number(sampler, 1, 3)):
+        cv2.circle(mask, _point(canvas, sampler), _size(canvas, sampler, 5, 20), 255, cv2.FILLED)
     return _paint(canvas, mask, BLACK)
 
 
-def fold(canvas: Canvas, draw: Draw) -> np.ndarray:
+def fold(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     mask = _blank(canvas)
-    column, _ = _point(canvas, draw)
-    cv2.line(mask, (column, 0), (column, canvas.shape[0] - 1), 255, _size(canvas, draw, 1, 3))
+    column, _ = _point(canvas, sampler)
+    cv2.line(mask, (column, 0), (column, canvas.shape[0] - 1), 255, _size(canvas, sampler, 1, 3))
     return _paint(canvas, mask, GRAY)
 
 
-def crack(canvas: Canvas, draw: Draw) -> np.ndarray:
+def crack(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     mask = _blank(canvas)
-    for _ in range(_number(draw, 1, 3)):
-        points = np.array([_point(canvas, draw) for _ in range(5)], np.int32)
+    for _ in range(_number(sampler, 1, 3)):
+        points = np.array([_point(canvas, sampler) for _ in range(5)], np.int32)
         cv2.polylines(mask, [points], False, 255, canvas.length(2))
     return _paint(canvas, mask, BLACK)
 
 
-def missing_piece(canvas: Canvas, draw: Draw) -> np.ndarray:
+def missing_piece(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     mask = _blank(canvas)
-    left, top = _point(canvas, draw)
-    mask[top : top + _size(canvas, draw, 20, 40), left : left + _size(canvas, draw, 20, 40)] = 255
+    left, top = _point(canvas, sampler)
+    mask[top : top + _size(canvas, sampler, 20, 40), left : left + _size(canvas, sampler, 20, 40)] = 255
     return _paint(canvas, mask, WHITE)
 
 
@@ -154,31 +158,31 @@ def missing_piece(canvas: Canvas, draw: Draw) -> np.ndarray:
 # What is moved
 
 
-def _quarter_box(canvas: Canvas, draw: Draw) -> tuple[slice, slice]:
+def _quarter_box(canvas: Canvas, sampler: Sampler) -> tuple[slice, slice]:
     """A box with sides of a quarter of the picture's."""
     height, width = (max(1, size // 4) for size in canvas.shape)
-    top = draw.integer("damage_row", 0, canvas.shape[0] - height)
-    left = draw.integer("damage_column", 0, canvas.shape[1] - width)
+    top = sampler.integer("damage_row", 0, canvas.shape[0] - height)
+    left = sampler.integer("damage_column", 0, canvas.shape[1] - width)
     return slice(top, top + height), slice(left, left + width)
 
 
-def flip(canvas: Canvas, draw: Draw) -> np.ndarray:
-    box = _quarter_box(canvas, draw)
+def flip(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    box = _quarter_box(canvas, sampler)
     canvas.pixels[box] = canvas.pixels[box][:, ::-1].copy()
     return canvas.pixels
 
 
-def swap(canvas: Canvas, draw: Draw) -> np.ndarray:
-    one, other = _quarter_box(canvas, draw), _quarter_box(canvas, draw)
+def swap(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    one, other = _quarter_box(canvas, sampler), _quarter_box(canvas, sampler)
     first, second = canvas.pixels[one].copy(), canvas.pixels[other].copy()
     canvas.pixels[one], canvas.pixels[other] = second, first
     return canvas.pixels
 
 
-def squeeze(canvas: Canvas, draw: Draw) -> np.ndarray:
+def squeeze(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     """One axis pressed or stretched about the middle."""
-    axis = draw.choice("damage_axis", (0, 1))
-    factor = draw.uniform("damage_factor", 0.8, 1.2)
+    axis = sampler.choice("damage_axis", (0, 1))
+    factor = sampler.uniform("damage_factor", 0.8, 1.2)
     matrix = np.eye(2, 3)
     matrix[1 - axis, 1 - axis] = factor
     matrix[1 - axis, 2] = (1 - factor) * (canvas.shape[axis] - 1) / 2
@@ -186,10 +190,10 @@ def squeeze(canvas: Canvas, draw: Draw) -> np.ndarray:
     return with_axis(cv2.warpAffine(canvas.pixels, matrix, size, borderMode=cv2.BORDER_REFLECT))
 
 
-def bent(canvas: Canvas, draw: Draw) -> np.ndarray:
+def bent(canvas: Canvas, sampler: Sampler) -> np.ndarray:
     """The upper corners drawn together by 0.2 to 0.5 of the width."""
     height, width = canvas.shape
-    inset = draw.uniform("damage_factor", 0.2, 0.5) * width / 2
+    inset = sampler.uniform("damage_factor", 0.2, 0.5) * width / 2
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     bent_corners = corners + np.array([[inset, 0], [-inset, 0], [0, 0], [0, 0]], np.float32)
     matrix = cv2.getPerspectiveTransform(corners, bent_corners)
@@ -210,15 +214,15 @@ def _blur(canvas: Canvas, sigma: float) -> np.ndarray:
     return resize(soft, canvas.shape)
 
 
-def rough(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _blur(canvas, draw.uniform("damage_radius", 1, 3))
+def rough(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _blur(canvas, sampler.uniform("damage_radius", 1, 3))
 
 
-def rough_texture(canvas: Canvas, draw: Draw) -> np.ndarray:
-    return _blur(canvas, draw.uniform("damage_radius", 3, 5))
+def rough_texture(canvas: Canvas, sampler: Sampler) -> np.ndarray:
+    return _blur(canvas, sampler.uniform("damage_radius", 3, 5))
 
 
-DAMAGES: dict[str, Callable[[Canvas, Draw], np.ndarray]] = {
+DAMAGES: dict[str, Callable[[Canvas, Sampler], np.ndarray]] = {
     function.__name__: function
     for function in (
         scratch,

@@ -15,14 +15,14 @@ def sample_step(height: int, width: int) -> int:
     return max(1, min(height, width) // SAMPLES)
 
 
-def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, peak: float) -> np.ndarray:
+def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_value: float) -> np.ndarray:
     """Mean SSIM of the grays of two batches of tiles (n, h, w, C) over the valid pixels, which alone are looked at."""
     count, height, width = valid.shape
     planes = np.empty((6, height, count, width), np.float32)  # x, y, xx, yy, xy and valid
     solid = planes[5]
     np.multiply(valid.transpose(1, 0, 2), np.float32(1 / 255), out=solid)
     for target, tiles in zip(planes, (one, other), strict=False):
-        np.multiply(_gray(tiles, peak).transpose(1, 0, 2), solid, out=target)
+        np.multiply(_gray(tiles, max_value).transpose(1, 0, 2), solid, out=target)
     for index, first, second in ((2, 0, 0), (3, 1, 1), (4, 0, 1)):
         np.multiply(planes[first], planes[second], out=planes[index])
     similarity = _ssim(_window_means(planes))
@@ -67,11 +67,11 @@ def _ssim(means: np.ndarray) -> np.ndarray:
     return product
 
 
-def _gray(tiles: np.ndarray, peak: float) -> np.ndarray:
+def _gray(tiles: np.ndarray, max_value: float) -> np.ndarray:
     """Tiles (n, h, w, C) as (n, h, w) in [0, 255]."""
     count, height, width, channels = tiles.shape
     if channels == 3:
         gray = cv2.cvtColor(tiles.reshape(-1, width, 3), cv2.COLOR_RGB2GRAY).reshape(count, height, width)
     else:
         gray = tiles.astype(np.float32, copy=False) @ np.full(channels, 1 / channels, np.float32)
-    return gray if peak == 255 else gray * np.float32(255 / peak)
+    return gray if max_value == 255 else gray * np.float32(255 / max_value)

@@ -8,15 +8,15 @@ import numpy as np
 
 from pail.core.checks import as_number, as_range
 from pail.core.composite import Insertion
-from pail.core.image import Frame
-from pail.core.sampler import Draw
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.pixels.placing import place
 from pail.sfi.simplex_noise.noise import simplex
 
 
 def simplex_noise_anomlay(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     *,
     size_range: Any = (10 / 256, 1 / 8),
     octaves: Any = 6,
@@ -31,11 +31,11 @@ def simplex_noise_anomlay(
     amplitude = as_number("amplitude", amplitude, 0, 1, above=True)
     frequency = as_number("frequency", frequency, 0, 1, above=True)
     height, width = (
-        min(max(round(draw.scaled(name, *size_range) * size), 1), size)
-        for name, size in (("height", frame.region_box.height), ("width", frame.region_box.width))
+        min(max(round(sampler.scaled(name, *size_range) * size), 1), size)
+        for name, size in (("height", image.region_box.height), ("width", image.region_box.width))
     )
-    box = place(frame, draw, height, width)
-    wavelength = max(2.0, frequency * frame.region_side)
-    noise = simplex((height, width, frame.channels), wavelength, octaves, persistence, draw.rng)
-    content = frame.crop(box).astype(np.float32) + noise * np.float32(amplitude * frame.peak)
-    return Insertion(box, content, opacity=draw.opacity())
+    box = place(image, sampler, height, width)
+    wavelength = max(2.0, frequency * image.region_side)
+    noise = simplex((height, width, image.channels), wavelength, octaves, persistence, sampler.rng)
+    content = image.crop(box).astype(np.float32) + noise * np.float32(amplitude * image.max_value)
+    return Insertion(box, content, opacity=sampler.opacity())
