@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
-from pail.core.checks import describe
+from pail.core.checks import close_match, describe
+from pail.core.composite import Insertion
 from pail.core.sampler import Stream
 from pail.core.settings import Common, Settings
 from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
-from pail.registry import TECHNIQUES, is_own, reserve
+from pail.registry import TECHNIQUES, is_own, read_defaults_of, reserve
+from pail.sbi.fractal import fract_aug
+from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
+from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
+from pail.sbi.rand_augmented import rand_augmented_cut_paste
+from pail.sbi.superpixel_anomaly import superpixel_anomaly
+from pail.sfi.affined import affined_anomlay
+from pail.sfi.cutpaste import cutpaste
+from pail.sfi.cutpaste_scar import cutpaste_scar
+from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
+from pail.sfi.random_perturbation import random_perturbation
+from pail.sfi.simplex_noise import simplex_noise_anomlay
 from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
@@ -190,25 +202,17 @@ class Anomaly_Insertion:
     def __getattr__(self, name: str) -> Any:
         """The techniques that `pail.register` added."""
         if not name.startswith("_") and is_own(name):
-            return partial(self._run_own, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return partial(self._apply, name)
+        meant = "" if name.startswith("_") else close_match(name, dir(self))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{meant}")
 
     def _settings(self) -> Settings:
-        return Settings(self.transform, self.data_range, self.source_range, self.alpha)
+        return Settings(self._transform, self._data_range, self._source_range, self._alpha)
 
-    def _common(self, roi: Any, severity: Any, rng: Any) -> Common:
-        return Common(roi, severity, self._stream.next() if rng is None else rng)
-
-    def _run(self, name: str, arguments: dict[str, Any]) -> PseudoAnomaly:
-        """Hand on the arguments of a method, its `locals()`."""
-        options = {key: value for key, value in arguments.items() if key != "self"}
-        image, source = options.pop(TECHNIQUES[name].image_name), options.pop("anom_source_img", None)
-        common = self._common(options.pop("roi"), options.pop("severity"), options.pop("rng"))
-        return run(name, image, source, self._settings(), common, options)
-
-    def _run_own(
+    def _apply(
         self,
-        name: str,
+        technique: Callable[..., Insertion] | str,
+        /,
         image: Any,
         anom_source_img: Any = None,
         *,
@@ -217,7 +221,10 @@ class Anomaly_Insertion:
         rng: Any = None,
         **options: Any,
     ) -> PseudoAnomaly:
-        return run(name, image, anom_source_img, self._settings(), self._common(roi, severity, rng), options)
+        """Insert one anomaly of a technique: the function of that name in `TECHNIQUES`, or the name of a user's own."""
+        name = technique if isinstance(technique, str) else technique.__name__
+        common = Common(roi, severity, self._stream.next() if rng is None else rng)
+        return run(name, image, anom_source_img, self._settings(), common, options)
 
     def cutpaste(
         self,
@@ -267,7 +274,15 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("cutpaste", locals())
+        return self._apply(
+            cutpaste,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            area_ratio=area_ratio,
+            aspect_ratio=aspect_ratio,
+        )
 
     def cutpaste_scar(
         self,
@@ -319,7 +334,16 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("cutpaste_scar", locals())
+        return self._apply(
+            cutpaste_scar,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            rotation=rotation,
+            width=width,
+            length=length,
+        )
 
     def simplex_noise_anomlay(
         self,
@@ -379,7 +403,18 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("simplex_noise_anomlay", locals())
+        return self._apply(
+            simplex_noise_anomlay,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            size_range=size_range,
+            octaves=octaves,
+            persistence=persistence,
+            amplitude=amplitude,
+            frequency=frequency,
+        )
 
     def random_perturbation(
         self,
@@ -437,7 +472,17 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("random_perturbation", locals())
+        return self._apply(
+            random_perturbation,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            patch_number=patch_number,
+            size_range=size_range,
+            skip_background=skip_background,
+            max_try=max_try,
+        )
 
     def hard_aug_cutpaste(
         self,
@@ -500,7 +545,22 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("hard_aug_cutpaste", locals())
+        return self._apply(
+            hard_aug_cutpaste,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            angles=angles,
+            p_rotate=p_rotate,
+            p_perm=p_perm,
+            p_jitter=p_jitter,
+            area_ratio=area_ratio,
+            brightness=brightness,
+            contrast=contrast,
+            saturation=saturation,
+            hue=hue,
+        )
 
     def perlin_noise_pattern(
         self,
@@ -575,7 +635,22 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("perlin_noise_pattern", locals())
+        return self._apply(
+            perlin_noise_pattern,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            resize=resize,
+            threshold=threshold,
+            min_perlin_scale=min_perlin_scale,
+            perlin_scale=perlin_scale,
+            rotation=rotation,
+            beta_range=beta_range,
+            augment_source=augment_source,
+            augmenter=augmenter,
+        )
 
     def superpixel_anomaly(
         self,
@@ -644,7 +719,21 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("superpixel_anomaly", locals())
+        return self._apply(
+            superpixel_anomaly,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            n_segments=n_segments,
+            fraction=fraction,
+            compactness=compactness,
+            sigma=sigma,
+            rotate=rotate,
+            augment_source=augment_source,
+            augmenter=augmenter,
+        )
 
     def perlin_with_roi_anomaly(
         self,
@@ -735,7 +824,26 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("perlin_with_roi_anomaly", locals())
+        return self._apply(
+            perlin_with_roi_anomaly,
+            img,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            use_mask=use_mask,
+            transparency_range=transparency_range,
+            mask=mask,
+            structure_grid_size=structure_grid_size,
+            p_texture=p_texture,
+            bg_threshold=bg_threshold,
+            bg_reverse=bg_reverse,
+            threshold=threshold,
+            min_perlin_scale=min_perlin_scale,
+            perlin_scale=perlin_scale,
+            rotation=rotation,
+            augmenter=augmenter,
+        )
 
     def rand_augmented_cut_paste(
         self,
@@ -803,7 +911,20 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("rand_augmented_cut_paste", locals())
+        return self._apply(
+            rand_augmented_cut_paste,
+            img_norm,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            mask=mask,
+            in_fg_region=in_fg_region,
+            source_mask=source_mask,
+            n_aug=n_aug,
+            elastic=elastic,
+            min_area=min_area,
+        )
 
     def fract_aug(
         self,
@@ -882,7 +1003,23 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("fract_aug", locals())
+        return self._apply(
+            fract_aug,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            initial_point=initial_point,
+            iterations=iterations,
+            system=system,
+            n_maps=n_maps,
+            size_range=size_range,
+            rotation=rotation,
+            noise_amp=noise_amp,
+            margin=margin,
+            dilate=dilate,
+        )
 
     def affined_anomlay(
         self,
@@ -954,7 +1091,21 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("affined_anomlay", locals())
+        return self._apply(
+            affined_anomlay,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            resize=resize,
+            patch_sizes=patch_sizes,
+            p_patch=p_patch,
+            ssim_threshold=ssim_threshold,
+            variant=variant,
+            p_damage=p_damage,
+            n_damage=n_damage,
+        )
 
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
@@ -1050,7 +1201,7 @@ class Anomaly_Insertion:
             image,
             anom_source_img,
             self._settings(),
-            self._common(roi, severity, rng),
+            Common(roi, severity, self._stream.next() if rng is None else rng),
             techniques=techniques,
             weights=weights,
             n_anomalies=n_anomalies,
@@ -1058,6 +1209,7 @@ class Anomaly_Insertion:
         )
 
 
+read_defaults_of(Anomaly_Insertion)
 reserve(
     {
         *dir(Anomaly_Insertion),

@@ -38,6 +38,14 @@ def call(name, image, source=None, *, on=None, **keywords):
     return getattr(on or pai.Anomaly_Insertion(**settings), name)(image, **keywords)
 
 
+def make(name, image, sampler, *inputs, **options):
+    """The Insertion of a technique's function: options as users give them, the others as by default."""
+    technique = pai.TECHNIQUES[name]
+    if technique.jitters and not inputs:
+        inputs = (True,)
+    return technique.function(image, sampler, *inputs, **technique.check(options))
+
+
 @functools.lru_cache
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
     """A read-only RGB image with structure at several scales, as a surface has it."""

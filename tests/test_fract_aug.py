@@ -3,21 +3,21 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from common import as_type, call, checked, frame_and_draw, photograph
+from common import as_type, call, checked, frame_and_draw, make, photograph
 from seeds import seeds
 
 from pail import pai
 from pail.core.box import Box
 from pail.core.sampler import Sampler
 from pail.sbi.fractal.chaos_game import Game, barnsley_maps, play, random_maps
-from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
+from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste
 
 GAME = Game(0j, 10_000, "random", 2)
 
 
 def insert(image, seed=0, source=None, *, severity=None, roi=None, **options):
     frame, draw = frame_and_draw(image, seed, severity=severity, roi=roi)
-    return fract_aug(frame, draw, source, **options), draw.drawn
+    return make("fract_aug", frame, draw, source, **options), draw.drawn
 
 
 def fractals(side, image_side=256, count=250, game=GAME):

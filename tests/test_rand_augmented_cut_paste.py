@@ -3,7 +3,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import call, frame_and_draw, make, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
@@ -11,7 +11,6 @@ from pail.pixels.perlin_mask import perlin_mask
 from pail.sbi.rand_augmented import operations, pieces, warp
 from pail.sbi.rand_augmented import technique as module
 from pail.sbi.rand_augmented.operations import OPERATIONS
-from pail.sbi.rand_augmented.technique import rand_augmented_cut_paste
 
 NAME = "rand_augmented_cut_paste"
 PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
@@ -27,7 +26,7 @@ def seeds(request):
 def inserted(image, source=None, seed=0, *, roi=None, severity=None, **options):
     frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
     source = None if source is None else as_source(source, frame)
-    i_a, m_a = composite(frame, rand_augmented_cut_paste(frame, draw, source, **options))
+    i_a, m_a = composite(frame, make("rand_augmented_cut_paste", frame, draw, source, **options))
     return i_a, m_a[..., 0], draw
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pail._install import install_hint
 from pail.core.checks import describe
 from pail.core.composite import to_dtype
 from pail.core.image import NormalImage
+from pail.core.parameters import Parameter
 from pail.core.sampler import Sampler
 from pail.core.source import as_source
 
@@ -50,18 +52,24 @@ def _is_imgaug(value: Any) -> bool:
     )
 
 
-def as_augmenter(name: str, value: Any) -> Any:
-    """None, a callable image -> image, or an augmenter of imgaug."""
-    if value is None or callable(value) or _is_imgaug(value):
-        return value
-    raise TypeError(
-        f"`{name}` must be None, a callable that takes and returns an image, or an imgaug augmenter, "
-        f"got {describe(value)}"
-    )
+@dataclass(frozen=True)
+class Augmenter(Parameter):
+    """A callable image -> image, or an augmenter of imgaug."""
+
+    instead: tuple[str | None, ...] = (None,)
+
+    def usual(self, name: str, value: Any) -> Any:
+        if callable(value) or _is_imgaug(value):
+            return value
+        raise TypeError(f"`{name}` must be {self.text}, got {describe(value)}")
+
+    @property
+    def kind(self) -> str:
+        return "a callable that takes and returns an image, an imgaug augmenter"
 
 
 def as_transform(name: str, value: Any) -> Any:
-    """A flag, or an augmenter as in `as_augmenter`."""
+    """A flag, or an augmenter as in `Augmenter`."""
     if callable(value) or _is_imgaug(value):
         return value
     if isinstance(value, bool | np.bool_ | int | np.integer) and value in (0, 1):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_number, as_range
 from pail.core.image import NormalImage
 from pail.core.ops import as_bytes, resize
+from pail.core.parameters import Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.perlin import Noise
 from pail.pixels.placing import fallback_box
@@ -21,32 +21,30 @@ LAST_SHARE = 0.05  # of the area: the highest noise, where ten masks in a row we
 LEAST_SAMPLE = 10_000  # values, of which half a percent are enough to tell a level
 MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everything
 
+# The keywords of the methods that make such a mask.
+Threshold = Annotated[float | str, Number(-1, 1, unit="noise level", instead=("random",))]
+CoarsestScale = Annotated[int, Number(0, 14, integer=True, unit="exponent of 2")]
+FinestScale = Annotated[int, Number(1, 15, integer=True, unit="exponent of 2, exclusive")]
+Rotation = Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")]
+
 
 class PerlinOptions(NamedTuple):
-    """The noise and its threshold, validated."""
+    """The noise and its threshold."""
 
     threshold: float | str = 0.5
     scales: tuple[int, int] = (0, 5)  # exponents of the coarsest and the finest lattice
     rotation: tuple[float, float] | None = None
 
     @classmethod
-    def check(cls, threshold: Any, min_perlin_scale: Any, perlin_scale: Any, rotation: Any) -> PerlinOptions:
+    def check(
+        cls, threshold: float | str, min_perlin_scale: int, perlin_scale: int, rotation: tuple[float, float]
+    ) -> PerlinOptions:
         """From the methods' keywords; `perlin_scale` is exclusive, as in DRAEM."""
-        low = int(as_number("min_perlin_scale", min_perlin_scale, 0, 14, integer=True))
-        high = int(as_number("perlin_scale", perlin_scale, 1, 15, integer=True)) - 1
-        if low > high:
+        if min_perlin_scale >= perlin_scale:
             raise ValueError(
                 f"`min_perlin_scale` must be below `perlin_scale` {perlin_scale!r}, got {min_perlin_scale!r}"
             )
-        return cls(_as_threshold(threshold), (low, high), as_range("rotation", rotation, -360, 360))
-
-
-def _as_threshold(value: Any) -> float | str:
-    if isinstance(value, str):
-        if value != "random":
-            raise ValueError(f"`threshold` must be a number in [-1, 1] or 'random', got {value!r}")
-        return value
-    return as_number("threshold", value, -1, 1)
+        return cls(threshold, (min_perlin_scale, perlin_scale - 1), rotation)
 
 
 PLAIN = PerlinOptions()

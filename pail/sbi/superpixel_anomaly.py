@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_flag, as_number, as_sequence
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import NormalImage
 from pail.core.ops import resize, with_axis
+from pail.core.parameters import Flag, Number, Several
 from pail.core.sampler import SEVERITY, Sampler
-from pail.pixels.augmenter import apply_augmenter, as_augmenter
+from pail.pixels.augmenter import Augmenter, apply_augmenter
 from pail.pixels.draem import AUGMENTERS
 from pail.pixels.placing import fallback_box
 from pail.pixels.superpixels import enlarge, grid_labels, superpixels
@@ -34,23 +34,16 @@ def superpixel_anomaly(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    n_segments: Any = (30, 150, 250),
-    fraction: Any = 0.05,
-    compactness: Any = 8,
-    sigma: Any = 1,
-    rotate: Any = True,
-    augment_source: Any = False,
-    augmenter: Any = None,
+    n_segments: Annotated[tuple[int, ...], Several(Number(1, 1_000_000, integer=True))],
+    fraction: Annotated[float, Number(0, 1, above=True, below=True, unit="share of the superpixels")],
+    compactness: Annotated[float, Number(1e-3, 1e6)],
+    sigma: Annotated[float, Number(0, 100, unit="pixels")],
+    rotate: Annotated[bool, Flag()],
+    augment_source: Annotated[bool, Flag()],
+    augmenter: Annotated[Any, Augmenter()],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.superpixel_anomaly`."""
-    counts = as_sequence("n_segments", n_segments, lambda name, n: int(as_number(name, n, 1, 1e6, integer=True)))
-    fraction = _as_fraction(fraction)
-    compactness = as_number("compactness", compactness, 1e-3, 1e6)
-    sigma = as_number("sigma", sigma, 0, 100)
-    rotate = as_flag("rotate", rotate)
-    augment_source = as_flag("augment_source", augment_source)
-    augmenter = as_augmenter("augmenter", augmenter)
-    count = sampler.choice("n_segments", counts)
+    count = sampler.choice("n_segments", n_segments)
     content = _turn_source(image, sampler, source, rotate)
     if augmenter is not None:
         content = resize(apply_augmenter(augmenter, content, sampler, image), image.shape)
@@ -61,13 +54,6 @@ def superpixel_anomaly(
     partitions = _partitions(content[around.slices], image.max_value, min(dense, MOST_SEGMENTS), compactness, sigma)
     mask = _mask(image, sampler, partitions, _scale(sampler, fraction))
     return through_mask(mask, content, sampler.opacity())
-
-
-def _as_fraction(value: Any) -> float:
-    fraction = as_number("fraction", value, 0, 1, above=True)
-    if fraction == 1:
-        raise ValueError(f"`fraction` must be a number in (0, 1), got {value!r}")
-    return fraction
 
 
 def _scale(sampler: Sampler, fraction: float) -> float:

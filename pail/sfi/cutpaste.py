@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pail.core.box import Box
-from pail.core.checks import as_range, as_sequence
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair, Several
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size, within_area
 from pail.pixels.sources import change_patch
@@ -20,15 +19,12 @@ PAPER_AREA_RATIO = (0.02, 0.15)
 def cutpaste(
     image: NormalImage,
     sampler: Sampler,
+    transform: Any,
     *,
-    area_ratio: Any = (0.2, 0.25),
-    aspect_ratio: Any = ((0.3, 1), (1, 3.3)),
-    transform: Any = True,
+    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the area")],
+    aspect_ratio: Annotated[tuple[tuple[float, float], ...], Several(Pair(1e-3, 1e3), 2, unit="width / height")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""
-    area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
-    aspect_ratio = as_aspect_ratio(aspect_ratio)
-    transform = as_transform("transform", transform)
     area = sampler.scaled("area_ratio", *area_ratio) * image.region_area
     height, width = rectangle_size(area, draw_aspect(sampler, aspect_ratio), image.region_box[2:])
     if image.roi is not None:  # of a small region a row of pixels too many is much
@@ -42,13 +38,6 @@ def cutpaste(
     target = _elsewhere(image, sampler, origin, same_allowed=transform is not False)
     content = change_patch(image, sampler, image.crop(origin), transform)
     return Insertion(target, content, opacity=sampler.opacity())
-
-
-def as_aspect_ratio(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    ranges = as_sequence("aspect_ratio", value, lambda name, entry: as_range(name, entry, 1e-3, 1e3))
-    if len(ranges) != 2:
-        raise ValueError(f"`aspect_ratio` must be two ranges ((low, high), (low, high)), got {value!r}")
-    return ranges[0], ranges[1]
 
 
 def _elsewhere(image: NormalImage, sampler: Sampler, origin: Box, *, same_allowed: bool) -> Box:

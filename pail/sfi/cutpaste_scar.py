@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import with_axis
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.sources import change_patch
 
-PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
-PAPER_LENGTH = (10 / 256, 25 / 256)
+Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")]
 
 
 def cutpaste_scar(
     image: NormalImage,
     sampler: Sampler,
+    transform: Any,
     *,
-    rotation: Any = (-45, 45),
-    width: Any = PAPER_WIDTH,
-    length: Any = PAPER_LENGTH,
-    transform: Any = True,
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
+    width: Side,
+    length: Side,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste_scar`."""
-    rotation = as_range("rotation", rotation, -360, 360)
-    width = as_range("width", width, 0, 1, above=True)
-    length = as_range("length", length, 0, 1, above=True)
-    transform = as_transform("transform", transform)
     content = image.crop(_strip(image, sampler, width, length))
     content = change_patch(image, sampler, content, transform)
     content, alpha = _turn(content, sampler.uniform("angle", *rotation), image.shape)

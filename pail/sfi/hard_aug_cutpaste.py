@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_number, as_range, as_sequence
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import with_axis
+from pail.core.parameters import Number, Pair, Several
 from pail.core.sampler import SEVERITY, Sampler
 from pail.pixels.color import LUMA
 from pail.pixels.jitter import color_jitter
@@ -24,6 +24,9 @@ from pail.pixels.shapes import draw_aspect, rectangle_size
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
 ORDERS = tuple(itertools.permutations(range(4)))[1:]  # the quadrants' places, without the one that changes nothing
 QUARTER = 90
+
+Chance = Annotated[float, Number(0, 1, unit="probability")]
+Strength = Annotated[float, Number(0, 1)]
 
 
 class Steps(NamedTuple):
@@ -49,46 +52,28 @@ def hard_aug_cutpaste(
     image: NormalImage,
     sampler: Sampler,
     *,
-    angles: Any = (0, 90, 180, 270),
-    p_rotate: Any = 0.5,
-    p_perm: Any = 0.5,
-    p_jitter: Any = 0.5,
-    area_ratio: Any = None,
-    brightness: Any = 0.5,
-    contrast: Any = 1,
-    saturation: Any = 0.1,
-    hue: Any = 0.5,
+    angles: Annotated[tuple[int, ...], Several(Number(-3600, 3600, integer=True, multiple_of=QUARTER), unit="degrees")],
+    p_rotate: Chance,
+    p_perm: Chance,
+    p_jitter: Chance,
+    area_ratio: Annotated[
+        tuple[float, float] | None, Pair(0, 1, above=True, unit="share of the area", instead=(None,))
+    ],
+    brightness: Strength,
+    contrast: Strength,
+    saturation: Strength,
+    hue: Annotated[float, Number(0, 0.5, unit="share of the circle")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.hard_aug_cutpaste`."""
-    turns = as_sequence("angles", angles, _as_turns)
-    chances = {
-        name: as_number(f"p_{name}", value, 0, 1)
-        for name, value in (("rotate", p_rotate), ("perm", p_perm), ("jitter", p_jitter))
-    }
-    if area_ratio is not None:
-        area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
-    strengths = {
-        name: as_number(name, value, 0, high)
-        for name, value, high in (
-            ("brightness", brightness, 1),
-            ("contrast", contrast, 1),
-            ("saturation", saturation, 1),
-            ("hue", hue, 0.5),
-        )
-    }
+    turns = [angle // QUARTER % 4 for angle in angles]
+    chances = {"rotate": p_rotate, "perm": p_perm, "jitter": p_jitter}
+    strengths = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
     box = _rectangle(image, sampler, area_ratio)
     steps = _steps(sampler, turns, chances, image.shape)
     content = _rearrange(image, steps).read(box)
     if steps.jitter:
         content = color_jitter(content, sampler, image.max_value, mean=_mean_gray(image), **strengths)
     return Insertion(box, content, opacity=sampler.opacity())
-
-
-def _as_turns(name: str, angle: Any) -> int:
-    angle = int(as_number(name, angle, -3600, 3600, integer=True))
-    if angle % QUARTER:
-        raise ValueError(f"`{name}` must be a multiple of {QUARTER}, got {angle}")
-    return angle // QUARTER % 4
 
 
 def _rectangle(image: NormalImage, sampler: Sampler, area_ratio: tuple[float, float] | None) -> Box:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import resize
+from pail.core.parameters import Flag, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import cdo_foreground, coarse_foreground
 from pail.pixels.placing import place
@@ -23,19 +23,15 @@ def random_perturbation(
     image: NormalImage,
     sampler: Sampler,
     *,
-    patch_number: Any = (1, 4),
-    size_range: Any = (1 / 20, 1 / 5),
-    skip_background: Any = None,
-    max_try: Any = 200,
+    patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the sides")],
+    skip_background: Annotated[bool | None, Flag(instead=(None,))],
+    max_try: Annotated[int, Number(1, 100_000, integer=True)],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.random_perturbation`."""
-    fewest, most = as_range("patch_number", patch_number, 1, MAX_PATCHES, integer=True)
-    size_range = as_range("size_range", size_range, 0, 1, above=True)
-    skip = None if skip_background is None else as_flag("skip_background", skip_background)
-    max_try = int(as_number("max_try", max_try, 1, 100_000, integer=True))
-    foreground = _foreground(image, skip)
+    foreground = _foreground(image, skip_background)
     boxes = []
-    for _ in range(sampler.scaled_integer("patch_number", int(fewest), int(most))):
+    for _ in range(sampler.scaled_integer("patch_number", *patch_number)):
         height = _side(sampler, "height", image.region_box.height, size_range)
         width = _side(sampler, "width", image.region_box.width, size_range)
         boxes.append(_place(image, sampler, height, width, foreground, max_try))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_choice, as_number, as_range, describe
 from pail.core.composite import Insertion
 from pail.core.image import PAPER_SIDE, NormalImage
 from pail.core.ops import resize, with_axis
+from pail.core.parameters import Choice, Number, Pair, Several
 from pail.core.sampler import Sampler
 from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import fallback_box, place
@@ -46,23 +46,18 @@ def fract_aug(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    initial_point: Any = (0, 0),
-    iterations: Any = 10000,
-    system: Any = "random",
-    n_maps: Any = 2,
-    size_range: Any = (0.1, 0.5),
-    rotation: Any = (15, 75),
-    noise_amp: Any = 10,
-    margin: Any = 0.1,
-    dilate: Any = 3,
+    initial_point: Annotated[tuple[float, ...], Several(Number(-FARTHEST, FARTHEST), 2)],
+    iterations: Annotated[int, Number(1, MAX_ITERATIONS, integer=True, unit="points")],
+    system: Annotated[str, Choice(("random", "barnsley"))],
+    n_maps: Annotated[int, Number(2, 64, integer=True)],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
+    noise_amp: Annotated[float, Number(0, 255, unit="gray levels of 0 to 255")],
+    margin: Annotated[float, Number(0, 0.5, below=True, unit="share of the sides")],
+    dilate: Annotated[int, Number(0, 100, integer=True, unit="pixels at 256 a side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.fract_aug`."""
-    game = _as_game(initial_point, iterations, system, n_maps)
-    size_range = as_range("size_range", size_range, 0, 1, above=True)
-    rotation = as_range("rotation", rotation, -360, 360)
-    noise_amp = as_number("noise_amp", noise_amp, 0, 255)
-    margin = as_number("margin", margin, 0, math.nextafter(0.5, 0))
-    dilate = int(as_number("dilate", dilate, 0, 100, integer=True))
+    game = Game(complex(*initial_point), iterations, system, n_maps)
     longest = min(image.region_side, SPARSE * math.sqrt(image.region_area))
     least = 3 if image.roi is None else 1  # of a small region three pixels a side are much
     side = min(max(int(sampler.scaled("size", *size_range) * longest), least), image.side)
@@ -81,18 +76,6 @@ def fract_aug(
     if noisy:
         content = _add_noise(content, mask, sampler.rng, noise_amp * image.max_value / 255)
     return Insertion(box, content, mask, sampler.opacity())
-
-
-def _as_game(initial_point: Any, iterations: Any, system: Any, n_maps: Any) -> Game:
-    if isinstance(initial_point, str) or np.ndim(initial_point) != 1 or len(initial_point) != 2:
-        raise TypeError(f"`initial_point` must be a point (x, y), got {describe(initial_point)}")
-    x, y = (as_number(f"initial_point[{i}]", v, -FARTHEST, FARTHEST) for i, v in enumerate(initial_point))
-    return Game(
-        complex(x, y),
-        int(as_number("iterations", iterations, 1, MAX_ITERATIONS, integer=True)),
-        as_choice("system", system, ("random", "barnsley")),
-        int(as_number("n_maps", n_maps, 2, 64, integer=True)),
-    )
 
 
 def _corner(image: NormalImage, sampler: Sampler, prefix: str, side: int, margin: float) -> Box:

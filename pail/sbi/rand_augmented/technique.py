@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.checks import as_flag, as_number
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.mask import as_mask
+from pail.core.mask import check_shape
 from pail.core.ops import resize
+from pail.core.parameters import Flag, Mask, Number
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import foreground_of
 from pail.pixels.perlin_mask import noise_mask
@@ -46,22 +46,19 @@ def rand_augmented_cut_paste(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    mask: Any = None,
-    in_fg_region: Any = True,
-    source_mask: Any = None,
-    n_aug: Any = 3,
-    elastic: Any = True,
-    min_area: Any = 1e-3,
+    mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
+    in_fg_region: Annotated[bool, Flag()],
+    source_mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
+    n_aug: Annotated[int, Number(0, len(OPERATIONS), integer=True)],
+    elastic: Annotated[bool, Flag()],
+    min_area: Annotated[float, Number(0, 1, unit="share of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.rand_augmented_cut_paste`."""
-    count = int(as_number("n_aug", n_aug, 0, len(OPERATIONS), integer=True))
-    elastic = as_flag("elastic", elastic)
-    min_area = as_number("min_area", min_area, 0, 1)
     defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)
-    region = _region(image, mask, as_flag("in_fg_region", in_fg_region))
+    region = _region(image, mask, in_fg_region)
 
     def recipe_of() -> Recipe:
-        recipe = draw_recipe(image, sampler, count, elastic=elastic)
+        recipe = draw_recipe(image, sampler, n_aug, elastic=elastic)
         if source is None and defect is None and not elastic and recipe.is_empty:  # the image would paste itself
             recipe.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
         return recipe
@@ -80,23 +77,22 @@ def rand_augmented_cut_paste(
 # Masks given
 
 
-def _region(image: NormalImage, mask: Any, in_fg_region: bool) -> Region:
+def _region(image: NormalImage, mask: np.ndarray | None, in_fg_region: bool) -> Region:
     """The user's ROIs, else the automatic foreground, else all."""
     if mask is None and image.roi is not None:
         return Region(image.roi, strict=True)
     if mask is None:
         return Region(foreground_of(image) if in_fg_region else None, strict=False)
-    region = as_mask("mask", mask, image.shape)
+    check_shape("mask", mask, image.shape)
     if image.roi is not None:
-        region = cv2.bitwise_and(region, image.roi)
-        if not cv2.hasNonZero(region):
+        mask = cv2.bitwise_and(mask, image.roi)
+        if not cv2.hasNonZero(mask):
             raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
-    return Region(region, strict=True)
+    return Region(mask, strict=True)
 
 
-def _as_defect(value: Any, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
+def _as_defect(defect: np.ndarray, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
     """The anomaly in the source; a defect of a pixel is not lost when shrinking."""
-    defect = as_mask("source_mask", value)
     sizes = [image.shape] if source is None else [source.shape[:2], image.shape]
     if defect.shape not in sizes:
         known = " or ".join(str(size) for size in dict.fromkeys(sizes))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core import ops
 from pail.core.box import Box
-from pail.core.checks import MAX_SIDE, as_choice, as_number, as_sequence, as_size
+from pail.core.checks import MAX_SIDE
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import PAPER_SIDE, NormalImage
+from pail.core.parameters import Choice, Number, Several, Size
 from pail.core.sampler import SEVERITY, Sampler
 from pail.pixels.placing import fallback_box
 from pail.sfi.affined.affine import affine_maps, warp_tiles
@@ -21,9 +22,10 @@ from pail.sfi.affined.recolor import recolor
 from pail.sfi.affined.similarity import sample_step, similarities
 from pail.sfi.affined.tiles import Block, Tiling
 
-VARIANTS = (None, "AA", "AAC", "AAS")
 SMALLEST_TILE = 4
 CHUNK_PIXELS = 1 << 17  # tiles are warped in batches that stay in the cache
+
+Chance = Annotated[float, Number(0, 1, unit="probability")]
 
 
 def affined_anomlay(
@@ -31,25 +33,19 @@ def affined_anomlay(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    resize: Any = None,
-    patch_sizes: Any = (1 / 32, 1 / 16, 1 / 8, 1 / 4),
-    p_patch: Any = 0.5,
-    ssim_threshold: Any = 0.75,
-    variant: Any = None,
-    p_damage: Any = 0.5,
-    n_damage: Any = 5,
+    resize: Annotated[tuple[int, int] | None, Size(instead=(None,))],
+    patch_sizes: Annotated[tuple[float, ...], Several(Number(0, 1, above=True), unit="share of the shorter side")],
+    p_patch: Chance,
+    ssim_threshold: Annotated[float, Number(-1, 2, unit="structural similarity")],
+    variant: Annotated[str | None, Choice((None, "AA", "AAC", "AAS"))],
+    p_damage: Chance,
+    n_damage: Annotated[int, Number(0, 100, integer=True)],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.affined_anomlay`."""
-    measured_at = as_size("resize", resize)
-    sizes = as_sequence("patch_sizes", patch_sizes, lambda name, size: as_number(name, size, 0, 1, above=True))
-    p_patch = as_number("p_patch", p_patch, 0, 1)
-    ssim_threshold = as_number("ssim_threshold", ssim_threshold, -1, 2)
-    p_damage = as_number("p_damage", p_damage, 0, 1)
-    n_damage = int(as_number("n_damage", n_damage, 0, 100, integer=True))
     variant = _variant(image, sampler, variant, source)
     around = image.region_box
     part = image.part(around)
-    tiling = Tiling(*part.shape, _tile_side(part, sampler, sizes, measured_at))
+    tiling = Tiling(*part.shape, _tile_side(part, sampler, patch_sizes, resize))
     work = _Work(part, sampler, tiling, ssim_threshold, paints=variant != "AAS")
     work.warp_all(_select(part, sampler, tiling, p_patch))
     content = work.content
@@ -61,9 +57,8 @@ def affined_anomlay(
     return insertion._replace(box=insertion.box.shift(around.top, around.left))
 
 
-def _variant(image: NormalImage, sampler: Sampler, variant: Any, source: np.ndarray | None) -> str:
+def _variant(image: NormalImage, sampler: Sampler, variant: str | None, source: np.ndarray | None) -> str:
     """The variant asked for; else AAS with a source, AA or AAC without, and AAC where warping would change nothing."""
-    variant = as_choice("variant", variant, VARIANTS)
     if variant == "AAS" and source is None:
         raise ValueError("`variant` 'AAS' needs `anom_source_img`, got None")
     if variant is not None:
@@ -80,7 +75,9 @@ def _is_constant(image: NormalImage) -> bool:
     return bool((sample == sample[0]).all() and (pixels == pixels[0]).all())
 
 
-def _tile_side(image: NormalImage, sampler: Sampler, sizes: list[float], measured_at: tuple[int, int] | None) -> int:
+def _tile_side(
+    image: NormalImage, sampler: Sampler, sizes: tuple[float, ...], measured_at: tuple[int, int] | None
+) -> int:
     """p in pixels. Sizes are parts of the shorter side; with `resize`, they are as long as at 256 pixels there.
 
     `image` is the part of the image around the region.
