@@ -149,6 +149,50 @@ def test_defaults_in_docstrings_are_those_of_the_signature(name):
         assert eval(text) == parameters[key].default, key
 
 
+TYPES = {  # what the docstring calls the kinds of parameters
+    "Flag": "bool",
+    "Size": r"\(int, int\)",
+    "Mask": r"ndarray of bool or uint8 {0, 255}",
+    "Augmenter": "callable",
+    "Several": r"sequence of (int|float)|pair of \(float, float\)|\(float, float\)",
+}
+
+
+def type_of(accepted):
+    """The type in the docstring of a parameter, as a pattern."""
+    kind = type(accepted).__name__
+    if kind == "Choice":
+        return re.escape("{" + ", ".join("None" if c is None else f'"{c}"' for c in accepted.choices) + "}")
+    if kind in TYPES:
+        return TYPES[kind]
+    number = "int" if accepted.integer else "float"
+    words = "".join(f' or "{word}"' for word in accepted.instead if word)
+    return rf"\({number}, {number}\)" if kind == "Pair" else number + words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_types_and_bounds_in_docstrings_are_those_of_the_signature(name):
+    technique = pai.TECHNIQUES[name]
+    section = inspect.getdoc(technique.method).split("Parameters\n----------\n")[1].split("\n\n")[0]
+    entries = re.findall(r"^(\w[\w, ]*) : (.*)\n((?: .*\n?)+)", section, re.M)
+    documented = {key: (kind, " ".join(text.split())) for keys, kind, text in entries for key in keys.split(", ")}
+    for key, accepted in technique.accepted.items():
+        kind, text = documented[key]
+        assert re.match(rf"({type_of(accepted)})(, |$)", kind), (key, kind)
+        assert (", optional" in kind) == (technique.parameters[key] is None and kind[0] != "{"), key
+        assert accepted.unit != "degrees" or "degrees" in text, key
+        each = getattr(accepted, "each", accepted)
+        if not hasattr(each, "low"):
+            continue
+        low, high = f"{each.low:g}", f"{each.high:g}"
+        interval = f"{'(' if each.above else '['}{low}, {high}{')' if getattr(each, 'below', False) else ']'}"
+        found = re.findall(r"\bin ([\[(]-?[\d.]+, -?[\d.]+[\])])", text)
+        found += [f"[{ends.replace(' to ', ', ')}]" for ends in re.findall(r"\b\d+ to \d+\b", text)]
+        assert set(found) <= {interval, "[0, 255]"}, (key, found)
+        if each.high <= 1:
+            assert found, f"say in the docstring of {key} that it is in {interval}"
+
+
 def test_only_images_lie_among_the_sources():
     files = list((ROOT / "anom_source_imgs").iterdir())
     assert len(files) >= 6

@@ -30,6 +30,7 @@ from pail.app.painted import MOST_SIDE, PREFIX, as_mask
 from pail.app.parameters import Bounds, as_option, control, controls, parse, same
 from pail.app.serve import Guard, refusal, tune
 from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
+from pail.core.parameters import Number, Several
 from pail.dataset import recipe as recipes
 from pail.io.read import decode
 from pail.io.write import encode
@@ -147,15 +148,15 @@ def test_docstring_entries():
     section = "a, b : int, default 1 and 2\n    First line\n    and ``second``.\nc : bool"
     text = f"A thing.\n\nParameters\n----------\n{section}\n\nReturns\n-------\nint"
     assert parse(text) == {
-        "a": ("int, default 1 and 2", "First line and ``second``."),
-        "b": ("int, default 1 and 2", "First line and ``second``."),
-        "c": ("bool", ""),
+        "a": "First line and ``second``.",
+        "b": "First line and ``second``.",
+        "c": "",
     }
     assert parse("Nothing here.") == {}
 
 
 def test_what_is_typed():
-    angles = control("angles", (0, 90), "sequence of int")
+    angles = control("angles", (0, 90), Several(Number(integer=True)))
     assert as_option(angles, " (90,) ") == (90,) and as_option(angles, "[1, 2]") == [1, 2]
     for bad in ("(1,", "__import__('os').getcwd()", "", "x"):
         with pytest.raises(ValueError, match=r"`angles` must be written as in Python, such as \(0, 90\), got"):
