@@ -16,11 +16,10 @@ from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
 from pail.citation import cite
-from pail.core.box import Box
 from pail.core.composite import Insertion
-from pail.core.image import NormalImage
+from pail.core.image import NormalImage, data_range_of
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
-from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug

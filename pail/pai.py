@@ -10,10 +10,10 @@ from typing import Any, Literal
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
+from pail.call.state import Common, Settings
 from pail.core.checks import close_match, describe
 from pail.core.composite import Insertion
 from pail.core.sampler import Stream
-from pail.core.settings import Common, Settings
 from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
 from pail.registry import TECHNIQUES, is_own, read_defaults_of, reserve

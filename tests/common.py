@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from pail import pai
+from pail.call.state import Settings
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.sampler import Sampler
-from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)
 

@@ -7,7 +7,7 @@ from common import as_type, call, checked, frame_and_draw, make, photograph
 from seeds import seeds
 
 from pail import pai
-from pail.core.box import Box
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.sbi.fractal.chaos_game import Game, barnsley_maps, play, random_maps
 from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste

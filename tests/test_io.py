@@ -18,7 +18,7 @@ from PIL import Image
 
 import pail
 from pail import pai
-from pail.core.formats import as_pixels
+from pail.core.image import as_pixels
 from pail.io import pil
 from pail.io.listing import list_images
 from pail.io.read import UnreadableError, count_pages, decode, read_mask, read_picture, read_size

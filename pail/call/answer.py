@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.checks import describe
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.registry import Technique
 

@@ -11,8 +11,8 @@ from PIL import Image
 from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
+from pail.call.state import Common, Settings
 from pail.core.checks import as_number, as_range, close_match, describe
-from pail.core.settings import Common, Settings
 from pail.registry import FAMILIES, TECHNIQUES
 
 MAX_ANOMALIES = 1000

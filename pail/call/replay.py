@@ -12,9 +12,9 @@ from pail.call.codec import NOTHING, NotHeldError, decode
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
+from pail.call.state import Common, Settings
 from pail.core.checks import describe
 from pail.core.image import NormalImage, as_normal_image
-from pail.core.settings import Common, Settings
 from pail.pixels.augmenter import as_transform
 from pail.registry import TECHNIQUES, is_own
 

@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pail.call import layers
 from pail.call.answer import answer_of
-from pail.call.codec import snapshot
-from pail.call.record import Given, fingerprint, of_call, of_given
+from pail.call.record import Given, fingerprint, of_call, of_given, snapshot
 from pail.call.result import PseudoAnomaly
-from pail.call.state import Call, Step
+from pail.call.state import Call, Common, Settings, Step
 from pail.core.composite import Insertion, composite, is_visible
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.ops import read_only
 from pail.core.sampler import Sampler, as_rng, as_severity
-from pail.core.settings import Common, Settings
 from pail.core.source import as_source
 from pail.core.window import AUTO
 from pail.registry import TECHNIQUES, is_own
@@ -32,7 +29,8 @@ def begin(image: Any, settings: Settings, common: Common, image_name: str = "ima
     image = as_normal_image(image, settings.data_range, image_name, settings.alpha, warns=True)
     if isinstance(settings.data_range, str) and settings.data_range == AUTO:  # the record holds the numbers
         settings = settings._replace(data_range=image.data_range)
-    image = image.restrict(as_roi(common.roi, image))
+    if common.roi is not None:
+        image = image.restrict(as_roi(common.roi, image))
     rng = as_rng(common.rng)
     return Call(image, settings, common, rng, rng.bit_generator.state)
 
@@ -50,11 +48,7 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
         inputs, fingerprint_of_source = (read_only(pixels),), fingerprint(pixels)
     sampler = Sampler(call.rng, as_severity(call.common.severity, call.rng))
     i_a, m_a = _visible(call, name, image, sampler, inputs, options)
-    if call.m_a is None:
-        call.m_a = m_a
-    else:
-        layers.lay(call, image, i_a, m_a)
-    call.i_a = i_a
+    call.lay(image, i_a, m_a)
     if is_own(name):  # whose draws may be the caller's own objects
         sampler.drawn = snapshot(sampler.drawn)
     call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source))
@@ -108,8 +102,8 @@ def _visible(
             continue
         if call.m_a is None:
             return i_a, m_a
-        if layers.shows(call, i_a, m_a):
-            if not layers.covers(call, m_a):
+        if call.shows(i_a, m_a):
+            if not call.covers(m_a):
                 return i_a, m_a
             covering = covering or (i_a, m_a, dict(sampler.drawn))
     if covering is not None:

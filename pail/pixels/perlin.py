@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
+from pail.core.ops import Box
 
 STRIP_PIXELS = 32_768  # noise is made in strips of about so many pixels
 LARGE_SIDE = 2048  # pixels; masks of images of more pixels than a square of this side are made on fewer and enlarged

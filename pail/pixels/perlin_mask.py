@@ -8,9 +8,8 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
-from pail.core.ops import as_bytes, resize
+from pail.core.ops import Box, as_bytes, resize
 from pail.core.parameters import Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.perlin import Noise

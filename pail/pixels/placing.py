@@ -7,8 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 
 FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty

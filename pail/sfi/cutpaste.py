@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.parameters import Pair, Several
 from pail.core.sampler import Sampler
 from pail.pixels.placing import place

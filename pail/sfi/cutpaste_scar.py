@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
 from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 from pail.pixels.placing import place

@@ -10,10 +10,9 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
 from pail.core.parameters import Number, Pair, Several
 from pail.core.sampler import SEVERITY, Sampler
 from pail.pixels.color import LUMA

@@ -7,10 +7,9 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import resize
+from pail.core.ops import Box, resize
 from pail.core.parameters import Flag, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import cdo_foreground, coarse_foreground

@@ -8,10 +8,9 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import PAPER_SIDE, NormalImage
-from pail.core.ops import resize, with_axis
+from pail.core.ops import Box, resize, with_axis
 from pail.core.parameters import Choice, Number, Pair, Several
 from pail.core.sampler import Sampler
 from pail.pixels.jitter import color_jitter

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.ops import as_bytes, resize
+from pail.core.ops import Box, as_bytes, resize
 from pail.core.sampler import Sampler
 
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is

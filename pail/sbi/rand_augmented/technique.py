@@ -9,11 +9,10 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.mask import check_shape
-from pail.core.ops import resize
+from pail.core.ops import Box, resize
 from pail.core.parameters import Flag, Mask, Number
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import foreground_of

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import PAPER_SIDE
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
 
 Step = Callable[[np.ndarray], np.ndarray]
 

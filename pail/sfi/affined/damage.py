@@ -8,9 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import PAPER_SIDE
-from pail.core.ops import resize, with_axis
+from pail.core.ops import Box, resize, with_axis
 from pail.core.sampler import Sampler
 from pail.pixels.color import LUMA
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
-from pail.core.ops import as_bytes, resize, with_axis
+from pail.core.ops import Box, as_bytes, resize, with_axis
 from pail.core.sampler import Sampler
 from pail.pixels.superpixels import coarse_segments
 

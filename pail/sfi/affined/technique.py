@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from pail.core import ops
-from pail.core.box import Box
 from pail.core.checks import MAX_SIDE
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import PAPER_SIDE, NormalImage
+from pail.core.ops import Box
 from pail.core.parameters import Choice, Number, Several, Size
 from pail.core.sampler import SEVERITY, Sampler
 from pail.pixels.placing import fallback_box

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
+from pail.core.ops import Box
 
 
 class Block(NamedTuple):
