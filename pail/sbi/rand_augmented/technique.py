@@ -17,7 +17,7 @@ from pail.core.mask import as_mask
 from pail.core.ops import resize
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import foreground_of
-from pail.pixels.perlin_mask import noise_mask
+from pail.pixels.noise import noise_mask
 from pail.pixels.placing import fallback_box
 from pail.sbi.rand_augmented import warp
 from pail.sbi.rand_augmented.operations import OPERATIONS, Recipe, draw_recipe
