@@ -10,7 +10,7 @@ The paper's grid has 4 x 8 cells; the default is 8 x 8, as in its best known imp
 set by hand for each category are replaced by an automatic one.
 
 Reference: Yang, Wu, Feng, "MemSeg: A semi-supervised method for image surface defect detection using differences and
-commonalities", 2022, https://arxiv.org/abs/2205.00908.
+commonalities", Engineering Applications of Artificial Intelligence, 2023, https://arxiv.org/abs/2205.00908.
 """
 
 from __future__ import annotations

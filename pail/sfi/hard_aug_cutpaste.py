@@ -200,7 +200,7 @@ def _permute(view: View, order: Sequence[int]) -> View:
 
 
 def _mean_gray(image: NormalImage) -> float:
-    """The mean gray of the whole image, around which contrast changes; a subsample would alias with periodic texture."""
+    """The mean gray of the whole image, for the contrast; a subsample would alias with periodic texture."""
     pixels = image.crop() if image.window.clips else with_axis(image.pixels)
     means = cv2.mean(pixels if pixels.shape[2] <= 4 else np.ascontiguousarray(pixels[..., :3]))
     if image.channels < 3:

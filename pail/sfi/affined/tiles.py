@@ -1,4 +1,4 @@
-"""An image cut into tiles, and which of them meet a region of interest."""
+"""An image divided into tiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pail.core.box import Box
 
 
 class Block(NamedTuple):
-    """Equal tiles: the full ones, those cut off at the right or lower border, or the corner; `box` holds them all."""
+    """Equal tiles that fill `box`: the full ones, those cropped at the right or lower border, or the corner."""
 
     box: Box
     height: int
@@ -35,12 +35,12 @@ class Block(NamedTuple):
         return image[self.box.slices].reshape(self.rows, self.height, self.columns, self.width, *image.shape[2:])
 
     def tile(self, row: int, column: int) -> Box:
-        """The place of one of its tiles in the image."""
+        """One of its tiles in the image."""
         return Box(self.box.top + row * self.height, self.box.left + column * self.width, self.height, self.width)
 
 
 class Tiling(NamedTuple):
-    """An image cut into tiles of `side` pixels; those at the right and lower border may be smaller."""
+    """An image divided into tiles of `side` pixels; those at the right and lower border may be smaller."""
 
     image_height: int
     image_width: int
@@ -59,6 +59,7 @@ class Tiling(NamedTuple):
         return self.rows * self.columns
 
     def blocks(self) -> Iterator[Block]:
+        """The up to four blocks of equal tiles."""
         side = self.side
         high, wide = self.image_height // side, self.image_width // side
         below, beside = self.image_height - high * side, self.image_width - wide * side
