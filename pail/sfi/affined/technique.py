@@ -31,11 +31,10 @@ from pail.core.composite import Insertion, through_mask
 from pail.core.image import PAPER_SIDE, NormalImage
 from pail.core.sampler import SEVERITY, Sampler
 from pail.pixels.placing import fallback_box
-from pail.sfi.affined.affine import affine_maps, warp_tiles
 from pail.sfi.affined.damage import damage
 from pail.sfi.affined.recolor import recolor
 from pail.sfi.affined.similarity import similarities
-from pail.sfi.affined.tiles import Block, Tiling
+from pail.sfi.affined.tiles import Block, Tiling, affine_maps, warp_tiles
 
 VARIANTS = (None, "AA", "AAC", "AAS")
 SMALLEST_TILE = 4
