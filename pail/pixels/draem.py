@@ -202,7 +202,7 @@ def brightness(
 
 
 def sharpness(image: np.ndarray, max_value: float, factor: float) -> np.ndarray:
-    """factor * image + (1 - factor) * PIL's SMOOTH of it: below 1 blurred, above sharpened. The border stays."""
+    """factor * image + (1 - factor) * PIL's SMOOTH of it: below 1 blurred, above sharpened, except the border."""
     # SMOOTH is nine parts of a 3x3 box and four of the pixel itself.
     box, own = (1 - factor) * 9 / 13, factor + (1 - factor) * 4 / 13
     rounding = -0.49 if image.dtype == np.uint8 else 0  # PIL cuts decimals off

@@ -8,7 +8,7 @@ import numpy as np
 from pail.core.sampler import Sampler
 from pail.pixels.color import LUMA, on_color, scale_values, through_float
 
-STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
+STRIP_PIXELS = 1 << 16  # of a strip that fits the cache during its conversion to HSV and back
 
 
 def color_jitter(

@@ -11,7 +11,7 @@ from pail.core.box import Box
 from pail.core.image import NormalImage
 from pail.core.sampler import Sampler
 
-FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
+FALLBACK_FRACTION = 1 / 16  # side of the square that replaces an empty random mask
 REJECTION_TRIES = 8  # at uniform places, before all places are compared
 PICKS = 20  # of places with the largest correlation, until the overlap is confirmed
 
@@ -35,7 +35,7 @@ def place(image: NormalImage, sampler: Sampler, height: int, width: int, shape: 
 
 
 def fallback_box(image: NormalImage, sampler: Sampler, roi: np.ndarray | None = None) -> Box:
-    """Where a random mask stays empty: a square of a sixteenth of the region's side, in `roi` or in the image's."""
+    """A square that replaces an empty random mask: a sixteenth of the region's side, in `roi` or the image's region."""
     side = max(1, round(image.region_side * FALLBACK_FRACTION))
     return place(image if roi is None else image.restrict(roi), sampler, side, side)
 

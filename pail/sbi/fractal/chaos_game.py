@@ -48,11 +48,13 @@ def draw_fractal(sampler: Sampler, game: Game, window: np.ndarray) -> np.ndarray
     """A random fractal stretched over `window`, a square mask, and cut to it; None if all tries are nearly empty."""
     least = LEAST_FILL * min(window.size, game.iterations)
     for _ in range(REDRAWS):
-        maps, chances = random_maps(sampler.rng, game.n_maps) if game.system == "random" else barnsley_maps(sampler.rng)
+        maps, probabilities = (
+            random_maps(sampler.rng, game.n_maps) if game.system == "random" else barnsley_maps(sampler.rng)
+        )
         stamp = int(sampler.rng.integers(1, 2**9))
-        mask = _raster(play(sampler.rng, game, maps, chances), len(window), stamp)
+        mask = _raster(play(sampler.rng, game, maps, probabilities), len(window), stamp)
         if mask is not None and cv2.countNonZero(cv2.bitwise_and(mask, window, mask)) > least:
-            for name, value in (("maps", maps.tolist()), ("chances", chances.tolist()), ("stamp", stamp)):
+            for name, value in (("maps", maps.tolist()), ("chances", probabilities.tolist()), ("stamp", stamp)):
                 sampler.keep(name, value)
             return mask
     return None
@@ -62,8 +64,8 @@ def random_maps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
     """`count` contractions (a, b, c, d, e, f) and their probabilities, proportional to how much area they keep."""
     weight = rng.uniform((5 + count) / 2, (6 + count) / 2)
     values = _singular_values(rng, count, weight)
-    turns = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
-    (cos1, cos2), (sin1, sin2) = np.cos(turns), np.sin(turns)
+    angles = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
+    (cos1, cos2), (sin1, sin2) = np.cos(angles), np.sin(angles)
     mirrors = 2.0 * rng.integers(0, 2, (2, count)) - 1
     s1, s2 = values.T * mirrors
     a = s1 * cos1 * cos2 - s2 * sin1 * sin2
@@ -100,14 +102,14 @@ def _singular_values_in_turn(rng: np.random.Generator, count: int, weight: float
 
 def barnsley_maps(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Four of the fern's maps, drawn with replacement, with probabilities by stick breaking."""
-    left, chances = 1.0, []
+    left, probabilities = 1.0, []
     for low, high in (BARNSLEY_FIRST_PROBABILITY, (0.0, 1.0), (0.0, 1.0)):
-        chances.append(left * rng.uniform(low, high))
-        left -= chances[-1]
-    return BARNSLEY_FERN[rng.integers(0, 4, 4)], np.array([*chances, left])
+        probabilities.append(left * rng.uniform(low, high))
+        left -= probabilities[-1]
+    return BARNSLEY_FERN[rng.integers(0, 4, 4)], np.array([*probabilities, left])
 
 
-def play(rng: np.random.Generator, game: Game, maps: np.ndarray, chances: np.ndarray) -> np.ndarray:
+def play(rng: np.random.Generator, game: Game, maps: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Points x + iy of the chaos game, played by many walkers at once from the same start."""
     a, b, c, d, e, f = maps.T
     # In complex numbers an affine map is z -> keep z + mirror conj(z) + shift.
@@ -117,7 +119,7 @@ def play(rng: np.random.Generator, game: Game, maps: np.ndarray, chances: np.nda
     steps = DISCARDED + int(4 * math.log2(1 + abs(game.start) / 10)) + kept  # a distant start needs more steps
     dice = rng.random((steps, walkers), np.float32)
     chosen = np.zeros((steps, walkers), np.intp)
-    for edge in np.cumsum(chances)[:-1]:
+    for edge in np.cumsum(probabilities)[:-1]:
         chosen += dice >= edge
     places = np.empty((kept, walkers), np.complex64)
     place, mirrored = np.full(walkers, game.start, np.complex64), np.empty(walkers, np.complex64)

@@ -102,15 +102,15 @@ def _blend(kernel: list[list[float]], alpha: float) -> np.ndarray:
 
 
 def linear(factor: float, offset: float, max_value: float) -> Effect:
-    """`factor` times the value, and `offset` levels."""
-    return Effect.of(lambda content: _linear(content, factor, offset, max_value))
+    """`factor` times the value plus `offset` levels."""
 
+    def change(content: np.ndarray) -> np.ndarray:
+        if content.dtype == np.uint8:
+            table = np.rint(np.clip(np.arange(256) * factor + offset, 0, 255)).astype(np.uint8)
+            return with_axis(cv2.LUT(content, table))
+        return np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
 
-def _linear(content: np.ndarray, factor: float, offset: float, max_value: float) -> np.ndarray:
-    if content.dtype == np.uint8:
-        table = np.rint(np.clip(np.arange(256) * factor + offset, 0, 255)).astype(np.uint8)
-        return with_axis(cv2.LUT(content, table))
-    return np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
+    return Effect.of(change)
 
 
 def clahe(limit: float, shape: tuple[int, int], max_value: float) -> Effect:
@@ -143,19 +143,17 @@ def _equalize_plane(plane: np.ndarray, equalizer: cv2.CLAHE, max_value: float) -
 
 
 def shift_hsv(hue: float, saturation: float, value: float, max_value: float) -> Effect:
-    """Shifts in OpenCV's units for bytes; images without three channels are shifted by `value` only."""
-    return Effect.of(lambda content: _shift_hsv(content, hue, saturation, value, max_value))
+    """Shifts of three channels, in OpenCV's units for bytes."""
 
+    def change(content: np.ndarray) -> np.ndarray:
+        hsv = cv2.cvtColor(content, cv2.COLOR_RGB2HSV)
+        if content.dtype == np.uint8:
+            steps = np.arange(256)
+            tables = [(steps + round(hue)) % 180, *(np.clip(steps + round(v), 0, 255) for v in (saturation, value))]
+            return cv2.cvtColor(cv2.LUT(hsv, np.stack(tables, axis=1).astype(np.uint8)[None]), cv2.COLOR_HSV2RGB)
+        hsv[..., 0] = (hsv[..., 0] + np.float32(2 * hue)) % 360
+        hsv[..., 1] = np.clip(hsv[..., 1] + np.float32(saturation / 255), 0, 1)
+        hsv[..., 2] = np.clip(hsv[..., 2] + np.float32(value * max_value / 255), 0, max_value)
+        return np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 0, np.float32(max_value))
 
-def _shift_hsv(content: np.ndarray, hue: float, saturation: float, value: float, max_value: float) -> np.ndarray:
-    if content.shape[2] != 3:
-        return _linear(content, 1, value * max_value / 255, max_value)
-    hsv = cv2.cvtColor(content, cv2.COLOR_RGB2HSV)
-    if content.dtype == np.uint8:
-        steps = np.arange(256)
-        tables = [(steps + round(hue)) % 180, *(np.clip(steps + round(v), 0, 255) for v in (saturation, value))]
-        return cv2.cvtColor(cv2.LUT(hsv, np.stack(tables, axis=1).astype(np.uint8)[None]), cv2.COLOR_HSV2RGB)
-    hsv[..., 0] = (hsv[..., 0] + np.float32(2 * hue)) % 360
-    hsv[..., 1] = np.clip(hsv[..., 1] + np.float32(saturation / 255), 0, 1)
-    hsv[..., 2] = np.clip(hsv[..., 2] + np.float32(value * max_value / 255), 0, max_value)
-    return np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 0, np.float32(max_value))
+    return Effect.of(change)

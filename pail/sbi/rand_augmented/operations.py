@@ -163,14 +163,15 @@ def _sharpening(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
 
 
 def _hue_saturation_value(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
-    """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3."""
+    """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3; images without three channels have only the value."""
     if sampler.flag("hue_saturation_value", 0.3):
-        shifts = (
-            sampler.uniform("hue", -20, 20),
-            sampler.uniform("saturation", -30, 30),
-            sampler.uniform("value", -20, 20),
+        hue, saturation = sampler.uniform("hue", -20, 20), sampler.uniform("saturation", -30, 30)
+        value, max_value = sampler.uniform("value", -20, 20), image.max_value
+        recipe.effects.append(
+            effects.shift_hsv(hue, saturation, value, max_value)
+            if image.channels == 3
+            else effects.linear(1, value * max_value / 255, max_value)
         )
-        recipe.effects.append(effects.shift_hsv(*shifts, image.max_value))
 
 
 OPERATIONS: dict[str, Callable[[NormalImage, Sampler, Recipe], None]] = {

@@ -145,7 +145,7 @@ def warp_tiles(
     row, column = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     # All tiles in one call, as long rows: OpenCV is slow at many small images and at narrow ones.
     long = width * math.gcd(len(origins) * height, max(1, LONG_ROW // width))
-    places, valid = [], None
+    positions, valid = [], None
     for axis, size in enumerate(shape):
         down, across, offset = maps[axis, ..., None, None]
         where = down * row + offset + across * column
@@ -154,7 +154,7 @@ def warp_tiles(
         valid = inside if valid is None else cv2.bitwise_and(valid, inside)
         np.clip(where, 0, size - 1, out=where)  # avoid bleeding from neighboring tiles
         where += origins[:, axis, None, None]
-        places.append(strip)
-    warped = cv2.remap(image, places[1], places[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        positions.append(strip)
+    warped = cv2.remap(image, positions[1], positions[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     assert valid is not None
     return warped.reshape(-1, *shape, image.shape[2]), valid.reshape(-1, *shape)
