@@ -8,7 +8,7 @@ from pail import pai
 from pail.core.image import as_normal_image
 from pail.core.sampler import Sampler
 from pail.pixels.augmenter import import_imgaug
-from pail.pixels.shapes import rectangle_size
+from pail.pixels.placing import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO
 
 

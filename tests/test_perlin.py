@@ -9,8 +9,8 @@ import pytest
 from common import call, frame_and_draw, make, photograph
 from seeds import seeds
 
-from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
-from pail.pixels.sources import shuffled
+from pail.pixels.noise import PerlinOptions, perlin_mask
+from pail.sbi.perlin_with_roi import shuffle_cells
 
 BLACK = np.zeros((128, 128, 3), np.uint8)
 WHITE = np.full((128, 128, 3), 255, np.uint8)
@@ -154,7 +154,7 @@ def test_texture_and_structure_are_drawn_evenly():
 def test_shuffling_permutes_the_cells(shape):
     image = photograph(*shape)
     _, draw = frame_and_draw(image)
-    mixed = shuffled(image, draw, 8)
+    mixed = shuffle_cells(image, draw, 8)
     assert mixed.shape == image.shape
     if shape == (64, 64):
         cells = lambda array: sorted(array.reshape(8, 8, 8, 8, 3).swapaxes(1, 2).reshape(64, -1).tolist())  # noqa: E731

@@ -554,7 +554,7 @@ def test_what_an_augmenter_may_be(iaa):
     assert Augmenter().check("augmenter", np.flip) is np.flip
     assert Augmenter().check("augmenter", invert) is invert
     for wrong in ("invert", 3, [np.flip], np.zeros((3, 3))):
-        with pytest.raises(TypeError, match="`my_augmenter` must be None, a callable"):
+        with pytest.raises(TypeError, match="`my_augmenter` must be a callable"):
             Augmenter().check("my_augmenter", wrong)
 
 

@@ -7,7 +7,7 @@ from common import call, frame_and_draw, make, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
-from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.noise import perlin_mask
 from pail.sbi.rand_augmented import operations, pieces, warp
 from pail.sbi.rand_augmented import technique as module
 from pail.sbi.rand_augmented.operations import OPERATIONS

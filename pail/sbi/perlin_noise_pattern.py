@@ -1,4 +1,13 @@
-"""Another image seen through a Perlin noise mask (DRAEM)."""
+"""An augmented source image, blended in where Perlin noise is above a threshold (DRAEM).
+
+1. The mask is rotated Perlin noise above `threshold` (see `pail.pixels.noise`).
+2. The content is the source after three of ten photometric augmenters (see `pail.pixels.draem`). Without a source it is
+   the image itself.
+3. The content is blended in with the opacity 1 - beta, beta drawn from `beta_range`.
+
+Reference: Zavrtanik, Kristan, Skocaj, "DRAEM - A discriminatively trained reconstruction embedding for surface anomaly
+detection", ICCV 2021, https://arxiv.org/abs/2108.07610.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +19,8 @@ from pail.core.composite import Insertion, through_mask
 from pail.core.image import NormalImage
 from pail.core.parameters import Flag, Pair, Size
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import Augmenter
-from pail.pixels.perlin_mask import CoarsestScale, FinestScale, PerlinOptions, Rotation, Threshold, perlin_mask
-from pail.pixels.sources import augmented_source
+from pail.pixels.augmenter import Augmenter, augmented_source
+from pail.pixels.noise import CoarsestScale, FinestScale, PerlinOptions, Rotation, Threshold, perlin_mask
 
 
 def perlin_noise_pattern(

@@ -1,7 +1,21 @@
-"""Texture or shuffled structure seen through Perlin noise on the foreground (MemSeg)."""
+"""Foreign texture or shuffled structure, in the shape of Perlin noise on the foreground (MemSeg).
+
+1. The region is the user's mask or the automatic foreground, within the region of interest.
+2. The mask is Perlin noise above a threshold, inside the region (see `pail.pixels.noise`).
+3. The content is a source image ("texture", with probability `p_texture`) or the image after three of DRAEM's
+   augmenters, cut into a grid of cells that are shuffled ("structure"; always without a source).
+4. The content is blended in with an opacity drawn from `transparency_range`.
+
+The paper's grid has 4 x 8 cells; the default is 8 x 8, as in its best known implementation, and foreground thresholds
+set by hand for each category are replaced by an automatic one.
+
+Reference: Yang, Wu, Feng, "MemSeg: A semi-supervised method for image surface defect detection using differences and
+commonalities", Engineering Applications of Artificial Intelligence, 2023, https://arxiv.org/abs/2205.00908.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 import cv2
@@ -13,10 +27,9 @@ from pail.core.mask import check_shape
 from pail.core.ops import resize
 from pail.core.parameters import Flag, Mask, Number, Pair
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import Augmenter
+from pail.pixels.augmenter import Augmenter, augmented_source
 from pail.pixels.foreground import foreground_of, threshold_foreground
-from pail.pixels.perlin_mask import CoarsestScale, FinestScale, PerlinOptions, Rotation, Threshold, perlin_mask
-from pail.pixels.sources import augmented_source, shuffled
+from pail.pixels.noise import CoarsestScale, FinestScale, PerlinOptions, Rotation, Threshold, perlin_mask
 
 
 def perlin_with_roi_anomaly(
@@ -42,7 +55,11 @@ def perlin_with_roi_anomaly(
     region = _region(image, use_mask, mask, bg_threshold, bool(bg_reverse))
     opacity = sampler.scaled("opacity", *transparency_range)
     shape = perlin_mask(image, sampler, perlin, roi=region)
-    content = _content(image, sampler, source, augmenter, structure_grid_size, p_texture)
+    if source is not None and sampler.flag("texture", p_texture):
+        content = augmented_source(image, sampler, source, augmenter, always=False)
+    else:
+        content = augmented_source(image, sampler, None, augmenter, always=True)
+        content = shuffle_cells(content, sampler, structure_grid_size)
     return through_mask(shape, content, opacity)
 
 
@@ -73,14 +90,13 @@ def _region(
     return image.roi
 
 
-def _content(
-    image: NormalImage, sampler: Sampler, source: np.ndarray | None, augmenter: Any, grid: int, p_texture: float
-) -> np.ndarray:
-    """The source as texture, or the augmented image with its grid cells shuffled as structure."""
-    if source is not None and sampler.flag("texture", p_texture):
-        return (
-            augmented_source(image, sampler, source, augmenter, always=False)
-            if augmenter
-            else resize(source, image.shape)
-        )
-    return shuffled(augmented_source(image, sampler, None, augmenter, always=True), sampler, grid)
+def shuffle_cells(image: np.ndarray, sampler: Sampler, grid: int) -> np.ndarray:
+    """The image cut into grid x grid near-equal cells, which are exchanged at random and resized where they differ."""
+    rows, columns = (np.linspace(0, size, min(grid, size) + 1).round().astype(int) for size in image.shape[:2])
+    cells = [
+        (slice(top, bottom), slice(left, right)) for top, bottom in pairwise(rows) for left, right in pairwise(columns)
+    ]
+    result = np.empty_like(image)
+    for target, origin in zip(cells, sampler.sample("cells", len(cells), len(cells)), strict=True):
+        result[target] = resize(image[cells[origin]], result[target].shape[:2])
+    return result

@@ -1,4 +1,15 @@
-"""Rectangles of uniform noise over a few places of the image (CDO)."""
+"""Rectangles of uniform noise at a few places of the image (CDO).
+
+1. The number of rectangles is drawn from `patch_number`, the sides of each from `size_range`, a share of the region.
+2. Each rectangle gets a uniform place whose center is on the foreground, or any place after `max_try` tries. The
+   foreground is CDO's (`skip_background` True), automatic (None) or everything (False).
+3. All rectangles are filled with noise, uniform over the range of values, independent in each pixel and channel.
+
+The paper's code may draw no rectangle; here there is always one.
+
+Reference: Cao, Xu, Liu, Shen, "Collaborative discrepancy optimization for reliable image anomaly localization", IEEE
+Transactions on Industrial Informatics, 2023, https://doi.org/10.1109/TII.2023.3241579.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +49,7 @@ def random_perturbation(
 
 
 def _foreground(image: NormalImage, skip_background: bool | None) -> np.ndarray | None:
-    """Where centers may lie, None for everywhere: also where no place in the ROI could have its center there."""
+    """Where centers may lie; None for everywhere, also if the foreground and the ROI do not overlap."""
     if skip_background is False:
         return None
     mask = cdo_foreground(image) if skip_background else coarse_foreground(image)
@@ -49,7 +60,7 @@ def _foreground(image: NormalImage, skip_background: bool | None) -> np.ndarray 
 
 
 def _side(sampler: Sampler, name: str, size: int, size_range: tuple[float, float]) -> int:
-    """Twice a half side in pixels, whose upper end is excluded: the paper's code draws range(H // 40, H // 10)."""
+    """An even side in pixels: like the paper's code, draw half of it from a range whose upper end is excluded."""
     lower, upper = (int(fraction * size / 2) for fraction in size_range)
     lower = max(lower, 1)
     side = 2 * sampler.scaled_integer(f"half_{name}", lower, max(upper - 1, lower))
@@ -59,26 +70,24 @@ def _side(sampler: Sampler, name: str, size: int, size_range: tuple[float, float
 def _place(
     image: NormalImage, sampler: Sampler, height: int, width: int, foreground: np.ndarray | None, max_try: int
 ) -> Box:
-    """A place for a rectangle with its center on the foreground, any place where the tries find none."""
-    trial = Sampler(sampler.rng)  # refused places stay out of the record
+    """A place for a rectangle with its center on the foreground, or any place if `max_try` tries find none."""
+    trial = Sampler(sampler.rng)  # rejected places are not recorded
     for _ in range(max_try):
         box = place(image, trial, height, width)
-        if foreground is None or _is_centerd(box, foreground, image.shape):
+        if foreground is None:
+            break
+        # The foreground may be a thumbnail of the image.
+        row = int((box.top + height // 2) * foreground.shape[0] / image.height)
+        column = int((box.left + width // 2) * foreground.shape[1] / image.width)
+        if foreground[row, column]:
             break
     sampler.keep("top", box.top)
     sampler.keep("left", box.left)
     return box
 
 
-def _is_centerd(box: Box, foreground: np.ndarray, shape: tuple[int, int]) -> bool:
-    """Whether the center lies on a foreground that may be a thumbnail of the image."""
-    center = box.top + box.height // 2, box.left + box.width // 2
-    row, column = (int(x * have / size) for x, have, size in zip(center, foreground.shape, shape, strict=True))
-    return bool(foreground[row, column])
-
-
 def _fill(image: NormalImage, sampler: Sampler, boxes: list[Box]) -> Insertion:
-    """Noise in all boxes, on the rectangle around them."""
+    """The boxes filled with noise, as an insertion on the rectangle around them."""
     top, left = min(box.top for box in boxes), min(box.left for box in boxes)
     hull = Box(top, left, max(box.bottom for box in boxes) - top, max(box.right for box in boxes) - left)
     noise = _noise(image, sampler.rng, sum(box.area for box in boxes))
@@ -95,9 +104,9 @@ def _fill(image: NormalImage, sampler: Sampler, boxes: list[Box]) -> Insertion:
 
 
 def _noise(image: NormalImage, rng: np.random.Generator, pixels: int) -> np.ndarray:
-    """Uniform noise (pixels, channels), each channel by itself; all levels of an integer image are equally likely."""
+    """Uniform noise (pixels, channels); all levels of an integer image are equally likely."""
     count = pixels * image.channels
-    if image.is_byte:  # eight bytes a word: the same bytes in a third of the time, 0.4 ms less at 1024 x 1024
+    if image.is_byte:  # drawn eight at a time, which takes a third of the time
         words = rng.integers(0, 2**64 - 1, -(-count // 8), np.uint64, endpoint=True)
         noise: np.ndarray = words.view(np.uint8)[:count]
     elif image.pixels.dtype == np.uint8 and not image.window.clips:
