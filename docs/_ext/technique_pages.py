@@ -144,6 +144,7 @@ def technique_page(
         cost_table(costs),
         "Median ms of a call on one thread, from the last bench; see [Performance](../performance.md).",
         "## Parameters",
+        parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
         "## How it differs from the original",
         difference_table(differences),
@@ -163,6 +164,15 @@ def pictures(docs: Path, name: str) -> str:
     figures = [f"![{name}, figure {number}](/{IMAGES}/{path.name})" for number, path in enumerate(found, 1)]
     lines = [f":::{{container}} wide-picture\n{figure}\n:::\n" for figure in figures]
     return "\n".join([*lines, f"The code of these pictures: [{name} in the gallery](/auto_examples/plot_{name}.rst)."])
+
+
+def parameter_table(technique: Technique) -> str:
+    """The parameters with their defaults, bounds and units; the docstring below says what they mean."""
+    rows = []
+    for key, default in technique.parameters.items():
+        accepted = technique.accepted[key]
+        rows.append(f"| `{key}` | `{default!r}` | {accepted.text} | {accepted.unit} |")
+    return "\n".join(["| parameter | default | accepts | unit |", "|---|---|---|---|", *rows])
 
 
 def cost_table(costs: dict[tuple[str, str], str]) -> str:
