@@ -13,4 +13,6 @@ def fill(page: Path, part: str, lines: list[str]) -> None:
     if text.count(start) != 1 or text.count(end) != 1:
         raise ValueError(f"{page} must contain {start!r} and {end!r} once each")
     head, rest = text.split(start)
-    page.write_text(f"{head}{start}\n\n" + "\n".join(lines).strip() + f"\n\n{end}{rest.split(end)[1]}", encoding="utf-8")
+    page.write_text(
+        f"{head}{start}\n\n" + "\n".join(lines).strip() + f"\n\n{end}{rest.split(end)[1]}", encoding="utf-8"
+    )

@@ -1,4 +1,4 @@
-"""The gallery: every technique on a bundled photograph, the normal image beside the result with its mask's outline.
+"""The gallery: every technique on a bundled photograph, the normal image next to the result with its mask's outline.
 
 python examples/gallery.py [FOLDER]    # FOLDER/gallery.png and FOLDER/<family>/<technique>.png; results by default
 python examples/gallery.py --readme    # the pictures of the README: docs/pictures/gallery.jpg and techniques/*.jpg

@@ -5,7 +5,7 @@
     python examples/train_segmenter.py path/to/bottle --encoder lite0 --source path/to/textures
 
 Writes `result.json`, `cases.png` (the worst and the best cases with heat maps) and `checkpoint.pt`, from which an
-interrupted run goes on, to the folder `--out`. Needs the extra `benchmark`: pip install ".[benchmark]".
+interrupted run resumes, to the folder `--out`. Needs the extra `benchmark`: pip install ".[benchmark]".
 """
 
 import argparse

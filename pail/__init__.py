@@ -69,7 +69,11 @@ def __getattr__(name: str) -> Any:
     if name in RENAMED:
         import warnings
 
-        warnings.warn(f"pail.{name} is now pail.{RENAMED[name]}; the old name will be removed in 0.4.0", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"pail.{name} is now pail.{RENAMED[name]}; the old name will be removed in 0.4.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return globals()[RENAMED[name]]
     raise AttributeError(f"module 'pail' has no attribute {name!r}")
 
