@@ -52,6 +52,7 @@ numpydoc_xref_aliases = {
     "float": ":class:`python:float`",
     "int": ":class:`python:int`",
     "callable": ":func:`python:callable`",
+    "iterable": ":class:`iterable <python:collections.abc.Iterable>`",
     "sequence": ":class:`sequence <python:collections.abc.Sequence>`",
     "path": ":class:`path <python:pathlib.Path>`",
     "PIL.Image.Image": ":class:`PIL.Image.Image`",

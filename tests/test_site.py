@@ -201,7 +201,7 @@ def test_a_technique_has_its_cost_paper_and_differences(name, site, pages):
     fidelity = (ROOT / "docs" / "maintainers" / "fidelity.md").read_text(encoding="utf-8")
     rows = re.findall(rf"^\|[^|]*`{name}`[^|]*\| ([\w ]{{12,}})", fidelity, re.M)
     assert rows and all(row.strip() in text for row in rows)
-    assert all(heading in text for heading in ("When to use it", "It looks like", "Rather not", "Parameters"))
+    assert all(heading in text for heading in ("When to use it", "It looks like", "Do not use it", "Parameters"))
     if f"plot_{name}" in EXAMPLES:
         assert f"sphx_glr_plot_{name}_001.png" in html and f"auto_examples/plot_{name}.html" in html
 
