@@ -1,4 +1,4 @@
-"""A call on its way: what was validated, and what grows from anomaly to anomaly."""
+"""Mutable state of one call: what was validated, and what grows from anomaly to anomaly."""
 
 from __future__ import annotations
 
