@@ -1,4 +1,4 @@
-"""PAI-Lib: pseudo-anomaly insertion. Realistic pseudo-defects in normal images, with exact masks."""
+"""PAI-Lib: pseudo-anomaly insertion. Artificial defects in normal images, with exact masks."""
 
 try:
     import cv2 as _cv2  # noqa: F401
@@ -68,7 +68,11 @@ def __getattr__(name: str) -> Any:
     if name in RENAMED:
         import warnings
 
-        warnings.warn(f"pail.{name} is now pail.{RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"pail.{name} is now pail.{RENAMED[name]}; the old name will be removed in 0.4.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return globals()[RENAMED[name]]
     raise AttributeError(f"module 'pail' has no attribute {name!r}")
 

@@ -50,39 +50,40 @@ class Anomaly_Insertion:
         patch by 0.1, as the paper does. A callable (or an augmenter of
         imgaug) is applied to the patch instead.
     rng : int, sequence of int, SeedSequence or Generator, optional
-        Where the random numbers of calls without an `rng` of their own come
-        from; None is fresh entropy. Instances with the same `rng` make the
-        same results; `copy.deepcopy` and a pickle of one with an `rng` go
-        on from where it stands, and draw anew without. In another process
-        (a forked or unpickled instance) the stream always starts anew from
-        fresh entropy, so that workers never repeat each other; for results
-        that do not depend on the process, pass `rng` with each call, for
-        example ``rng=(seed, index)``.
+        Seed of the stream of random numbers for calls without their own
+        `rng`. If None, seeded from the operating system. Instances with the
+        same `rng` give the same results. A copy (`copy.deepcopy` or pickle)
+        continues the stream if it is seeded; otherwise it starts an
+        independent one. In another process (a forked or unpickled
+        instance) the stream is always seeded from the operating system, so
+        that workers never repeat each other; for results that do not depend
+        on the process, pass `rng` with each call, for example
+        ``rng=(seed, index)``.
     data_range : float, (float, float) or "auto", optional
         The range of values of the images. A number is the value of full
-        scale where it is not the dtype's (1 for floats): 4095 for 12-bit
+        scale if it is not the dtype's (1 for floats): 4095 for 12-bit
         data in uint16, 255 for floats up to 255; values above it or below 0
         are an error. A pair (low, high) is a window, such as (51_200,
-        52_100) for thermal images: it takes the place of the whole range in
-        all that is computed, the foreground, severity and what is visible
-        included. Values outside of it are kept outside of ``m_a`` and taken
-        for its nearer end inside, where whatever is written lies in the
-        window. "auto" takes the 0.1 % and 99.9 % quantiles of each image
-        by itself; `pail.data_range_of` finds one window for many.
+        52_100) for thermal images: everything, including foreground,
+        severity and visibility, is computed relative to it. Values outside
+        of the window are kept outside of ``m_a``; inside, they count as
+        its nearer end, and everything that is written lies in the window.
+        "auto" takes the 0.1 % and 99.9 % quantiles of each image
+        separately; `pail.data_range_of` finds one window for many images.
     source_range : float or (float, float), optional
         The same for sources. By default it is the images' where a source
         has their dtype, and that of its own dtype otherwise.
     alpha : bool, optional
-        Whether images have an alpha channel, which is carried through
-        unchanged. None takes the fourth of four channels for one, and the
-        word of PIL images; False says that four channels are four bands,
-        such as RGB and near infrared; True that the last of two or four
-        channels is alpha.
+        Whether images have an alpha channel, which is kept unchanged. If
+        None, the fourth of four channels of an array is alpha, and the mode
+        of a PIL image decides. False means that four channels are four
+        bands, such as RGB and near infrared; True means that the last of
+        two or four channels is alpha.
 
     Attributes
     ----------
     transform, data_range, source_range, alpha
-        As above; they can be assigned, and are checked as in the
+        As above; they can be assigned and are checked as in the
         constructor.
 
     Notes
@@ -98,23 +99,24 @@ class Anomaly_Insertion:
     These keywords are common to all methods:
 
     roi : None, "foreground" or mask, optional
-        Where the anomaly may land: a mask of the image's height and width
-        (bool, 0 and 255, or 0 and 1; PIL images of mode 1, L or P too, of
-        which a palette image is read by its colors: black is false, one
-        other color is true), or "foreground" for the automatic one of
-        `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
-        fractions of the region, of its area and its bounding box.
+        Region of interest, where the anomaly may be placed: a mask of the
+        image's height and width (bool, 0 and 255, or 0 and 1; also PIL
+        images of mode 1, L or P; a palette image is read by its colors:
+        black is false, one other color is true), or "foreground" for the
+        automatic one of `pail.roi.foreground`. No pixel of ``m_a`` is
+        outside. Sizes are fractions of the region, of its area and its
+        bounding box.
     severity : None, float or (float, float), optional
-        How large, in the image or in the `roi`, and how strong: from 0, the
-        faintest that the technique makes, to 1; a range is drawn from
-        uniformly. None draws every size and strength from the ranges of the
-        technique's own keywords. Their defaults are the paper's, except
-        where docs/fidelity.md says otherwise: `cutpaste`, for one, has the
-        original library's larger rectangles.
+        Size, relative to the image or the `roi`, and strength together:
+        from 0, the faintest anomaly of the technique, to 1; from a range
+        one value is drawn uniformly. None draws every size and strength
+        from the ranges of the technique's own keywords. Their defaults are
+        the paper's, with the exceptions in docs/fidelity.md: `cutpaste`,
+        for example, has the original library's larger rectangles.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
-        NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
-        index)`` with indices from 0 never meets another such pair.
+        NumPy treats ``5`` and ``(5, 0)`` as the same seed; different pairs
+        ``(seed, index)`` give different streams.
 
     Every method returns a `PseudoAnomaly`: a tuple ``(i_a, m_a)`` with the
     attributes ``i_a``, ``m_a`` and ``record``, which `pail.replay` takes.
@@ -122,10 +124,11 @@ class Anomaly_Insertion:
     1) and dtype uint8, 255 where the anomaly was inserted and 0 elsewhere.
     Every method raises TypeError for an argument of the wrong kind, an
     image that could not be read (None) included, and ValueError for one of
-    a wrong value; the message names the argument. A UserWarning points out
+    a wrong value; the message names the argument, the expected and the
+    actual value. A UserWarning points out
     uint16 and float images that fill less than a twentieth of their range,
     and names the `data_range` that would fit. Techniques that
-    `pail.register` adds are methods, too.
+    `pail.register` adds are methods as well.
 
     Examples
     --------

@@ -18,7 +18,9 @@ import pail
 from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+MAINTAINERS = sorted((ROOT / "docs" / "maintainers").glob("*.md"))
+PAGES = [ROOT / "README.md", *GUIDES, *MAINTAINERS]
 OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
 NEEDS = {"pail.torchvision": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
 TRAINING = ("torch", "torchvision", "albumentations")  # modules of pail, named as what they are for
@@ -62,6 +64,13 @@ def test_what_readme_repeats_is_that_of_the_library(tables):
     assert tables.fill(text, tables.CITATION, tables.citation()) == text, "run python docs/tables.py"
 
 
+def test_what_guides_repeat_is_that_of_the_maintainers_tables(tables):
+    parts = {"performance": (tables.TIMES, tables.times()), "fidelity": (tables.RESTORE, tables.restore())}
+    for name, (part, made) in parts.items():
+        text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        assert made.count("\n") > 11 and tables.fill(text, part, made) == text, "run python docs/tables.py"
+
+
 def test_the_table_of_sizes_is_measured(tables):
     """Fewer draws than the page's, so only roughly the same areas."""
 
@@ -82,7 +91,7 @@ def test_links_of_readme_become_absolute(tables):
     assert 'src="https://host.org/us/pail/raw/main/docs/pictures/techniques/cutpaste.jpg"' in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:

@@ -1,4 +1,4 @@
-"""Doing again what a record says."""
+"""Reproduce a result from its record."""
 
 from __future__ import annotations
 

@@ -217,7 +217,11 @@ class NormalImage:
 
 def _warn_renamed(old: str, new: str) -> None:
     """Names of 0.2.0 that techniques of users may have; they stay until 0.4.0."""
-    warnings.warn(f"NormalImage.{old} is now NormalImage.{new}", DeprecationWarning, stacklevel=3)
+    warnings.warn(
+        f"NormalImage.{old} is now NormalImage.{new}; the old name will be removed in 0.4.0",
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 def as_normal_image(
