@@ -14,7 +14,7 @@ from common import as_type, checked, photograph
 import pail
 from pail import pai
 
-GUIDE = Path(__file__).parent.parent / "docs" / "your-own-technique.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "your-own-technique.md"
 IMAGE, SOURCE = photograph(96, 112), photograph(40, 50, seed=1)
 
 

@@ -12,7 +12,7 @@ import pytest
 from common import NAMES
 from optional import need
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 
 import notebooks  # noqa: E402

@@ -26,7 +26,7 @@ need("gradio")
 need("playwright.sync_api")
 need("chromium")
 
-DRIVER = Path(__file__).parent.parent / "docs" / "tune_pictures.py"
+DRIVER = Path(__file__).parents[2] / "docs" / "tune_pictures.py"
 _spec = importlib.util.spec_from_file_location("tune_pictures", DRIVER)
 driver = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(driver)

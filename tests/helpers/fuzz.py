@@ -1,8 +1,8 @@
 """Fuzzing: every combination of what a call accepts, images with a flaw, junk at every keyword, and a soak.
 
-``python tests/fuzz.py [count] [--seed N]`` tries `count` combinations (100,000 by default) on both cores, and says how
-many were tried, how many refused and how many violated the contract; it ends with an error if one did. Each kind of
-violation is printed with its smallest case, which ``--case "Case(...)"`` makes again. The cases are those of
+``python tests/helpers/fuzz.py [count] [--seed N]`` tries `count` combinations (100,000 by default) on both cores, and
+says how many were tried, how many refused and how many violated the contract; it ends with an error if one did. Each
+kind of violation is printed with its smallest case, which ``--case "Case(...)"`` makes again. The cases are those of
 test_combinations.py, drawn by a plain generator.
 """
 
@@ -16,15 +16,12 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import psutil
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
 import strategies
 from common import NAMES, Expected, call, photograph, time_limit
+from PIL import Image
 from strategies import check, laid_out, pixels, random_case
 
 from pail import pai

@@ -16,7 +16,7 @@ from common import NAMES
 import pail
 from pail import pai
 
-SCRIPT = Path(__file__).parent / "typed" / "user_script.py"
+SCRIPT = Path(__file__).parents[1] / "typed" / "user_script.py"
 
 
 def test_the_users_script_runs():

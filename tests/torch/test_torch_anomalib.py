@@ -10,7 +10,7 @@ import skimage.data
 
 from pail._install import install_hint
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {  # what the page leaves to defaults or sets for real sizes
     "Padim()": "Padim(pre_trained=False, pre_processor=Padim.configure_pre_processor((64, 64)))",  # without a download
     "number=200": "number=8, workers=1",

@@ -14,7 +14,7 @@ from pail import pai
 from pail._install import SOURCE, install_hint
 from pail.references import BY_TECHNIQUE, REFERENCES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_technique_has_one_paper():

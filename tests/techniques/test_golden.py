@@ -1,7 +1,7 @@
 """Checksums of a few calls of each technique, so that a moved draw is a decision and not an accident.
 
 They hold for the major version of OpenCV that is named in the file. After a change that is meant to move draws:
-``python tests/test_golden.py``, and a line in the changelog.
+``python tests/techniques/test_golden.py``, and a line in the changelog.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from common import NAMES, as_type, call, photograph
 
-FILE = Path(__file__).parent / "golden.json"
+FILE = Path(__file__).parents[1] / "golden" / "checksums.json"
 GOLDEN = json.loads(FILE.read_text()) if FILE.exists() else {"opencv": "", "sums": {}}
 
 

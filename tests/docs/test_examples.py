@@ -17,7 +17,7 @@ from skimage.metrics import structural_similarity
 
 from pail import pai
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 PICTURES = ROOT / "docs" / "pictures"
 SAME = 0.97  # likeness from which on two pictures look the same; JPEG costs 0.005
