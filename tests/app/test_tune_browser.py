@@ -31,7 +31,7 @@ _spec = importlib.util.spec_from_file_location("tune_pictures", DRIVER)
 driver = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(driver)
 
-pytestmark = [pytest.mark.filterwarnings(line) for line in GRADIO]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, *(pytest.mark.filterwarnings(line) for line in GRADIO)]
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,7 @@ def test_without_an_rng_every_instance_is_fresh():
     assert len(images) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_long_runs_leave_nothing_behind(name):
     """A short form of the soak that the fuzz script does with 10,000 calls."""

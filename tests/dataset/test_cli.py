@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: in a process of its own."""
+"""The command line: what it says, in one line where something is wrong. Help is read in a process of its own."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from commands import pail_command
 from common import NAMES, photograph
 
 GENERATE_OPTIONS = [
@@ -59,13 +60,19 @@ PREVIEW_OPTIONS = (
 
 def pail(*arguments, status=0):
     """What a command says, on both streams."""
-    command = [sys.executable, "-m", "pail", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment)
+    done = pail_command(*arguments)
     said = done.stdout + done.stderr
     assert done.returncode == status, said
     assert "Traceback" not in said
     return said
+
+
+def in_80_columns(*arguments):
+    """The same in a process, whose terminal has that width."""
+    command = [sys.executable, "-m", "pail", *arguments]
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", env=environment)
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +81,6 @@ def parts(tmp_path_factory):
     for i in range(4):
         cv2.imwrite(str(folder / f"{i}.png"), photograph(48, 56, i))
     return folder
-
-
-@pytest.fixture
-def in_process(capsys):
-    """What a command says, without a process of its own."""
-    from pail.cli import run
-
-    def call(*arguments, status=0):
-        with pytest.raises(SystemExit) as ended:
-            run([*map(str, arguments)])
-        assert ended.value.code == status
-        return "".join(capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -104,13 +97,13 @@ def out(tmp_path):
     ],
 )
 def test_help_reads_well_at_80_columns(command, options):
-    text = pail(command, "--help")
+    text = in_80_columns(command, "--help")
     assert max(map(len, text.splitlines())) <= 80
     assert [option for option in options if not re.search(rf"{option}\b", text)] == []
 
 
 def test_the_table_lists_all_techniques():
-    text = pail("techniques")
+    text = in_80_columns("techniques")
     assert [name for name in NAMES if name not in text] == [] and max(map(len, text.splitlines())) <= 80
 
 
@@ -149,8 +142,8 @@ def test_generate_takes_each_form_of_its_options(parts, out):
         ("-n 2 --per-image 2", "per-image"),
     ],
 )
-def test_wrong_options_are_one_line(parts, out, options, argument, in_process):
-    said = in_process("generate", parts, out, *options.split(), status=2)
+def test_wrong_options_are_one_line(parts, out, options, argument):
+    said = pail("generate", parts, out, *options.split(), status=2)
     assert f"--{argument} " in said and "`" not in said and said.count("\n") == 1
     assert not out.exists()
 

@@ -1,17 +1,15 @@
 """The command line: help, exit statuses, and that the options reach the set."""
 
 import json
-import os
 import subprocess
 import sys
 
 import cv2
 import pytest
+from commands import pail_command
 from common import photograph
 
 import pail
-
-COMMANDS = ("preview", "generate", "techniques", "replay")
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +20,14 @@ def parts(tmp_path_factory):
     return folder
 
 
-def pail_command(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "pail", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", **environment},
-    )
-
-
 def manifest(folder):
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
 
 
 def test_version():
+    """In a process: as a module, and as the script that is installed."""
+    command = [sys.executable, "-m", "pail", "--version"]
+    assert pail.__version__ in subprocess.run(command, check=True, capture_output=True, text=True).stdout
     done = pail_command("--version")
     assert done.returncode == 0 and pail.__version__ in done.stdout
 

@@ -14,6 +14,7 @@ import cv2
 import joblib
 import numpy as np
 import pytest
+from commands import pail_command
 from common import as_type, photograph
 from optional import need
 from PIL import Image
@@ -216,6 +217,8 @@ def test_two_shards_add_up_to_the_set(whole, parts, sources, tmp_path):
     same(whole, merged)
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_dask_cluster_makes_the_same_bytes(whole, parts, sources, tmp_path):
     need("distributed")
     from dask.distributed import Client, LocalCluster
@@ -260,6 +263,7 @@ def command(parts, sources, out, *more):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_killed_run_is_resumed_to_the_same_bytes(whole, parts, sources, tmp_path):
     out, rng = tmp_path / "set", random.Random(0)
@@ -282,6 +286,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(whole, parts, sources, tmp_pa
     same(whole, out)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="RLIMIT_FSIZE")
 def test_a_full_disk_stops_and_is_resumed(parts, sources, tmp_path, whole):
     import resource  # which Windows lacks
@@ -333,13 +338,11 @@ def test_hostile_files_are_skipped_and_named(parts, tmp_path):
     assert summary.status == 3 and summary.anomalies == 40 and summary.good == 11
     assert "a\nb.png" in {line["normal"] for line in manifest(out)}
     assert json.loads((out / "dataset.json").read_text())["counts"]["skipped"] == 6
-    done = subprocess.run([sys.executable, "-m", "pail", "generate", str(folder), str(tmp_path / "b"), "-q"])
-    assert done.returncode == 3
+    assert pail_command("generate", folder, tmp_path / "b", "-n", 3, "-q", "--workers", 1).returncode == 3
     for name in ("text.png", "empty.png"):
         (tmp_path / "bad").mkdir(exist_ok=True)
         shutil.copy(folder / name, tmp_path / "bad")
-    done = subprocess.run([sys.executable, "-m", "pail", "generate", str(tmp_path / "bad"), str(tmp_path / "c"), "-q"])
-    assert done.returncode == 1
+    assert pail_command("generate", tmp_path / "bad", tmp_path / "c", "-q", "--workers", 1).returncode == 1
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(parts, tmp_path):
@@ -369,6 +372,7 @@ def test_another_recipe_is_not_resumed_but_may_overwrite(parts, tmp_path):
     assert len(manifest(out)) == 2 and not (out / "test").exists()
 
 
+@pytest.mark.slow
 def test_a_second_run_into_one_folder_is_refused(parts, sources, tmp_path):
     out = tmp_path / "set"
     first = subprocess.Popen(command(parts, sources, out, "-n", "3000"), start_new_session=True)

@@ -8,6 +8,7 @@ import time
 
 import cv2
 import pytest
+from commands import pail_command
 from common import photograph
 from PIL import Image
 
@@ -40,9 +41,7 @@ def test_a_name_that_is_no_text(parts, tmp_path):
     assert pail.generate(parts, out, number=12, workers=1).status == 0
     assert "\udcff\udcfe.png" in {line["normal"] for line in manifest(out)}
     (parts / "p1.png").write_bytes(b"")
-    done = subprocess.run(
-        [sys.executable, "-m", "pail", "generate", parts, tmp_path / "b", "--workers", "1"], capture_output=True
-    )
+    done = pail_command("generate", parts, tmp_path / "b", "-n", 3, "--workers", 1)
     assert done.returncode == 3, done.stderr
 
 

@@ -1,8 +1,6 @@
 """Labels of objects: a piece each, its class, its outline and its runs, in every layout, split and shard."""
 
 import json
-import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from commands import pail_command
 from common import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,6 +154,7 @@ def test_a_ring_is_one_outline_with_its_hole():
     assert np.array_equal(drawn(row, (60, 60))[1], instances > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["checkerboard", "dots", "noise", "dense noise"])
 def test_outlines_of_the_worst_masks_are_quick(kind):
     side = 2048
@@ -386,16 +386,12 @@ def test_the_validation_images_of_mvtec_are_good_and_apart(parts, tmp_path):
     assert [path.name for path in (out / "validation").iterdir()] == ["good"]
 
 
-def command(*words):
-    return subprocess.run([sys.executable, "-m", "pail", *map(str, words)], capture_output=True, text=True)
-
-
 @pytest.mark.filterwarnings("ignore:11 of 12 images have no mask")
 def test_fewer_than_asked_for(parts, tmp_path):
     (tmp_path / "rois").mkdir()
     cv2.imwrite(str(tmp_path / "rois" / "p01.png"), np.full((64, 72), 255, np.uint8))
     options = ["-n", 24, "--layout", "flat", "--workers", 1, "--roi", tmp_path / "rois"]
-    done = command("generate", parts, tmp_path / "set", *options)
+    done = pail_command("generate", parts, tmp_path / "set", *options)
     lines = manifest(tmp_path / "set")
     assert done.returncode == 4 and 0 < len(lines) < 24
     assert f"{24 - len(lines)} of 24 anomalous images were not made" in done.stderr and "no mask" in done.stderr
@@ -417,18 +413,18 @@ def test_one_normal_image_leaves_a_split_empty(tmp_path, layout, empty):
 
 
 def test_dry_run_says_what_anomalies_are_made_of(parts, tmp_path):
-    done = command("generate", parts, tmp_path / "set", "-n", 9, "--dry-run")
+    done = pail_command("generate", parts, tmp_path / "set", "-n", 9, "--dry-run")
     assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made of the 4 of test alone" in done.stdout
-    done = command("generate", parts, tmp_path / "set", "--layout", "yolo", "--val-share", 0.5, "--dry-run")
+    done = pail_command("generate", parts, tmp_path / "set", "--layout", "yolo", "--val-share", 0.5, "--dry-run")
     assert "made of the 6 of train and the 6 of val alone" in done.stdout
 
 
 def test_mvtec_of_another_format_is_said_at_once(parts, tmp_path):
     with pytest.warns(UserWarning, match="reads .png alone, not .jpg"):
         pail.generate(parts, tmp_path / "one", number=1, format="jpg", workers=1, techniques="cutpaste")
-    done = command("generate", parts, tmp_path / "two", "-n", 1, "--format", "bmp", "--workers", 1)
+    done = pail_command("generate", parts, tmp_path / "two", "-n", 1, "--format", "bmp", "--workers", 1)
     assert done.returncode == 0 and "reads .png alone, not .bmp" in done.stderr and "warn(" not in done.stderr
-    done = command("generate", parts, tmp_path / "two", "--format", "bmp", "--dry-run")
+    done = pail_command("generate", parts, tmp_path / "two", "--format", "bmp", "--dry-run")
     assert "reads .png alone, not .bmp" in done.stderr
     pail.generate(parts, tmp_path / "three", number=1, format="jpg", layout="flat", workers=1, techniques="cutpaste")
 

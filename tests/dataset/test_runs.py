@@ -527,6 +527,7 @@ def test_the_bar_counts_images_while_a_chunk_is_at_work(parts, tmp_path, monkeyp
     assert "32/32" in text and "images/s" in text and re.search("[1-9] skipped", text) and "chunk" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
 def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     out = tmp_path / "a set"

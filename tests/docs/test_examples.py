@@ -80,6 +80,7 @@ def alone(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_plot_runs_alone_in_an_empty_folder_and_makes_its_figures(name, alone):
     found = {path.name: path for path in (alone / name).iterdir()}
@@ -147,6 +148,7 @@ def columns(folder, name):
     return [row[module.HEADER :, left : left + side] for left in lefts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gallery_is_true(gallery, name):
     normal, *source, result, mask, difference = columns(gallery, name)
@@ -168,6 +170,7 @@ def tiles(sheet):
     return [sheet[top : top + height, left : left + width] for top, left in cells]
 
 
+@pytest.mark.slow
 def test_the_gallery_differs_between_techniques(gallery):
     import gallery as module
 
@@ -176,6 +179,7 @@ def test_the_gallery_differs_between_techniques(gallery):
         assert likeness(one, other) < 0.9
 
 
+@pytest.mark.slow
 def test_the_readmes_picture_is_what_the_library_makes(gallery):
     """After a change of looks on purpose: make pictures, look at them, commit them."""
     committed, made = picture(PICTURES / "gallery.jpg"), picture(gallery / "gallery.png")
@@ -195,6 +199,7 @@ def test_the_comparison_notices_another_look(name, monkeypatch):
     assert likeness(old, np.asarray(module.tile(name, module.insert(name)))) < SAME
 
 
+@pytest.mark.slow
 def test_the_readmes_pictures_are_all_there_and_small(tmp_path):
     run("gallery.py", tmp_path, "--readme", folder=tmp_path)
     for path in [tmp_path / "gallery.jpg", *(tmp_path / "techniques" / f"{name}.jpg" for name in NAMES)]:
@@ -211,6 +216,7 @@ def test_the_quick_start_runs(tmp_path):
         assert_not_blank(picture(tmp_path / "quickstart" / f"{name}.png"))
 
 
+@pytest.mark.slow
 def test_downloads_run_alone(tmp_path):
     """Without the project around them, and without what only a training needs."""
     for name in ("quickstart.py", "on_your_images.py", "train_segmenter.py"):

@@ -60,6 +60,7 @@ def check_training(notebook):
     assert all(float(value) > 0.8 for value in found.groups())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FILES)
 def test_it_runs_and_shows_what_is_stored(name, tmp_path, monkeypatch):
@@ -73,6 +74,7 @@ def test_it_runs_and_shows_what_is_stored(name, tmp_path, monkeypatch):
     {"quickstart": check_quickstart, "training": check_training}.get(name, check)(found)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"training"}))  # which has no files but what is installed
 def test_a_download_runs_in_an_empty_folder(name, tmp_path, monkeypatch):

@@ -2,11 +2,10 @@
 
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import pail_command
 from common import NAMES
 
 import pail
@@ -106,15 +105,11 @@ def test_a_technique_of_the_users_own_is_cited_by_its_reference():
         pail.unregister("unknown")
 
 
-def run(*words):
-    return subprocess.run([sys.executable, "-m", "pail", "cite", *words], capture_output=True, encoding="utf-8")
-
-
 def test_the_command_prints_bibtex_and_nothing_else():
-    done = run("perlin_noise_pattern", "superpixel_anomaly")
+    done = pail_command("cite", "perlin_noise_pattern", "superpixel_anomaly")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == pail.cite("perlin_noise_pattern", "superpixel_anomaly") + "\n"
-    wrong = run("perlin_noise_patern")
+    wrong = pail_command("cite", "perlin_noise_patern")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "TECHNIQUE must be" in wrong.stderr and "did you mean perlin_noise_pattern" in wrong.stderr
 

@@ -21,6 +21,7 @@ import pail
 from pail.references import BY_TECHNIQUE
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
 MODULES = {"masks", "roi", "__version__"}  # public names that are no classes or functions
 SCREENS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}

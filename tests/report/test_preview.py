@@ -285,6 +285,8 @@ def preview_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.browser
+@pytest.mark.slow
 class TestBrowser:
     def test_ticks_and_command(self, preview_file):
         errors, requests = [], []

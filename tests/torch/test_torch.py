@@ -29,9 +29,12 @@ from pail.torch import PseudoAnomalyDataset  # noqa: E402
 IMAGES = np.stack([photograph(48, 48, seed=seed) for seed in range(12)])
 SOURCES = np.stack([photograph(40, 40, seed=seed) for seed in range(20, 23)])
 FORK = hasattr(os, "fork")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*use of fork.*:DeprecationWarning", "ignore:This DataLoader will create:UserWarning"
-)
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.filterwarnings(
+        "ignore:.*use of fork.*:DeprecationWarning", "ignore:This DataLoader will create:UserWarning"
+    ),
+]
 
 
 def make(**keywords):

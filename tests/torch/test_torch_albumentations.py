@@ -16,6 +16,7 @@ with warnings.catch_warnings():
 from pail import masks, pai  # noqa: E402
 from pail.albumentations import InsertAnomaly  # noqa: E402
 
+pytestmark = pytest.mark.heavy
 IMAGE, SOURCE = photograph(64, 48), photograph(64, 64, seed=1)
 EMPTY = np.zeros((64, 48), np.uint8)
 

@@ -19,7 +19,11 @@ SMALL = {  # what the page leaves to defaults or sets for real sizes
     "size=256": "size=64",
     "Trainer(": 'Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, ',
 }
-pytestmark = pytest.mark.filterwarnings("ignore")  # theirs are not ours to mend
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # theirs are not ours to mend
+]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ need("sklearn")
 import torch  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.heavy, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

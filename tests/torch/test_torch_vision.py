@@ -13,6 +13,7 @@ import torch  # noqa: E402
 from pail import masks  # noqa: E402
 from pail.torchvision import InsertAnomaly  # noqa: E402
 
+pytestmark = pytest.mark.heavy
 PHOTO = photograph(48, 40)
 IMAGE = torch.from_numpy(PHOTO.copy()).permute(2, 0, 1).contiguous()
 
