@@ -48,6 +48,12 @@ class Technique:
         keywords = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "transform"}
 
+    def unknown(self, keywords: Iterable[Any]) -> list[Any]:
+        """Those of the keywords that it does not take; one of the user's own with ``**options`` takes any text."""
+        kinds = {parameter.kind for parameter in inspect.signature(self.function).parameters.values()}
+        takes_any = inspect.Parameter.VAR_KEYWORD in kinds
+        return [key for key in keywords if key not in self.parameters and not (takes_any and isinstance(key, str))]
+
 
 TECHNIQUES: dict[str, Technique] = {
     "cutpaste": Technique(

@@ -15,11 +15,12 @@ MAX_CHANNELS = 16
 DTYPES = ("u1", "u2", "f4", "f8")
 
 
-def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndarray, bool]:
+def as_pixels(name: str, image: Any, alpha: bool | None = None, channels: int | None = None) -> tuple[np.ndarray, bool]:
     """Contiguous array (H, W) or (H, W, C) of an accepted dtype, and whether its last channel is alpha.
 
     `alpha` None takes the fourth of four channels for alpha, and PIL's word for its modes; False says that there is
-    none, True that the last of two or four channels is one.
+    none, True that the last of two or four channels is one. With `channels`, an
+    array of so many is not taken for one with its channels in front.
     """
     if isinstance(image, Image.Image):
         array, has_alpha = pil.to_array(name, image)
@@ -27,7 +28,7 @@ def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndar
         array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
     else:
         raise TypeError(f"`{name}` must be {_no_image(image)}")
-    check_array(name, array)
+    check_array(name, array, channels)
     if alpha is not None:
         has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
@@ -44,10 +45,10 @@ def _no_image(value: Any) -> str:
     return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
 
 
-def check_array(name: str, array: np.ndarray) -> None:
+def check_array(name: str, array: np.ndarray, channels: int | None = None) -> None:
     """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
     _check_dtype(name, array)
-    _check_shape(name, array)
+    _check_shape(name, array, channels)
 
 
 def _check_dtype(name: str, array: np.ndarray) -> None:
@@ -55,13 +56,14 @@ def _check_dtype(name: str, array: np.ndarray) -> None:
         raise TypeError(f"`{name}` must be of dtype uint8, uint16, float32 or float64, got {describe(array)}")
 
 
-def _check_shape(name: str, array: np.ndarray) -> None:
+def _check_shape(name: str, array: np.ndarray, channels: int | None) -> None:
     shape = array.shape
     if array.ndim not in (2, 3):
         raise ValueError(f"`{name}` must have shape (H, W) or (H, W, C), got {shape}")
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, got shape {shape}")
-    if array.ndim == 3 and shape[0] in (1, 3, 4) and (shape[2] > MAX_CHANNELS or shape[1] == shape[2] > 4):
+    in_front = array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] != channels
+    if in_front and (shape[2] > MAX_CHANNELS or shape[1] == shape[2] > 4):
         raise ValueError(
             f"`{name}` must have shape (H, W) or (H, W, C), got {shape}, which looks like (C, H, W); "
             "pass image.transpose(1, 2, 0), with at most 16 channels"

@@ -169,7 +169,7 @@ def _warn_renamed(old: str, new: str) -> None:
 def as_normal_image(
     image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None, *, warns: bool = False
 ) -> NormalImage:
-    """Check the normal image; see `Frame`. With `warns`, values that hardly fit their range are pointed out."""
+    """Check the normal image; see `NormalImage`. With `warns`, values that hardly fit their range are pointed out."""
     data_range = as_data_range("data_range", data_range, auto=True)
     pixels, has_alpha = as_pixels(name, image, alpha)
     if data_range == AUTO:

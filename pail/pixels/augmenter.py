@@ -78,7 +78,7 @@ def apply_augmenter(
     channels; its size may have changed.
 
     A callable gets a copy in the image's own dtype and range, (h, w) for
-    frames of that shape and (h, w, C) otherwise. An imgaug augmenter gets 8
+    images of that shape and (h, w, C) otherwise. An imgaug augmenter gets 8
     bits; a copy of it works, seeded from `sampler`. Errors call it `name`.
     """
     if _is_imgaug(augmenter):

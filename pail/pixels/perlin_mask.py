@@ -64,7 +64,7 @@ def perlin_mask(
 
     It is made at `shape`, the image's own by default, and has the image's size. The noise is redrawn, lattice
     included, while nothing of the mask is inside. A severity sets the share of the area that is covered. Where the
-    frame has a region of interest, the noise is made over the bounding box of `roi`, and the area is that of `roi`.
+    image has a region of interest, the noise is made over the bounding box of `roi`, and the area is that of `roi`.
     """
     box = image.whole if roi is None or image.roi is None else Box.around(roi)
     inside = roi if roi is None else roi[box.slices]
