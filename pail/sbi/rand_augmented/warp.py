@@ -21,6 +21,7 @@ Step = Callable[[np.ndarray], np.ndarray]
 CELL = 16  # pixels between two nodes of the grid on which steps are composed
 STRIP_PIXELS = 1 << 17  # maps are made for so many pixels at a time: they stay in the cache and out of the memory
 ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others as albumentations has them
+LONG = 2  # times the shorter side: in a longer image a turn about its center leaves the middle alone
 FIELD_NODES = 256  # an elastic field has at most so many nodes a side
 
 
@@ -32,19 +33,28 @@ class Warp:
     steps: list[Step] = field(default_factory=list)
     _nodes: np.ndarray | None = None
 
+    @property
+    def is_long(self) -> bool:
+        return max(self.shape) > LONG * min(self.shape)
+
     def nodes(self) -> np.ndarray:
         """The grid: where in the original its nodes come from, (n, m, 2) float32. No step may be added any more."""
         if self._nodes is None:
             points = _grid(self.shape)
             for step in reversed(self.steps):
                 points = step(points)
-            reach = np.array(self.shape[::-1]) + 4 * CELL  # far enough not to bend what a cell at the border shows
+            size = np.array(self.shape[::-1])
+            # Far enough not to bend what a cell at the border shows, or what a long image's ends mirror.
+            reach = np.full(2, size.max()) if self.is_long else size + 4 * CELL
             self._nodes = np.minimum(np.maximum(points, -reach), 2 * reach).astype(np.float32)
         return self._nodes
 
     def drop_invalid(self, mask: np.ndarray) -> np.ndarray:
-        """The mask without the pixels that show nothing of the original."""
-        if not self.steps:
+        """The mask without the pixels that show nothing of the original.
+
+        All of it for a long image, most of which a turn takes out of the canvas: there, the original is mirrored.
+        """
+        if not self.steps or self.is_long:
             return mask
         high = (self.shape[1] - 0.5, self.shape[0] - 0.5)
         mask = mask.copy()
