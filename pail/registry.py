@@ -77,6 +77,17 @@ class Technique:
                 checked[name] = self._checked(name, value)
         return checked
 
+    @cached_property
+    def _takes_any(self) -> bool:
+        kinds = {parameter.kind for parameter in inspect.signature(self.function).parameters.values()}
+        return inspect.Parameter.VAR_KEYWORD in kinds
+
+    def unknown(self, keywords: Iterable[Any]) -> list[Any]:
+        """Those of the keywords that it does not take; one of the user's own with ``**options`` takes any text."""
+        return [
+            key for key in keywords if key not in self.parameters and not (self._takes_any and isinstance(key, str))
+        ]
+
 
 TECHNIQUES: dict[str, Technique] = {
     "cutpaste": Technique(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import numbers
 from typing import Any
 
@@ -46,11 +45,9 @@ def answer_of(
 
 
 def _check_options(name: str, technique: Technique, options: dict[str, Any]) -> None:
-    known = technique.parameters
-    kinds = {parameter.kind for parameter in inspect.signature(technique.function).parameters.values()}
-    wrong = [] if inspect.Parameter.VAR_KEYWORD in kinds else [key for key in options if key not in known]
+    wrong = technique.unknown(options)
     if wrong:
-        names = ", ".join(known) or "of every method alone"
+        names = ", ".join(technique.parameters) or "of every method alone"
         raise TypeError(f"the technique {name!r} takes the keywords {names}; got {wrong}")
 
 

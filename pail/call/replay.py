@@ -187,13 +187,12 @@ def _form(form: Any) -> str:
 
 def _check_own(technique: str, arguments: dict[str, Any]) -> None:
     """A technique of the user's own may have other options by now."""
-    known = TECHNIQUES[technique].parameters
-    for name in arguments:
-        if name not in known:
-            raise ValueError(
-                f"`record` must be of the technique {technique!r} as it is registered, with {', '.join(known) or 'no'} "
-                f"options, got one with {name!r}"
-            )
+    known = ", ".join(TECHNIQUES[technique].parameters) or "no"
+    for name in TECHNIQUES[technique].unknown(arguments):
+        raise ValueError(
+            f"`record` must be of the technique {technique!r} as it is registered, with {known} options, got one with "
+            f"{name!r}"
+        )
 
 
 def _check_result(

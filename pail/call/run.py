@@ -25,7 +25,7 @@ ATTEMPTS = 4  # at an anomaly that can be seen, before its content is shifted
 
 
 def begin(image: Any, settings: Settings, common: Common, image_name: str = "image") -> Call:
-    """Check what all calls have. One frame for the call: regions are those of the normal image."""
+    """Check what all calls have. One image for the call: regions are those of the normal one."""
     image = as_normal_image(image, settings.data_range, image_name, settings.alpha, warns=True)
     if isinstance(settings.data_range, str) and settings.data_range == AUTO:  # the record holds the numbers
         settings = settings._replace(data_range=image.data_range)
@@ -35,7 +35,7 @@ def begin(image: Any, settings: Settings, common: Common, image_name: str = "ima
     return Call(image, settings, common, rng, rng.bit_generator.state)
 
 
-def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
+def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name: str = "anom_source_img") -> None:
     """Insert one more anomaly; its options are checked, and complete."""
     technique, settings = TECHNIQUES[name], call.settings
     image = call.image if call.i_a is None else call.image.after(call.i_a)
@@ -44,7 +44,9 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any]) -> None:
     if technique.takes_source and source is None:
         inputs = (None,)
     elif technique.takes_source:
-        pixels = as_source(source, image, source_range=settings.source_range, alpha=settings.alpha, warns=True)
+        pixels = as_source(
+            source, image, source_name, source_range=settings.source_range, alpha=settings.alpha, warns=True
+        )
         inputs, fingerprint_of_source = (read_only(pixels),), fingerprint(pixels)
     sampler = Sampler(call.rng, as_severity(call.common.severity, call.rng))
     i_a, m_a = _visible(call, name, image, sampler, inputs, options)

@@ -111,11 +111,12 @@ def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) ->
 def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
     """The normal image moved toward the far end of the range, pixel by pixel; less where the anomaly is to be faint.
 
-    By as much as is visible at least, which rounding to whole levels must not undo.
+    By as much as is visible at least, which rounding to the values that the dtype has must not undo.
     """
     original = (image.normal or image).crop(box).astype(np.float32)
     share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * image.max_value
-    step = np.float32(max(share, math.ceil(VISIBLE * image.max_value) if image.is_integer else 0))
+    spacing = 1.0 if image.is_integer else image.window.spacing(image.pixels.dtype)
+    step = np.float32(max(share, math.ceil(VISIBLE * image.max_value / spacing) * spacing))
     return np.where(original < image.max_value / 2, original + step, original - step)
 
 

@@ -37,11 +37,12 @@ MOST_IMAGES = 100  # that a window of values is found from
 PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
 
 
-def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndarray, bool]:
+def as_pixels(name: str, image: Any, alpha: bool | None = None, channels: int | None = None) -> tuple[np.ndarray, bool]:
     """Contiguous array (H, W) or (H, W, C) of an accepted dtype, and whether its last channel is alpha.
 
     `alpha` None takes the fourth of four channels for alpha, and PIL's word for its modes; False says that there is
-    none, True that the last of two or four channels is one.
+    none, True that the last of two or four channels is one. With `channels`, an array of so many is not taken for one
+    with its channels in front.
     """
     if isinstance(image, Image.Image):
         array, has_alpha = pil.to_array(name, image)
@@ -49,7 +50,7 @@ def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndar
         array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
     else:
         raise TypeError(f"`{name}` must be {_no_image(image)}")
-    check_array(name, array)
+    check_array(name, array, channels)
     if alpha is not None:
         has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
@@ -66,7 +67,7 @@ def _no_image(value: Any) -> str:
     return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
 
 
-def check_array(name: str, array: np.ndarray) -> None:
+def check_array(name: str, array: np.ndarray, channels: int | None = None) -> None:
     """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
     shape = array.shape
     if array.dtype.str[1:] not in DTYPES:
@@ -75,7 +76,8 @@ def check_array(name: str, array: np.ndarray) -> None:
         raise ValueError(f"`{name}` must have shape (H, W) or (H, W, C), got {shape}")
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, got shape {shape}")
-    if array.ndim == 3 and shape[0] in (1, 3, 4) and (shape[2] > MAX_CHANNELS or shape[1] == shape[2] > 4):
+    in_front = array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] != channels
+    if in_front and (shape[2] > MAX_CHANNELS or shape[1] == shape[2] > 4):
         raise ValueError(
             f"`{name}` must have shape (H, W) or (H, W, C), got {shape}, which looks like (C, H, W); "
             "pass image.transpose(1, 2, 0), with at most 16 channels"

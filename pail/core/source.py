@@ -30,7 +30,7 @@ def as_source(
     Its range is `source_range`, a number or a window; by default the image's where both have one dtype, else that of
     its dtype. Values outside of a window are taken for its nearer end.
     """
-    native, has_alpha = as_pixels(name, value, alpha)
+    native, has_alpha = as_pixels(name, value, alpha, image.channels)
     given = as_data_range("source_range", source_range)
     default = image.data_range if native.dtype == image.pixels.dtype else None
     keyword = "data_range" if given is None and default is not None else "source_range"

@@ -28,10 +28,10 @@ def warn_user(topic: str, text: str) -> None:
 
     Python's default filter shows it once for that line and `topic`, however the numbers in the text differ.
     """
-    image = sys._getframe(1)
-    while image.f_back is not None and image.f_globals.get("__name__", "").partition(".")[0] == "pail":
-        image = image.f_back
-    module = image.f_globals.get("__name__", "<unknown>")
-    registry = image.f_globals.setdefault("__warningregistry__", {})
-    place = image.f_code.co_filename, image.f_lineno
+    caller = sys._getframe(1)
+    while caller.f_back is not None and caller.f_globals.get("__name__", "").partition(".")[0] == "pail":
+        caller = caller.f_back
+    module = caller.f_globals.get("__name__", "<unknown>")
+    registry = caller.f_globals.setdefault("__warningregistry__", {})
+    place = caller.f_code.co_filename, caller.f_lineno
     warnings.warn_explicit(_Once(topic, text), UserWarning, *place, module, registry)

@@ -46,6 +46,10 @@ class Window(NamedTuple):
         values = values + dtype.type(self.low) if self.low else values
         return np.clip(values, dtype.type(self.low), dtype.type(self.high))
 
+    def spacing(self, dtype: np.dtype) -> float:
+        """The widest step from one float of the dtype to the next in the window, which far from 0 is a visible one."""
+        return float(np.spacing(dtype.type(max(abs(self.low), abs(self.high)))))
+
     def clip(self, pixels: np.ndarray) -> np.ndarray:
         """Values of an image, those outside of the window at its nearer end."""
         return np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
@@ -139,7 +143,7 @@ def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
     height, width = pixels.shape[:2]
     for part in (pixels[height // 2], pixels[:: max(1, height // SAMPLED), :: max(1, width // SAMPLED)], pixels):
         low, high = part.min(), part.max()
-        if window.clips and high > window.low and low < window.high:
+        if window.clips and high >= window.low and low <= window.high:
             return ""
         if not window.clips and float(high) - float(low) >= FILLED * window.max_value:
             return ""

@@ -359,3 +359,19 @@ def test_a_twelfth_technique_shows_in_the_table():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "a spot" in done.stdout and pail.__version__ in done.stdout
+
+
+def test_a_technique_with_any_keywords_is_drawn_and_replayed(registered):
+    def faded(image, sampler, **options):
+        box = pail.place(image, sampler, 9, 9)
+        return pail.Insertion(box, 255 - image.crop(box), opacity=options.get("share", 1.0))
+
+    instance = registered("faded", faded)
+    direct = instance.faded(IMAGE, share=0.5, rng=3)
+    drawn = instance.insert(IMAGE, techniques="faded", options={"faded": {"share": 0.5}}, rng=3)
+    for result in (direct, drawn):
+        again = pail.replay(json.loads(json.dumps(result.record)), IMAGE)
+        assert np.array_equal(again.i_a, result.i_a) and np.array_equal(again.m_a, result.m_a)
+    full = instance.faded(IMAGE, rng=3)
+    change, whole = (np.abs(found.i_a.astype(int) - IMAGE).max() for found in (direct, full))
+    assert abs(change - whole / 2) <= 1

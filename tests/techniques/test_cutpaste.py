@@ -169,3 +169,22 @@ def test_wrong_transforms_are_named(name, transform, error):
 )
 def test_rectangle_size(area, aspect, shape, expected):
     assert rectangle_size(area, aspect, shape) == expected
+
+
+@pytest.mark.parametrize("channels", [5, 16])
+def test_a_patch_of_many_channels_and_few_pixels_comes_back_from_a_callable(channels):
+    """Four rows of five columns and channels are no image with its channels in front: the number is known."""
+    image = np.full((40, 40, channels), 100, np.uint8)
+    side = channels / 40
+    seen = []
+
+    def brighter(patch):
+        seen.append(patch.shape)
+        return patch + np.uint8(50)
+
+    instance = pai.Anomaly_Insertion(transform=brighter)
+    for rows in (1, 3, 4):
+        share = rows * side / 40
+        aspect = ((side * 40 / rows,) * 2,) * 2
+        instance.cutpaste(image, area_ratio=(share, share), aspect_ratio=aspect, rng=0)
+    assert {(1, channels), (3, channels), (4, channels)} <= {shape[:2] for shape in seen} | {s[1::-1] for s in seen}

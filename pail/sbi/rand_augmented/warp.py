@@ -20,6 +20,7 @@ Step = Callable[[np.ndarray], np.ndarray]
 CELL = 16  # pixels between two nodes of the grid on which steps are composed
 STRIP_PIXELS = 1 << 17  # maps are computed for about this many pixels at a time, so that they fit the cache
 ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others are albumentations'
+LONG = 2  # times the shorter side: in a longer image a rotation about its center leaves the middle alone
 FIELD_NODES = 256  # a side of an elastic field at most
 
 
@@ -31,19 +32,28 @@ class Warp:
     steps: list[Step] = field(default_factory=list)
     _nodes: np.ndarray | None = None
 
+    @property
+    def is_long(self) -> bool:
+        return max(self.shape) > LONG * min(self.shape)
+
     def nodes(self) -> np.ndarray:
         """The points of the original that the nodes of the grid show, (n, m, 2) float32. No step may be added later."""
         if self._nodes is None:
             points = _grid(self.shape)
             for step in reversed(self.steps):
                 points = step(points)
-            reach = np.array(self.shape[::-1]) + 4 * CELL  # far enough to leave cells at the border unchanged
+            size = np.array(self.shape[::-1])
+            # Far enough not to bend what a cell at the border shows, or what a long image's ends mirror.
+            reach = np.full(2, size.max()) if self.is_long else size + 4 * CELL
             self._nodes = np.minimum(np.maximum(points, -reach), 2 * reach).astype(np.float32)
         return self._nodes
 
     def drop_invalid(self, mask: np.ndarray) -> np.ndarray:
-        """The mask without the pixels that show points outside the original."""
-        if not self.steps:
+        """The mask without the pixels that show points outside the original.
+
+        All of it for a long image, most of which a rotation takes out of the canvas: there, the original is mirrored.
+        """
+        if not self.steps or self.is_long:
             return mask
         high = (self.shape[1] - 0.5, self.shape[0] - 0.5)
         mask = mask.copy()
