@@ -237,8 +237,8 @@ def preview(
     Beside it lies a recipe of the same name (preview.toml) for pail generate. Files that pail preview did not write
     are never overwritten.
     """
-    from pail.dataset import recipe as recipes
     from pail.dataset.make import insertion
+    from pail.dataset.recipe import make_recipe, to_toml
     from pail.report.preview import preview as draw
     from pail.report.preview import preview_page
 
@@ -247,7 +247,7 @@ def preview(
     for path in (target, toml):
         _check_own(path)
     names, weights = _names(technique)
-    recipe = recipes.make(
+    recipe = make_recipe(
         techniques=names,
         weights=weights,
         roi=roi,
@@ -259,7 +259,7 @@ def preview(
         number=1000,
     )
     recipe, normals, regions = _read_some(images, recipe)
-    sources = list(_read_few(source, recipes.make()).values()) if source else None
+    sources = list(_read_few(source, make_recipe()).values()) if source else None
     given = {"--source": source, "--roi": roi, "--size": size, "--fit": fit and fit.value, "--seed": seed or 0}
     if recipe.data_range is not None:
         window = recipe.data_range
@@ -278,7 +278,7 @@ def preview(
         exif = Image.Exif()
         exif[SOFTWARE] = WRITTEN
         draw(normals, sources, **keywords).save(target, exif=exif)
-    toml.write_text(f"# {WRITTEN}\n{recipes.dumps(recipe)}", encoding="utf-8")
+    toml.write_text(f"# {WRITTEN}\n{to_toml(recipe)}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
 
 
@@ -299,7 +299,7 @@ def _check_own(path: Path) -> None:
 
 def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
     """A few images by name as their files have them, spread over the folder; what cannot be read is left out."""
-    from pail.dataset.inputs import list_images, read
+    from pail.dataset.inputs import list_images, read_image
     from pail.dataset.store import Store
     from pail.io.read import UnreadableError
 
@@ -307,7 +307,7 @@ def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
     names = list_images("images", store, recipe)
     for name in names[:: max(1, len(names) // most)]:
         try:
-            picture = read(store, name, recipe)
+            picture = read_image(store, name, recipe)
             # Alpha of color images goes with the pixels; two channels would be taken for two bands.
             found[name] = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
         except (UnreadableError, OSError) as error:
@@ -323,9 +323,8 @@ def _read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
     """A few images and their regions as `generate` has them, and the recipe with the range of values that was found."""
     import dataclasses
 
-    from pail.dataset import window
-    from pail.dataset.inputs import list_images, read
-    from pail.dataset.make import Inputs, region
+    from pail.dataset.inputs import Inputs, list_images, read_image, values_in_use
+    from pail.dataset.make import region
     from pail.dataset.sizes import fitted
     from pail.dataset.store import Store
 
@@ -334,7 +333,7 @@ def _read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said above
             names = list_images("images", store, recipe)
-        found = window.find(names, lambda name: read(store, name, recipe).pixels, alpha=recipe.alpha)
+        found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
         err.print(f"data_range: {found}", highlight=False)
     images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}
@@ -542,15 +541,14 @@ def _cluster(address: str | None) -> Iterator[None]:
 def _show_plan(
     images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
 ) -> None:
-    from pail.dataset import recipe as recipes
-    from pail.dataset.generate import prepare
+    from pail.dataset.recipe import combined
+    from pail.dataset.run import prepare_run
 
-    given = {name: value for name, value in options.items() if value is not None}
-    checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **given})
-    run = prepare(images, folder, source, checked, shard)
+    checked = combined(recipe, **options)
+    run = prepare_run(images, folder, source, checked, shard)
     plan = run.plan
-    if run.window:
-        out.print(f"data_range: {run.window}", highlight=False)
+    if run.values:
+        out.print(f"data_range: {run.values}", highlight=False)
     splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
     pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
     out.print(
@@ -564,7 +562,7 @@ def _show_plan(
 
 
 def _say_notes(recipe: Any) -> None:
-    from pail.dataset.layout import notes
+    from pail.dataset.layouts import notes
 
     for note in notes(recipe):
         err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)

@@ -112,7 +112,7 @@ def test_choose_drag_paint_basket_export(server, folders, tmp_path):
         python = page.locator("#pail-python textarea").input_value()
         text = page.locator("#pail-recipe textarea").input_value()
     assert files["recipe.toml"].decode() == text
-    given = recipes.loads(text)
+    given = recipes.parse_options(text)
     assert (
         given["seed"] == 11 and given["roi"] == "regions" and set(given["techniques"]) == {"cutpaste_scar", "fract_aug"}
     )
@@ -332,10 +332,10 @@ def test_a_recipe_is_the_start(folders, tmp_path):
             shown.locator("#pail-export").click()
             shown.wait_for_selector("#pail-recipe textarea")
             shown.wait_for_function("document.querySelector('#pail-recipe textarea').value !== ''")
-            made = recipes.make(**recipes.loads(shown.locator("#pail-recipe textarea").input_value()))
+            made = recipes.make_recipe(**recipes.parse_options(shown.locator("#pail-recipe textarea").input_value()))
     finally:
         page.close()
-    given = recipes.make(**recipes.loads(text))
+    given = recipes.make_recipe(**recipes.parse_options(text))
     assert (made.techniques, made.seed, made.severity) == (given.techniques, given.seed, given.severity)
 
 

@@ -15,10 +15,9 @@ import numpy as np
 from pail.app.folder import Folder, Images, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, Settings, recipe
-from pail.dataset import plan as plans
-from pail.dataset import window
-from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
-from pail.dataset.plan import Item, Plan
+from pail.dataset.inputs import Inputs, values_in_use
+from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
+from pail.dataset.plan import Item, Plan, make_plan
 from pail.dataset.recipe import Recipe
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
@@ -56,7 +55,7 @@ class Bench:
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
-            found = window.find(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
+            found = values_in_use(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
@@ -144,7 +143,7 @@ def _folder(argument: str, url: Any) -> Folder:
 
 @lru_cache(maxsize=8)
 def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
-    return plans.make(Recipe(seed=seed, layout="flat"), list(names), list(sources))
+    return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
 
 
 @lru_cache(maxsize=4)

@@ -20,10 +20,10 @@ from pail.app.draws import Bench
 from pail.app.folder import Images
 from pail.app.painted import Painted, mask_file
 from pail.app.settings import Settings
-from pail.dataset import recipe as recipes
-from pail.dataset.make import Inputs, arguments, as_alpha, make, region, source_pixels
+from pail.dataset.inputs import Inputs
+from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
 from pail.dataset.plan import Item
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import Recipe, to_toml
 from pail.io.read import UnreadableError
 
 PAINTED = "# The painted region is the folder regions/ of pail-tune.zip, which has to lie beside this file."
@@ -44,14 +44,14 @@ def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> E
     """The recipe of these settings, and the files that `pail generate` makes of it for the items of the sheet."""
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
-    toml, line = recipes.dumps(checked), command(bench, settings)
+    toml, line = to_toml(checked), command(bench, settings)
     if settings.region == "painted":
         toml = f"{PAINTED}\n{toml}"
     python, arrays = call(bench, settings, checked, items[0])
     files, failed = {"recipe.toml": toml.encode(), "call.py": python.encode(), "run.txt": f"{line}\n".encode()}, []
     files |= arrays
     for item in items:
-        made = make(checked, bench.inputs(settings, item.normals[0]), item)
+        made = make_item(checked, bench.inputs(settings, item.normals[0]), item)
         files |= made.files
         if made.line is None:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")

@@ -19,7 +19,7 @@ from pail.app.parameters import Bounds, Control
 from pail.app.settings import Entry, Settings, basket, control_values, entries, options, put
 from pail.app.styles import CSS
 from pail.core.checks import as_number
-from pail.dataset import recipe as recipes
+from pail.dataset.recipe import make_recipe
 from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
@@ -100,7 +100,7 @@ class Page:
     def _size(self, size: str) -> Size:
         """The size of the output, as a recipe has it."""
         if size == "given":
-            return recipes.make(size=self.bench.given.get("size")).size
+            return make_recipe(size=self.bench.given.get("size")).size
         return None if size == "own" else int(size)
 
     def draw(self, request: gr.Request, *values: Any) -> str:

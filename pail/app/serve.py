@@ -14,7 +14,7 @@ from typing import Any
 from pail._install import install_hint
 from pail.app.draws import Bench
 from pail.core.checks import as_number
-from pail.dataset import recipe as recipes
+from pail.dataset.recipe import load_options
 from pail.warm import warm_up
 
 HOST = "127.0.0.1"
@@ -134,7 +134,7 @@ def tune(
         If gradio is missing.
     """
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
-    bench = Bench(folder, source, recipes.load(recipe) if recipe else None)
+    bench = Bench(folder, source, load_options(recipe) if recipe else None)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pail.app.parameters import Control, as_option, controls, same
-from pail.dataset import recipe as recipes
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import Recipe, make_recipe
 from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
@@ -75,7 +74,7 @@ def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
     tables = {entry.technique: {"weight": entry.weight, **entry.options} for entry in settings.entries}
     roi = given.get("roi") if settings.region == "given" else REGIONS[settings.region]
     kept = {name: given[name] for name in KEPT if name in given}
-    return recipes.make(
+    return make_recipe(
         **kept,
         number=DRAWS * images,
         techniques=tables,
@@ -90,7 +89,7 @@ def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
 
 def basket(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
     """The entries of a given recipe, as the page keeps them."""
-    made = recipes.make(techniques=techniques) if techniques else Recipe()
+    made = make_recipe(techniques=techniques) if techniques else Recipe()
     return [
         {
             "technique": name,
