@@ -13,7 +13,7 @@ import cv2
 from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.io.read import Picture, decode, read_picture
-from pail.pixels.panels import as_bytes, fit, shades
+from pail.pixels.panels import fit, shades, to_display
 from pail.report.page import data_uri
 
 THUMBNAIL = 104  # pixels of the longer side
@@ -77,7 +77,7 @@ class Images:
         if name not in self._thumbnails:
             try:
                 pixels = decode(self.folder.read(name))
-                self._thumbnails[name] = data_uri(fit(as_bytes(pixels, shades(pixels)), THUMBNAIL))
+                self._thumbnails[name] = data_uri(fit(to_display(pixels, shades(pixels)), THUMBNAIL))
             except (ValueError, OSError, OutsideError, cv2.error):
                 self._thumbnails[name] = ""
         return self._thumbnails[name]

@@ -11,7 +11,7 @@ import numpy as np
 
 from pail.app.draws import Preview
 from pail.app.parameters import shown
-from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades, shrink
+from pail.pixels.panels import Shades, crop_around, difference, fit, outline, shades, shrink, to_display
 from pail.registry import FAMILIES, TECHNIQUES
 from pail.report.page import data_uri, text
 
@@ -29,7 +29,7 @@ def result(draw: Preview, *, outlined: bool = True) -> str:
     """The anomaly, its mask, what changed, and the framed part enlarged."""
     limits = _shades(draw)
     crop = crop_around(draw.mask)
-    pixels = as_bytes(draw.i_a, limits)
+    pixels = to_display(draw.i_a, limits)
     whole = fit(pixels, min(SIDE, max(pixels.shape[:2])))
     whole = outline(whole, _around(draw.mask, whole), crop) if outlined else whole
     small = fit(pixels, SMALL)
@@ -55,7 +55,7 @@ def _cell(draw: Preview | Exception | None, *, outlined: bool) -> str:
         return '<figure class="pail-empty"></figure>'
     if isinstance(draw, Exception):
         return f"<figure>{error(draw)}</figure>"
-    small = fit(as_bytes(draw.i_a, _shades(draw)), SMALL)
+    small = fit(to_display(draw.i_a, _shades(draw)), SMALL)
     small = outline(small, _around(draw.mask, small)) if outlined else small
     return _figure(small, _facts(draw), alt=f"Draw {draw.number}")
 
@@ -129,7 +129,7 @@ def _row(entry: Mapping[str, Any]) -> str:
 
 def background(pixels: np.ndarray, side: int) -> str:
     """The normal image to paint on."""
-    return data_uri(fit(as_bytes(pixels, shades(pixels)), side))
+    return data_uri(fit(to_display(pixels, shades(pixels)), side))
 
 
 def _facts(draw: Preview) -> str:
