@@ -170,10 +170,10 @@ def test_size_means_the_same_in_preview_and_tune(parts, tmp_path, monkeypatch, s
     assert 'fit = "pad"' in (tmp_path / "b.toml").read_text()
     pytest.importorskip("gradio", reason="the page needs gradio")
     from pail.app.draws import Bench
-    from pail.app.settings import Entry, Settings
+    from pail.app.settings import Entry, PageSettings
 
     bench = Bench(parts)
-    settings = Settings((Entry("cutpaste"),), size=24)
+    settings = PageSettings((Entry("cutpaste"),), size=24)
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert draw.i_a.shape == (24, 32, 3)
 

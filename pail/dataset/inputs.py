@@ -70,14 +70,14 @@ def list_images(argument: str, store: Store, recipe: Recipe) -> list[str]:
         hint = "; follow_links=True (--follow-links) follows them" if listing.links else ""
         warnings.warn(f"`{argument}`: {listing.passed_over}{hint}", UserWarning, stacklevel=2)
     patterns = recipe.exclude if argument != "roi" else ()
-    names = [name for name in listing.names if not _matches(name, patterns)]
+    names = [name for name in listing.names if not is_excluded(name, patterns)]
     if not names:
         why = " that `exclude` leaves" if listing.names else ""
         raise ValueError(f"`{argument}` must be a folder with images{why}, got {store} with none")
     return names
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def is_excluded(name: str, patterns: Sequence[str]) -> bool:
     """Whether a pattern fits the path, or the name of the file alone."""
     return any(fnmatch.fnmatchcase(part, p) for p in patterns for part in (name, name.rpartition("/")[2]))
 
