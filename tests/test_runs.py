@@ -546,7 +546,7 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, error
     assert time.time() - start < 10  # a second or two where the machine has nothing else to do
-    assert "Stopped; --resume goes on" in error and "Traceback" not in error
+    assert "Interrupted. To resume" in error and "Traceback" not in error
     assert error.rstrip().splitlines()[-1] == f"pail generate {parts} '{out}' -n 20000 --workers 2 --resume"
     assert not (out / "manifest.jsonl").exists()
 

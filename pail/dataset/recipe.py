@@ -49,7 +49,10 @@ def _share(name: str, value: Any) -> float:
 
 
 def _anomalies(name: str, value: Any) -> tuple[int, int]:
-    return as_count(tuple(value) if isinstance(value, list) else value)
+    try:
+        return as_count(tuple(value) if isinstance(value, list) else value)
+    except (TypeError, ValueError) as error:  # which names the keyword of `insert`
+        raise type(error)(str(error).replace("`n_anomalies", f"`{name}")) from None
 
 
 def _window(name: str, value: Any) -> Any:
