@@ -336,9 +336,9 @@ def test_names_that_mean_something_else_are_refused(name):
 
 
 def test_every_attribute_and_every_file_of_a_data_set_is_refused():
-    from pail.dataset import layout
+    from pail.core import names as reserved
 
-    names = {*dir(pai.Anomaly_Insertion()), *vars(pai.Anomaly_Insertion()), layout.MIXED, *layout.OWN}
+    names = {*dir(pai.Anomaly_Insertion()), *vars(pai.Anomaly_Insertion()), reserved.MIXED, *reserved.OWN}
     for name in names:
         with pytest.raises(ValueError, match="`name` must be"):
             pail.register(name, blurred_ellipse)

@@ -20,13 +20,15 @@ from PIL import Image
 
 import pail
 from pail.cli import run as command_line
-from pail.dataset import generate as module
-from pail.dataset import window
-from pail.dataset.images import decode
+from pail.dataset.inputs import values_in_use
 from pail.dataset.make import InsertionError
+from pail.dataset.progress import Progress
+from pail.dataset.recipe import make_recipe
 from pail.dataset.replay import remake
+from pail.dataset.run import prepare_run
 from pail.dataset.sizes import fitted, inside
 from pail.dataset.store import StoppedError, Store
+from pail.io.read import decode
 
 
 def write(path, image):
@@ -168,10 +170,10 @@ def test_size_means_the_same_in_preview_and_tune(parts, tmp_path, monkeypatch, s
     assert 'fit = "pad"' in (tmp_path / "b.toml").read_text()
     pytest.importorskip("gradio", reason="the page needs gradio")
     from pail.app.draws import Bench
-    from pail.app.settings import Entry, Settings
+    from pail.app.settings import Entry, PageSettings
 
     bench = Bench(parts)
-    settings = Settings((Entry("cutpaste"),), size=24)
+    settings = PageSettings((Entry("cutpaste"),), size=24)
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert draw.i_a.shape == (24, 32, 3)
 
@@ -350,7 +352,7 @@ def test_a_missing_encoder_is_known_at_once(parts, tmp_path, monkeypatch):
     def missing():
         raise ImportError("`coco` needs an encoder")
 
-    monkeypatch.setattr(module, "coco_encoder", missing)
+    monkeypatch.setattr("pail.dataset.run.coco_encoder", missing)
     with pytest.raises(ImportError, match="encoder"):
         pail.generate(parts, tmp_path / "set", coco=True, workers=1)
     assert not (tmp_path / "set").exists()
@@ -364,7 +366,7 @@ def test_regions_that_match_no_image(parts, tmp_path):
     write(tmp_path / "rois" / "p0.png", np.full((48, 64), 255, np.uint8))
     write(tmp_path / "rois" / "p1.png", np.full((48, 64), 255, np.uint8))
     with pytest.warns(UserWarning, match=r"4 of 6 images have no mask.*p2\.png"):
-        module.prepare(parts, tmp_path / "set", recipe=module.recipes.make(roi=tmp_path / "rois"))
+        prepare_run(parts, tmp_path / "set", None, make_recipe(roi=tmp_path / "rois"))
 
 
 def test_a_folder_with_defects_is_no_folder_of_normal_images(parts, tmp_path, said):
@@ -513,13 +515,13 @@ def test_the_configured_backend_is_used(parts, tmp_path, backend, monkeypatch):
 def test_the_bar_counts_images_while_a_chunk_is_at_work(parts, tmp_path, monkeypatch, capsys):
     (parts / "bad.png").write_bytes(b"")
     seen = []
-    drawn = module.Progress._draw
+    drawn = Progress._draw
 
     def watched(self):
         drawn(self)
         seen.append(self._drawn)
 
-    monkeypatch.setattr(module.Progress, "_draw", watched)
+    monkeypatch.setattr(Progress, "_draw", watched)
     monkeypatch.setattr("pail.dataset.progress.SECONDS", 0.005)
     pail.generate(parts, tmp_path / "set", number=32, workers=1, layout="flat", progress=True)
     text = capsys.readouterr().err
@@ -545,7 +547,7 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, error
     assert time.time() - start < 10  # a second or two where the machine has nothing else to do
-    assert "Stopped; --resume goes on" in error and "Traceback" not in error
+    assert "Interrupted. To resume" in error and "Traceback" not in error
     assert error.rstrip().splitlines()[-1] == f"pail generate {parts} '{out}' -n 20000 --workers 2 --resume"
     assert not (out / "manifest.jsonl").exists()
 
@@ -631,20 +633,22 @@ def thermal(seed, low=51_200, high=52_028):
 def test_the_window_is_the_quantiles_of_the_folder(tmp_path):
     arrays = {f"{i:03}": thermal(i) for i in range(250)}
     read = []
-    found = window.find(sorted(arrays), lambda name: read.append(name) or arrays[name])
+    found = values_in_use(sorted(arrays), lambda name: read.append(name) or arrays[name])
     assert len(read) == len(set(read)) == found.images == 100 and read[0] == "000" and read[-1] > "245"
     values = np.concatenate([arrays[name].ravel() for name in read])
     assert (found.low, found.high) == tuple(np.quantile(values, (0.001, 0.999), method="nearest"))
-    assert window.find(["a"], lambda _: photograph(50, 50).astype(np.float32) / 255).high <= 1
+    assert values_in_use(["a"], lambda _: photograph(50, 50).astype(np.float32) / 255).high <= 1
     clear = np.dstack([photograph(50, 50) // 2, np.full((50, 50), 255, np.uint8)])
-    plain = window.find(["a"], lambda _: photograph(50, 50) // 2)
-    assert window.find(["a"], lambda _: clear)[:2] == window.find(["a"], lambda _: clear, alpha=True)[:2] == plain[:2]
-    assert window.find(["a"], lambda _: clear, alpha=False).high == 255 > plain.high
+    plain = values_in_use(["a"], lambda _: photograph(50, 50) // 2)
+    assert (
+        values_in_use(["a"], lambda _: clear)[:2] == values_in_use(["a"], lambda _: clear, alpha=True)[:2] == plain[:2]
+    )
+    assert values_in_use(["a"], lambda _: clear, alpha=False).high == 255 > plain.high
     nan = {"a": np.full((9, 9), np.nan, np.float32), "b": np.linspace(0, 1, 81, dtype=np.float32).reshape(9, 9)}
-    assert window.find(["a", "b"], nan.get).images == 1
+    assert values_in_use(["a", "b"], nan.get).images == 1
     for arrays in ({"a": thermal(1), "b": photograph(9, 9)}, {"a": np.zeros((9, 9), np.uint8)}, {"a": nan["a"]}):
         with pytest.raises(ValueError, match="`data_range` must be numbers"):
-            window.find(sorted(arrays), arrays.get)
+            values_in_use(sorted(arrays), arrays.get)
 
 
 def test_a_set_with_a_window(tmp_path, said):

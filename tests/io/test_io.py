@@ -685,10 +685,10 @@ def test_alpha_of_gray_files_is_carried_through_a_set(tmp_path):
 def test_alpha_of_gray_files_is_carried_through_the_page_of_tune(tmp_path):
     from pail.app.draws import Bench
     from pail.app.export import export
-    from pail.app.settings import Entry, Settings
+    from pail.app.settings import Entry, PageSettings
 
     pil_image("LA").save(tmp_path / "a.png")
-    bench, settings = Bench(tmp_path, tmp_path), Settings((Entry("perlin_noise_pattern"),))
+    bench, settings = Bench(tmp_path, tmp_path), PageSettings((Entry("perlin_noise_pattern"),))
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert np.array_equal(draw.i_a[..., 1], np.asarray(pil_image("LA"))[..., 1])
     made = {}
