@@ -549,6 +549,24 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     assert not (out / "manifest.jsonl").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):
+    """They would go on writing into the folder, whatever set is made there next."""
+    out = tmp_path / "set"
+    words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.time() + 120
+    while not list(out.rglob("0*.png")) and time.time() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    start = time.time()
+    process.communicate(timeout=60)  # waits for all that hold the pipe: the workers
+    assert time.time() - start < 15
+    made = images(out)
+    time.sleep(1)
+    assert images(out) == made and 0 < len(made) < 5000
+
+
 def test_the_summary_names_the_files(parts, tmp_path, said):
     text = said("generate", parts, tmp_path / "set", "-n", 4, "--workers", 1)
     for name in ("report.html", "manifest.jsonl"):

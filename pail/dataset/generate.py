@@ -41,6 +41,7 @@ from pail.dataset.inputs import (
 from pail.dataset.labels import coco_encoder
 from pail.dataset.layout import OWN, data_yaml, notes
 from pail.dataset.make import SOURCES, Inputs, dump, make
+from pail.dataset.orphans import end_with
 from pail.dataset.plan import Item, Plan
 from pail.dataset.progress import Progress, ticking
 from pail.dataset.recipe import Recipe
@@ -408,7 +409,7 @@ def _work(run: Run, count: int | None, *, progress: bool) -> None:
         finished = _finished(run)
         tasks = (
             joblib.delayed(_make_chunk)(
-                run.recipe, run.inputs, run.out, list(run.plan.items(chunk)), _part(chunk), own, bar.path
+                run.recipe, run.inputs, run.out, list(run.plan.items(chunk)), _part(chunk), own, bar.path, os.getpid()
             )
             for chunk in run.chunks
             if not finished(chunk, bar)
@@ -475,9 +476,17 @@ def _in_turn(tasks: Any) -> Iterator[tuple[int, int]]:
 
 
 def _make_chunk(
-    recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any], ticks: str | None
+    recipe: Recipe,
+    inputs: Inputs,
+    out: Store,
+    items: list[Item],
+    part: str,
+    own: dict[str, Any],
+    ticks: str | None,
+    runner: int,
 ) -> tuple[int, int]:
     """Make the items' files, then, when all are there, the part that says so. Returns images and skipped files."""
+    end_with(runner)
     _register(own, only=recipe.techniques is None)
     lines, skipped = [], 0
     with _one_thread(), ticking(ticks) as tick:
