@@ -50,7 +50,8 @@ err = Console(stderr=True)
 DASK_SECONDS = 10  # in which a scheduler has to answer
 # What Python calls otherwise, or the command line takes without a name.
 OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "OUT", "dataset": "DATASET",
-           "index": "INDEX", "n_anomalies": "--anomalies", "purpose": "--for", "names": "TECHNIQUE"}  # fmt: skip
+           "index": "INDEX", "weights": "--techniques", "n_anomalies": "--anomalies", "purpose": "--for",
+           "names": "TECHNIQUE"}  # fmt: skip
 KNOWN = (
     "number", "per_image", "source", "techniques", "anomalies", "roi", "severity", "size", "fit", "data_range", "seed",
     "layout", "val_share", "test_share", "classes", "segmentation",
@@ -60,6 +61,7 @@ KNOWN = (
 WRITTEN = "written by pail preview"  # how its files are known again
 HTML_MARK = f'<meta name="generator" content="{WRITTEN}">'
 SOFTWARE = 0x0131  # EXIF
+PICTURES, PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")  # of preview; the pictures hold EXIF
 INTERRUPTED = 130  # the exit status after Ctrl-C, as a shell has it
 _state = {"debug": False}
 
@@ -244,6 +246,9 @@ def preview(
 
     target = target or Path("preview.html" if html else "preview.png")
     toml = target.with_suffix(".toml")
+    kinds = PAGES if html else PICTURES
+    if target.suffix.lower() not in kinds:
+        raise ValueError(f"`output` must end in {' or '.join(kinds)}{' with --html' * html}, got {target}")
     for path in (target, toml):
         _check_own(path)
     names, weights = _names(technique)
@@ -288,7 +293,7 @@ def _check_own(path: Path) -> None:
         return
     own = False
     with contextlib.suppress(OSError, ValueError, SyntaxError):
-        if path.suffix in (".toml", ".html"):
+        if path.suffix.lower() in (".toml", *PAGES):
             own = WRITTEN.encode() in path.read_bytes()[:4096]
         else:
             with Image.open(path) as image:
@@ -465,7 +470,8 @@ def generate(
         "max_pixels": max_pixels,
     }
     if dry_run:
-        _show_plan(images, out_folder, source, recipe, shard, options)
+        claim = {"resume": resume, "overwrite": overwrite}
+        _show_plan(images, out_folder, source, recipe, shard, options, verify=verify, **claim)
         return
     if purpose is Purpose.validation and not quiet:
         err.print("[yellow]Thresholds set on pseudo-anomalies want confirming on real defects.[/yellow]")
@@ -540,14 +546,23 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _show_plan(
-    images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
+    images: str,
+    folder: str,
+    source: str | None,
+    recipe: Path | None,
+    shard: str | None,
+    options: Any,
+    *,
+    verify: bool,
+    **claim: bool,
 ) -> None:
     from pail.dataset import recipe as recipes
-    from pail.dataset.generate import prepare
+    from pail.dataset.generate import check_claim, prepare
 
     given = {name: value for name, value in options.items() if value is not None}
     checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **given})
-    run = prepare(images, folder, source, checked, shard)
+    run = prepare(images, folder, source, checked, shard, verify=verify)
+    check_claim(run, **claim)  # what would end the run ends this, too
     plan = run.plan
     if run.window:
         out.print(f"data_range: {run.window}", highlight=False)
@@ -627,10 +642,13 @@ def _in_options(text: str) -> str:
     """An error of the library in the words of the command line."""
 
     def option(found: re.Match[str]) -> str:
-        name = found[1]
-        return OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else found[0])
+        name, values = found[1], found[2]
+        known = OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else None)
+        if known is None:
+            return found[0]
+        return f"{known} {values.replace(' ', '').strip('()')}" if values else known
 
-    return re.sub(r"`(\w+)`", option, text)
+    return re.sub(r"`(\w+)(?:\[\d+\])?(?:=([^`]*))?`", option, text)
 
 
 def _fail(title: str, text: str, status: int) -> None:

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from pail._version import __version__
 from pail.call.record import stack
 from pail.core.checks import as_number, describe
+from pail.core.warn import Heard, heard_warnings, warn_user
 from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset import window
@@ -52,6 +53,8 @@ from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
 INPUTS = ".pail/inputs.json"
+
+Chunk = tuple[int, int, list[Heard]]  # images, skipped files, and warnings of a process that nobody hears
 
 
 @dataclass
@@ -181,15 +184,11 @@ def generate(
     >>> summary.good, summary.anomalies
     (4, 6)
     """
-    if resume and overwrite:
-        raise ValueError(
-            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
-        )
     checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **_given(options)})
     count = None if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
     sources = None if source is None else Store(source)
     run = _prepare(Store(normals), Store(out), sources, checked, shard, verify=verify)
-    _check_claim(run, resume=resume, overwrite=overwrite)
+    check_claim(run, resume=resume, overwrite=overwrite)
     for note in notes(checked):
         warnings.warn(note, stacklevel=2)
     try:
@@ -231,11 +230,12 @@ def prepare(
     source: str | os.PathLike[str] | None = None,
     recipe: Recipe | None = None,
     shard: Any = None,
+    *,
+    verify: bool = False,
 ) -> Run:
     """What `generate` would do, without doing it."""
-    return _prepare(
-        Store(normals), Store(out), None if source is None else Store(source), recipe or recipes.make(), shard
-    )
+    sources = None if source is None else Store(source)
+    return _prepare(Store(normals), Store(out), sources, recipe or recipes.make(), shard, verify=verify)
 
 
 def _prepare(
@@ -317,8 +317,12 @@ def _locked(out: Store) -> Iterator[None]:
         lock.release()
 
 
-def _check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
+def check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
     """Whether the folder holds a started set that is this run's; raises where it holds anything else."""
+    if resume and overwrite:
+        raise ValueError(
+            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
+        )
     if run.out.is_local and Path(run.out.url).exists() and not Path(run.out.url).is_dir():
         raise ValueError(f"`out` must be a folder, got {run.out}")
     if run.out.is_empty():
@@ -383,7 +387,7 @@ def _check_same(run: Run, claim: dict[str, Any]) -> None:
 
 def _claim(run: Run, *, resume: bool, overwrite: bool) -> None:
     """Say in the folder whose it is. The claim comes first: a run that is ended any time after can be resumed."""
-    started = _check_claim(run, resume=resume, overwrite=overwrite)
+    started = check_claim(run, resume=resume, overwrite=overwrite)
     run.out.sweep()  # under the lock: no other run's files
     if not started:
         # What names files goes before the files, and the old claim is replaced at last: ended in between, the old set
@@ -414,8 +418,13 @@ def _work(run: Run, count: int | None, *, progress: bool) -> None:
             for chunk in run.chunks
             if not finished(chunk, bar)
         )
-        for images, skipped in _results(tasks, count):
+        said: set[str] = set()
+        for images, skipped, heard in _results(tasks, count):
             bar.chunk(images, skipped)
+            for topic, text, category in heard:
+                if topic not in said:
+                    said.add(topic)
+                    warn_user(topic, text, category)
 
 
 def _finished(run: Run) -> Callable[[int, Progress], bool]:
@@ -450,7 +459,7 @@ def _finished(run: Run) -> Callable[[int, Progress], bool]:
     return finished
 
 
-def _results(tasks: Any, count: int | None) -> Iterator[tuple[int, int]]:
+def _results(tasks: Any, count: int | None) -> Iterator[Chunk]:
     """What the chunks return, on joblib's configured backend; on processes of loky where none is configured."""
     backend, configured = joblib.parallel.get_active_backend()
     jobs = count or configured or -1
@@ -470,7 +479,7 @@ def _results(tasks: Any, count: int | None) -> Iterator[tuple[int, int]]:
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(tasks)
 
 
-def _in_turn(tasks: Any) -> Iterator[tuple[int, int]]:
+def _in_turn(tasks: Any) -> Iterator[Chunk]:
     for function, arguments, keywords in tasks:
         yield function(*arguments, **keywords)
 
@@ -484,12 +493,12 @@ def _make_chunk(
     own: dict[str, Any],
     ticks: str | None,
     runner: int,
-) -> tuple[int, int]:
-    """Make the items' files, then, when all are there, the part that says so. Returns images and skipped files."""
-    end_with(runner)
+) -> Chunk:
+    """Make the items' files, then, when all are there, the part that says so."""
+    is_worker = end_with(runner)
     _register(own, only=recipe.techniques is None)
     lines, skipped = [], 0
-    with _one_thread(), ticking(ticks) as tick:
+    with _one_thread(), ticking(ticks) as tick, heard_warnings(wanted=is_worker) as heard:
         for item in items:
             made = make(recipe, inputs, item)
             for name, data in made.files.items():
@@ -503,7 +512,7 @@ def _make_chunk(
             skipped += len(made.skipped)
             tick(len(made.skipped))
     out.write(part, b"".join(lines))
-    return len(items), skipped
+    return len(items), skipped, heard
 
 
 class _Threads:

@@ -12,21 +12,29 @@ SECONDS = 0.5  # between two looks
 _watched: set[int] = set()
 
 
-def end_with(runner: int) -> None:
+def end_with(runner: int) -> bool:
     """In a worker of the process `runner`: end this process when that one is gone.
 
     Workers outlive a run that was killed: they would go on with the chunks that they hold, perhaps into the folder of
     a set that was started over meanwhile, and keep the terminal's pipes open. In the process itself, and in processes
     that something else has started, such as Dask's, this does nothing. On Windows it does nothing either.
+
+    Returns
+    -------
+    bool
+        Whether this is such a worker.
     """
     parent = multiprocessing.parent_process()
-    if os.name != "posix" or parent is None or parent.pid != runner or runner in _watched:
-        return
+    if parent is None or parent.pid != runner:
+        return False
+    if os.name != "posix" or runner in _watched:
+        return True
     _watched.add(runner)
     is_child = os.getppid() == runner  # not so under a fork server
     if _is_gone(runner, is_child=is_child):
         os._exit(1)
     threading.Thread(target=_watch, args=(runner, is_child), daemon=True).start()
+    return True
 
 
 def _watch(runner: int, is_child: bool) -> None:
