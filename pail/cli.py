@@ -50,7 +50,8 @@ err = Console(stderr=True)
 DASK_SECONDS = 10  # in which a scheduler has to answer
 # Parameters of Python that have another name, or none, on the command line.
 OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "OUT", "dataset": "DATASET",
-           "index": "INDEX", "n_anomalies": "--anomalies", "purpose": "--for", "names": "TECHNIQUE"}  # fmt: skip
+           "index": "INDEX", "weights": "--techniques", "n_anomalies": "--anomalies", "purpose": "--for",
+           "names": "TECHNIQUE"}  # fmt: skip
 KNOWN = (
     "number", "per_image", "source", "techniques", "anomalies", "roi", "severity", "size", "fit", "data_range", "seed",
     "layout", "val_share", "test_share", "classes", "segmentation",
@@ -60,6 +61,7 @@ KNOWN = (
 WRITTEN = "written by pail preview"  # which marks its files
 HTML_MARK = f'<meta name="generator" content="{WRITTEN}">'
 SOFTWARE = 0x0131  # EXIF
+PICTURES, PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")  # of preview; the pictures hold EXIF
 INTERRUPTED = 130  # the exit status after Ctrl-C, as a shell has it
 _state = {"debug": False}
 
@@ -255,6 +257,9 @@ def preview(
 
     target = target or Path("preview.html" if html else "preview.png")
     toml = target.with_suffix(".toml")
+    kinds = PAGES if html else PICTURES
+    if target.suffix.lower() not in kinds:
+        raise ValueError(f"`output` must end in {' or '.join(kinds)}{' with --html' * html}, got {target}")
     for path in (target, toml):
         _check_own(path)
     names, weights = _names(technique)
@@ -309,7 +314,7 @@ def _check_own(path: Path) -> None:
         return
     own = False
     with contextlib.suppress(OSError, ValueError, SyntaxError):
-        if path.suffix in (".toml", ".html"):
+        if path.suffix.lower() in (".toml", *PAGES):
             own = WRITTEN.encode() in path.read_bytes()[:4096]
         else:
             with Image.open(path) as image:
@@ -491,7 +496,8 @@ def generate(
         "max_pixels": max_pixels,
     }
     if dry_run:
-        _show_plan(images, out_folder, source, recipe, shard, options)
+        claim = {"resume": resume, "overwrite": overwrite}
+        _show_plan(images, out_folder, source, recipe, shard, options, verify=verify, **claim)
         return
     if purpose is Purpose.validation and not quiet:
         err.print("[yellow]Confirm thresholds that are set on pseudo-anomalies on real defects.[/yellow]")
@@ -566,13 +572,22 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _show_plan(
-    images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
+    images: str,
+    folder: str,
+    source: str | None,
+    recipe: Path | None,
+    shard: str | None,
+    options: Any,
+    *,
+    verify: bool,
+    **claim: bool,
 ) -> None:
     from pail.dataset.recipe import combined
-    from pail.dataset.run import prepare_run
+    from pail.dataset.run import check_claim, prepare_run
 
     checked = combined(recipe, **options)
-    run = prepare_run(images, folder, source, checked, shard)
+    run = prepare_run(images, folder, source, checked, shard, verify=verify)
+    check_claim(run, **claim)  # what would end the run ends this, too
     plan = run.plan
     if run.values:
         out.print(f"data_range: {run.values}", highlight=False)
@@ -650,10 +665,13 @@ def _in_options(text: str) -> str:
     """A message of the library with the names of command-line options."""
 
     def option(found: re.Match[str]) -> str:
-        name = found[1]
-        return OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else found[0])
+        name, values = found[1], found[2]
+        known = OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else None)
+        if known is None:
+            return found[0]
+        return f"{known} {values.replace(' ', '').strip('()')}" if values else known
 
-    return re.sub(r"`(\w+)`", option, text)
+    return re.sub(r"`(\w+)(?:\[\d+\])?(?:=([^`]*))?`", option, text)
 
 
 def _fail(title: str, text: str, status: int) -> None:

@@ -32,12 +32,16 @@ from PIL import Image
 
 from pail.core.checks import describe
 
+SAME_IN_JSON = frozenset({type(None), bool, int, str})
 DEPTH = 16  # of nesting; what lies deeper, or contains itself, counts as an object
 SHOWN = 16  # numbers: a larger array is packed
 
 
 def encode(value: Any, *, plain: bool = False, depth: int = DEPTH) -> Any:
     """A snapshot as JSON. With `plain` for readers only: NumPy's numbers as numbers, each sequence as an array."""
+    kind = type(value)
+    if kind in SAME_IN_JSON or (kind is float and math.isfinite(value)):  # nearly all that is drawn, told at once
+        return value
     if isinstance(value, bool | None):
         return value
     if isinstance(value, np.generic | np.ndarray):
@@ -87,7 +91,8 @@ def _encode_numpy(value: np.generic | np.ndarray, plain: bool, depth: int) -> An
     kind, flat = array.dtype.kind, array.reshape(-1)
     is_number = kind in "biuf" and array.dtype.itemsize <= 8
     if plain and is_number:
-        return encode(array.tolist(), plain=True)
+        exact = kind != "f" or bool(np.isfinite(array).all())
+        return array.tolist() if exact else encode(array.tolist(), plain=True)
     head: dict[str, Any] = {"$scalar": array.dtype.str}
     if isinstance(value, np.ndarray):
         head = {"$array": array.dtype.str, "shape": list(array.shape)}

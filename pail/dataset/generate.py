@@ -210,10 +210,6 @@ def generate(
     >>> summary.good, summary.anomalies
     (4, 6)
     """
-    if resume and overwrite:
-        raise ValueError(
-            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
-        )
     checked = combined(
         recipe,
         number=number,

@@ -157,6 +157,10 @@ def locked(out: Store) -> Iterator[None]:
 
 def check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
     """Whether the output folder holds a data set that this run started; raises if it holds anything else."""
+    if resume and overwrite:
+        raise ValueError(
+            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
+        )
     if run.out.is_local and Path(run.out.url).exists() and not Path(run.out.url).is_dir():
         raise ValueError(f"`out` must be a folder, got {run.out}")
     if run.out.is_empty():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,14 +13,18 @@ from typing import Any
 import cv2
 import joblib
 
+from pail.core.warn import Heard, heard_warnings, warn_user
 from pail.dataset.inputs import Inputs
 from pail.dataset.make import json_line, make_item
+from pail.dataset.orphans import end_with
 from pail.dataset.plan import CHUNK, Item
 from pail.dataset.progress import Progress, ticking
 from pail.dataset.recipe import Recipe
 from pail.dataset.run import PARTS, Run
 from pail.dataset.store import Store
 from pail.registry import TECHNIQUES, is_own, register, unregister
+
+Chunk = tuple[int, int, list[Heard]]  # images, skipped files, and warnings of a worker process
 
 
 def part_of(chunk: int) -> str:
@@ -40,10 +45,18 @@ def work(run: Run, workers: int | None, *, progress: bool) -> None:
                     bar.before(made)
                     continue
                 items = list(run.plan.items(chunk))
-                yield joblib.delayed(_make_chunk)(run.recipe, run.inputs, run.out, items, part_of(chunk), own, bar.path)
+                part = part_of(chunk)
+                yield joblib.delayed(_make_chunk)(
+                    run.recipe, run.inputs, run.out, items, part, own, bar.path, os.getpid()
+                )
 
-        for images, skipped in _results(tasks(), workers):
+        shown: set[str] = set()
+        for images, skipped, heard in _results(tasks(), workers):
             bar.chunk(images, skipped)
+            for topic, text, category in heard:
+                if topic not in shown:
+                    shown.add(topic)
+                    warn_user(topic, text, category)
 
 
 def _finished(run: Run) -> Callable[[int], int]:
@@ -73,7 +86,7 @@ def _finished(run: Run) -> Callable[[int], int]:
     return finished
 
 
-def _results(tasks: Any, workers: int | None) -> Iterator[tuple[int, int]]:
+def _results(tasks: Any, workers: int | None) -> Iterator[Chunk]:
     """What the chunks return, on joblib's configured backend; on processes of loky where none is configured."""
     backend, configured = joblib.parallel.get_active_backend()
     jobs = workers or configured or -1
@@ -95,12 +108,20 @@ def _results(tasks: Any, workers: int | None) -> Iterator[tuple[int, int]]:
 
 
 def _make_chunk(
-    recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any], ticks: str | None
-) -> tuple[int, int]:
-    """Make the files of some items, then the part that lists them. Returns the numbers of items and skipped files."""
+    recipe: Recipe,
+    inputs: Inputs,
+    out: Store,
+    items: list[Item],
+    part: str,
+    own: dict[str, Any],
+    ticks: str | None,
+    runner: int,
+) -> Chunk:
+    """Make the files of some items, then the part that lists them."""
+    is_worker = end_with(runner)
     _register(own, only=recipe.techniques is None)
     lines, skipped = [], 0
-    with ONE_THREAD, ticking(ticks) as tick:
+    with ONE_THREAD, ticking(ticks) as tick, heard_warnings(wanted=is_worker) as heard:
         for item in items:
             made = make_item(recipe, inputs, item)
             for name, data in made.files.items():
@@ -114,7 +135,7 @@ def _make_chunk(
             skipped += len(made.skipped)
             tick(len(made.skipped))
     out.write(part, b"".join(lines))
-    return len(items), skipped
+    return len(items), skipped, heard
 
 
 class _OneThread:

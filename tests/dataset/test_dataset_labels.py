@@ -424,7 +424,7 @@ def test_mvtec_of_another_format_is_said_at_once(parts, tmp_path):
         pail.generate(parts, tmp_path / "one", number=1, format="jpg", workers=1, techniques="cutpaste")
     done = pail_command("generate", parts, tmp_path / "two", "-n", 1, "--format", "bmp", "--workers", 1)
     assert done.returncode == 0 and "reads only .png, not .bmp" in done.stderr and "warn(" not in done.stderr
-    done = pail_command("generate", parts, tmp_path / "two", "--format", "bmp", "--dry-run")
+    done = pail_command("generate", parts, tmp_path / "four", "--format", "bmp", "--dry-run")
     assert "reads only .png, not .bmp" in done.stderr
     pail.generate(parts, tmp_path / "three", number=1, format="jpg", layout="flat", workers=1, techniques="cutpaste")
 

@@ -13,7 +13,7 @@ import pail
 from pail import cli
 from pail.dataset.recipe import Recipe, combined, make_recipe
 
-GUIDE = Path(__file__).parent.parent / "docs" / "datasets.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "datasets.md"
 RUN = ["source", "recipe", "workers", "shard", "resume", "overwrite", "verify", "progress"]  # no options of a recipe
 IN_RECIPE = [entry.name for entry in fields(Recipe)]
 OPTIONS = sorted([*IN_RECIPE, "weights", "options"])

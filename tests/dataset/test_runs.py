@@ -552,6 +552,25 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     assert not (out / "manifest.jsonl").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):
+    """They would go on writing into the folder, whatever set is made there next."""
+    out = tmp_path / "set"
+    words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.time() + 120
+    while not list(out.rglob("0*.png")) and time.time() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait(timeout=60)  # as a shell asks for the status: until then the process is there in name
+    start = time.time()
+    process.communicate(timeout=60)  # waits for all that hold the pipe: the workers
+    assert time.time() - start < 15
+    made = images(out)
+    time.sleep(1)
+    assert images(out) == made and 0 < len(made) < 5000
+
+
 def test_the_summary_names_the_files(parts, tmp_path, said):
     text = said("generate", parts, tmp_path / "set", "-n", 4, "--workers", 1)
     for name in ("report.html", "manifest.jsonl"):
@@ -586,10 +605,49 @@ def test_preview_overwrites_its_own_files_only(parts, tmp_path, said):
         assert "--output" in said(*options, tmp_path / name, status=2)
     assert "--output" in said(*options, tmp_path / "page.html", "--html", status=2)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
-    for name, more in (("own.png", []), ("own.jpg", []), ("web.html", ["--html"])):
+    for name, more in (("x.toml", []), ("x.bmp", []), ("x", []), ("x.png", ["--html"]), ("x.toml", ["--html"])):
+        assert "--output must end in" in said(*options, tmp_path / name, *more, status=2)
+        assert not list(tmp_path.glob("x*"))
+    for name, more in (("own.png", []), ("own.JPG", []), ("own.webp", []), ("web.HTM", ["--html"])):
         for seed in (1, 2):
             said(*options, tmp_path / name, *more, "--seed", seed)
     assert "seed = 2" in (tmp_path / "own.toml").read_text()
+
+
+def test_a_dry_run_ends_as_the_run_would(parts, tmp_path, said):
+    out = tmp_path / "set"
+    words = ["generate", parts, out, "-n", 4, "--workers", 1]
+    said(*words)
+    before = images(out)
+    for more, status in (([], 2), (["--resume"], 0), (["--resume", "--seed", 1], 2), (["--overwrite"], 0)):
+        text = said(*words, *more, "--dry-run", status=status)
+        assert ("OUT must" in text) == bool(status) and images(out) == before
+    assert "--resume and --overwrite" in said(*words, "--resume", "--overwrite", "--dry-run", status=2)
+
+
+def test_options_are_named_as_on_the_command_line(parts, tmp_path, said):
+    for words, name in ((["--techniques", "cutpaste=-1"], "--techniques"), (["--data-range", "0,inf"], "--data-range")):
+        text = said("generate", parts, tmp_path / "set", *words, status=2)
+        assert text.startswith(f"Error: {name} must be") and "`" not in text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_warnings_of_workers_are_said_once_or_not_at_all(tmp_path, workers):
+    """In a process of its own, since the workers' standard error is not the test's."""
+    for i in range(4):
+        write(tmp_path / "parts" / f"{i}.png", photograph(40, 48, i)[..., 0].astype(np.uint16) + 50_000)
+        write(tmp_path / "rois" / f"{i}.png", photograph(40, 48, i)[..., 0])
+    words = [sys.executable, "-m", "pail", "generate", "parts", "set", "--layout", "flat", "-n", "70", "--roi", "rois"]
+    words += ["--techniques", "cutpaste", "--workers", str(workers)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    warned = [line for line in done.stderr.splitlines() if "Warning" in line]
+    assert sum("less than a twentieth; --data-range 50" in line for line in warned) == 1, done.stderr
+    for i in range(4):
+        assert sum(f"{i}.png may be no mask" in line for line in warned) == 1, done.stderr
+    assert "joblib" not in done.stderr
+    quiet = subprocess.run([*words, "--overwrite", "-q"], cwd=tmp_path, capture_output=True, text=True)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 # Replaying

@@ -271,6 +271,21 @@ def test_jpg_cannot_hold_sixteen_bits():
         encode(np.zeros((4, 4), np.float32), "png", 1)
 
 
+def test_no_format_leaves_a_channel_out(tmp_path):
+    """JPEG has no fourth channel: such an image is skipped by name, and none enters a set without its alpha."""
+    four = np.dstack([photograph(40, 50), np.arange(2000, dtype=np.uint8).reshape(40, 50)])
+    for kind in ("png", "tiff", "bmp"):
+        assert np.array_equal(decode(encode(four, kind, 1)), four), kind
+    with pytest.raises(ValueError, match="`format` must be 'png', 'tiff' or 'bmp' for images with 4 channels"):
+        encode(four, "jpg", 1)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(four).save(tmp_path / "in" / "alpha.png")
+    Image.fromarray(photograph(40, 50)).save(tmp_path / "in" / "plain.png")
+    summary = pail.generate(tmp_path / "in", tmp_path / "set", number=4, layout="flat", format="jpg", workers=1)
+    assert [entry["file"] for entry in summary.skipped] == ["alpha.png"] and summary.anomalies == 4
+    assert "4 channels" in summary.skipped[0]["reason"]
+
+
 def test_what_is_no_image_is_refused():
     for data in (b"", b"x" * 100, cv2.imencode(".png", photograph(9, 9))[1].tobytes()[:-30]):
         with pytest.raises(UnreadableError):
