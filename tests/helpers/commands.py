@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from typing import NamedTuple
 
 from pail.cli import run
@@ -18,7 +19,8 @@ class Done(NamedTuple):
 def pail_command(*arguments) -> Done:
     """`pail` with these arguments, by the entry point of the installed script, which ends with SystemExit."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+        warnings.simplefilter("default")  # shown, as to a user; in the tests they are errors
         try:
             run([*map(str, arguments)])
         except SystemExit as ended:

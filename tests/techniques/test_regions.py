@@ -45,8 +45,17 @@ def drawn(name, kind, share):
     return np.array(rows).T
 
 
-@pytest.mark.parametrize("share", SHARES)
-@pytest.mark.parametrize("kind", KINDS)
+ALWAYS = (("disc", 0.01), ("islands", 0.05), ("ring", 0.2), ("disc", 0.6))  # each kind and each share
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        pytest.param(kind, share, marks=() if (kind, share) in ALWAYS else pytest.mark.slow)
+        for kind in KINDS
+        for share in SHARES
+    ],
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_severity_in_a_region(name, kind, share):
     """More change at each step, hardly less area, and a faint start."""

@@ -129,7 +129,7 @@ def test_pil_and_alpha() -> None:
 TINY = [(1, 1), (1, 9), (2, 3), (4, 1), (5, 5), (8, 8), (8, 7), (9, 8), (7, 255), (3, 900)]
 
 
-@pytest.mark.parametrize(("shape", "dtype"), itertools.product(TINY, (np.uint8, np.float32)))
+@pytest.mark.parametrize(("shape", "dtype"), [*itertools.product(TINY, (np.uint8, np.float32))])
 def test_tiny_and_thin_images(shape: tuple[int, int], dtype: type) -> None:
     for channels in (0, 1, 3, 6):
         check_tiny(shape, channels, dtype)

@@ -107,6 +107,7 @@ print(os.environ.get("NUMBA_CACHE_DIR", ""))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_numba_without_a_folder_to_write_to():
     """Neither the packages nor a home can be written to, as in a container with a read-only root."""
