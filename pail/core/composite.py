@@ -72,7 +72,9 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
 def is_visible(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
     """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
     from the image's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
-    before, after = (image.window.clip(pixels[box.slices]) for pixels in (image.pixels, i_a))
+    before, after = image.pixels[box.slices], i_a[box.slices]
+    if image.window.clips:
+        before, after = image.window.clip(before), image.window.clip(after)
     middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
         where = () if mask is None else (np.ascontiguousarray(mask[rows]),)
