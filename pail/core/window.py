@@ -58,6 +58,9 @@ class Window(NamedTuple):
 BYTES = Window(0.0, 255.0, 255.0, clips=False)  # of plain 8-bit images
 
 
+BYTES = Window(0.0, 255.0, 255.0, clips=False)
+
+
 def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
     """None, a number as full scale, or (low, high); "auto" too, where that is allowed."""
     if value is None or (auto and isinstance(value, str) and value == AUTO):
@@ -75,6 +78,8 @@ def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
 
 def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str = "data_range") -> Window:
     """The window of an array; raises where its values leave [0, full scale], or are not finite."""
+    if data_range is None and array.dtype == np.uint8:  # the usual case
+        return BYTES
     if isinstance(data_range, tuple):
         return _given(name, array, data_range, keyword)
     integer = array.dtype.kind == "u"
