@@ -38,7 +38,8 @@ def _lost(call: Call, part: np.ndarray, where: np.ndarray) -> list[int]:
     """How many of its pixels on top each earlier anomaly loses."""
     if len(call.areas) == 1:
         return [cv2.countNonZero(where)]
-    return np.bincount(part[where > 0], minlength=len(call.areas) + 1)[1:].tolist()
+    lost: list[int] = np.bincount(part[where > 0], minlength=len(call.areas) + 1)[1:].tolist()
+    return lost
 
 
 def lay(call: Call, image: NormalImage, i_a: np.ndarray, m_a: np.ndarray) -> None:

@@ -23,7 +23,8 @@ ROWS = 8  # in the fingerprint of an image or a source, evenly spread; all of a 
 
 def rng_state(state: Any) -> dict[str, Any]:
     """A generator's state; integers as text, since other readers of JSON round large ones."""
-    return _texts(state)
+    texts: dict[str, Any] = _texts(state)
+    return texts
 
 
 def _texts(value: Any) -> Any:

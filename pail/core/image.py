@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +15,8 @@ from pail.core.formats import as_pixels
 from pail.core.ops import read_only, with_axis
 from pail.core.warn import warn_user
 from pail.core.window import AUTO, DataRange, Window, as_data_range, auto_range, misfit, window_of
+
+T = TypeVar("T")
 
 PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
 
@@ -63,11 +65,13 @@ class NormalImage:
 
     @property
     def height(self) -> int:
-        return self.pixels.shape[0]
+        height: int = self.pixels.shape[0]
+        return height
 
     @property
     def width(self) -> int:
-        return self.pixels.shape[1]
+        width: int = self.pixels.shape[1]
+        return width
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,7 +84,7 @@ class NormalImage:
     @property
     def side(self) -> int:
         """The shorter side of the image."""
-        return min(self.pixels.shape[:2])
+        return min(self.height, self.width)
 
     @property
     def region_box(self) -> Box:
@@ -135,11 +139,12 @@ class NormalImage:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
 
-    def cached(self, name: str, find: Callable[[NormalImage], Any]) -> Any:
+    def cached(self, name: str, find: Callable[[NormalImage], T]) -> T:
         """What `find` makes of the normal image, worked out at its first use."""
         if name not in self.found:
             self.found[name] = find(self.normal or self)
-        return self.found[name]
+        found: T = self.found[name]
+        return found
 
     def restrict(self, roi: np.ndarray | None) -> NormalImage:
         """The image with a region of interest."""

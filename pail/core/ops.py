@@ -11,7 +11,8 @@ import numpy as np
 def as_bytes(mask: np.ndarray) -> np.ndarray:
     """A bool mask as a fresh array of uint8 {0, 255}, whatever byte stands for true."""
     result: np.ndarray = (mask.view(np.uint8) != 0).view(np.uint8)
-    return np.negative(result, out=result)
+    np.negative(result, out=result)
+    return result
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

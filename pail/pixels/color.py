@@ -14,7 +14,8 @@ STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
 def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_value: float) -> np.ndarray:
     """8-bit images whose full scale is not 255 take the way of the others."""
     changed = function(image.astype(np.float32), max_value)
-    return np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
+    result: np.ndarray = np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
+    return result
 
 
 def is_plain(image: np.ndarray, max_value: float) -> bool:

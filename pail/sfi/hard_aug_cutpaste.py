@@ -85,10 +85,10 @@ def hard_aug_cutpaste(
 
 
 def _as_turns(name: str, angle: Any) -> int:
-    angle = int(as_number(name, angle, -3600, 3600, integer=True))
-    if angle % QUARTER:
-        raise ValueError(f"`{name}` must be a multiple of {QUARTER}, got {angle}")
-    return angle // QUARTER % 4
+    degrees = int(as_number(name, angle, -3600, 3600, integer=True))
+    if degrees % QUARTER:
+        raise ValueError(f"`{name}` must be a multiple of {QUARTER}, got {degrees}")
+    return degrees // QUARTER % 4
 
 
 def _rectangle(image: NormalImage, sampler: Sampler, area_ratio: tuple[float, float] | None) -> Box:

@@ -48,7 +48,10 @@ def noise(std: float, planes: int, max_value: float) -> Effect:
 
 def _to_range(values: np.ndarray, dtype: np.dtype, max_value: float) -> np.ndarray:
     clipped = np.clip(values, 0, max_value)
-    return np.rint(clipped).astype(np.uint8) if dtype == np.uint8 else clipped.astype(np.float32, copy=False)
+    inside: np.ndarray = (
+        np.rint(clipped).astype(np.uint8) if dtype == np.uint8 else clipped.astype(np.float32, copy=False)
+    )
+    return inside
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -84,7 +87,8 @@ def motion_kernel(side: int, start: int, end: int) -> np.ndarray:
     """A line between two cells, numbered row by row, of a square of `side` cells."""
     kernel = np.zeros((side, side), np.uint8)
     cv2.line(kernel, divmod(start, side), divmod(end, side), 1)
-    return kernel.astype(np.float32) / kernel.sum()
+    normed: np.ndarray = kernel.astype(np.float32) / kernel.sum()
+    return normed
 
 
 def sharpen_kernel(alpha: float, lightness: float) -> np.ndarray:
@@ -116,7 +120,8 @@ def _linear(content: np.ndarray, factor: float, offset: float, max_value: float)
     if content.dtype == np.uint8:
         table = np.rint(np.clip(np.arange(256) * factor + offset, 0, 255)).astype(np.uint8)
         return with_axis(cv2.LUT(content, table))
-    return np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
+    result: np.ndarray = np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
+    return result
 
 
 def clahe(limit: float, shape: tuple[int, int], max_value: float) -> Effect:
@@ -139,7 +144,10 @@ def _equalize(content: np.ndarray, equalizer: cv2.CLAHE, max_value: float) -> np
     if channels == 3:
         lab = cv2.cvtColor(content / np.float32(max_value), cv2.COLOR_RGB2LAB)
         lab[..., 0] = _equalize_plane(lab[..., 0], equalizer, 100)
-        return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * np.float32(max_value), 0, np.float32(max_value))
+        result: np.ndarray = np.clip(
+            cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * np.float32(max_value), 0, np.float32(max_value)
+        )
+        return result
     return np.stack([_equalize_plane(content[..., i], equalizer, max_value) for i in range(channels)], axis=2)
 
 
@@ -150,7 +158,8 @@ def _equalize_plane(plane: np.ndarray, equalizer: cv2.CLAHE, max_value: float) -
     unit = np.float32(max_value / 255)
     level = np.clip(np.rint(plane / unit), 0, 255).astype(np.uint8)
     change = equalizer.apply(level).astype(np.float32) - level
-    return np.clip(plane + change * unit, 0, np.float32(max_value))
+    result: np.ndarray = np.clip(plane + change * unit, 0, np.float32(max_value))
+    return result
 
 
 def shift_hsv(hue: float, saturation: float, value: float, max_value: float) -> Effect:

@@ -53,7 +53,8 @@ def _triangles(sampler: Sampler, count: int, height: int, width: int) -> np.ndar
 def _degenerate(triangles: np.ndarray, height: int, width: int) -> np.ndarray:
     corners = triangles.transpose(1, 2, 0)
     one, two = corners[1] - corners[0], corners[2] - corners[0]
-    return np.abs(one[0] * two[1] - one[1] * two[0]) < max(DEGENERATE * height * width, 1)
+    flat: np.ndarray = np.abs(one[0] * two[1] - one[1] * two[0]) < max(DEGENERATE * height * width, 1)
+    return flat
 
 
 def _shifts(sampler: Sampler, count: int, height: int, width: int) -> np.ndarray:

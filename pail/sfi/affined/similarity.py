@@ -28,7 +28,8 @@ def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_valu
     similarity = _ssim(_window_means(planes))
     similarity *= solid
     ones = np.ones(width, np.float32)  # products are faster than sums along short axes
-    return (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+    similar: np.ndarray = (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+    return similar
 
 
 def _window_means(planes: np.ndarray) -> np.ndarray:
@@ -38,19 +39,21 @@ def _window_means(planes: np.ndarray) -> np.ndarray:
     sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
     share = 1 / np.maximum(sums[-1], 1)
     sums[:-1] *= share
-    return sums[:-1]
+    means: np.ndarray = sums[:-1]
+    return means
 
 
 def _band(size: int) -> np.ndarray:
     """Multiplying by it adds up a window about each place."""
     places = np.arange(size)
-    return (np.abs(places[:, None] - places) <= WINDOW // 2).astype(np.float32)
+    band: np.ndarray = (np.abs(places[:, None] - places) <= WINDOW // 2).astype(np.float32)
+    return band
 
 
 def _ssim(means: np.ndarray) -> np.ndarray:
     """SSIM from the means of x, y, xx, yy and xy in a window, which are overwritten: memory is what takes the time."""
     x, y, variance, yy, covariance = means
-    product = x * y
+    product: np.ndarray = x * y
     squares = np.add(np.multiply(x, x, out=x), np.multiply(y, y, out=y), out=x)
     covariance -= product
     variance += yy

@@ -63,15 +63,15 @@ def affined_anomlay(
 
 def _variant(image: NormalImage, sampler: Sampler, variant: Any, source: np.ndarray | None) -> str:
     """The variant asked for; else AAS with a source, AA or AAC without, and AAC where warping would change nothing."""
-    variant = as_choice("variant", variant, VARIANTS)
-    if variant == "AAS" and source is None:
+    chosen: str | None = as_choice("variant", variant, VARIANTS)
+    if chosen == "AAS" and source is None:
         raise ValueError("`variant` 'AAS' needs `anom_source_img`, got None")
-    if variant is not None:
-        return variant
+    if chosen is not None:
+        return chosen
     if source is not None:
         return "AAS"
-    variant = sampler.choice("variant", ("AA", "AAC"))
-    return "AAC" if _is_constant(image) else variant
+    drawn = sampler.choice("variant", ("AA", "AAC"))
+    return "AAC" if _is_constant(image) else drawn
 
 
 def _is_constant(image: NormalImage) -> bool:
@@ -178,7 +178,8 @@ class _Work:
         self.sampler.keep("origins", places)
         corners = np.stack(np.divmod(places, columns), axis=1) * self.tiling.side
         limits = self.image.height - block.height, self.image.width - block.width
-        return np.minimum(corners, limits).astype(np.float32)
+        origins: np.ndarray = np.minimum(corners, limits).astype(np.float32)
+        return origins
 
     def _judge(self, batch: _Batch) -> bool:
         """Keep the tiles of a batch that are unlike the original."""

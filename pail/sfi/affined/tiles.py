@@ -72,4 +72,5 @@ class Tiling(NamedTuple):
         rows, columns = np.arange(self.rows) * self.side, np.arange(self.columns) * self.side
         total = cv2.integral((roi > 0).view(np.uint8))
         total = total[np.append(rows, self.image_height)][:, np.append(columns, self.image_width)]
-        return np.diff(np.diff(total, axis=0), axis=1).ravel()
+        pixels: np.ndarray = np.diff(np.diff(total, axis=0), axis=1).ravel()
+        return pixels
