@@ -264,7 +264,8 @@ class Drawn:
         self.images = images
 
     def __call__(self, rng: np.random.Generator) -> np.ndarray:
-        return self.images[int(rng.random() * len(self.images))]
+        image: np.ndarray = self.images[int(rng.random() * len(self.images))]
+        return image
 
 
 def as_channels(value: Any) -> int | None:

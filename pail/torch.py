@@ -266,7 +266,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     def _as_index(self, index: Any) -> int:
         if isinstance(index, bool) or not hasattr(index, "__index__"):
             raise TypeError(f"`index` must be an integer, got {describe(index)}")
-        place = index.__index__()
+        place: int = index.__index__()
         if not -len(self) <= place < len(self):
             raise IndexError(f"`index` must be in [{-len(self)}, {len(self)}), got {place}")
         return place % len(self)
@@ -281,7 +281,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def _read(self, key: Key) -> np.ndarray:
         """The normal image (H, W, C), augmented."""
-        image = self.normal[key[-1]]
+        image: np.ndarray = self.normal[key[-1]]
         if self.augment is None:
             return image
         with _seeded(*key, AUGMENT) as rng:

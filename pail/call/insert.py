@@ -95,7 +95,8 @@ def _flat(techniques: Any, weights: Any) -> tuple[list[str], list[float]]:
 
 def _cumulated(shares: list[float]) -> np.ndarray:
     total = np.cumsum(shares)
-    return total / total[-1]
+    shares_up_to: np.ndarray = total / total[-1]
+    return shares_up_to
 
 
 def _entries(techniques: Any) -> list[list[str]]:

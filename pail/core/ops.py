@@ -58,7 +58,8 @@ class Box(NamedTuple):
 def as_bytes(mask: np.ndarray) -> np.ndarray:
     """A bool mask as a fresh array of uint8 {0, 255}, whatever byte stands for true."""
     result: np.ndarray = (mask.view(np.uint8) != 0).view(np.uint8)
-    return np.negative(result, out=result)
+    np.negative(result, out=result)
+    return result
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -6,11 +6,13 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pail.core.checks import as_number, as_range, describe
+
+T = TypeVar("T")
 
 SEVERITY = {  # what a severity scales besides the ranges that methods take: the values at 0 and at 1
     "opacity": (0.15, 1.0),  # of hard pastes; MemSeg's lower bound of the transparency range
@@ -51,7 +53,7 @@ class Sampler:
     severity: float | None = None
     drawn: dict[str, list[Any]] = field(default_factory=dict)
 
-    def keep(self, name: str, value: Any) -> Any:
+    def keep(self, name: str, value: T) -> T:
         self.drawn.setdefault(name, []).append(value)
         return value
 
@@ -65,7 +67,7 @@ class Sampler:
     def flag(self, name: str, probability: float = 0.5) -> bool:
         return self.keep(name, self.rng.random() < probability)
 
-    def choice(self, name: str, options: Sequence[Any]) -> Any:
+    def choice(self, name: str, options: Sequence[T]) -> T:
         return self.keep(name, options[int(self.rng.random() * len(options))])
 
     def sample(self, name: str, count: int, size: int) -> list[int]:

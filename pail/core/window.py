@@ -35,16 +35,19 @@ class Window(NamedTuple):
         exact = np.float64 if pixels.dtype == np.float64 else np.float32  # before the cast, so that no digit is lost
         values = np.subtract(pixels, exact(self.low), dtype=exact)
         np.clip(values, 0, exact(self.max_value), out=values)
-        return values.astype(np.float32, copy=False)
+        result: np.ndarray = values.astype(np.float32, copy=False)
+        return result
 
     def outside(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """Values in [0, max_value] as those of an image: rounded for integers, never beyond the window."""
         if dtype.kind == "u":
             values = values + np.float32(self.low) if self.low else values
-            return np.clip(np.rint(values), self.low, math.floor(self.high)).astype(dtype)
+            rounded: np.ndarray = np.clip(np.rint(values), self.low, math.floor(self.high)).astype(dtype)
+            return rounded
         values = values.astype(dtype, copy=False)  # clipped in the dtype that is kept
         values = values + dtype.type(self.low) if self.low else values
-        return np.clip(values, dtype.type(self.low), dtype.type(self.high))
+        clipped: np.ndarray = np.clip(values, dtype.type(self.low), dtype.type(self.high))
+        return clipped
 
     def spacing(self, dtype: np.dtype) -> float:
         """The widest step from one float of the dtype to the next in the window, which far from 0 is a visible one."""
@@ -52,7 +55,8 @@ class Window(NamedTuple):
 
     def clip(self, pixels: np.ndarray) -> np.ndarray:
         """Values of an image, those outside of the window at its nearer end."""
-        return np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
+        result: np.ndarray = np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
+        return result
 
 
 BYTES = Window(0.0, 255.0, 255.0, clips=False)  # of plain 8-bit images

@@ -7,16 +7,20 @@ mask of fine noise. This walk visits every boundary edge once.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def _compile(function):  # type: ignore[no-untyped-def]
-    compiled = njit(nogil=True)(function)
+
+def _compile(function: F) -> F:
+    compiled: Any = njit(nogil=True)(function)
     with contextlib.suppress(RuntimeError):  # no folder that can be written to: compiled anew in each process
         compiled.enable_caching()
-    return compiled
+    return cast(F, compiled)
 
 
 @_compile

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pail.io import pil
 
@@ -223,7 +223,7 @@ def _bytes_of(file: File) -> bytes:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "no image that OpenCV, Pillow or tifffile knows"
     if isinstance(error, ValueError) and "mmap an empty" in str(error):
         return "the file is empty"
@@ -346,7 +346,7 @@ def _opened(data: Buffer) -> Image.Image:
             return factory(io.BytesIO(bytes(data)), "")
         except (SyntaxError, IndexError, TypeError, KeyError):  # as in Image.open: another reader may know it
             continue
-    raise Image.UnidentifiedImageError("no image that OpenCV, Pillow or tifffile knows")
+    raise UnidentifiedImageError("no image that OpenCV, Pillow or tifffile knows")
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
         header = _Header("WEBP", *pixels.shape[:2])
         _check_size(header, max_pixels)
         return _picture(pixels, header)
-    except (Image.UnidentifiedImageError, OSError, ValueError) as error:
+    except (UnidentifiedImageError, OSError, ValueError) as error:
         raise UnreadableError(_why(error)) from error
     _check_size(header, max_pixels)
     # OpenCV is faster, and keeps 16 bits of color, of which Pillow makes 8; what is color and what alpha, Pillow says.
@@ -474,7 +474,8 @@ def _pages(tiff: Any) -> list[Any]:
     if count == 0:
         raise UnreadableError("the file is truncated: it has no page")
     if not 1 < count <= MOST_PAGES_LOOKED_AT:
-        return tiff.pages
+        pages: list[Any] = tiff.pages
+        return pages
     whole = [page for page in tiff.pages if not (page.subfiletype & 0b101)]  # reduced copy, transparency mask
     return whole or [tiff.pages[0]]
 
@@ -521,7 +522,7 @@ def _is_plain(page: Any) -> bool:
 def _tiff_array(page: Any) -> np.ndarray | None:
     """The page as (H, W) or (H, W, C); None where tifffile needs a package for the compression."""
     try:
-        pixels = page.asarray()
+        pixels: np.ndarray = page.asarray()
     except (ValueError, KeyError) as error:
         if "imagecodecs" in str(error):
             return None

@@ -14,7 +14,8 @@ STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
 def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_value: float) -> np.ndarray:
     """Change an 8-bit image whose full scale is not 255 as a float image, and round."""
     changed = function(image.astype(np.float32), max_value)
-    return np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
+    result: np.ndarray = np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
+    return result
 
 
 def on_color(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:

@@ -274,7 +274,8 @@ def posterize(image: np.ndarray, max_value: float, bits: int) -> np.ndarray:
     if bits == 8:
         return image
     step = (1 << (8 - bits)) * max_value / 255
-    return np.floor(image * np.float32(1 / step) + np.float32(1e-5)) * np.float32(step)
+    result: np.ndarray = np.floor(image * np.float32(1 / step) + np.float32(1e-5)) * np.float32(step)
+    return result
 
 
 def invert(image: np.ndarray, max_value: float) -> np.ndarray:

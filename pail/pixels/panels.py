@@ -138,7 +138,8 @@ def outline(shown: np.ndarray, mask: np.ndarray, crop: tuple[slice, slice] | Non
 
 
 def _scaled(span: slice, of: int, to: int, end: str) -> int:
-    return min(to - 1, round(getattr(span, end) * to / of))
+    place: int = min(to - 1, round(getattr(span, end) * to / of))
+    return place
 
 
 def difference(i_n: np.ndarray, i_a: np.ndarray, limits: Shades) -> np.ndarray:
@@ -151,4 +152,5 @@ def difference(i_n: np.ndarray, i_a: np.ndarray, limits: Shades) -> np.ndarray:
 def colors(share: np.ndarray) -> np.ndarray:
     """RGB of values from 0 to 1, dark to bright."""
     table = cv2.applyColorMap((np.clip(share, 0, 1) * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return cv2.cvtColor(table, cv2.COLOR_BGR2RGB)
+    rgb: np.ndarray = cv2.cvtColor(table, cv2.COLOR_BGR2RGB)
+    return rgb

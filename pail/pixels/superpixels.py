@@ -75,7 +75,8 @@ def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: floa
         convert2lab=False,
         start_label=0,
     )
-    return labels.astype(np.int32)
+    result: np.ndarray = labels.astype(np.int32)
+    return result
 
 
 def grid_labels(shape: tuple[int, int], n_segments: int) -> np.ndarray:

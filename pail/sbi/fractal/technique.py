@@ -200,4 +200,5 @@ def _add_noise(content: np.ndarray, mask: np.ndarray, rng: np.random.Generator, 
         return with_axis(cv2.add(content, cv2.merge([noise] * content.shape[2]), dtype=cv2.CV_8U))
     noise = np.zeros(mask.shape, np.float32)
     noise.reshape(-1)[where] = values
-    return content + noise[..., None]
+    result: np.ndarray = content + noise[..., None]
+    return result

@@ -78,7 +78,8 @@ def motion_kernel(side: int, start: int, end: int) -> np.ndarray:
     """A line between two cells, numbered row by row, of a square of `side` cells."""
     kernel = np.zeros((side, side), np.uint8)
     cv2.line(kernel, divmod(start, side), divmod(end, side), 1)
-    return kernel.astype(np.float32) / kernel.sum()
+    result: np.ndarray = kernel.astype(np.float32) / kernel.sum()
+    return result
 
 
 def sharpen_kernel(alpha: float, lightness: float) -> np.ndarray:
@@ -108,7 +109,8 @@ def linear(factor: float, offset: float, max_value: float) -> Effect:
         if content.dtype == np.uint8:
             table = np.rint(np.clip(np.arange(256) * factor + offset, 0, 255)).astype(np.uint8)
             return with_axis(cv2.LUT(content, table))
-        return np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
+        result: np.ndarray = np.clip(content * np.float32(factor) + np.float32(offset), 0, np.float32(max_value))
+        return result
 
     return Effect.of(change)
 
@@ -139,7 +141,8 @@ def _equalize_plane(plane: np.ndarray, equalizer: cv2.CLAHE, max_value: float) -
     unit = np.float32(max_value / 255)
     level = np.clip(np.rint(plane / unit), 0, 255).astype(np.uint8)
     change = equalizer.apply(level).astype(np.float32) - level
-    return np.clip(plane + change * unit, 0, np.float32(max_value))
+    result: np.ndarray = np.clip(plane + change * unit, 0, np.float32(max_value))
+    return result
 
 
 def shift_hsv(hue: float, saturation: float, value: float, max_value: float) -> Effect:

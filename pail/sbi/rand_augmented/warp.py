@@ -113,7 +113,8 @@ class Warp:
 
 
 def _sample(image: np.ndarray, maps: np.ndarray, how: int, border: int) -> np.ndarray:
-    return cv2.remap(image, maps, None, how, borderMode=border)  # type: ignore[call-overload]
+    sampled: np.ndarray = cv2.remap(image, maps, None, how, borderMode=border)  # type: ignore[call-overload]
+    return sampled
 
 
 def _grid(shape: tuple[int, int]) -> np.ndarray:
@@ -188,7 +189,8 @@ def optical_distortion(shape: tuple[int, int], k: float) -> Step:
     def step(points: np.ndarray) -> np.ndarray:
         place = (points - size / 2) / size
         r2 = (place * place).sum(axis=2, keepdims=True)
-        return place * (1 + k * r2 + k * r2 * r2) * size + size / 2
+        bent: np.ndarray = place * (1 + k * r2 + k * r2 * r2) * size + size / 2
+        return bent
 
     return step
 
@@ -200,7 +202,8 @@ def grid_distortion(shape: tuple[int, int], row_steps: np.ndarray, column_steps:
         knots = np.linspace(0, size, len(steps) + 1)
         values = np.concatenate([[0], np.cumsum(steps) * (size / len(steps))])
         seen = np.interp(points + 0.5, knots, values) - 0.5
-        return seen + np.minimum(points + 0.5, 0) + np.maximum(points + 0.5 - size, 0)
+        moved: np.ndarray = seen + np.minimum(points + 0.5, 0) + np.maximum(points + 0.5 - size, 0)
+        return moved
 
     return lambda points: np.stack(
         [along(points[..., 0], shape[1], column_steps), along(points[..., 1], shape[0], row_steps)], axis=2
@@ -214,7 +217,8 @@ def displacement(shape: tuple[int, int], nodes: np.ndarray) -> Step:
 
     def step(points: np.ndarray) -> np.ndarray:
         maps = np.ascontiguousarray(points * scale, np.float32)
-        return points + _sample(field_, maps, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        moved: np.ndarray = points + _sample(field_, maps, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        return moved
 
     return step
 

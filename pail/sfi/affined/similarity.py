@@ -27,7 +27,8 @@ def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_valu
     similarity = _ssim(_window_means(planes))
     similarity *= solid
     ones = np.ones(width, np.float32)  # products are faster than sums along short axes
-    return (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+    result: np.ndarray = (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+    return result
 
 
 def _window_means(planes: np.ndarray) -> np.ndarray:
@@ -37,13 +38,15 @@ def _window_means(planes: np.ndarray) -> np.ndarray:
     sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
     share = 1 / np.maximum(sums[-1], 1)
     sums[:-1] *= share
-    return sums[:-1]
+    result: np.ndarray = sums[:-1]
+    return result
 
 
 def _band(size: int) -> np.ndarray:
     """The band matrix whose product with values along an axis is their sums over windows."""
     index = np.arange(size)
-    return (np.abs(index[:, None] - index) <= WINDOW // 2).astype(np.float32)
+    result: np.ndarray = (np.abs(index[:, None] - index) <= WINDOW // 2).astype(np.float32)
+    return result
 
 
 def _ssim(means: np.ndarray) -> np.ndarray:
@@ -63,7 +66,8 @@ def _ssim(means: np.ndarray) -> np.ndarray:
     product *= covariance
     squares *= variance
     product /= squares
-    return product
+    result: np.ndarray = product
+    return result
 
 
 def _gray(tiles: np.ndarray, max_value: float) -> np.ndarray:

@@ -75,6 +75,6 @@ def _give_numba_a_cache() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # By the environment, from which numba reads its settings again and again, and which processes started here inherit.
     os.environ["NUMBA_CACHE_DIR"] = folder
-    numba.config.reload_config()
+    numba.config.reload_config()  # type: ignore[no-untyped-call]
     for name in [name for name in sys.modules if name.partition(".")[0] == "opensimplex"]:
         del sys.modules[name]  # what the failed import left behind
