@@ -67,7 +67,7 @@ def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tup
     m_a[box.slices] = 255 if mask is None else mask[..., None]
     for rows in _strips(box, content):
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
-        pixels = _shift(frame, part) if shift else _blend(frame, part, content[rows], opacity)
+        pixels = _shift(frame, part, opacity) if shift else _blend(frame, part, content[rows], opacity)
         _paste(frame, i_a, part, to_dtype(pixels, frame), None if mask is None else mask[rows])
     return i_a, m_a
 
@@ -101,10 +101,14 @@ def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.nd
     return with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
 
 
-def _shift(frame: Frame, box: Box) -> np.ndarray:
-    """The image moved towards the far end of the range, pixel by pixel; by a level at least."""
+def _shift(frame: Frame, box: Box, opacity: float) -> np.ndarray:
+    """The image moved towards the far end of the range, pixel by pixel; less where the anomaly is to be faint.
+
+    By more than is just visible and by a level at least.
+    """
     original = frame.crop(box).astype(np.float32)
-    step = np.float32(max(SHIFT * frame.peak, 1 if frame.is_integer else 0))
+    share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * frame.peak
+    step = np.float32(max(share, 1 if frame.is_integer else 0))
     return np.where(original < frame.peak / 2, original + step, original - step)
 
 

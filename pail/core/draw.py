@@ -12,8 +12,8 @@ from pail.core.checks import as_number, as_range, describe
 
 SEVERITY = {  # what a severity scales besides the ranges that methods take: the values at 0 and at 1
     "opacity": (0.15, 1.0),  # of hard pastes; MemSeg's lower bound of the transparency range
-    "coverage": (0.005, 0.1),  # of Perlin masks, a share of the image; the paper's 95 % quantile is 0.095
-    "quantile": (0.05, 0.95),  # of sides between two points: neither a pixel nor the whole image comes out
+    "coverage": (0.005, 0.1),  # of Perlin masks, a share of the region; the paper's 95 % quantile is 0.095
+    "quantile": (0.05, 0.95),  # of sides between two points: neither a pixel nor the whole region comes out
     "defect_share": (0.1, 1.0),  # of the area of a given defect
     "fraction": (0.2, 2.0),  # times the fraction of superpixels
     "p_patch": (0.2, 1.8),  # times the chance of a tile

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pail.core.box import Box
@@ -31,6 +32,7 @@ class Frame:
     roi: np.ndarray | None = None  # uint8 {0, 255} (H, W): where anomalies may land
     normal: Frame | None = None  # of a frame with earlier anomalies: the one without
     found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
+    _reference: tuple[Box, int] | None = None  # bounding box and pixels of the region, once they are known
 
     @property
     def height(self) -> int:
@@ -50,8 +52,35 @@ class Frame:
 
     @property
     def side(self) -> int:
-        """S: the shorter side, against which lengths are measured."""
+        """The shorter side of the image."""
         return min(self.image.shape[:2])
+
+    @property
+    def region_box(self) -> Box:
+        """The bounding box of the region of interest, the whole image without one.
+
+        Sizes that a technique draws are fractions of its height and width, of `region_side` and of `region_area`.
+        """
+        return self._region()[0]
+
+    @property
+    def region_side(self) -> int:
+        """The shorter side of `region_box`, against which lengths are measured."""
+        box = self.region_box
+        return min(box.height, box.width)
+
+    @property
+    def region_area(self) -> int:
+        """Pixels of the region of interest, of the whole image without one."""
+        return self._region()[1]
+
+    def _region(self) -> tuple[Box, int]:
+        if self._reference is None:
+            whole = self.whole
+            self._reference = (
+                (whole, whole.area) if self.roi is None else (Box.around(self.roi), cv2.countNonZero(self.roi))
+            )
+        return self._reference
 
     @property
     def channels(self) -> int:
@@ -87,12 +116,20 @@ class Frame:
 
     def restrict(self, roi: np.ndarray | None) -> Frame:
         """The frame with a region of interest."""
-        return self if roi is None else replace(self, roi=roi)
+        return self if roi is None else replace(self, roi=roi, _reference=None)
+
+    def part(self, box: Box) -> Frame:
+        """A part of the image, with its part of the region, as a frame of its own."""
+        if box == self.whole:
+            return self
+        image = np.ascontiguousarray(self.image[box.slices])
+        roi = None if self.roi is None else np.ascontiguousarray(self.roi[box.slices])
+        return replace(self, image=image, roi=roi, normal=None, found={}, _reference=None)
 
     def after(self, image: np.ndarray) -> Frame:
         """The frame for the next anomaly: another image, and all that is known of the normal one."""
         normal = self.normal or self
-        return Frame(image, self.dtype, self.peak, self.alpha, self.roi, normal, self.found)
+        return Frame(image, self.dtype, self.peak, self.alpha, self.roi, normal, self.found, self._reference)
 
 
 def as_frame(image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None) -> Frame:

@@ -35,8 +35,8 @@ def place(frame: Frame, draw: Draw, height: int, width: int, shape: np.ndarray |
 
 
 def fallback_box(frame: Frame, draw: Draw, roi: np.ndarray | None = None) -> Box:
-    """Where a random mask stays empty: a square of a sixteenth of the shorter side, in `roi` or in the frame's."""
-    side = max(1, round(frame.side * FALLBACK_FRACTION))
+    """Where a random mask stays empty: a square of a sixteenth of the region's side, in `roi` or in the frame's."""
+    side = max(1, round(frame.region_side * FALLBACK_FRACTION))
     return place(frame if roi is None else frame.restrict(roi), draw, side, side)
 
 

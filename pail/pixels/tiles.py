@@ -67,32 +67,9 @@ class Tiling(NamedTuple):
                 if height and width:
                     yield Block(Box(top, left, height, width), tall, broad, row, column)
 
-    def areas(self) -> np.ndarray:
-        """Pixels of each tile."""
-        heights, widths = np.full(self.rows, self.side), np.full(self.columns, self.side)
-        heights[-1] = self.image_height - (self.rows - 1) * self.side
-        widths[-1] = self.image_width - (self.columns - 1) * self.side
-        return np.outer(heights, widths).ravel()
-
     def inside(self, roi: np.ndarray) -> np.ndarray:
         """Pixels of each tile that lie in the ROI."""
         rows, columns = np.arange(self.rows) * self.side, np.arange(self.columns) * self.side
         total = cv2.integral((roi > 0).view(np.uint8))
         total = total[np.append(rows, self.image_height)][:, np.append(columns, self.image_width)]
         return np.diff(np.diff(total, axis=0), axis=1).ravel()
-
-
-def move_into_roi(tiling: Tiling, roi: np.ndarray, rng: np.random.Generator, flags: np.ndarray, share: float) -> None:
-    """Of the flagged tiles keep those that meet the ROI; flag more that do, until `share` of the area lies in it.
-
-    Those with half of their area inside come first.
-    """
-    areas, inside = tiling.areas(), tiling.inside(roi)
-    wanted = areas[flags].sum() * share
-    flags &= inside > 0
-    lacking = wanted - inside[flags].sum()
-    order = rng.permutation(len(flags))
-    order = order[(inside[order] > 0) & ~flags[order]]
-    order = order[np.argsort(inside[order] < areas[order] / 2, kind="stable")]
-    before = np.cumsum(inside[order]) - inside[order]
-    flags[order[before < lacking]] = True

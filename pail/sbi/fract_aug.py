@@ -22,6 +22,7 @@ ENLARGED_LEVEL = 106  # keeps the mean fill of an enlarged raster; 127 would thi
 MAX_ITERATIONS = 1_000_000
 FARTHEST = 1e6  # of the initial point
 MAX_GAIN = 2.0  # of a channel
+SPARSE = 2  # times as long as the root of a region's area: so long at most counts the side of a ring or of islands
 
 
 class Cut(NamedTuple):
@@ -62,7 +63,9 @@ def fract_aug(
     noise_amp = as_number("noise_amp", noise_amp, 0, 255)
     margin = as_number("margin", margin, 0, math.nextafter(0.5, 0))
     dilate = int(as_number("dilate", dilate, 0, 100, integer=True))
-    side = min(max(int(draw.scaled("size", *size_range) * frame.side), 3), frame.side)
+    longest = min(frame.region_side, SPARSE * math.sqrt(frame.region_area))
+    least = 3 if frame.roi is None else 1  # of a small region three pixels a side are much
+    side = min(max(int(draw.scaled("size", *size_range) * longest), least), frame.side)
     origin = _corner(frame, draw, "source_", side, margin)
     turn = Turn(draw.flag("flip_rows"), draw.flag("flip_columns"), draw.uniform("angle", *rotation))
     noisy = draw.flag("noise")
@@ -71,7 +74,7 @@ def fract_aug(
         box = fallback_box(frame, draw)
         texture = _jitter(_texture(frame, source, origin), draw, frame.peak)
         return Insertion(box, resize(texture, box[2:]), opacity=draw.opacity())
-    cut = _pad(fractal, side, dilate * noisy, frame.side)
+    cut = _pad(fractal, side, dilate * noisy, longest, whole=frame.roi is None)
     square, box = _land(frame, draw, cut, side, margin)
     texture = _jitter(_texture(frame, source, origin), draw, frame.peak)
     content, mask = _paste(frame, texture, cut, turn, square, box), _part(cut.support, square, box)
@@ -104,17 +107,22 @@ def _corner(frame: Frame, draw: Draw, prefix: str, side: int, margin: float) -> 
 
 def _fractal(frame: Frame, draw: Draw, game: Game, side: int, angle: float) -> np.ndarray | None:
     """The fractal on the turned square; larger images take the raster of the paper's, so that it stays as dense."""
-    raster = min(max(round(side * PAPER_SIDE / max(frame.side, PAPER_SIDE)), 3), side)
+    raster = min(max(round(side * PAPER_SIDE / max(frame.region_side, PAPER_SIDE)), 3), side)
     centre = (raster - 1) / 2
     whole = np.full((raster, raster), 255, np.uint8)
     matrix = cv2.getRotationMatrix2D((centre, centre), angle, 1)
     return draw_fractal(draw, game, cv2.warpAffine(whole, matrix, (raster, raster), flags=cv2.INTER_NEAREST))
 
 
-def _pad(fractal: np.ndarray, side: int, dilate: int, image_side: int) -> Cut:
-    """The fractal at full size, and its dilation; lengths in pixels follow the image."""
+def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, whole: bool) -> Cut:
+    """The fractal at full size, and its dilation; lengths in pixels follow the region.
+
+    In a small region, which a pixel around would widen much, there may be none; over the whole image is one always.
+    """
     raster = fractal.shape[0]
-    border = max(1, round(dilate * min(1.0, image_side / PAPER_SIDE))) if dilate else 0
+    border = round(dilate * min(1.0, region_side / PAPER_SIDE))
+    if dilate and whole:
+        border = max(1, border)
     pad = round(border * side / raster)
     texture = cv2.copyMakeBorder(fractal, border, border, border, border, cv2.BORDER_CONSTANT, value=0)
     support = cv2.dilate(texture, np.ones((3, 3), np.uint8), iterations=border) if border else texture

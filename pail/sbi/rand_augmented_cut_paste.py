@@ -18,11 +18,12 @@ from pail.core.ops import resize
 from pail.pixels import warp
 from pail.pixels.foreground import foreground_of
 from pail.pixels.operations import OPERATIONS, Recipe, draw_recipe
-from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.perlin_mask import noise_mask
 from pail.pixels.pieces import Piece, confine, cover, place_pieces
 from pail.pixels.placing import fallback_box
 
 TRIES = 10
+LARGEST_DEFECT = 0.5  # of the region: a given defect that is larger is made smaller by a severity
 
 
 class Region(NamedTuple):
@@ -64,7 +65,7 @@ def rand_augmented_cut_paste(
             recipe.warp.steps.append(warp.flip(frame.shape, vertical=True, horizontal=True))
         return recipe
 
-    wanted = max(1.0, min_area * frame.whole.area)
+    wanted = max(1.0, min_area * frame.region_area)
     recipe, shape = _draw_shape(frame, draw, defect, recipe_of, wanted, region)
     pieces = place_pieces(shape, region.mask, draw)
     final = cover(frame.shape, pieces)
@@ -103,13 +104,15 @@ def _as_defect(value: Any, frame: Frame, source: np.ndarray | None, draw: Draw) 
     if not cv2.hasNonZero(resized):
         rows, columns = np.nonzero(defect)
         resized[rows * frame.height // defect.shape[0], columns * frame.width // defect.shape[1]] = 255
-    return Defect(resized, _share(draw))
+    return Defect(resized, _share(frame, draw, cv2.countNonZero(resized)))
 
 
-def _share(draw: Draw) -> float | None:
+def _share(frame: Frame, draw: Draw, area: int) -> float | None:
+    """The share of the defect's area that a severity leaves: at 1 all of it, or as much as a region has room for."""
     if draw.severity is None:
         return None
-    return draw.keep("defect_share", draw.at_severity("defect_share"))
+    largest = 1.0 if frame.roi is None else min(1.0, LARGEST_DEFECT * frame.region_area / area)
+    return draw.keep("defect_share", largest * draw.at_severity("defect_share"))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -150,12 +153,25 @@ def _draw_shape(
 def _shape(frame: Frame, draw: Draw, defect: Defect | None, recipe: Recipe) -> np.ndarray:
     """The defect under the warp, or Perlin noise where the warp has something to show; a mask of its own."""
     if defect is None:
-        return recipe.warp.drop_invalid(perlin_mask(frame, draw))
+        return recipe.warp.drop_invalid(_blobs(frame, draw))
     if defect.share is not None:  # drawn smaller, about its centre
         box = Box.around(defect.mask)
         centre = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
         recipe.warp.steps.insert(0, warp.zoom(centre, math.sqrt(defect.share)))
     return recipe.warp.mask(defect.mask)
+
+
+def _blobs(frame: Frame, draw: Draw) -> np.ndarray:
+    """Perlin noise above its threshold, over the image, or over as many pixels as a region has in its middle."""
+    if frame.roi is None:
+        return noise_mask(frame, draw, frame.shape)
+    around = frame.region_box
+    scale = math.sqrt(frame.region_area / around.area)
+    height, width = max(1, round(around.height * scale)), max(1, round(around.width * scale))
+    box = Box(around.top + (around.height - height) // 2, around.left + (around.width - width) // 2, height, width)
+    blobs = np.zeros(frame.shape, np.uint8)
+    blobs[box.slices] = noise_mask(frame, draw, (height, width))
+    return blobs
 
 
 # --------------------------------------------------------------------------------------------------------------------

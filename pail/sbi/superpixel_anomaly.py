@@ -25,7 +25,8 @@ TASAD_TURNS = (0, 3, 2)  # quarters anticlockwise: TASAD's 0, 90 and 180 degrees
 REAL_TURNS = (1, 2, 3)
 ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 FIRMER = 2  # times as compact
-LEAST_CAP = 0.1  # of the image: where `fraction` is small, a single superpixel may be as large
+MOST_SEGMENTS = 4000  # in the bounding box of a thin region
+LEAST_CAP = 0.1  # of the region: where `fraction` is small, a single superpixel may be as large
 
 
 def superpixel_anomaly(
@@ -55,8 +56,11 @@ def superpixel_anomaly(
         content = resize(apply_augmenter(augmenter, content, draw, frame), frame.shape)
     elif augment_source:
         content = _augment(content, draw, frame.peak)
-    partitions = _partitions(content, frame.peak, count, compactness, sigma)
-    return through_mask(_mask(frame, draw, partitions, _scale(draw, fraction)), content, draw.opacity())
+    around = frame.region_box
+    dense = round(count * around.area / frame.region_area)  # as many in the region as in an image without one
+    partitions = _partitions(content[around.slices], frame.peak, min(dense, MOST_SEGMENTS), compactness, sigma)
+    mask = _mask(frame, draw, partitions, _scale(draw, fraction))
+    return through_mask(mask, content, draw.opacity())
 
 
 def _as_fraction(value: Any) -> float:
@@ -108,16 +112,22 @@ def _partitions(content: np.ndarray, peak: float, count: int, compactness: float
 
 def _mask(frame: Frame, draw: Draw, partitions: Iterator[np.ndarray], fraction: float) -> np.ndarray:
     """The union of some labels at the image's size, of the first partition that has one within the cap."""
+    around = frame.region_box
+    roi = None if frame.roi is None else np.ascontiguousarray(frame.roi[around.slices])
     cap = max(LEAST_CAP, min(1.0, 2 * fraction))
     for labels in partitions:
-        areas, inside = _areas(frame.roi, labels)
-        if len(areas) > 1 and ((inside > 0) & (inside <= cap * labels.size)).any():
+        areas, inside = _areas(roi, labels)
+        most = cap * inside.sum()
+        if len(areas) > 1 and ((inside > 0) & (inside <= most)).any():
             break
     draw.keep("n_labels", len(areas))
     table = np.zeros(len(areas), np.uint8)
-    table[draw.keep("labels", _choose(draw, areas, inside, fraction, cap * labels.size))] = 255
-    mask = enlarge(table[labels], frame.shape)
-    if frame.roi is not None and not cv2.hasNonZero(cv2.bitwise_and(mask, frame.roi)):
+    table[draw.keep("labels", _choose(draw, areas, inside, fraction, most))] = 255
+    if roi is None:
+        return enlarge(table[labels], frame.shape)
+    mask = np.zeros(frame.shape, np.uint8)
+    mask[around.slices] = cv2.bitwise_and(enlarge(table[labels], around[2:]), roi)
+    if not cv2.hasNonZero(mask):
         mask[fallback_box(frame, draw).slices] = 255  # the region is too small for a superpixel
     return mask
 
@@ -137,11 +147,12 @@ def _areas_in_roi(roi: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray
 
 
 def _choose(draw: Draw, areas: np.ndarray, inside: np.ndarray, fraction: float, most: float) -> list[int]:
-    """ceil(fraction K) of K labels, never all of two or more; with an ROI, those that lie in it and as much area."""
-    count = max(1, min(math.ceil(fraction * len(areas) - 1e-9), len(areas) - 1))
+    """ceil(fraction K) of K labels, never all of two or more; with an ROI, of as many as would fill it."""
     order = draw.rng.permutation(len(areas))
-    chosen = _within(order, areas, count, most)
-    return chosen if inside is areas else _inside(order, areas, inside, count, areas[chosen].sum() / 2, most)
+    filled = inside / areas
+    total = filled.sum()
+    count = max(1, min(math.ceil(fraction * total - 1e-9), math.ceil(total) - 1))
+    return _within(order, areas, count, most) if inside is areas else _inside(order, filled, inside, count, most)
 
 
 def _within(order: np.ndarray, areas: np.ndarray, count: int, most: float) -> list[int]:
@@ -157,19 +168,21 @@ def _within(order: np.ndarray, areas: np.ndarray, count: int, most: float) -> li
     return chosen or [int(areas.argmin())]
 
 
-def _inside(
-    order: np.ndarray, areas: np.ndarray, inside: np.ndarray, count: int, wanted: float, most: float
-) -> list[int]:
-    """Labels with half of their area in the ROI, then those with most in it, until there is enough of both."""
-    mostly = inside[order] >= areas[order] / 2
-    others = order[~mostly]
-    ranked = np.concatenate([order[mostly], others[np.argsort(-inside[others], kind="stable")]])
+def _inside(order: np.ndarray, filled: np.ndarray, inside: np.ndarray, count: int, most: float) -> list[int]:
+    """Labels mostly in the ROI, then those with most in it, until they are as much as `count` whole ones.
+
+    `filled` is the share of each label that lies in the ROI. At least one; the smallest where none is within `most`.
+    """
+    others = order[filled[order] < 0.5]
+    ranked = np.concatenate([order[filled[order] >= 0.5], others[np.argsort(-filled[others], kind="stable")]])
+    ranked = ranked[inside[ranked] > 0]
     chosen: list[int] = []
-    total = 0.0
-    for label in ranked[inside[ranked] > 0].tolist():
-        if chosen and total >= wanted and (len(chosen) >= count or total >= 2 * wanted):
-            break
+    total = shares = 0.0
+    for label in ranked.tolist():
         if total + inside[label] <= most:
             chosen.append(label)
             total += inside[label]
-    return chosen or [int(ranked[0])]
+            shares += filled[label]
+        if shares >= count - 0.5:
+            break
+    return chosen or [int(ranked[inside[ranked].argmin()] if len(ranked) else order[0])]

@@ -19,11 +19,10 @@ from pail.pixels.damage import damage
 from pail.pixels.placing import fallback_box
 from pail.pixels.recolour import recolour
 from pail.pixels.similarity import sample_step, similarities
-from pail.pixels.tiles import Block, Tiling, move_into_roi
+from pail.pixels.tiles import Block, Tiling
 
 VARIANTS = (None, "AA", "AAC", "AAS")
 SMALLEST_TILE = 4
-ROI_SHARE = 0.75  # of the area of the tiles drawn without an ROI, so that the valid parts make up half of theirs
 CHUNK_PIXELS = 1 << 17  # tiles are warped in batches that stay in the cache
 
 
@@ -48,15 +47,18 @@ def affined_anomlay(
     p_damage = as_number("p_damage", p_damage, 0, 1)
     n_damage = int(as_number("n_damage", n_damage, 0, 100, integer=True))
     variant = _variant(frame, draw, variant, source)
-    tiling = Tiling(*frame.shape, _tile_side(frame, draw, sizes, measured_at))
-    work = _Work(frame, draw, tiling, ssim_threshold, paints=variant != "AAS")
-    work.warp_all(_select(frame, draw, tiling, p_patch))
+    around = frame.region_box
+    part = frame.part(around)
+    tiling = Tiling(*part.shape, _tile_side(part, draw, sizes, measured_at))
+    work = _Work(part, draw, tiling, ssim_threshold, paints=variant != "AAS")
+    work.warp_all(_select(part, draw, tiling, p_patch))
     content = work.content
     if variant == "AAC":
-        recolour(frame, draw, content, work.mask)
+        recolour(part, draw, content, work.mask)
     elif source is not None and variant == "AAS":
-        content = _from_source(frame, draw, source, p_damage, n_damage)
-    return through_mask(work.mask, content, draw.opacity())
+        content = _from_source(frame, draw, source, p_damage, n_damage)[around.slices]
+    insertion = through_mask(work.mask, content, draw.opacity())
+    return insertion._replace(box=insertion.box.shift(around.top, around.left))
 
 
 def _variant(frame: Frame, draw: Draw, variant: Any, source: np.ndarray | None) -> str:
@@ -79,21 +81,32 @@ def _is_constant(frame: Frame) -> bool:
 
 
 def _tile_side(frame: Frame, draw: Draw, sizes: list[float], measured_at: tuple[int, int] | None) -> int:
-    """p in pixels. Sizes are parts of the shorter side; with `resize`, they are as long as at 256 pixels there."""
+    """p in pixels. Sizes are parts of the shorter side; with `resize`, they are as long as at 256 pixels there.
+
+    `frame` is the part of the image around the region.
+    """
     scale = 1.0 if measured_at is None else PAPER_SIDE / min(measured_at)
     side = round(draw.choice("patch_size", sizes) * frame.side * scale)
-    return draw.keep("tile", min(max(side, SMALLEST_TILE), frame.side))
+    smallest = SMALLEST_TILE
+    if frame.roi is not None:  # of a small region one such tile is much
+        smallest = min(SMALLEST_TILE, max(2, frame.side // SMALLEST_TILE))
+    return draw.keep("tile", min(max(side, smallest), frame.side))
 
 
 def _select(frame: Frame, draw: Draw, tiling: Tiling, p_patch: float) -> np.ndarray:
-    """Sorted indices of the tiles to warp, each drawn with the same chance, at least one."""
+    """Sorted indices of the tiles to warp, each drawn with the same chance; at least one that meets the region."""
     if draw.severity is not None:
         low, high = (min(p_patch * scale, 1.0) for scale in SEVERITY["p_patch"])
         p_patch = draw.scaled("p_patch", low, high)
     flags = draw.rng.random(tiling.size) < p_patch
-    flags[int(draw.rng.random() * tiling.size)] |= not flags.any()
-    if frame.roi is not None:
-        move_into_roi(tiling, frame.roi, draw.rng, flags, ROI_SHARE)
+    spare = draw.rng.random()
+    if frame.roi is None:
+        flags[int(spare * tiling.size)] |= not flags.any()
+    else:
+        inside = tiling.inside(frame.roi)
+        flags &= inside > 0
+        if not flags.any():  # a pixel of the region as likely as another
+            flags[np.searchsorted(np.cumsum(inside), spare * inside.sum(), side="right")] = True
     return draw.keep("tiles", np.flatnonzero(flags))
 
 

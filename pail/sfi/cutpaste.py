@@ -11,7 +11,7 @@ from pail.core.draw import Draw
 from pail.core.frame import Frame
 from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
-from pail.pixels.shapes import draw_aspect, rectangle_size
+from pail.pixels.shapes import draw_aspect, rectangle_size, within_area
 from pail.pixels.sources import change_patch
 
 PAPER_AREA_RATIO = (0.02, 0.15)
@@ -29,8 +29,10 @@ def cutpaste(
     area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
     aspect_ratio = as_aspect_ratio(aspect_ratio)
     transform = as_transform("transform", transform)
-    area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
-    height, width = rectangle_size(area, draw_aspect(draw, aspect_ratio), frame.shape)
+    area = draw.scaled("area_ratio", *area_ratio) * frame.region_area
+    height, width = rectangle_size(area, draw_aspect(draw, aspect_ratio), frame.region_box[2:])
+    if frame.roi is not None:  # of a small region a row of pixels too many is much
+        height, width = within_area((height, width), area)
     origin = Box(
         draw.integer("source_top", 0, frame.height - height),
         draw.integer("source_left", 0, frame.width - width),

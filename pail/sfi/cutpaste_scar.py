@@ -45,8 +45,8 @@ def cutpaste_scar(
 
 def _strip(frame: Frame, draw: Draw, width: tuple[float, float], length: tuple[float, float]) -> Box:
     """Where the strip is cut: upright, at least one pixel wide and never wider than long."""
-    columns = max(1, round(draw.scaled("width", *width) * frame.side))
-    rows = min(max(columns, round(draw.scaled("length", *length) * frame.side)), frame.height)
+    columns = max(1, round(draw.scaled("width", *width) * frame.region_side))
+    rows = min(max(columns, round(draw.scaled("length", *length) * frame.region_side)), frame.height)
     columns = min(columns, frame.width)
     top = draw.integer("source_top", 0, frame.height - rows)
     return Box(top, draw.integer("source_left", 0, frame.width - columns), rows, columns)

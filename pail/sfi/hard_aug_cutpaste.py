@@ -94,10 +94,11 @@ def _as_turns(name: str, angle: Any) -> int:
 def _rectangle(frame: Frame, draw: Draw, area_ratio: tuple[float, float] | None) -> Box:
     """Where it is pasted: of an area as in CutPaste, or between two uniform points."""
     if area_ratio is None:
-        height, width = (_span(draw, name, n) for name, n in zip(("height", "width"), frame.shape, strict=True))
+        around = frame.region_box
+        height, width = _span(draw, "height", around.height), _span(draw, "width", around.width)
     else:
-        area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
-        height, width = rectangle_size(area, draw_aspect(draw, ASPECT_RATIO), frame.shape)
+        area = draw.scaled("area_ratio", *area_ratio) * frame.region_area
+        height, width = rectangle_size(area, draw_aspect(draw, ASPECT_RATIO), frame.region_box[2:])
     return place(frame, draw, height, width)
 
 

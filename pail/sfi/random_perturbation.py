@@ -36,8 +36,8 @@ def random_perturbation(
     foreground = _foreground(frame, skip)
     boxes = []
     for _ in range(draw.scaled_integer("patch_number", int(fewest), int(most))):
-        height = _side(draw, "height", frame.height, size_range)
-        width = _side(draw, "width", frame.width, size_range)
+        height = _side(draw, "height", frame.region_box.height, size_range)
+        width = _side(draw, "width", frame.region_box.width, size_range)
         boxes.append(_place(frame, draw, height, width, foreground, max_try))
     return _fill(frame, draw, boxes)
 

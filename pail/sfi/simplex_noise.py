@@ -32,10 +32,10 @@ def simplex_noise_anomlay(
     frequency = as_number("frequency", frequency, 0, 1, above=True)
     height, width = (
         min(max(round(draw.scaled(name, *size_range) * size), 1), size)
-        for name, size in (("height", frame.height), ("width", frame.width))
+        for name, size in (("height", frame.region_box.height), ("width", frame.region_box.width))
     )
     box = place(frame, draw, height, width)
-    wavelength = max(2.0, frequency * frame.side)
+    wavelength = max(2.0, frequency * frame.region_side)
     noise = simplex((height, width, frame.channels), wavelength, octaves, persistence, draw.rng)
     content = frame.crop(box).astype(np.float32) + noise * np.float32(amplitude * frame.peak)
     return Insertion(box, content, opacity=draw.opacity())
