@@ -174,17 +174,19 @@ def preview(
 def _read_some(folder: str, size: Any, most: int = 8) -> dict[str, Any]:
     """A few images by name, spread over the folder; those that cannot be read are left out."""
     from pail.core.ops import resize
-    from pail.dataset.images import UnreadableError, decode
     from pail.dataset.store import Store
+    from pail.io.read import UnreadableError, read_picture
 
     store, found = Store(folder), dict[str, Any]()
     names = store.names()
     for name in names[:: max(1, len(names) // most)]:
         try:
-            pixels = decode(store.read(name))
+            picture = read_picture(store.read(name), name=name)
         except (UnreadableError, OSError) as error:
             err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
             continue
+        # Alpha of color images goes with the pixels; two channels would be taken for two bands.
+        pixels = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
         found[name] = pixels if size is None else resize(pixels, (size, size) if isinstance(size, int) else size)
         if len(found) == most:
             break

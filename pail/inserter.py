@@ -34,9 +34,15 @@ class Inserter:
         trial = np.zeros((32, 32, 3), np.uint8)
         Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **keywords)
 
-    def __call__(self, image: np.ndarray, rng: Any) -> PseudoAnomaly:
+    def __call__(self, image: np.ndarray, rng: Any, *, alpha: bool | None = None) -> PseudoAnomaly:
+        """Insert into an image; `alpha` True says that the last of two channels is alpha, which an array does not."""
         roi = self.roi(image) if callable(self.roi) else self.roi
-        return self.insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
+        insertion = self.insertion
+        if alpha is not None:
+            insertion = Anomaly_Insertion(
+                data_range=insertion.data_range, source_range=insertion.source_range, alpha=alpha
+            )
+        return insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
 
 
 def check_range(image: np.ndarray, data_range: float | None) -> None:

@@ -18,7 +18,9 @@ except ImportError as error:
     raise ImportError("pail.torch needs PyTorch: pip install 'pai-lib[torch]'") from error
 
 from pail.core.checks import as_flag, as_number, describe
+from pail.core.frame import as_frame
 from pail.inserter import Inserter
+from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
 from pail.warm import warm_up
 
@@ -46,8 +48,10 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     Parameters
     ----------
-    normal : path, glob pattern, sequence of paths or images, or array (N, H, W, C)
-        The normal images. A folder is searched with all its subfolders.
+    normal : path, glob pattern, sequence of paths or images, or array
+        The normal images. A folder is searched with all its subfolders, but
+        for hidden ones and links. An array has shape (N, H, W, C), or
+        (N, H, W) with more than 16 gray images.
     source : as `normal`, or callable, optional
         Where techniques that take a source find it: one of the images is
         drawn for each anomaly; a callable is called with a
@@ -91,6 +95,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     unreadable : {"raise", "skip"}, default "raise"
         What becomes of a file that cannot be read. To skip them, all files
         are decoded at once.
+    pages : {"first", "all"}, default "first"
+        Whether each page of a TIFF file with several is an image, or the
+        first alone, with a warning.
+    max_pixels : int, optional
+        Files with more pixels are refused before they are decoded: 179
+        million by default. None takes any size.
 
     Raises
     ------
@@ -150,6 +160,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         data_range: float | None = None,
         source_range: float | None = None,
         unreadable: str = "raise",
+        pages: str = "first",
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)
         self.seed = int(as_number("seed", seed, 0, MAX_SEED, integer=True))
@@ -157,9 +169,16 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
         self.normal = Images(
-            "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
+            "normal",
+            normal,
+            size=as_target_size(size),
+            channels=channels,
+            cache=kept,
+            unreadable=unreadable,
+            pages=pages,
+            max_pixels=max_pixels,
         )
-        self.source = as_source(source, kept, unreadable)
+        self.source = as_source(source, kept, unreadable, max_pixels)
         self._insert = Inserter(
             self.source,
             roi,
@@ -209,9 +228,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         index = self._as_index(index)
         key = (self.seed, self._next_epoch(index), index)
         image = self._read(key)
+        alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
+        # Normal samples are checked as anomalous ones are.
+        as_frame(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insert(image, key)
+        result = self._insert(image, key, alpha=alpha)
         return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
 
     def _as_index(self, index: Any) -> int:

@@ -17,6 +17,7 @@ except ImportError as error:
 
 from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range
+from pail.io import pil
 from pail.reading import as_source
 
 __all__ = ["InsertAnomaly"]
@@ -32,7 +33,7 @@ class InsertAnomaly(torch.nn.Module):
     as arguments or anywhere in a dict, tuple or list, and returns the same
     structure; everything else in it is handed through. The image is a
     tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
-    PIL image; a plain tensor counts as the image where there is no
+    PIL image, which keeps its mode; a plain tensor counts as the image where there is no
     `tv_tensors.Image`, and only the first. The mask, (H, W), (1, H, W), or
     with B in front, is united with the anomaly's. An image alone,
     ``transform(image)``, comes back as ``(image, mask)``.
@@ -55,7 +56,8 @@ class InsertAnomaly(torch.nn.Module):
     ------
     TypeError
         If there is no image, or a structure without a mask, or an image of
-        another dtype.
+        another dtype; for a PIL image of mode 1, P or PA, whose pixels
+        cannot take new values: convert it to L or RGB first.
     ValueError
         If a float image leaves [0, 1]: insert before Normalize, not after
         it.
@@ -124,8 +126,7 @@ class InsertAnomaly(torch.nn.Module):
     def _insert(self, image: Any) -> tuple[Any, torch.Tensor]:
         """The image, and where it was changed: uint8 {0, 1} (..., H, W)."""
         if isinstance(image, Image.Image):
-            i_a, m_a = self._insert_array(np.asarray(image))
-            return Image.fromarray(i_a), torch.from_numpy(m_a)
+            return self._insert_pil(image)
         _check(image)
         flat = image.detach().reshape(-1, *image.shape[-3:])
         pairs = [self._insert_tensor(single) for single in flat]
@@ -142,12 +143,28 @@ class InsertAnomaly(torch.nn.Module):
         i_a, m_a = self._insert_array(array)
         return torch.from_numpy(i_a).permute(2, 0, 1).to(image.dtype), torch.from_numpy(m_a)
 
+    def _insert_pil(self, image: Image.Image) -> tuple[Image.Image, torch.Tensor]:
+        """In the image's own mode; the very image where no anomaly is due."""
+        words = self._drawn()
+        if words is None:
+            return image, torch.zeros(image.height, image.width, dtype=torch.uint8)
+        pil.check_open(image)
+        array, alpha = pil.to_array("image", image)
+        check_range(array, self._inserter.insertion.data_range)
+        i_a, m_a = self._inserter(array, words, alpha=alpha if array.ndim == 3 else None)
+        return pil.with_pixels(image, i_a, m_a[..., 0]), torch.from_numpy(m_a[..., 0] // 255)
+
     def _insert_array(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        words = torch.randint(2**31, (4,)).tolist()
-        if words[0] >= self.p * 2**31:
+        words = self._drawn()
+        if words is None:
             return image.copy(), np.zeros(image.shape[:2], np.uint8)
-        i_a, m_a = self._inserter(image, words[1:])
+        i_a, m_a = self._inserter(image, words)
         return i_a, m_a[..., 0] // 255
+
+    def _drawn(self) -> list[int] | None:
+        """The seed of an anomaly, or None where there is to be none."""
+        words = torch.randint(2**31, (4,)).tolist()
+        return words[1:] if words[0] < self.p * 2**31 else None
 
     def _united(self, mask: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:
         marks = marks.to(mask.device, torch.bool)

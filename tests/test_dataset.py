@@ -1,6 +1,5 @@
 """Data sets on disk: layouts, formats, byte identity, hostile files, ends at any moment."""
 
-import io
 import json
 import os
 import random
@@ -23,9 +22,9 @@ from PIL import Image
 import pail
 from pail import pai
 from pail.dataset import recipe as recipes
-from pail.dataset.images import UnreadableError, decode, encode
 from pail.dataset.layout import polygons
 from pail.dataset.replay import remake
+from pail.io.read import decode
 
 COUNT = 70  # anomalies: several chunks
 
@@ -234,32 +233,11 @@ def test_alpha_is_kept_and_exif_rotation_honoured(tmp_path):
     assert np.abs(turned.astype(int) - np.rot90(photograph(40, 60), 3)).mean() < 12
 
 
-def test_orientations_are_pillows():
-    from PIL import ImageOps
-
-    for orientation in range(1, 9):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        for kind in ("TIFF", "PNG"):
-            buffer = io.BytesIO()
-            Image.fromarray(photograph(9, 14)).save(buffer, kind, exif=exif)
-            with Image.open(io.BytesIO(buffer.getvalue())) as image:
-                expected = np.asarray(ImageOps.exif_transpose(image))
-            assert np.array_equal(decode(buffer.getvalue()), expected), (orientation, kind)
-
-
 def test_the_size_of_the_output(parts, tmp_path):
     pail.generate(parts, tmp_path / "set", number=3, workers=1, size=(32, 48))
     for line in manifest(tmp_path / "set"):
         assert (line["height"], line["width"]) == (32, 48)
         assert decode((tmp_path / "set" / line["image"]).read_bytes()).shape[:2] == (32, 48)
-
-
-def test_jpg_cannot_hold_sixteen_bits():
-    with pytest.raises(ValueError, match="`format`"):
-        encode(np.zeros((4, 4), np.uint16), "jpg", 1)
-    with pytest.raises(ValueError, match="`format`"):
-        encode(np.zeros((4, 4), np.float32), "png", 1)
 
 
 def test_a_folder_of_masks_as_region(parts, tmp_path):
@@ -420,12 +398,6 @@ def test_hostile_files_are_skipped_and_named(parts, tmp_path):
         shutil.copy(folder / name, tmp_path / "bad")
     done = subprocess.run([sys.executable, "-m", "pail", "generate", str(tmp_path / "bad"), str(tmp_path / "c"), "-q"])
     assert done.returncode == 1
-
-
-def test_what_is_no_image_is_refused():
-    for data in (b"", b"x" * 100, cv2.imencode(".png", photograph(9, 9))[1].tobytes()[:-30]):
-        with pytest.raises(UnreadableError):
-            decode(data)
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(parts, tmp_path):

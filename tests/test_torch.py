@@ -433,3 +433,67 @@ def test_augment_and_transform_by_albumentations():
     assert sample["image"].shape == (3, 40, 40) and sample["mask"].shape == (1, 40, 40)
     if FORK:
         assert passes(1, build()) == passes(1, build(), num_workers=2, multiprocessing_context="fork")
+
+
+@pytest.mark.parametrize("p_anomaly", [0, 1])
+def test_normal_and_anomalous_samples_pass_the_same_check(p_anomaly, tmp_path):
+    import tifffile
+
+    for bad, error, words in (
+        (IMAGES.astype(np.int64), TypeError, "int64"),
+        (IMAGES.astype(np.float32), ValueError, r"normal\[2\].*\[0, 1\]"),
+        (np.where(IMAGES > 0, np.nan, 0.5).astype(np.float32), ValueError, r"normal\[2\].*NaN"),
+        (IMAGES.astype(np.uint16), ValueError, "data_range"),
+    ):
+        data_range = 9 if bad.dtype == np.uint16 else None
+        with pytest.raises(error, match=words):
+            PseudoAnomalyDataset(bad, p_anomaly=p_anomaly, data_range=data_range)[2]
+    tifffile.imwrite(tmp_path / "a.tif", IMAGES[0].astype(np.float32), photometric="rgb")
+    with pytest.raises(ValueError, match=r"a\.tif.*\[0, 1\]"):
+        PseudoAnomalyDataset(tmp_path, p_anomaly=p_anomaly)[0]
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        PseudoAnomalyDataset(IMAGES, p_anomaly=p_anomaly, augment=lambda image: image.astype(np.float32))[0]
+
+
+def test_a_stack_of_gray_images_is_many_images():
+    grays = np.stack([photograph(40, 40, seed)[..., 0] for seed in range(17)])
+    data = PseudoAnomalyDataset(grays, channels=None)
+    assert len(data) == 17 and data[0]["image"].shape == (1, 40, 40)
+    with pytest.raises(ValueError, match=r"`normal`.*images\[\.\.\., None\]"):
+        PseudoAnomalyDataset(grays[:16])
+
+
+def test_folders_are_listed_as_for_data_sets_on_disk(folder):
+    from pail.dataset.store import Store
+
+    for name in (".ipynb_checkpoints/0.png", ".thumbnails/1.png", "__MACOSX/2.png", ".3.png", "dir.png/4.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(IMAGES[0]).save(folder / name)
+    data = PseudoAnomalyDataset(folder)
+    names = [entry.path.relative_to(folder).as_posix() for entry in data.normal.entries]
+    assert names == Store(folder).names() == ["a/1.png", "a/2.png", "b/0.png", "dir.png/4.jpg"]
+    assert all(data[index]["image"].shape == (3, 48, 48) for index in range(4))
+
+
+def test_alpha_of_gray_files_is_carried_through(tmp_path):
+    alpha = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48) % 200
+    image = Image.fromarray(np.dstack([IMAGES[0][..., 0], alpha.astype(np.uint8)]))
+    image.save(tmp_path / "a.png")
+    for normal in (tmp_path, [image]):
+        data = PseudoAnomalyDataset(normal, channels=None, p_anomaly=1, cache=10**6)
+        for _ in range(3):
+            sample = data[0]
+            assert np.array_equal(np.round(sample["image"][1].numpy() * 255), alpha) and sample["mask"].any()
+
+
+def test_pages_and_large_files(tmp_path):
+    import tifffile
+
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as file:
+        for image in IMAGES[:3]:
+            file.write(image, photometric="rgb")
+    data = PseudoAnomalyDataset(tmp_path, pages="all", p_anomaly=0)
+    found = [np.round(data[i]["image"].numpy() * 255).astype(np.uint8).transpose(1, 2, 0) for i in range(3)]
+    assert len(data) == 3 and np.array_equal(found, IMAGES[:3])
+    with pytest.raises(ValueError, match=r"scan\.tif.*max_pixels"):
+        PseudoAnomalyDataset(tmp_path, pages="all", max_pixels=48 * 48 - 1)

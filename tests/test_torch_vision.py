@@ -1,7 +1,8 @@
 """The transform for torchvision v2."""
 
+import numpy as np
 import pytest
-from common import photograph
+from common import as_type, photograph
 from optional import need
 from PIL import Image
 
@@ -134,3 +135,65 @@ def test_it_is_one_step_of_a_pipeline(tv):
 def test_tensors_come_back_on_their_device():
     image, mask = InsertAnomaly(p=1)(IMAGE.cuda())
     assert image.is_cuda and mask.is_cuda
+
+
+def native(image):
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
+
+
+PIL_MODES = ["L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "CMYK", "YCbCr", "HSV", "LAB", "RGBa", "La", "RGBX"]
+
+
+def pil_of(mode):
+    if mode in ("I;16", "I;16B"):
+        deep = as_type(PHOTO[..., 0], "uint16").astype(">u2" if mode == "I;16B" else "<u2")
+        return Image.frombytes(mode, (40, 48), deep.tobytes())
+    if mode == "F":
+        return Image.fromarray(as_type(PHOTO[..., 0], "float32"))
+    image = Image.fromarray(PHOTO)
+    if mode in ("LA", "RGBA", "RGBa", "La"):
+        image.putalpha(Image.fromarray((np.arange(48 * 40).reshape(48, 40) % 200 + 50).astype(np.uint8)))
+    if mode == "La":
+        return image.convert("LA").convert("La")
+    return image if image.mode == mode else image.convert(mode)
+
+
+@pytest.mark.parametrize("mode", PIL_MODES)
+def test_pil_images_keep_their_mode_and_all_outside_the_mask(mode):
+    image = pil_of(mode)
+    before = native(image).copy()
+    for seed in range(4):
+        torch.manual_seed(seed)
+        changed, mask = InsertAnomaly(PHOTO, p=1)(image)
+        inside = mask[0].numpy() > 0
+        assert changed.mode == mode and changed.size == image.size and np.array_equal(native(image), before)
+        assert np.array_equal(native(changed)[~inside], before[~inside])
+        assert (native(changed)[inside] != before[inside]).any()
+        if mode in ("LA", "RGBA", "RGBa", "La"):
+            assert np.array_equal(native(changed)[..., -1], before[..., -1])
+
+
+@pytest.mark.parametrize("mode", [*PIL_MODES, "1", "P", "PA", "I"])
+def test_a_pil_image_without_an_anomaly_is_the_very_image(mode):
+    image = Image.new(mode, (40, 48)) if mode in ("1", "P", "PA", "I") else pil_of(mode)
+    same, mask = InsertAnomaly(p=0)(image)
+    assert same is image and mask.shape == (1, 48, 40) and not mask.any()
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA", "I"])
+def test_pil_images_that_cannot_take_new_values_are_refused_by_name(mode):
+    with pytest.raises(TypeError, match=rf"mode {mode}\b"):
+        InsertAnomaly(p=1)(Image.new(mode, (40, 48)))
+
+
+def test_a_region_is_made_of_the_pixels_of_a_pil_image():
+    region = np.zeros((48, 40), bool)
+    region[5:30, 5:30] = True
+    seen = []
+
+    def where(array):
+        seen.append(array)
+        return region
+
+    _, mask = InsertAnomaly(p=1, roi=where)(pil_of("LA"))
+    assert np.array_equal(seen[-1], np.asarray(pil_of("LA"))) and not mask[0].numpy()[~region].any()

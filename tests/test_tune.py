@@ -31,7 +31,8 @@ from pail.app.parameters import Bounds, as_option, control, controls, parse, sam
 from pail.app.serve import Guard, refusal, tune
 from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
 from pail.dataset import recipe as recipes
-from pail.dataset.images import decode, encode
+from pail.io.read import decode
+from pail.io.write import encode
 
 SECRET = b"not for the page"
 
@@ -417,10 +418,10 @@ def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
     monkeypatch.setattr("pail.app.folder.KEPT", 100_000)
     images = Images(Folder(folders / "parts"))
     first = images.get("part 0.png")
-    assert images.get("part 0.png") is first and not first.flags.writeable
+    assert images.get("part 0.png") is first and not first.pixels.flags.writeable
     for side in range(60, 90):
         images.get("part 0.png", (side, side))
-    assert sum(kept.nbytes for kept in images._kept.values()) <= 100_000
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= 100_000
 
 
 def test_what_the_canvas_may_send():

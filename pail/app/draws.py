@@ -16,10 +16,10 @@ from pail.app.folder import Folder, Images, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, Settings, recipe
 from pail.dataset import plan as plans
-from pail.dataset.images import UnreadableError
-from pail.dataset.make import Inputs, arguments, insertion, region
+from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
+from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
 
@@ -96,10 +96,12 @@ class Bench:
     def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
         """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
         name = item.normals[0]
-        pixels = self.normals.get(name, checked.size)
-        source, source_name = self.source(item)
+        picture = self.normals.get(name, checked.size)
+        pixels = picture.pixels
+        found, source_name = self.source(item)
+        source = None if found is None else source_pixels(found, checked)
         roi = region(checked, self.inputs(settings, name), name, pixels.shape)
-        result = insertion(checked).insert(
+        result = insertion(checked, as_alpha(picture, checked)).insert(
             pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
         )
         mask = result.m_a[..., 0]
@@ -111,7 +113,7 @@ class Bench:
         techniques = tuple(result.techniques)
         return Draw(item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques)
 
-    def source(self, item: Item) -> tuple[np.ndarray | None, str | None]:
+    def source(self, item: Item) -> tuple[Picture | None, str | None]:
         """The first that can be read, as `make` takes it."""
         for name in item.sources:
             assert self.sources is not None

@@ -13,7 +13,7 @@ from pail.app.draws import Bench
 from pail.app.painted import Painted, mask_file
 from pail.app.settings import Settings
 from pail.dataset import recipe as recipes
-from pail.dataset.make import arguments, make
+from pail.dataset.make import arguments, as_alpha, make, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 
@@ -54,26 +54,39 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
     """The first draw in Python."""
     name = item.normals[0]
     needs_resize = checked.size is not None or settings.region in ("painted", "given")
-    lines = ["from pathlib import Path", "from pail import pai", "from pail.dataset.images import decode"]
+    lines = ["from pathlib import Path", "from pail import pai", "from pail.io.read import decode"]
     lines += ["from pail.core.ops import resize"] if needs_resize else []
     image = _decoded(bench.normals.folder.absolute(name))
     lines += [f"image = resize({image}, {checked.size})" if checked.size else f"image = {image}"]
     keywords = _keywords(checked)
     positional = ["image"]
     if item.sources and bench.sources:
-        lines += [f"source = {_decoded(bench.sources.folder.absolute(_readable(bench, item)))}"]
+        found, source = bench.source(item)
+        alpha = found is not None and source_pixels(found, checked).shape != found.pixels.shape
+        lines += [f"source = {_decoded(bench.sources.folder.absolute(source or item.sources[0]))}"]
+        lines[-1] += "[..., :-1]" * alpha
         positional += ["source"]
     if settings.region in ("painted", "given"):
         masks = bench.inputs(settings, name)
         path = f"regions/{mask_file(name)}" if settings.region == "painted" else _mask(masks, name)
-        lines += [f"region = resize({_decoded(path)}, image.shape[:2], nearest=True) > 0"]
+        lines += ["from pail.io.read import read_mask"]
+        lines += [f"region = resize(read_mask({path!r}, name={path!r}), image.shape[:2], nearest=True)"]
     words = [", ".join(positional)]
     words += [f"{key}={_literal(value)}" for key, value in keywords.items()]
     if settings.region != "all":
         words += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
     words += [f"rng={(checked.seed, item.number)}"]
     words = [f"    {word}," for word in words]
-    return "\n".join([*lines, f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked)}).insert(", *words, ")", ""])
+    instance = _instance(checked, as_alpha(bench.normals.get(name), checked))
+    return "\n".join(
+        [
+            *lines,
+            f"i_a, m_a = pai.Anomaly_Insertion({instance}).insert(",
+            *words,
+            ")",
+            "",
+        ]
+    )
 
 
 def _keywords(checked: Recipe) -> dict[str, Any]:
@@ -89,12 +102,6 @@ def _keywords(checked: Recipe) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def _readable(bench: Bench, item: Item) -> str:
-    """The source that the draw takes: the first that can be read."""
-    _, name = bench.source(item)
-    return name or item.sources[0]
-
-
 def _mask(inputs: Any, name: str) -> str:
     stem = name.rpartition(".")[0]
     if stem not in inputs.roi_names:
@@ -102,8 +109,8 @@ def _mask(inputs: Any, name: str) -> str:
     return str(inputs.rois.absolute(inputs.roi_names[stem]))
 
 
-def _instance(checked: Recipe) -> str:
-    given = {name: getattr(checked, name) for name in ("data_range", "source_range", "alpha")}
+def _instance(checked: Recipe, alpha: bool | None) -> str:
+    given = {"data_range": checked.data_range, "source_range": checked.source_range, "alpha": alpha}
     return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
 
 

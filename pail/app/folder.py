@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from pail.core.ops import resize
-from pail.dataset.images import decode
 from pail.dataset.page import data_uri
 from pail.dataset.store import Store
+from pail.io.read import Picture, decode, read_picture
 from pail.pixels.panels import as_bytes, fit, shades
 
 THUMBNAIL = 104  # pixels of the longer side
@@ -55,21 +55,21 @@ class Images:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self._kept: dict[tuple[str, tuple[int, int] | None], np.ndarray] = {}
+        self._kept: dict[tuple[str, tuple[int, int] | None], Picture] = {}
         self._thumbnails: dict[str, str] = {}
 
-    def get(self, name: str, size: tuple[int, int] | None = None) -> np.ndarray:
-        """The pixels as `pail generate` has them, at a size; nobody may write to them."""
+    def get(self, name: str, size: tuple[int, int] | None = None) -> Picture:
+        """The image as `pail generate` has it, at a size; nobody may write to its pixels."""
         key = name, size
-        pixels = self._kept.pop(key, None)
-        if pixels is None:
-            pixels = decode(self.folder.read(name))
-            pixels = pixels if size is None else resize(pixels, size)
-            pixels.flags.writeable = False
-        self._kept[key] = pixels  # at the end again: used last
-        while sum(kept.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
+        picture = self._kept.pop(key, None)
+        if picture is None:
+            picture = read_picture(self.folder.read(name), name=name)
+            picture = picture if size is None else replace(picture, pixels=resize(picture.pixels, size))
+            picture.pixels.flags.writeable = False
+        self._kept[key] = picture  # at the end again: used last
+        while sum(kept.pixels.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
             self._kept.pop(next(iter(self._kept)), None)
-        return pixels
+        return picture
 
     def thumbnail(self, name: str) -> str:
         """A small picture as a data URI; empty where the file is no image."""

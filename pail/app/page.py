@@ -96,7 +96,7 @@ class Page:
             return recipes.make(size=self.bench.given.get("size")).size
         if side == "own":
             return None
-        height, width = self.bench.normals.get(self.bench.name(image)).shape[:2]
+        height, width = self.bench.normals.get(self.bench.name(image)).pixels.shape[:2]
         scale = int(side) / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -160,7 +160,7 @@ class Page:
         if region != "painted":
             return gr.update(visible="hidden"), gr.skip()
         try:
-            picture = view.background(self.bench.normals.get(self.bench.name(image)), CANVAS)
+            picture = view.background(self.bench.normals.get(self.bench.name(image)).pixels, CANVAS)
         except SHOWN:
             return gr.update(visible=True), gr.skip()  # the result says what is wrong
         return gr.update(visible=True), gr.update(background=picture)

@@ -10,10 +10,9 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import MAX_SIDE, as_number, describe
+from pail.io import pil
 
 MAX_CHANNELS = 16
-CONVERTED_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBa": "RGBA", "PA": "RGBA"}
-PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N")
 DTYPES = ("u1", "u2", "f4", "f8")
 RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, has room for
 
@@ -25,36 +24,15 @@ def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndar
     none, True that the last of two or four channels is one.
     """
     if isinstance(image, Image.Image):
-        array, has_alpha = _pil_to_array(name, image)
+        array, has_alpha = pil.to_array(name, image)
     elif isinstance(image, np.ndarray):
         array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
     else:
         raise TypeError(f"`{name}` must be {_no_image(image)}")
-    _check_dtype(name, array)
-    _check_shape(name, array)
+    check_array(name, array)
     if alpha is not None:
         has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
-
-
-def _pil_to_array(name: str, image: Image.Image) -> tuple[np.ndarray, bool]:
-    """The pixels of a PIL image, and whether the last channel is alpha."""
-    mode = image.mode
-    if mode == "P":
-        mode = "RGBA" if "transparency" in image.info else "RGB"
-    mode = CONVERTED_MODES.get(mode, mode)
-    if mode not in PLAIN_MODES:
-        raise TypeError(
-            f"`{name}` must be a PIL image of mode 1, L, LA, P, RGB, RGBA, F or I;16, "
-            f"got mode {image.mode}; convert it first"
-        )
-    if 0 in image.size:
-        raise ValueError(f"`{name}` must not be empty, got a PIL image of size {image.size}")
-    try:
-        array = np.asarray(image.convert(mode) if mode != image.mode else image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # truncated, or closed
-        raise ValueError(f"`{name}` must be an image whose pixels can be read, got a PIL image with {error}") from error
-    return array, mode in ("LA", "RGBA")
 
 
 def _no_image(value: Any) -> str:
@@ -66,6 +44,12 @@ def _no_image(value: Any) -> str:
     if hasattr(value, "detach") and hasattr(value, "permute"):
         return f"a numpy array or a PIL image, got a tensor; pass tensor.permute(1, 2, 0).numpy(), got {type(value)}"
     return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
+
+
+def check_array(name: str, array: np.ndarray) -> None:
+    """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
+    _check_dtype(name, array)
+    _check_shape(name, array)
 
 
 def _check_dtype(name: str, array: np.ndarray) -> None:

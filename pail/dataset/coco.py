@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pail.dataset.images import decode
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
+from pail.io.read import decode
 
 
 def encoder() -> Any:

@@ -23,12 +23,12 @@ from pail.core.checks import as_number, describe
 from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
 from pail.dataset.coco import write_coco
-from pail.dataset.images import decode
 from pail.dataset.layout import OWN, data_yaml
 from pail.dataset.make import Inputs, dump, make
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
+from pail.io.read import decode
 from pail.pai import Anomaly_Insertion
 from pail.registry import TECHNIQUES, is_own, register
 

@@ -9,12 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pail.core.frame import as_frame
 from pail.core.ops import resize
-from pail.dataset.images import UnreadableError, decode, encode
 from pail.dataset.layout import MIXED, image_name, label_name, mask_name, polygons
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
+from pail.io.read import Picture, UnreadableError, read_mask, read_picture
+from pail.io.write import encode
 from pail.masks import difference
 from pail.pai import Anomaly_Insertion
 
@@ -46,17 +48,17 @@ class _Decoded:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
-        self._kept: dict[tuple[str, str], np.ndarray] = {}
+        self._kept: dict[tuple[str, str], Picture] = {}
 
-    def get(self, store: Store, name: str) -> np.ndarray:
+    def get(self, store: Store, name: str) -> Picture:
         key = store.url, name
         if key not in self._kept:
-            pixels = decode(store.read(name))
-            pixels.flags.writeable = False
-            self._kept[key] = pixels
-            self._bytes += pixels.nbytes
+            picture = read_picture(store.read(name), name=name)
+            picture.pixels.flags.writeable = False
+            self._kept[key] = picture
+            self._bytes += picture.pixels.nbytes
             while self._bytes > self._limit and len(self._kept) > 1:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
+                self._bytes -= self._kept.pop(next(iter(self._kept))).pixels.nbytes
         return self._kept[key]
 
 
@@ -68,10 +70,11 @@ def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
     skipped: list[dict[str, str]] = []
     for name in item.normals:
         try:
-            pixels = _fit(decode(inputs.normals.read(name)), recipe.size)
+            picture = read_picture(inputs.normals.read(name), name=name)
+            pixels, alpha = _fit(picture.pixels, recipe.size), as_alpha(picture, recipe)
             if item.is_good:
-                return _good(recipe, item, name, pixels, skipped)
-            return _damaged(recipe, inputs, item, name, pixels, skipped)
+                return _good(recipe, item, name, pixels, alpha, skipped)
+            return _damaged(recipe, inputs, item, name, pixels, alpha, skipped)
         except TRIED as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
     return Made(None, {}, skipped)
@@ -85,9 +88,19 @@ def _fit(pixels: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return pixels if size is None else resize(pixels, size)
 
 
-def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]) -> Made:
+def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
+    """What `Anomaly_Insertion` is told of alpha: what the recipe says, else what the file says of two channels."""
+    if recipe.alpha is None and picture.alpha and picture.pixels.shape[2] == 2:
+        return True
+    return recipe.alpha
+
+
+def _good(
+    recipe: Recipe, item: Item, name: str, pixels: np.ndarray, alpha: bool | None, skipped: list[dict[str, str]]
+) -> Made:
+    as_frame(pixels, recipe.data_range, alpha=alpha)  # what is no image for an insertion is none for a set
     target = image_name(recipe, item, "good")
-    files = {target: encode(pixels, recipe.format, recipe.compression)}
+    files = {target: encode(pixels, recipe.format, recipe.compression, alpha=bool(alpha))}
     if label := label_name(recipe, item, "good"):
         files[label] = b""
     line = {"index": item.index, "image": target, "mask": None, "label": 0, "split": item.split, "techniques": []}
@@ -95,17 +108,24 @@ def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: li
 
 
 def _damaged(
-    recipe: Recipe, inputs: Inputs, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]
+    recipe: Recipe,
+    inputs: Inputs,
+    item: Item,
+    name: str,
+    pixels: np.ndarray,
+    alpha: bool | None,
+    skipped: list[dict[str, str]],
 ) -> Made:
-    source, source_name = _source(inputs, item, skipped)
+    source, source_name = _source(recipe, inputs, item, skipped)
     roi = region(recipe, inputs, name, pixels.shape)
-    result = insertion(recipe).insert(pixels, source, **arguments(recipe), roi=roi, rng=(recipe.seed, item.number))
+    instance = insertion(recipe, alpha)
+    result = instance.insert(pixels, source, **arguments(recipe), roi=roi, rng=(recipe.seed, item.number))
     techniques = [step["technique"] for step in result.record["steps"]]
     kind = techniques[0] if len(set(techniques)) == 1 else MIXED
     target, beside = image_name(recipe, item, kind), mask_name(recipe, item, kind)
     mask = result.m_a[..., 0]
     files = {
-        target: encode(result.i_a, recipe.format, recipe.compression),
+        target: encode(result.i_a, recipe.format, recipe.compression, alpha=bool(alpha)),
         beside: encode(mask, "png", recipe.compression),
     }
     if label := label_name(recipe, item, kind):
@@ -133,8 +153,9 @@ def _damaged(
     return Made(line, files, skipped)
 
 
-def insertion(recipe: Recipe) -> Anomaly_Insertion:
-    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=recipe.alpha)
+def insertion(recipe: Recipe, alpha: bool | None) -> Anomaly_Insertion:
+    """The instance for an image; `alpha` as `as_alpha` gives it."""
+    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=alpha)
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
@@ -148,11 +169,18 @@ def arguments(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _source(inputs: Inputs, item: Item, skipped: list[dict[str, str]]) -> tuple[np.ndarray | None, str | None]:
+def source_pixels(picture: Picture, recipe: Recipe) -> np.ndarray:
+    """A source without alpha, where the file has it: nothing of it is inserted."""
+    return picture.pixels if recipe.alpha is not None or not picture.alpha else picture.pixels[..., :-1]
+
+
+def _source(
+    recipe: Recipe, inputs: Inputs, item: Item, skipped: list[dict[str, str]]
+) -> tuple[np.ndarray | None, str | None]:
     for name in item.sources:
         assert inputs.sources is not None
         try:
-            return _SOURCES.get(inputs.sources, name), name
+            return source_pixels(_SOURCES.get(inputs.sources, name), recipe), name
         except TRIED as error:
             skipped.append({"file": name, "role": "source", "reason": _reason(error)})
     return None, None
@@ -165,9 +193,8 @@ def region(recipe: Recipe, inputs: Inputs, name: str, shape: tuple[int, ...]) ->
     mask_file = inputs.roi_names.get(name.rpartition(".")[0])
     if mask_file is None:
         raise ValueError(f"`roi` has no mask for {name}")
-    mask = decode(inputs.rois.read(mask_file))
-    mask = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-    return resize((mask > 0).astype(np.uint8) * np.uint8(255), (shape[0], shape[1]), nearest=True)
+    mask = read_mask(inputs.rois.read(mask_file), name=mask_file)
+    return resize(mask, (shape[0], shape[1]), nearest=True)
 
 
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from pail.call.insert import as_count, as_options, as_techniques
 from pail.core.checks import as_choice, as_flag, as_number, as_range, as_size, describe
 from pail.core.formats import as_data_range
-from pail.dataset.images import FORMATS
+from pail.io.write import FORMATS
 from pail.registry import TECHNIQUES
 
 if sys.version_info >= (3, 11):

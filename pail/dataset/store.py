@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pail.dataset.images import SUFFIXES
+from pail.io.listing import Listing, sift, walk
 
 LOCK = ".pail/lock"
 PART = ".part"  # the end of a name under which a file is written before it gets its own
@@ -105,24 +105,20 @@ class Store:
         system, root = self._remote()
         return bool(system.exists(f"{root}/{name}"))
 
-    def names(self, *, suffixes: tuple[str, ...] | None = SUFFIXES) -> list[str]:
-        """All files below, sorted; links to folders are not followed."""
-        if self.is_local:
-            found = self._local_names()
-        else:
-            system, root = self._remote()
-            skip = len(root.lstrip("/")) + 1
-            found = [path.lstrip("/")[skip:] for path in system.find(root)]
-        return sorted(name for name in found if suffixes is None or name.lower().endswith(suffixes))
+    def names(self) -> list[str]:
+        """All images below, sorted; links to folders are not followed."""
+        return self.listing().names
 
-    def _local_names(self) -> list[str]:
-        if not self._path.is_dir():
-            return []
-        found = []
-        for folder, _, files in os.walk(self._path, followlinks=False):
-            inside = Path(folder).relative_to(self._path)
-            found += [(inside / file).as_posix() for file in files]
-        return [name for name in found if not name.startswith(".") and "/." not in name]
+    def listing(self, *, follow_links: bool = False) -> Listing:
+        """All images below, and what was passed over; see `pail.io.listing`."""
+        if self.is_local:
+            return sift(*walk(self._path, follow_links=follow_links))
+        return sift(self._remote_names())
+
+    def _remote_names(self) -> list[str]:
+        system, root = self._remote()
+        skip = len(root.lstrip("/")) + 1
+        return [path.lstrip("/")[skip:] for path in system.find(root)]
 
     def is_empty(self) -> bool:
         """Whether no file and no link lies below, but for a lock and a claim that was not finished."""
@@ -132,7 +128,7 @@ class Store:
                 for folder, dirs, files in os.walk(self._path)
                 for name in (*files, *(d for d in dirs if (Path(folder) / d).is_symlink()))
             )
-        return not self.names(suffixes=None)
+        return not self._remote_names()
 
     def _counts(self, folder: Path, name: str) -> bool:
         inside = folder.relative_to(self._path).as_posix()
