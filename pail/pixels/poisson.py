@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
-from scipy.fft import dstn, idstn
+from scipy.fft import dstn, idstn, next_fast_len
 
-TOLERANCE = 1e-3  # residual of the equation relative to its right-hand side; about a tenth of a gray level
-MAX_ITERATIONS = 60  # bounded: a thin or ragged mask converges slowly, and what is left then is not visible
-DENSE_SIDE = 96  # up to this side, a sine transform as a product of matrices is faster than a fast transform
+from pail.core.box import Box
+from pail.core.ops import with_axis
+
+TOLERANCE = 3e-3  # residual of the equation relative to its right-hand side; a tenth of a gray level on photographs
+MAX_ITERATIONS = 60  # bounded: a ragged mask converges slowly, and what is left then is not visible
+DENSE_SIDE = 128  # up to this side, a sine transform as a product of matrices is faster than a fast transform
+MAX_DENSE_SIDE = 512  # ... and up to this one than a fast transform of an unfavorable length
 
 
 def blend(background: np.ndarray, patch: np.ndarray, mask: np.ndarray, *, mixed: bool = False) -> np.ndarray:
@@ -24,8 +29,7 @@ def blend(background: np.ndarray, patch: np.ndarray, mask: np.ndarray, *, mixed:
     background, patch : ndarray (h, w, C), uint8 or float32
         What is there and what is inserted, in the same range.
     mask : ndarray (h, w), uint8 {0, 255}
-        Where the patch is inserted. Pixels on the border of the array belong to the mask too, but the values beyond
-        the array are unknown: there the background itself is the boundary value, so these pixels do not change.
+        Where the patch is inserted. Beyond the array, both images are taken to go on as they end.
     mixed : bool, default False
         Take the stronger gradient of patch and background for each pair of neighbors, so that the texture of the
         background shows through.
@@ -35,20 +39,26 @@ def blend(background: np.ndarray, patch: np.ndarray, mask: np.ndarray, *, mixed:
     ndarray (h, w, C), float32
         The blended pixels, not clipped; equal to the background outside the mask.
     """
-    below = background.astype(np.float32)
-    above = patch.astype(np.float32)
-    inside = mask > 0
-    inside[[0, -1]] = False
-    inside[:, [0, -1]] = False
-    if not inside.any():
-        return below
+    result = background.astype(np.float32)
+    box = Box.around(mask)
+    if box.area == 0:
+        return result
+    # One pixel around the mask holds the boundary values.
+    around = Box(box.top - 1, box.left - 1, box.height + 2, box.width + 2)
+    below, above = _framed(background, around), _framed(patch, around)
     guidance = _divergence(below, above, mixed=mixed)
     # The unknown is the correction to the background, which is 0 outside: boundary values need no special case.
-    known = _laplacian(below)
-    correction = _solve(known - guidance, inside)
-    result = below.copy()
-    result[1:-1, 1:-1] += correction
+    correction = _solve(_laplacian(below) - guidance, mask[box.slices] > 0)
+    result[box.slices] += correction
     return result
+
+
+def _framed(image: np.ndarray, box: Box) -> np.ndarray:
+    """The pixels of a box as float32; where it reaches beyond the image by a pixel, the border repeats."""
+    inside = box.intersect(Box(0, 0, *image.shape[:2]))
+    missing = inside.top - box.top, box.bottom - inside.bottom, inside.left - box.left, box.right - inside.right
+    pixels = image[inside.slices].astype(np.float32)
+    return with_axis(cv2.copyMakeBorder(pixels, *missing, cv2.BORDER_REPLICATE)) if any(missing) else pixels
 
 
 def _divergence(below: np.ndarray, above: np.ndarray, *, mixed: bool) -> np.ndarray:
@@ -70,32 +80,40 @@ def _laplacian(image: np.ndarray) -> np.ndarray:
 
 
 def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Solve ``-laplacian(u) = right`` inside the mask with u = 0 outside, on the inner pixels.
+    """Solve ``-laplacian(u) = right`` where `inside` with u = 0 elsewhere and around; (h, w, C) and (h, w).
 
     A sine transform solves it on the whole rectangle. Where the mask is smaller, that solution preconditions the
     method of conjugate gradients, all channels at once.
     """
-    right = np.moveaxis(right, 2, 0).astype(np.float32)
-    within = inside[1:-1, 1:-1].astype(np.float32)
-    solver = _Rectangle(within.shape)
-    if within.all():
-        return np.moveaxis(solver(right), 0, 2)
-    right = right * within
-    goal = TOLERANCE**2 * np.maximum(_dot(right, right), 1e-12)
-    residual, correction = right, np.zeros_like(right)
-    conditioned = solver(residual) * within
-    direction, rho = conditioned, _dot(residual, conditioned)
+    height, width = inside.shape
+    right = np.ascontiguousarray(np.moveaxis(right, 2, 0), np.float32)
+    if inside.all():
+        return np.moveaxis(_Rectangle(height, width)(right), 0, 2)
+    # The rectangle may be larger than the mask's: sides that a fast transform likes cost a half to a tenth.
+    sides = [size if size <= DENSE_SIDE else next_fast_len(size + 1) - 1 for size in (height, width)]
+    padding = (0, sides[0] - height), (0, sides[1] - width)
+    within = np.pad(inside, padding).astype(np.float32)
+    residual = np.pad(right, ((0, 0), *padding)) * within
+    solver = _Rectangle(*within.shape)
+    goal = TOLERANCE**2 * np.maximum(_dot(residual, residual), 1e-12)
+    correction = np.zeros_like(residual)
+    direction = solver(residual) * within
+    rho = _dot(residual, direction)
     for _ in range(MAX_ITERATIONS):
-        image = _minus_laplacian(direction) * within
+        image = _minus_laplacian(direction)
+        image *= within
         length = rho / np.maximum(_dot(direction, image), 1e-20)
-        correction = correction + length * direction
-        residual = residual - length * image
+        correction += length * direction
+        image *= length
+        residual -= image
         if (_dot(residual, residual) <= goal).all():
             break
-        conditioned = solver(residual) * within
+        conditioned = solver(residual)
+        conditioned *= within
         previous, rho = rho, _dot(residual, conditioned)
-        direction = conditioned + rho / np.maximum(previous, 1e-20) * direction
-    return np.moveaxis(correction, 0, 2)
+        direction *= rho / np.maximum(previous, 1e-20)
+        direction += conditioned
+    return np.moveaxis(correction[:, :height, :width], 0, 2)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -114,24 +132,31 @@ def _minus_laplacian(u: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _sines(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The orthogonal matrix of the sine transform (DST-I) and the eigenvalues of the second difference."""
+def _eigenvalues(size: int) -> np.ndarray:
+    """The eigenvalues of the second difference with zeros around, in the order of the sine transform (DST-I)."""
+    return (2 - 2 * np.cos(np.pi * np.arange(1, size + 1) / (size + 1))).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _sines(size: int) -> np.ndarray:
+    """The orthogonal matrix of the sine transform, which is its own inverse."""
     k = np.arange(1, size + 1)
-    matrix = np.sqrt(2 / (size + 1)) * np.sin(np.pi * np.outer(k, k) / (size + 1))
-    values = 2 - 2 * np.cos(np.pi * k / (size + 1))
-    return matrix.astype(np.float32), values.astype(np.float32)
+    return (np.sqrt(2 / (size + 1)) * np.sin(np.pi * np.outer(k, k) / (size + 1))).astype(np.float32)
 
 
 class _Rectangle:
-    """Solves the equation on a rectangle (h, w) with zeros around it."""
+    """Solves the equation on a rectangle (h, w) with zeros around it, for (C, h, w)."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        (self.rows, down), (self.columns, right) = _sines(shape[0]), _sines(shape[1])
-        self.inverse = 1 / (down[:, None] + right[None])
-        self.dense = max(shape) <= DENSE_SIDE
+    def __init__(self, height: int, width: int) -> None:
+        self.inverse = 1 / (_eigenvalues(height)[:, None] + _eigenvalues(width)[None])
+        fast = all(next_fast_len(size + 1) == size + 1 for size in (height, width))
+        dense = max(height, width) <= (DENSE_SIDE if fast else MAX_DENSE_SIDE)
+        self.matrices = (_sines(height), _sines(width)) if dense else None
 
     def __call__(self, right: np.ndarray) -> np.ndarray:
-        if self.dense:
-            return self.rows @ ((self.rows @ right @ self.columns) * self.inverse) @ self.columns
-        spectrum = dstn(right, 1, axes=(1, 2), norm="ortho") * self.inverse
-        return idstn(spectrum, 1, axes=(1, 2), norm="ortho")
+        if self.matrices is not None:
+            rows, columns = self.matrices
+            return rows @ ((rows @ right @ columns) * self.inverse) @ columns
+        spectrum = dstn(right, 1, axes=(1, 2), norm="ortho")
+        spectrum *= self.inverse
+        return idstn(spectrum, 1, axes=(1, 2), norm="ortho", overwrite_x=True)
