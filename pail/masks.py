@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_mask, as_number
+from pail.core.checks import as_mask, as_number, describe
 from pail.core.frame import as_frame
-from pail.core.ops import as_bytes
+from pail.core.ops import as_bytes, with_axis
 
 __all__ = ["difference", "soft"]
 
@@ -59,8 +60,20 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
     return cv2.bitwise_and(as_bytes(change > threshold), mask)[..., None]
 
 
+NSA_LOGISTIC = (20 / 255, 255 / 6)  # midpoint and steepness of NSA's labels, in fractions of the data range
+NSA_RADIUS = 5  # pixels; of the disk over which NSA takes the median
+FINE_LEVELS = 1020  # levels of the change in that median: more would be slow, and quarters of a gray level are enough
+
+
 def soft(
-    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: float | None = None
+    i_n: Any,
+    i_a: Any,
+    m_a: Any,
+    *,
+    full: float = 1.0,
+    sigma: float = 1.0,
+    logistic: Any = None,
+    data_range: float | None = None,
 ) -> np.ndarray:
     """The local change of the image under a mask, as a graded label.
 
@@ -76,6 +89,13 @@ def soft(
     sigma : float, default 1.0
         Standard deviation in pixels of the Gaussian that averages the
         change inside the mask; 0 for none.
+    logistic : (float, float) or True, optional
+        Labels as in NSA instead: ``1 / (1 + exp(-steepness * (change -
+        midpoint)))`` of the mean change of the channels, median filtered
+        over a disk with a radius of 5 pixels. Midpoint in [0, 1] and
+        steepness in (0, 1e6], in fractions of the data range; True takes
+        the paper's, ``(20 / 255, 255 / 6)``. `full` and `sigma` play no
+        part.
     data_range : float, optional
         The value of full scale where it is not the dtype's.
 
@@ -101,6 +121,8 @@ def soft(
     """
     full = as_number("full", full, 0, 1, above=True)
     sigma = as_number("sigma", sigma, 0, 1000)
+    if logistic is not None and logistic is not False:
+        return _logistic(i_n, i_a, m_a, logistic, data_range)
     change, mask = _change(i_n, i_a, m_a, data_range)
     weight = (mask > 0).astype(np.float32)
     change *= weight
@@ -109,6 +131,27 @@ def soft(
         share = cv2.GaussianBlur(weight, (0, 0), sigma)
         change = cv2.GaussianBlur(change, (0, 0), sigma) / np.maximum(share, 1e-6) * weight
     return np.clip(change / np.float32(full), 0, 1)[..., None]
+
+
+def _logistic(i_n: Any, i_a: Any, m_a: Any, logistic: Any, data_range: float | None) -> np.ndarray:
+    """NSA's graded labels; see `soft`."""
+    from skimage.filters import rank  # takes a moment to import
+    from skimage.morphology import disk
+
+    pair = NSA_LOGISTIC if logistic is True else logistic
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise TypeError(f"`logistic` must be None, True or a pair (midpoint, steepness), got {describe(logistic)}")
+    midpoint = as_number("logistic[0]", pair[0], 0, 1)
+    steepness = as_number("logistic[1]", pair[1], 0, 1e6, above=True)
+    _, mask = _change(i_n, i_a, m_a, data_range)
+    normal, changed = as_frame(i_n, data_range, "i_n"), as_frame(i_a, data_range, "i_a")
+    distance = with_axis(cv2.absdiff(normal.image, changed.image))[..., : normal.channels]
+    mean = distance.mean(axis=2, dtype=np.float32) / np.float32(normal.peak)
+    levels = np.where(mask > 0, np.rint(mean * FINE_LEVELS), 0).astype(np.uint16)
+    median = rank.median(levels, disk(NSA_RADIUS)).astype(np.float32) / FINE_LEVELS
+    with np.errstate(over="ignore"):  # far below the midpoint it is 0
+        label = 1 / (1 + np.exp(-np.float32(steepness) * (median - np.float32(midpoint))))
+    return np.where(mask > 0, label, np.float32(0))[..., None]
 
 
 def _change(i_n: Any, i_a: Any, m_a: Any, data_range: float | None) -> tuple[np.ndarray, np.ndarray]:

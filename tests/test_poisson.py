@@ -109,7 +109,7 @@ def test_the_equation_holds_inside_and_nothing_changes_outside(kind, mixed):
     rest = np.abs(poisson._laplacian(result) - wanted)[inner[1:-1, 1:-1]]
     assert rest.mean() < 0.5, f"residual of {rest.mean():.2f} levels"
     # The residual says little about smooth errors, so the solution is compared with one that is solved to the end.
-    exact = dict(TOLERANCE=1e-5, MAX_ITERATIONS=300)
+    exact = {"TOLERANCE": 1e-5, "MAX_ITERATIONS": 300}
     with pytest.MonkeyPatch.context() as patched:
         for name, value in exact.items():
             patched.setattr(poisson, name, value)

@@ -1,0 +1,146 @@
+"""A mildly augmented source through combined Perlin noise (GLASS)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.core.checks import as_flag, as_number, as_range
+from pail.core.composite import Insertion, through_mask
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import resize
+from pail.pixels.draem import AUGMENTERS
+from pail.pixels.foreground import foreground_of
+from pail.pixels.jitter import apply_jitter
+from pail.pixels.perlin_mask import MASK_TRIES, PerlinOptions, perlin_mask
+
+COMBINATIONS = ("first", "union", "intersection")
+COUNT = 3  # of the augmentations below
+
+
+def glass(
+    frame: Frame,
+    draw: Draw,
+    source: np.ndarray | None,
+    *,
+    use_mask: Any = True,
+    beta_mean: Any = 0.5,
+    beta_std: Any = 0.1,
+    beta_range: Any = (0.2, 0.8),
+    threshold: Any = 0.5,
+    min_perlin_scale: Any = 0,
+    perlin_scale: Any = 6,
+    rotation: Any = (-90, 90),
+    augment_source: Any = True,
+) -> Insertion:
+    """Blend a mildly augmented source in where one Perlin noise, either of two or both of two exceed a threshold.
+
+    Each of the three has probability 1/3; with a severity, which fixes the area that is covered, an intersection is
+    not drawn. The mask is drawn again while it is empty.
+
+    Parameters
+    ----------
+    frame, draw
+        The image and the random numbers of the call.
+    source : ndarray (h, w, C) or None
+        A texture in the frame's working dtype, of any size; None takes the image itself, turned by 180 degrees.
+    use_mask : bool, default True
+        Whether the mask is restricted to the foreground, where the image has a plain background.
+    beta_mean, beta_std : float, default 0.5 and 0.1
+        Mean in [0, 1] and standard deviation in [0, 1] of the normal distribution of the part of the image that is
+        kept in the mask.
+    beta_range : (float, float), default (0.2, 0.8)
+        Bounds of that part, in [0, 1]; with a severity it goes from the upper to the lower one.
+    threshold : float or "random", default 0.5
+        The level that the noise exceeds in the mask, in [-1, 1].
+    min_perlin_scale, perlin_scale : int, default 0 and 6
+        Each axis has 2 ** n lattice cells with n from the first to below the second.
+    rotation : (float, float), default (-90, 90)
+        The noise is rotated by an angle in this range, in degrees.
+    augment_source : bool, default True
+        Whether three of nine mild augmentations change the source: contrast, brightness, hue and saturation, either
+        flip, gray, autocontrast, equalization, rotation by up to 45 degrees.
+
+    Returns
+    -------
+    Insertion
+    """
+    use_mask = as_flag("use_mask", use_mask)
+    beta_mean = as_number("beta_mean", beta_mean, 0, 1)
+    beta_std = as_number("beta_std", beta_std, 0, 1)
+    low, high = as_range("beta_range", beta_range, 0, 1)
+    perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
+    augment_source = as_flag("augment_source", augment_source)
+    if draw.severity is None:
+        opacity = 1 - draw.keep("beta", float(np.clip(draw.rng.normal(beta_mean, beta_std), low, high)))
+    else:
+        opacity = draw.scaled("opacity", 1 - high, 1 - low)
+    mask = _mask(frame, draw, perlin, _region(frame, use_mask))
+    if source is None:
+        content = np.ascontiguousarray(frame.crop()[::-1, ::-1])
+    else:
+        content = resize(source, frame.shape)
+    if augment_source:
+        content = _augmented(content, draw, frame.peak)
+    return through_mask(mask, content, opacity)
+
+
+def _region(frame: Frame, use_mask: bool) -> np.ndarray | None:
+    """The foreground inside the region of interest; the latter alone where they do not overlap."""
+    if not use_mask:
+        return frame.roi
+    found = foreground_of(frame)
+    region = found if frame.roi is None else cv2.bitwise_and(found, frame.roi)
+    return region if cv2.hasNonZero(region) else frame.roi
+
+
+def _mask(frame: Frame, draw: Draw, perlin: PerlinOptions, region: np.ndarray | None) -> np.ndarray:
+    options = COMBINATIONS if draw.severity is None else COMBINATIONS[:2]
+    for _ in range(MASK_TRIES):
+        first = perlin_mask(frame, draw, perlin, roi=region)
+        kind = draw.choice("combination", options)
+        if kind == "first":
+            return first
+        second = perlin_mask(frame, draw, perlin, roi=region)
+        both = cv2.bitwise_or(first, second) if kind == "union" else cv2.bitwise_and(first, second)
+        if cv2.hasNonZero(both):
+            return both
+    return first
+
+
+def _augmented(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+    """Three of the augmentations, no two alike, one after the other; a new array."""
+    names = list(MILD)
+    chosen = draw.keep("augmenters", [names[i] for i in draw.rng.permutation(len(names))[:COUNT]])
+    for name in chosen:
+        image = MILD[name](image, draw, peak)
+    return image
+
+
+def _jitter(image: np.ndarray, draw: Draw, peak: float, **ranges: tuple[float, float]) -> np.ndarray:
+    """torchvision's color jitter with the given ranges of factors, one change after the other."""
+    neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+    factors = [draw.uniform(name, *ranges[name]) if name in ranges else value for name, value in neutral.items()]
+    order = [list(neutral).index(name) for name in ranges]
+    if len(order) == 2 and draw.flag("jitter_order"):
+        order.reverse()
+    return apply_jitter(image, peak, order, tuple(factors))
+
+
+MILD: dict[str, Callable[[np.ndarray, Draw, float], np.ndarray]] = {
+    "contrast": lambda image, draw, peak: _jitter(image, draw, peak, contrast=(0.8, 1.2)),
+    "brightness": lambda image, draw, peak: _jitter(image, draw, peak, brightness=(0.8, 1.2)),
+    "color": lambda image, draw, peak: _jitter(image, draw, peak, saturation=(0.8, 1.2), hue=(-0.2, 0.2)),
+    "flip_columns": lambda image, draw, peak: np.ascontiguousarray(image[:, ::-1]),
+    "flip_rows": lambda image, draw, peak: np.ascontiguousarray(image[::-1]),
+    "gray": lambda image, draw, peak: apply_jitter(image, peak, [2], (1.0, 1.0, 0.0, 0.0)),
+    "autocontrast": lambda image, draw, peak: AUGMENTERS["autocontrast"](image, peak, cutoff=0),
+    "equalize": lambda image, draw, peak: AUGMENTERS["equalize"](image, peak),
+    "rotation": lambda image, draw, peak: AUGMENTERS["rotate"](
+        image, peak, angle=draw.uniform("source_rotation", -45, 45)
+    ),
+}
