@@ -33,7 +33,12 @@ def as_mask(data: object) -> np.ndarray:
         raise ValueError(f"`region` must be a PNG, as the page paints it, got something else: {error}") from error
     if max(width, height) > MOST_SIDE:
         raise ValueError(f"`region` must have sides of at most {MOST_SIDE} pixels, got {width} x {height}")
-    picture = read_picture(png)
+    try:
+        picture = read_picture(png)
+    except ValueError as error:
+        raise ValueError(
+            f"`region` must be a whole PNG, as the page paints it, got one that ends early: {error}"
+        ) from error
     pixels = with_axis(picture.pixels)
     mask = as_bytes(pixels[..., -1 if picture.alpha else 0] > 127)
     if not mask.any():

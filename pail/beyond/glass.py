@@ -10,9 +10,9 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import resize
+from pail.core.sampler import Sampler
 from pail.pixels.draem import AUGMENTERS
 from pail.pixels.foreground import foreground_of
 from pail.pixels.jitter import apply_jitter
@@ -23,8 +23,8 @@ COUNT = 3  # of the augmentations below
 
 
 def glass(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     use_mask: Any = True,
@@ -44,10 +44,10 @@ def glass(
 
     Parameters
     ----------
-    frame, draw
+    image, sampler
         The image and the random numbers of the call.
     source : ndarray (h, w, C) or None
-        A texture in the frame's working dtype, of any size; None takes the image itself, turned by 180 degrees.
+        A texture in the image's working dtype, of any size; None takes the image itself, turned by 180 degrees.
     use_mask : bool, default True
         Whether the mask is restricted to the foreground, where the image has a plain background.
     beta_mean, beta_std : float, default 0.5 and 0.1
@@ -75,72 +75,74 @@ def glass(
     low, high = as_range("beta_range", beta_range, 0, 1)
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
     augment_source = as_flag("augment_source", augment_source)
-    if draw.severity is None:
-        opacity = 1 - draw.keep("beta", float(np.clip(draw.rng.normal(beta_mean, beta_std), low, high)))
+    if sampler.severity is None:
+        opacity = 1 - sampler.keep("beta", float(np.clip(sampler.rng.normal(beta_mean, beta_std), low, high)))
     else:
-        opacity = draw.scaled("opacity", 1 - high, 1 - low)
-    mask = _mask(frame, draw, perlin, _region(frame, use_mask))
+        opacity = sampler.scaled("opacity", 1 - high, 1 - low)
+    mask = _mask(image, sampler, perlin, _region(image, use_mask))
     if source is None:
-        content = np.ascontiguousarray(frame.crop()[::-1, ::-1])
+        content = np.ascontiguousarray(image.crop()[::-1, ::-1])
     else:
-        content = resize(source, frame.shape)
+        content = resize(source, image.shape)
     if augment_source:
-        content = _augmented(content, draw, frame.peak)
+        content = _augmented(content, sampler, image.max_value)
     return through_mask(mask, content, opacity)
 
 
-def _region(frame: Frame, use_mask: bool) -> np.ndarray | None:
+def _region(image: NormalImage, use_mask: bool) -> np.ndarray | None:
     """The foreground inside the region of interest; the latter alone where they do not overlap."""
     if not use_mask:
-        return frame.roi
-    found = foreground_of(frame)
-    region = found if frame.roi is None else cv2.bitwise_and(found, frame.roi)
-    return region if cv2.hasNonZero(region) else frame.roi
+        return image.roi
+    found = foreground_of(image)
+    region = found if image.roi is None else cv2.bitwise_and(found, image.roi)
+    return region if cv2.hasNonZero(region) else image.roi
 
 
-def _mask(frame: Frame, draw: Draw, perlin: PerlinOptions, region: np.ndarray | None) -> np.ndarray:
-    options = COMBINATIONS if draw.severity is None else COMBINATIONS[:2]
+def _mask(image: NormalImage, sampler: Sampler, perlin: PerlinOptions, region: np.ndarray | None) -> np.ndarray:
+    options = COMBINATIONS if sampler.severity is None else COMBINATIONS[:2]
     for _ in range(MASK_TRIES):
-        first = perlin_mask(frame, draw, perlin, roi=region)
-        kind = draw.choice("combination", options)
+        first = perlin_mask(image, sampler, perlin, roi=region)
+        kind = sampler.choice("combination", options)
         if kind == "first":
             return first
-        second = perlin_mask(frame, draw, perlin, roi=region)
+        second = perlin_mask(image, sampler, perlin, roi=region)
         both = cv2.bitwise_or(first, second) if kind == "union" else cv2.bitwise_and(first, second)
         if cv2.hasNonZero(both):
             return both
     return first
 
 
-def _augmented(image: np.ndarray, draw: Draw, peak: float) -> np.ndarray:
+def _augmented(pixels: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
     """Three of the augmentations, no two alike, one after the other; a new array."""
     names = list(MILD)
-    chosen = draw.keep("augmenters", [names[i] for i in draw.rng.permutation(len(names))[:COUNT]])
+    chosen = sampler.keep("augmenters", [names[i] for i in sampler.rng.permutation(len(names))[:COUNT]])
     for name in chosen:
-        image = MILD[name](image, draw, peak)
-    return image
+        pixels = MILD[name](pixels, sampler, max_value)
+    return pixels
 
 
-def _jitter(image: np.ndarray, draw: Draw, peak: float, **ranges: tuple[float, float]) -> np.ndarray:
+def _jitter(pixels: np.ndarray, sampler: Sampler, max_value: float, **ranges: tuple[float, float]) -> np.ndarray:
     """torchvision's color jitter with the given ranges of factors, one change after the other."""
     neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
-    factors = [draw.uniform(name, *ranges[name]) if name in ranges else value for name, value in neutral.items()]
+    factors = [sampler.uniform(name, *ranges[name]) if name in ranges else value for name, value in neutral.items()]
     order = [list(neutral).index(name) for name in ranges]
-    if len(order) == 2 and draw.flag("jitter_order"):
+    if len(order) == 2 and sampler.flag("jitter_order"):
         order.reverse()
-    return apply_jitter(image, peak, order, tuple(factors))
+    return apply_jitter(pixels, max_value, order, tuple(factors))
 
 
-MILD: dict[str, Callable[[np.ndarray, Draw, float], np.ndarray]] = {
-    "contrast": lambda image, draw, peak: _jitter(image, draw, peak, contrast=(0.8, 1.2)),
-    "brightness": lambda image, draw, peak: _jitter(image, draw, peak, brightness=(0.8, 1.2)),
-    "color": lambda image, draw, peak: _jitter(image, draw, peak, saturation=(0.8, 1.2), hue=(-0.2, 0.2)),
-    "flip_columns": lambda image, draw, peak: np.ascontiguousarray(image[:, ::-1]),
-    "flip_rows": lambda image, draw, peak: np.ascontiguousarray(image[::-1]),
-    "gray": lambda image, draw, peak: apply_jitter(image, peak, [2], (1.0, 1.0, 0.0, 0.0)),
-    "autocontrast": lambda image, draw, peak: AUGMENTERS["autocontrast"](image, peak, cutoff=0),
-    "equalize": lambda image, draw, peak: AUGMENTERS["equalize"](image, peak),
-    "rotation": lambda image, draw, peak: AUGMENTERS["rotate"](
-        image, peak, angle=draw.uniform("source_rotation", -45, 45)
+MILD: dict[str, Callable[[np.ndarray, Sampler, float], np.ndarray]] = {
+    "contrast": lambda pixels, sampler, max_value: _jitter(pixels, sampler, max_value, contrast=(0.8, 1.2)),
+    "brightness": lambda pixels, sampler, max_value: _jitter(pixels, sampler, max_value, brightness=(0.8, 1.2)),
+    "color": lambda pixels, sampler, max_value: _jitter(
+        pixels, sampler, max_value, saturation=(0.8, 1.2), hue=(-0.2, 0.2)
+    ),
+    "flip_columns": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[:, ::-1]),
+    "flip_rows": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[::-1]),
+    "gray": lambda pixels, sampler, max_value: apply_jitter(pixels, max_value, [2], (1.0, 1.0, 0.0, 0.0)),
+    "autocontrast": lambda pixels, sampler, max_value: AUGMENTERS["autocontrast"](pixels, max_value, cutoff=0),
+    "equalize": lambda pixels, sampler, max_value: AUGMENTERS["equalize"](pixels, max_value),
+    "rotation": lambda pixels, sampler, max_value: AUGMENTERS["rotate"](
+        pixels, max_value, angle=sampler.uniform("source_rotation", -45, 45)
     ),
 }

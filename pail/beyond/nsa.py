@@ -11,9 +11,9 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_flag, as_number, as_range
 from pail.core.composite import VISIBLE, Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.ops import as_bytes, resize
+from pail.core.sampler import Sampler
 from pail.pixels import poisson
 from pail.pixels.foreground import coarse_foreground
 from pail.pixels.placing import place
@@ -28,8 +28,8 @@ PLACE_TRIES = 200  # at a place with enough foreground, as in the paper's code
 
 
 def nsa(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     patch_number: Any = (1, 4),
@@ -47,10 +47,10 @@ def nsa(
 
     Parameters
     ----------
-    frame, draw
+    image, sampler
         The image and the random numbers of the call.
     source : ndarray (h, w, C) or None
-        Another normal image, in the frame's working dtype; None takes the image itself.
+        Another normal image, in the image's working dtype; None takes the image itself.
     patch_number : (int, int), default (1, 4)
         The fewest and the most patches, 1 to 100.
     half_width : (float, float), default (0.03, 0.4)
@@ -81,59 +81,63 @@ def nsa(
     skip_background = as_flag("skip_background", skip_background)
     min_overlap = as_number("min_overlap", min_overlap, 0, 1)
 
-    pixels = frame.crop() if source is None else resize(source, frame.shape)
-    there = coarse_foreground(frame) if skip_background else None
+    pixels = image.crop() if source is None else resize(source, image.shape)
+    there = coarse_foreground(image) if skip_background else None
     here = there
     if skip_background and source is not None:
-        here = coarse_foreground(as_frame(np.ascontiguousarray(pixels), frame.peak, "source", alpha=False))
+        here = coarse_foreground(as_normal_image(np.ascontiguousarray(pixels), image.max_value, "source", alpha=False))
     patches = []
-    for _ in range(_count(draw, fewest, most)):
-        size = _size(frame, draw, half_width)
-        origin = _box_on(here, draw, "source_", size, frame.shape, min_overlap)
-        target = _rescaled(frame, draw, size, scale, half_width)
-        mask = _shape(draw, target, shape)
-        box = _target(frame, draw, there, mask, min_overlap)
+    for _ in range(_count(sampler, fewest, most)):
+        size = _size(image, sampler, half_width)
+        origin = _box_on(here, sampler, "source_", size, image.shape, min_overlap)
+        target = _rescaled(image, sampler, size, scale, half_width)
+        mask = _shape(sampler, target, shape)
+        box = _target(image, sampler, there, mask, min_overlap)
         if source is None and origin[:2] == box[:2] and origin[2:] == box[2:]:  # the patch would stay where it is
-            origin = origin._replace(top=(frame.height - origin.height) // 2, left=frame.width - origin.right)
+            origin = origin._replace(top=(image.height - origin.height) // 2, left=image.width - origin.right)
         patches.append((box, resize(np.ascontiguousarray(pixels[origin.slices]), target), mask))
-    return _inserted(frame, draw, patches, blend)
+    return _inserted(image, sampler, patches, blend)
 
 
-def _count(draw: Draw, fewest: int, most: int) -> int:
+def _count(sampler: Sampler, fewest: int, most: int) -> int:
     """How many patches: a coin for each but the fewest; with a severity, that part of the way."""
-    if draw.severity is not None:
-        return draw.scaled_integer("patches", fewest, most)
-    return draw.keep("patches", fewest + int(draw.rng.binomial(most - fewest, 0.5)))
+    if sampler.severity is not None:
+        return sampler.scaled_integer("patches", fewest, most)
+    return sampler.keep("patches", fewest + int(sampler.rng.binomial(most - fewest, 0.5)))
 
 
-def _size(frame: Frame, draw: Draw, bounds: tuple[float, float]) -> tuple[int, int]:
+def _size(image: NormalImage, sampler: Sampler, bounds: tuple[float, float]) -> tuple[int, int]:
     """Height and width of a patch in pixels, before it is resized."""
     sides = []
-    for name, side, limit in zip(("height", "width"), frame.region_box[2:], frame.shape, strict=True):
-        if draw.severity is None:
-            half = draw.keep(f"half_{name}", min(bounds[0] + draw.rng.gamma(*GAMMA), bounds[1]))
+    for name, side, limit in zip(("height", "width"), image.region_box[2:], image.shape, strict=True):
+        if sampler.severity is None:
+            half = sampler.keep(f"half_{name}", min(bounds[0] + sampler.rng.gamma(*GAMMA), bounds[1]))
         else:
-            half = draw.scaled(f"half_{name}", bounds[0], min(bounds[0] + SEVERE, bounds[1]))
+            half = sampler.scaled(f"half_{name}", bounds[0], min(bounds[0] + SEVERE, bounds[1]))
         sides.append(min(max(2 * int(half * side), 1), limit))
     return sides[0], sides[1]
 
 
 def _rescaled(
-    frame: Frame, draw: Draw, size: tuple[int, int], bounds: tuple[float, float], half_width: tuple[float, float]
+    image: NormalImage,
+    sampler: Sampler,
+    size: tuple[int, int],
+    bounds: tuple[float, float],
+    half_width: tuple[float, float],
 ) -> tuple[int, int]:
     """The size of a patch at its new place: its proportions stay, and no side leaves the bounds of patches."""
-    factor = draw.keep("scale", float(np.clip(draw.rng.normal(1, 0.5), *bounds)))
+    factor = sampler.keep("scale", float(np.clip(sampler.rng.normal(1, 0.5), *bounds)))
     sides = [length * factor for length in size]
-    limits = [(2 * half_width[0] * side, 2 * half_width[1] * side) for side in frame.region_box[2:]]
+    limits = [(2 * half_width[0] * side, 2 * half_width[1] * side) for side in image.region_box[2:]]
     for (low, high), length in zip(limits, sides.copy(), strict=True):
         sides = [side * min(max(length, low), high) / length for side in sides]
-    rows, columns = (min(max(round(side), 1), limit) for side, limit in zip(sides, frame.shape, strict=True))
+    rows, columns = (min(max(round(side), 1), limit) for side, limit in zip(sides, image.shape, strict=True))
     return rows, columns
 
 
 def _box_on(
     foreground: np.ndarray | None,
-    draw: Draw,
+    sampler: Sampler,
     name: str,
     size: tuple[int, int],
     shape: tuple[int, int],
@@ -146,15 +150,15 @@ def _box_on(
     sums = None if foreground is None else cv2.integral((foreground > 0).view(np.uint8))
     best, most = Box(0, 0, *size), -1.0
     for _ in range(PLACE_TRIES):
-        corner = [int(draw.rng.random() * (have - want + 1)) for want, have in zip(size, shape, strict=True)]
+        corner = [int(sampler.rng.random() * (have - want + 1)) for want, have in zip(size, shape, strict=True)]
         box = Box(corner[0], corner[1], *size)
         share = 1.0 if sums is None else _share(sums, box, shape)
         if share > most:
             best, most = box, share
         if share >= least:
             break
-    draw.keep(f"{name}top", best.top)
-    draw.keep(f"{name}left", best.left)
+    sampler.keep(f"{name}top", best.top)
+    sampler.keep(f"{name}left", best.left)
     return best
 
 
@@ -168,16 +172,16 @@ def _share(sums: np.ndarray, box: Box, shape: tuple[int, int]) -> float:
     return float(inside / ((bottom - top) * (right - left)))
 
 
-def _shape(draw: Draw, size: tuple[int, int], shape: str | None) -> np.ndarray:
+def _shape(sampler: Sampler, size: tuple[int, int], shape: str | None) -> np.ndarray:
     """The mask of a patch, uint8 {0, 255}. The outermost pixels are left to the blending where there is room."""
     mask = np.zeros(size, np.uint8)
-    kind = draw.choice("shape", SHAPES[:2]) if shape is None else shape
+    kind = sampler.choice("shape", SHAPES[:2]) if shape is None else shape
     rows, columns = size
     if kind == "ellipses":
-        for _ in range(draw.integer("ellipses", 2, 5)):
-            center = draw.uniform("row", 0.25, 0.75) * rows, draw.uniform("column", 0.25, 0.75) * columns
-            axes = draw.uniform("axis", 0.12, 0.4) * columns, draw.uniform("axis", 0.12, 0.4) * rows
-            box = ((center[1], center[0]), (2 * axes[0], 2 * axes[1]), draw.uniform("angle", 0, 180))
+        for _ in range(sampler.integer("ellipses", 2, 5)):
+            center = sampler.uniform("row", 0.25, 0.75) * rows, sampler.uniform("column", 0.25, 0.75) * columns
+            axes = sampler.uniform("axis", 0.12, 0.4) * columns, sampler.uniform("axis", 0.12, 0.4) * rows
+            box = ((center[1], center[0]), (2 * axes[0], 2 * axes[1]), sampler.uniform("angle", 0, 180))
             cv2.ellipse(mask, box, 255, cv2.FILLED)
     if kind == "rectangle" or not cv2.hasNonZero(mask):
         mask[:] = 255
@@ -187,20 +191,22 @@ def _shape(draw: Draw, size: tuple[int, int], shape: str | None) -> np.ndarray:
     return mask
 
 
-def _target(frame: Frame, draw: Draw, foreground: np.ndarray | None, mask: np.ndarray, least: float) -> Box:
+def _target(image: NormalImage, sampler: Sampler, foreground: np.ndarray | None, mask: np.ndarray, least: float) -> Box:
     """Where a patch lands: on the foreground, or in the region of interest, which has the last word."""
     height, width = mask.shape
-    if frame.roi is not None or foreground is None:
-        return place(frame, draw, height, width, mask)
-    return _box_on(foreground, draw, "", (height, width), frame.shape, least)
+    if image.roi is not None or foreground is None:
+        return place(image, sampler, height, width, mask)
+    return _box_on(foreground, sampler, "", (height, width), image.shape, least)
 
 
-def _inserted(frame: Frame, draw: Draw, patches: list[tuple[Box, np.ndarray, np.ndarray]], blend: str) -> Insertion:
+def _inserted(
+    image: NormalImage, sampler: Sampler, patches: list[tuple[Box, np.ndarray, np.ndarray]], blend: str
+) -> Insertion:
     """All patches, one over the other, on the rectangle around them."""
     top, left = min(box.top for box, *_ in patches), min(box.left for box, *_ in patches)
     bottom, right = max(box.bottom for box, *_ in patches), max(box.right for box, *_ in patches)
     hull = Box(top, left, bottom - top, right - left)
-    before = frame.crop(hull)
+    before = image.crop(hull)
     content = before.astype(np.float32)
     pasted = np.zeros(hull[2:], np.uint8)
     for box, patch, mask in patches:
@@ -210,14 +216,14 @@ def _inserted(frame: Frame, draw: Draw, patches: list[tuple[Box, np.ndarray, np.
         else:
             content[local] = poisson.blend(content[local], patch, mask, mixed=blend == "mixed")
         pasted[local] |= mask
-    np.clip(content, 0, frame.peak, out=content)
-    return Insertion(hull, content, _changed(frame, before, content, pasted), draw.opacity())
+    np.clip(content, 0, image.max_value, out=content)
+    return Insertion(hull, content, _changed(image, before, content, pasted), sampler.opacity())
 
 
-def _changed(frame: Frame, before: np.ndarray, after: np.ndarray, pasted: np.ndarray) -> np.ndarray:
+def _changed(image: NormalImage, before: np.ndarray, after: np.ndarray, pasted: np.ndarray) -> np.ndarray:
     """Where patches visibly changed the image; all of them where nothing did."""
     change = np.abs(after - before).max(axis=2) if after.shape[2] > 1 else np.abs(after - before)[..., 0]
-    visible = cv2.bitwise_and(as_bytes(change > VISIBLE * frame.peak), pasted)
+    visible = cv2.bitwise_and(as_bytes(change > VISIBLE * image.max_value), pasted)
     filtered = cv2.bitwise_and(cv2.medianBlur(visible, MEDIAN), pasted)
     for mask in (filtered, visible):
         if cv2.hasNonZero(mask):

@@ -1,20 +1,18 @@
-"""The image formats that are accepted: arrays and PIL images, their channels and their range of values."""
+"""The image formats that are accepted: arrays and PIL images, and their channels."""
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pail.core.checks import MAX_SIDE, as_number, describe
+from pail.core.checks import MAX_SIDE, describe
 from pail.io import pil
 
 MAX_CHANNELS = 16
 DTYPES = ("u1", "u2", "f4", "f8")
-RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, has room for
 
 
 def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndarray, bool]:
@@ -72,25 +70,3 @@ def _check_shape(name: str, array: np.ndarray) -> None:
         raise ValueError(f"`{name}` must have at most {MAX_CHANNELS} channels, got {shape[2]} in {shape}")
     if max(shape[:2]) > MAX_SIDE:
         raise ValueError(f"`{name}` must have sides of at most {MAX_SIDE} pixels, got {shape}")
-
-
-def as_data_range(name: str, value: Any) -> float | None:
-    return None if value is None else as_number(name, value, *RANGE_LIMITS)
-
-
-def top_of_range(name: str, array: np.ndarray, data_range: float | None, keyword: str = "data_range") -> float:
-    """The value of full scale in the array's own dtype; raises where the pixels leave [0, that value]."""
-    integer = array.dtype.kind == "u"
-    limit = float(np.iinfo(array.dtype).max) if integer else 1.0
-    peak = limit if data_range is None else float(array.dtype.type(data_range) if not integer else data_range)
-    if integer and peak > limit:
-        raise ValueError(f"`{keyword}` must be at most {limit:g} for {array.dtype} images, got {data_range!r}")
-    if integer and peak == limit:
-        return peak
-    low, high = array.min(), array.max()
-    if math.isnan(low) or math.isnan(high):
-        raise ValueError(f"`{name}` must not contain NaN")
-    if low < 0 or high > peak:
-        hint = f"pass the right `{keyword}`" if integer else f"scale it, or pass its range as `{keyword}`"
-        raise ValueError(f"`{name}` must lie in [0, {peak:g}], got values from {low!s} to {high!s}; {hint}")
-    return peak

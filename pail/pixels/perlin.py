@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.ops import as_bytes
 
 STRIP_PIXELS = 32_768  # noise is made in strips of about so many pixels
 LARGE_SIDE = 2048  # pixels; masks of images of more pixels than a square of this side are made on fewer and enlarged
 LONGEST_PART = 2  # times the shorter side: longer images are made part by part
 SMALLEST_PART = 512  # pixels; a part is not made shorter
 SAMPLE_SIDE = 256  # side of a square of as many pixels as the sample on which quantiles are taken
-FINE_CELL = 8  # pixels; the noise itself is turned where a lattice cell has fewer
+CELL_SAMPLES = 3  # along a cell at least, where there are as many pixels
 COARSE_CELL = 16  # pixels; a cell keeps as many where a mask is made on fewer pixels
 WASTE = 2.5  # times as large as a part of the image: such a canvas is made only where the part shows it
 LEAST_CELL = 2  # pixels; the noise of a cell of one pixel is 0 everywhere
@@ -28,8 +27,7 @@ MOST_NODES = 512  # a side; a longer lattice repeats itself after so many cells
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
-@dataclass(slots=True)
-class Noise:
+class Noise(NamedTuple):
     """Perlin noise over an image of `shape`, turned by `angle` degrees anticlockwise about its center.
 
     The lattice has no border: it covers whatever the image shows of it after turning, and starts at a random place
@@ -46,7 +44,6 @@ class Noise:
     gx: np.ndarray  # (n, m) float32: the gradients of the lattice's nodes, which repeat where that is too few
     gy: np.ndarray
     angle: float = 0.0
-    _turned: np.ndarray | None = None
 
     @classmethod
     def drawn(
@@ -65,39 +62,29 @@ class Noise:
         angles = rng.random((count[0], count[1]), np.float32) * np.float32(2 * np.pi)
         return cls(shape, pitch, (start[0], start[1]), np.cos(angles), np.sin(angles), angle)
 
-    @property
-    def is_fine(self) -> bool:
-        """Whether a cell has only a few pixels."""
-        return max(self.pitch) * FINE_CELL > 1
-
-    def turned(self) -> np.ndarray:
+    def rotated(self) -> np.ndarray:
         """The noise: (H, W) float32 in [-1, 1]."""
-        if self._turned is None:
-            self._turned = self._assembled(np.float32, None, cv2.INTER_LINEAR)
-        return self._turned
+        return self._assembled(np.float32, None)
+
+    @property
+    def sample_step(self) -> int:
+        """At every n-th pixel is enough of the noise to tell its quantiles, and not the same place of each cell."""
+        step = math.ceil(math.sqrt(self.shape[0] * self.shape[1]) / SAMPLE_SIDE)
+        return max(1, min(step, int(1 / (CELL_SAMPLES * max(self.pitch)))))
 
     def sample(self, step: int) -> np.ndarray:
         """The noise at every `step`-th pixel."""
-        if self.is_fine:  # its peaks are lowered where it is turned
-            return self.turned()[::step, ::step]
-        # Every value is one of the noise, at half a step from its place at most: the distribution is exact.
-        return self._thinned(step)._assembled(np.float32, None, cv2.INTER_NEAREST)
+        return self._thinned(step).rotated()
 
     def above(self, level: float) -> np.ndarray:
-        """Where the noise is above a level, as a mask: uint8 {0, 255} (H, W).
-
-        The mask is turned, not the noise: nearest neighbor on bytes is a third of the cost. Fine noise is turned
-        itself, since its interpolation lowers the peaks as it does in the paper's code.
-        """
-        if self.is_fine:
-            return as_bytes(self.turned() > level)
+        """Where the noise is above a level, as a mask: uint8 {0, 255} (H, W)."""
         step = math.ceil(math.sqrt(self.shape[0] * self.shape[1]) / LARGE_SIDE)
         step = min(step, int(1 / (COARSE_CELL * max(self.pitch))))
         if step > 1:  # cells are so large that every n-th pixel gives the same outline
             small = self._thinned(step).above(level)
             smooth = cv2.resize(small, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
             return cv2.threshold(smooth, 127, 255, cv2.THRESH_BINARY, smooth)[1]
-        return self._assembled(np.uint8, level, cv2.INTER_NEAREST)
+        return self._assembled(np.uint8, level)
 
     def _thinned(self, step: int) -> Noise:
         """At every n-th pixel."""
@@ -107,20 +94,20 @@ class Noise:
         pitch = self.pitch[0] * step, self.pitch[1] * step
         return Noise(shape, pitch, self.start, self.gx, self.gy, self.angle)
 
-    def _assembled(self, dtype: type, level: float | None, how: int) -> np.ndarray:
+    def _assembled(self, dtype: type, level: float | None) -> np.ndarray:
         """The image, part by part: the canvas of a long one that is turned would be many times as large."""
         height, width = self.shape
         longest = min(max(LONGEST_PART * min(self.shape), SMALLEST_PART), LARGE_SIDE)
         if max(self.shape) <= longest:
-            return self._part(Box(0, 0, height, width), dtype, level, how)
+            return self._part(Box(0, 0, height, width), dtype, level)
         whole: np.ndarray = np.empty(self.shape, dtype)
         for top in range(0, height, longest):
             for left in range(0, width, longest):
                 part = Box(top, left, min(longest, height - top), min(longest, width - left))
-                whole[part.slices] = self._part(part, dtype, level, how)
+                whole[part.slices] = self._part(part, dtype, level)
         return whole
 
-    def _part(self, part: Box, dtype: type, level: float | None, how: int) -> np.ndarray:
+    def _part(self, part: Box, dtype: type, level: float | None) -> np.ndarray:
         """What a part of the image shows: the noise, or with a level the mask above it."""
         canvas = _canvas_around(part, self.shape, self.angle)
         drawn = np.zeros(canvas[2:], dtype)
@@ -131,10 +118,10 @@ class Noise:
             flags = drawn.view(bool)
             for place, values in self._strips(canvas, part):
                 np.greater(values, level, out=flags[place])
-        if self.angle != 0:
+        if self.angle != 0:  # the nearest value is one of the noise: interpolation would lower the peaks of fine noise
             matrix = np.array(_to_canvas(self.shape, self.angle))
             matrix[:, 2] += matrix[:, :2] @ (part.left, part.top) - (canvas.left, canvas.top)
-            drawn = cv2.warpAffine(drawn, matrix, part[:1:-1], flags=how | cv2.WARP_INVERSE_MAP)
+            drawn = cv2.warpAffine(drawn, matrix, part[:1:-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
         return drawn if level is None else np.negative(drawn, out=drawn)
 
     def _strips(self, canvas: Box, part: Box) -> Iterator[tuple[slice | tuple[slice, slice], np.ndarray]]:
@@ -177,11 +164,6 @@ class Noise:
         return cell.astype(np.intp), t, t * t * t * (t * (t * 6 - 15) + 10)
 
 
-def sample_step(shape: tuple[int, int]) -> int:
-    """At every n-th pixel of an image of that size, enough of the noise to tell its quantiles."""
-    return math.ceil(math.sqrt(shape[0] * shape[1]) / SAMPLE_SIDE)
-
-
 # --------------------------------------------------------------------------------------------------------------------
 # The canvas
 
@@ -202,7 +184,7 @@ def _corners(part: Box, shape: tuple[int, int], angle: float) -> list[tuple[floa
 
 
 def _canvas_around(part: Box, shape: tuple[int, int], angle: float) -> Box:
-    """The part of the canvas that a part of the image shows, with a pixel to interpolate on each side."""
+    """The part of the canvas that a part of the image shows, with a pixel to spare on each side."""
     if angle == 0:
         return part
     columns, rows = zip(*_corners(part, shape, angle), strict=True)

@@ -10,10 +10,10 @@ import numpy as np
 
 from pail.core.box import Box
 from pail.core.checks import as_number, as_range
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import as_bytes, resize
-from pail.pixels.perlin import Noise, sample_step
+from pail.core.sampler import Sampler
+from pail.pixels.perlin import Noise
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
@@ -53,8 +53,8 @@ PLAIN = PerlinOptions()
 
 
 def perlin_mask(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     options: PerlinOptions = PLAIN,
     *,
     roi: np.ndarray | None = None,
@@ -66,24 +66,27 @@ def perlin_mask(
     included, while nothing of the mask is inside. A severity sets the share of the area that is covered. Where the
     frame has a region of interest, the noise is made over the bounding box of `roi`, and the area is that of `roi`.
     """
-    box = frame.whole if roi is None or frame.roi is None else Box.around(roi)
+    box = image.whole if roi is None or image.roi is None else Box.around(roi)
     inside = roi if roi is None else roi[box.slices]
-    mask: np.ndarray = np.zeros(frame.shape, np.uint8)
-    mask[box.slices] = _mask_on_box(frame, draw, options, inside, box[2:], box[2:] if shape is None else shape)
+    mask = _mask_on_box(image, sampler, options, inside, box[2:], box[2:] if shape is None else shape)
+    if box != image.whole:
+        mask = cv2.copyMakeBorder(
+            mask, box.top, image.height - box.bottom, box.left, image.width - box.right, cv2.BORDER_CONSTANT, value=0
+        )
     if not cv2.hasNonZero(mask):
-        mask[fallback_box(frame, draw, roi).slices] = 255
+        mask[fallback_box(image, sampler, roi).slices] = 255
         mask = mask if roi is None else cv2.bitwise_and(mask, roi)
     return mask
 
 
-def noise_mask(frame: Frame, draw: Draw, shape: tuple[int, int]) -> np.ndarray:
+def noise_mask(image: NormalImage, sampler: Sampler, shape: tuple[int, int]) -> np.ndarray:
     """Perlin noise of DRAEM's lattices above its threshold as a mask of any shape; may be empty."""
-    return _mask_on_box(frame, draw, PLAIN, None, shape, shape)
+    return _mask_on_box(image, sampler, PLAIN, None, shape, shape)
 
 
 def _mask_on_box(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     options: PerlinOptions,
     inside: np.ndarray | None,
     size: tuple[int, int],
@@ -91,46 +94,46 @@ def _mask_on_box(
 ) -> np.ndarray:
     """The mask at `size`, cut to `inside`, from noise at `shape`; all 0 where there is no pixel in it."""
     region = None if inside is None else resize(inside, shape, nearest=True)
-    counted = None if frame.roi is None else region
+    counted = None if image.roi is None else region
     for _ in range(MASK_TRIES):
-        noise = draw_noise(draw, shape, options.scales, options.rotation)
-        mask = noise.above(_level(noise, draw, options.threshold, counted))
+        noise = draw_noise(sampler, shape, options.scales, options.rotation)
+        mask = noise.above(_level(noise, sampler, options.threshold, counted))
         if options.threshold == "random" and cv2.countNonZero(mask) > MAX_RANDOM_COVERAGE * mask.size:
             continue
         mask = resize(mask, size, nearest=True)
         mask = mask if inside is None else cv2.bitwise_and(mask, inside)
         if cv2.hasNonZero(mask):
             return mask
-    turned = noise.turned()
-    values = turned.ravel() if region is None else turned[region > 0]
+    rotated = noise.rotated()
+    values = rotated.ravel() if region is None else rotated[region > 0]
     if len(values) == 0:
         return mask
-    mask = resize(as_bytes(turned > _level_of_share(values, LAST_SHARE)), size, nearest=True)
+    mask = resize(as_bytes(rotated > _level_of_share(values, LAST_SHARE)), size, nearest=True)
     return mask if inside is None else cv2.bitwise_and(mask, inside)
 
 
 def draw_noise(
-    draw: Draw, shape: tuple[int, int], scales: tuple[int, int], angles: tuple[float, float] | None
+    sampler: Sampler, shape: tuple[int, int], scales: tuple[int, int], angles: tuple[float, float] | None
 ) -> Noise:
-    cells = 2 ** draw.integer("perlin_scale", *scales), 2 ** draw.integer("perlin_scale", *scales)
-    angle = 0.0 if angles is None else draw.uniform("angle", *angles)
-    return Noise.drawn(shape, cells, draw.rng, angle)
+    cells = 2 ** sampler.integer("perlin_scale", *scales), 2 ** sampler.integer("perlin_scale", *scales)
+    angle = 0.0 if angles is None else sampler.uniform("angle", *angles)
+    return Noise.drawn(shape, cells, sampler.rng, angle)
 
 
-def _level(noise: Noise, draw: Draw, threshold: float | str, region: np.ndarray | None) -> float:
+def _level(noise: Noise, sampler: Sampler, threshold: float | str, region: np.ndarray | None) -> float:
     """The level above which the noise is in the mask; with a severity, the one that leaves its share of the area."""
-    if draw.severity is not None:
-        share = draw.keep("coverage", draw.at_severity("coverage"))
+    if sampler.severity is not None:
+        share = sampler.keep("coverage", sampler.at_severity("coverage"))
         return _level_of_share(_sampled(noise, region), share)
     if isinstance(threshold, str):
-        values = noise.turned()
-        return draw.uniform("threshold", float(values.min()), float(values.max()))
+        values = noise.rotated()
+        return sampler.uniform("threshold", float(values.min()), float(values.max()))
     return threshold
 
 
 def _sampled(noise: Noise, region: np.ndarray | None) -> np.ndarray:
     """A sample of the noise in the region; denser where the region takes up little of the noise."""
-    step = sample_step(noise.shape)
+    step = noise.sample_step
     if region is None:
         return noise.sample(step).ravel()
     count = cv2.countNonZero(region) / step**2
