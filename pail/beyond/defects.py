@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pail.beyond.annotations import DEFECT, AnnotationError, Catalog, Piece, count_kinds, read_catalog, warn_of
+from pail.beyond.annotations import DEFECT, AnnotationError, Catalog, count_kinds, read_catalog, warn_of
 from pail.core.box import Box
 from pail.core.checks import as_number, describe
 from pail.core.formats import as_pixels
@@ -27,6 +27,7 @@ from pail.pixels.panels import as_bytes, fit, outline, shades
 MARGIN = 0.6  # of the longer side of a defect: what is cut out around it
 MIN_MARGIN = 8  # pixels
 SMALL_SIDE = 96  # the surface below a defect is interpolated on so many pixels a side
+RING, MIN_RING = 0.2, 2  # width of the ring around a defect: of the root of its area, and in pixels at least
 MAX_BYTES = 256 << 20
 
 
@@ -39,8 +40,8 @@ class Defect(NamedTuple):
         The cut-out, as the photograph has it.
     mask : ndarray (h, w), uint8 {0, 255}
         Where the defect is.
-    clean : ndarray (h, w), uint8 {0, 255}
-        Where neither this defect nor another one of the photograph is.
+    ring : ndarray (h, w), uint8 {0, 255}
+        The pixels close around it that belong to no defect: what its place in the photograph looks like.
     surface : ndarray, shape and dtype of `pixels`
         What the surface below the defect may look like: a smooth continuation of what is around it.
     kind : str
@@ -55,7 +56,7 @@ class Defect(NamedTuple):
 
     pixels: np.ndarray
     mask: np.ndarray
-    clean: np.ndarray
+    ring: np.ndarray
     surface: np.ndarray
     kind: str
     box: Box
@@ -64,7 +65,7 @@ class Defect(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in (self.pixels, self.mask, self.clean, self.surface))
+        return sum(array.nbytes for array in (self.pixels, self.mask, self.ring, self.surface))
 
 
 class Defects(Sequence[Defect]):
@@ -267,9 +268,10 @@ class Defects(Sequence[Defect]):
         clean = self._clean(piece.image, box)
         part = np.ascontiguousarray(pixels[box.slices])
         surface = _surface(part, clean, mask)
-        for array in (part, mask, clean, surface):
+        ring = cv2.bitwise_and(ring_around(mask), clean)
+        for array in (part, mask, ring, surface):
             array.flags.writeable = False
-        return Defect(part, mask, clean, surface, piece.kind, box, shape, alpha)
+        return Defect(part, mask, ring, surface, piece.kind, box, shape, alpha)
 
     def _clean(self, image: int, box: Box) -> np.ndarray:
         """Where no defect of the photograph is, on a box, a pixel away from each."""
@@ -281,6 +283,18 @@ class Defects(Sequence[Defect]):
             if common.area:
                 found[common.within(box).slices] |= other.mask[common.within(other.box).slices]
         return cv2.bitwise_not(cv2.dilate(found, np.ones((3, 3), np.uint8)))
+
+
+def ring_width(mask: np.ndarray) -> int:
+    """How wide the ring around a defect is whose level is compared."""
+    return max(MIN_RING, round(RING * math.sqrt(cv2.countNonZero(mask))))
+
+
+def ring_around(mask: np.ndarray) -> np.ndarray:
+    """The pixels around a mask, uint8 {0, 255} (h, w)."""
+    side = 2 * ring_width(mask) + 1
+    near = cv2.dilate(cv2.dilate(mask, np.ones((side, 1), np.uint8)), np.ones((1, side), np.uint8))
+    return cv2.bitwise_and(near, cv2.bitwise_not(mask))
 
 
 def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -363,6 +377,3 @@ def _bytes_of(image: Any) -> bytes:
     if isinstance(image, tuple):
         return np.ascontiguousarray(image[0]).tobytes() + str((image[0].shape, image[0].dtype.str)).encode()
     return image if isinstance(image, bytes) else Path(image).read_bytes()
-
-
-__all__ = ["Defect", "Defects", "Piece"]
