@@ -541,7 +541,7 @@ def _of_run_lengths(area: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
 
 
 def _decompressed(text: str) -> list[int]:
-    """The numbers of COCO's text: groups of five bits with a sign; from the third on, differences to the second last."""
+    """The numbers of COCO's text: five bits a group, with a sign; from the third on, differences to the second last."""
     counts: list[int] = []
     number = shift = 0
     for character in text:
