@@ -20,6 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from skimage.draw import polygon
 
 from pail.core.box import Box
 from pail.io.listing import SUFFIXES, sift, walk
@@ -407,14 +408,14 @@ class _LabelmeShape:
         kind = self.entry.get("shape_type", "polygon")
         points = as_points(self.entry.get("points"))
         if kind == "polygon":
-            return of_polygons([points], shape)
+            return of_polygon(points, shape)
         if kind == "rectangle" and len(points) == 2:
             (left, top), (right, bottom) = points
-            return of_polygons([np.array([(left, top), (right, top), (right, bottom), (left, bottom)])], shape)
+            return of_polygon(np.array([(left, top), (right, top), (right, bottom), (left, bottom)]), shape)
         if kind == "circle" and len(points) == 2:
             angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
             rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * math.dist(*points)
-            return of_polygons([points[0] + rim], shape)
+            return of_polygon(points[0] + rim, shape)
         if kind == "mask" and len(points) == 2:
             return self._mask(points, shape)
         raise AnnotationError(f"a {kind!r} of {len(points)} points is no area")
@@ -445,14 +446,20 @@ def as_points(value: Any) -> np.ndarray:
     return points
 
 
-def of_polygons(polygons: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """The mask of polygons, cut at the image's border. Where one crosses itself, its inside is by the even-odd rule."""
+def of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The mask of a polygon: the pixels whose centers it holds, by the even-odd rule where it crosses itself.
+
+    One so thin that it holds no center covers the pixels along it.
+    """
+    if len(points) < 3:
+        raise AnnotationError(f"a polygon has {len(points)} points; it needs three")
     mask = np.zeros(shape, np.uint8)
-    for points in polygons:
-        if len(points) < 3:
-            raise AnnotationError(f"a polygon has {len(points)} points; it needs three")
-        fixed = np.rint((points - 0.5) * 16).astype(np.int32)  # pixels are centered on whole numbers, in sixteenths
-        cv2.fillPoly(mask, [fixed], 255, cv2.LINE_8, 4)
+    centered = points - 0.5  # annotations count from the corner of a pixel
+    rows, columns = polygon(centered[:, 1], centered[:, 0], shape)
+    if len(rows):
+        mask[rows, columns] = 255
+    else:
+        cv2.fillPoly(mask, [np.rint(centered).astype(np.int32)], 255)
     return mask
 
 
@@ -516,8 +523,8 @@ class _CocoShape:
                 raise AnnotationError("a polygon is no list of an even number of coordinates")
             polygons.append(as_points([flat[i : i + 2] for i in range(0, len(flat), 2)] or None))
         mask = np.zeros(shape, np.uint8)
-        for polygon in polygons:  # one by one: parts that overlap are no holes
-            mask |= of_polygons([polygon], shape)
+        for points in polygons:  # one by one: parts that overlap are no holes
+            mask |= of_polygon(points, shape)
         return mask
 
 
@@ -630,7 +637,7 @@ class _YoloShape:
         if len(numbers) % 2:
             raise AnnotationError("a polygon has an odd number of coordinates")
         points = as_points([numbers[i : i + 2] for i in range(0, len(numbers), 2)] or None)
-        return of_polygons([points * shape[::-1]], shape)
+        return of_polygon(points * shape[::-1], shape)
 
 
 def warn_of(skipped: list[str], name: str) -> None:

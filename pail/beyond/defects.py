@@ -28,6 +28,7 @@ MARGIN = 0.6  # of the longer side of a defect: what is cut out around it
 MIN_MARGIN = 8  # pixels
 SMALL_SIDE = 96  # the surface below a defect is interpolated on so many pixels a side
 RING, MIN_RING = 0.2, 2  # width of the ring around a defect: of the root of its area, and in pixels at least
+NEAR, FAR, MIN_WEIGHT = 0.03, 0.3, 0.02  # widths of the averages around a defect, in sides of the cut-out
 MAX_BYTES = 256 << 20
 
 
@@ -305,12 +306,9 @@ def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndar
     if not weight.any():  # no surface is to be seen: the defect fills the cut-out
         return pixels.copy()
     values = resize(with_axis(pixels.astype(np.float32)) * (clean > 0)[..., None], (height, width))
-    sigma = max(1.0, 0.03 * max(height, width))
-    spread = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4)
-    smooth = np.stack(
-        [cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), sigma) / spread for plane in np.moveaxis(values, 2, 0)],
-        2,
-    )
+    near, far = (_averaged(values, weight, share * max(height, width)) for share in (NEAR, FAR))
+    # Where a defect reaches the border of the cut-out nothing clean is near, and the solver needs a value there.
+    smooth = np.where(near[1] > MIN_WEIGHT, near[0], far[0])
     hidden = np.where(weight[..., 0] < 0.5, np.uint8(255), np.uint8(0))
     filled = poisson.blend(smooth, np.zeros_like(smooth), hidden)
     if pixels.dtype.kind == "u":
@@ -320,6 +318,14 @@ def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndar
         filled = np.rint(filled)
     surface = np.where(clean[..., None] > 0, with_axis(pixels), filled.astype(pixels.dtype))
     return np.ascontiguousarray(surface.reshape(pixels.shape))
+
+
+def _averaged(values: np.ndarray, weight: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """The average of the values that count, weighted by distance, and how much counts at each pixel."""
+    sigma = max(sigma, 1.0)
+    spread = with_axis(cv2.GaussianBlur(weight, (0, 0), sigma))
+    planes = [cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), sigma) for plane in np.moveaxis(values, 2, 0)]
+    return np.stack(planes, axis=2) / np.maximum(spread, 1e-6), spread
 
 
 def _as_list(name: str, value: Any) -> list[Any]:
