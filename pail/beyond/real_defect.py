@@ -22,7 +22,8 @@ from pail.pixels.foreground import foreground_of
 BLENDS = ("paste", "transfer", "poisson", None)
 PLACES = ("anywhere", "same")
 MIN_SAMPLES = 8  # pixels of a ring, to tell a level
-MAX_GAIN = 2.0  # how much the spread of a ring may amplify or damp a defect
+SOFT_EDGE, MIN_EDGE, MAX_EDGE = 0.035, 0.4, 2.0  # width of a soft edge: of the root of the area; pixels
+MIN_GAIN, MAX_GAIN = 2 / 3, 2.0  # how much the spread of a ring may damp or amplify a defect
 LEAST_SPREAD = 0.004  # of the range: a ring with less is flat
 JITTER = 0.02  # of the shorter side: how far from its own place a defect lands with `place="same"`
 PAD = 2  # pixels around a turned defect, for its soft edge and its gradients
@@ -162,10 +163,16 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
     around = Box(tight.top - 1, tight.left - 1, tight.height + 2, tight.width + 2)
     return Turned(
         _warped(pixels, matrix, size)[around.slices],
-        np.maximum(soft[tight.slices].astype(np.float32) / 255, 0.5),
+        np.maximum(_softened(soft, hard)[tight.slices].astype(np.float32) / 255, 0.5),
         np.ascontiguousarray(hard[tight.slices]),
         scale,
     )
+
+
+def _softened(soft: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The edge of a mask, wider where the defect is large: a hard step would look cut out."""
+    sigma = min(SOFT_EDGE * math.sqrt(cv2.countNonZero(mask)), MAX_EDGE)
+    return cv2.GaussianBlur(soft, (0, 0), sigma) if sigma >= MIN_EDGE else soft
 
 
 def _warped(pixels: np.ndarray, matrix: np.ndarray, size: list[int]) -> np.ndarray:
@@ -231,7 +238,7 @@ def _matched(
     if own is None or new is None:  # nothing to compare
         return pixels
     least = np.float32(LEAST_SPREAD * image.max_value)
-    spread = np.clip(np.maximum(new[1], least) / np.maximum(own[1], least), 1 / MAX_GAIN, MAX_GAIN)
+    spread = np.clip(np.maximum(new[1], least) / np.maximum(own[1], least), MIN_GAIN, MAX_GAIN)
     return new[0] + (pixels - own[0]) * (spread * np.float32(gain))
 
 
