@@ -17,9 +17,9 @@ from seeds import seeds
 
 import pail
 from pail import pai
-from pail.beyond import annotations
-from pail.beyond.defects import Defects
-from pail.beyond.real_defect import real_defect
+from pail.beyond.real import annotations
+from pail.beyond.real.defects import Defects
+from pail.beyond.real.real_defect import real_defect
 
 SHAPE = (60, 80)
 IMAGE = photograph(120, 150)

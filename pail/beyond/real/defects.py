@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pail.beyond.annotations import DEFECT, AnnotationError, Catalog, count_kinds, read_catalog, warn_of
+from pail.beyond.real.annotations import DEFECT, AnnotationError, Catalog, count_kinds, read_catalog, warn_of
 from pail.core.box import Box
 from pail.core.checks import as_number, describe
 from pail.core.formats import as_pixels
@@ -99,7 +99,7 @@ class Defects(Sequence[Defect]):
     Examples
     --------
     >>> import numpy as np
-    >>> from pail.beyond.defects import Defects
+    >>> from pail.beyond.real.defects import Defects
     >>> photo = np.full((64, 64), 150, np.uint8)
     >>> mask = np.zeros((64, 64), bool)
     >>> mask[20:24, 30:40] = True

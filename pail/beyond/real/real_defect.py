@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.beyond.defects import Defect, Defects, ring_around, ring_width
+from pail.beyond.real.defects import Defect, Defects, ring_around, ring_width
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_flag, as_range, describe
 from pail.core.composite import Insertion
