@@ -30,7 +30,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/loader.py
 
 fuzz: $(VENV)/.test
-	$(BIN)/python tests/fuzz.py
+	$(BIN)/python tests/helpers/fuzz.py
 
 mutations: $(VENV)/.test
 	$(BIN)/python benchmarks/mutations.py

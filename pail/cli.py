@@ -130,15 +130,24 @@ def cite(
 
 @app.command()
 def techniques() -> None:
-    """List the techniques: family, paper, parameters and their defaults."""
+    """List the techniques: family, paper, and the parameters with default, bounds and unit."""
     table = Table(show_lines=True)
     for title in ("technique", "family", "what it inserts", "parameters"):
         table.add_column(title, overflow="fold", no_wrap=title == "technique")
     for name, technique in pail.TECHNIQUES.items():
-        parameters = "\n".join(f"{key} = {_short(value)}" for key, value in technique.parameters.items())
+        parameters = "\n".join(_parameter(technique, key) for key in technique.parameters)
         what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
         table.add_row(f"[bold]{name}[/bold]", technique.family, what, parameters)
     out.print(table)
+
+
+def _parameter(technique: pail.Technique, name: str) -> str:
+    """A line: the default, and what is accepted where the technique says it."""
+    line = escape(f"{name} = {_short(technique.parameters[name])}")
+    accepted = technique.accepted.get(name)
+    if accepted is None:
+        return line
+    return f"{line}: [dim]{escape(accepted.text)}{', ' * bool(accepted.unit)}{escape(accepted.unit)}[/dim]"
 
 
 def _short(value: Any) -> str:

@@ -20,8 +20,8 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
-from pail.core.image import as_normal_image
-from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
+from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
+from pail.core.window import AUTO, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size

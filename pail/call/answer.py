@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.checks import describe
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.registry import Technique
 
@@ -22,13 +22,13 @@ def answer_of(
     technique: Technique,
     image: NormalImage,
     sampler: Sampler,
-    sources: tuple[np.ndarray | None, ...],
+    inputs: tuple[Any, ...],
     options: dict[str, Any],
 ) -> Insertion | None:
     """The Insertion of a technique of the user's own, or None where it misses the region of interest."""
     _check_options(name, technique, options)
     try:
-        answer = technique.function(image, sampler, *sources, **options)
+        answer = technique.function(image, sampler, *inputs, **options)
     except MemoryError:
         raise
     except Exception as error:

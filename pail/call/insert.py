@@ -11,8 +11,8 @@ from PIL import Image
 from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
+from pail.call.state import Common, Settings
 from pail.core.checks import as_number, as_range, close_match, describe
-from pail.core.settings import Common, Settings
 from pail.registry import FAMILIES, TECHNIQUES
 
 MAX_ANOMALIES = 1000
@@ -33,7 +33,8 @@ def insert(
     names, shares = _flat(techniques, weights)
     chances = _cumulated(shares)
     lowest, highest = as_count(n_anomalies)
-    keywords = as_options(options)
+    given_options = as_options(options)
+    checked = {name: TECHNIQUES[name].check(given_options.get(name, {})) for name in names}
     pick_source = as_picker(source)
     call = begin(image, settings, common)
     # A family is recorded as its members, and None as all names: what is registered later does not change a replay.
@@ -47,12 +48,12 @@ def insert(
     rng = call.rng
     for _ in range(lowest + int(rng.random() * (highest - lowest + 1))):
         name = names[int(np.searchsorted(chances, rng.random(), side="right"))]
-        add(call, name, pick_source(rng) if TECHNIQUES[name].takes_source else None, keywords.get(name, {}))
+        add(call, name, pick_source(rng) if TECHNIQUES[name].takes_source else None, checked[name])
     return finish(call, given)
 
 
 def as_options(value: Any) -> dict[str, dict[str, Any]]:
-    """Keywords of single techniques, by name."""
+    """Keywords of single techniques, by name; names and values are checked, and returned as they were given."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -68,6 +69,7 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
                     f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
                     f"{close_match(key, known)}"
                 )
+        TECHNIQUES[name].check(keywords)
     return {name: dict(keywords) for name, keywords in value.items()}
 
 

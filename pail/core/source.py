@@ -7,8 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.formats import as_pixels
-from pail.core.image import NormalImage
+from pail.core.image import NormalImage, as_pixels
 from pail.core.ops import with_axis
 from pail.core.warn import warn_user
 from pail.core.window import Window, as_data_range, window_of

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pail.core.window import MOST_IMAGES, data_range_of
+from pail.core.image import MOST_IMAGES, data_range_of
 from pail.io.read import UnreadableError
 
 

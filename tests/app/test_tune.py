@@ -1,0 +1,830 @@
+"""`pail tune` without a browser: controls from signatures, recipes that make what is shown, what is never served."""
+
+import base64
+import contextlib
+import gc
+import http.client
+import io
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from common import NAMES, photograph
+from optional import need
+
+import pail
+from pail.app.draws import Bench, Newest
+from pail.app.export import export
+from pail.app.folder import Folder, Images, OutsideError
+from pail.app.painted import MOST_SIDE, PREFIX, as_mask
+from pail.app.parameters import Bounds, as_option, control, controls, parse, same
+from pail.app.serve import Guard, refusal, tune
+from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
+from pail.core.parameters import Number, Several
+from pail.dataset import recipe as recipes
+from pail.io.read import decode
+from pail.io.write import encode
+
+SECRET = b"not for the page"
+
+# gradio leaves event loops to the garbage collector, unclosed, and asks pandas for what it no longer needs.
+GRADIO = [
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore:.*no_silent_downcasting",
+    "ignore:The copy keyword is deprecated",
+]
+pytestmark = [pytest.mark.filterwarnings(line) for line in GRADIO]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collected():
+    """What gradio leaves is collected here, and not in another file's test."""
+    yield
+    gc.collect()
+
+
+def write(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(pixels, path.suffix[1:], 1))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Parts of two sizes and sources, and beside them a file that is nobody's business."""
+    root = tmp_path_factory.mktemp("tune")
+    for i, (height, width) in enumerate([(96, 128), (96, 128), (80, 64)]):
+        write(root / "parts" / ("deep" if i == 2 else ".") / f"part {i}.png", photograph(height, width, i))
+    for i in range(2):
+        write(root / "sources" / f"{i}.png", photograph(70, 90, 10 + i))
+    write(root / "outside" / "secret.png", photograph(40, 40, 20))
+    (root / "outside" / "secret.txt").write_bytes(SECRET)
+    return root
+
+
+@pytest.fixture
+def bench(folders):
+    return Bench(folders / "parts", folders / "sources")
+
+
+def painting(height=48, width=64, *, rows=slice(10, 30), columns=slice(5, 40)):
+    """What the canvas of the page sends."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[rows, columns] = 255
+    return PREFIX + base64.b64encode(encode(pixels, "png", 1)).decode()
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Controls
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_has_a_control_with_its_default(name):
+    found = {c.name: c for c in controls(name)}
+    assert list(found) == list(pail.TECHNIQUES[name].parameters)
+    for parameter, default in pail.TECHNIQUES[name].parameters.items():
+        one = found[parameter]
+        assert same(one.default, default) and len(one.help) > 10
+        if one.kind in ("number", "range") and default is not None:
+            values = default if isinstance(default, tuple) else (default,)
+            assert all(one.bounds.low <= value <= one.bounds.high for value in values)
+        assert (one.kind == "object") == (parameter in ("mask", "augmenter", "source_mask"))
+
+
+@pytest.mark.parametrize(
+    ("technique", "name", "kind", "bounds"),
+    [
+        ("cutpaste", "area_ratio", "range", (0, 1, False)),
+        ("cutpaste", "aspect_ratio", "text", None),
+        ("cutpaste_scar", "rotation", "range", (-180, 180, False)),
+        ("simplex_noise_anomlay", "octaves", "number", (1, 16, True)),
+        ("random_perturbation", "patch_number", "range", (1, 16, True)),
+        ("random_perturbation", "skip_background", "choice", None),
+        ("hard_aug_cutpaste", "hue", "number", (0, 0.5, False)),
+        ("hard_aug_cutpaste", "area_ratio", "range", (0, 1, False)),
+        ("hard_aug_cutpaste", "angles", "text", None),
+        ("perlin_noise_pattern", "threshold", "number", (-1, 1, False)),
+        ("perlin_noise_pattern", "augment_source", "flag", None),
+        ("perlin_noise_pattern", "resize", "text", None),
+        ("fract_aug", "system", "choice", None),
+        ("fract_aug", "initial_point", "text", None),
+        ("affined_anomlay", "resize", "text", None),
+    ],
+)
+def test_kinds_and_bounds(technique, name, kind, bounds):
+    found = next(c for c in controls(technique) if c.name == name)
+    assert found.kind == kind
+    assert bounds is None or (found.bounds.low, found.bounds.high, found.bounds.integer) == bounds
+
+
+def test_words_beside_numbers_and_choices():
+    threshold = next(c for c in controls("perlin_noise_pattern") if c.name == "threshold")
+    assert threshold.has_word and threshold.word == "random"
+    area = next(c for c in controls("hard_aug_cutpaste") if c.name == "area_ratio")
+    assert area.has_word and area.word is None and 0 < area.start()[0] < area.start()[1] < 1
+    variant = next(c for c in controls("affined_anomlay") if c.name == "variant")
+    assert variant.choices == (None, "AA", "AAC", "AAS") and as_option(variant, "'AAC'") == "AAC"
+    assert as_option(variant, "None") is None
+    assert as_option(area, "") is None and as_option(area, [0.1, 0.2]) == [0.1, 0.2]
+
+
+def test_small_fractions_get_room_on_the_slider():
+    width = next(c for c in controls("cutpaste_scar") if c.name == "width").bounds
+    assert width.place(1 / 16) >= 0.2 and width.place(width.low) == 0 and width.place(width.high) == 1
+    assert Bounds(0, 1).place(7) == 1 and Bounds(0, 1).place(-7) == 0
+
+
+def test_docstring_entries():
+    section = "a, b : int, default 1 and 2\n    First line\n    and ``second``.\nc : bool"
+    text = f"A thing.\n\nParameters\n----------\n{section}\n\nReturns\n-------\nint"
+    assert parse(text) == {
+        "a": "First line and ``second``.",
+        "b": "First line and ``second``.",
+        "c": "",
+    }
+    assert parse("Nothing here.") == {}
+
+
+def test_what_is_typed():
+    angles = control("angles", (0, 90), Several(Number(integer=True)))
+    assert as_option(angles, " (90,) ") == (90,) and as_option(angles, "[1, 2]") == [1, 2]
+    for bad in ("(1,", "__import__('os').getcwd()", "", "x"):
+        with pytest.raises(ValueError, match=r"`angles` must be written as in Python, such as \(0, 90\), got"):
+            as_option(angles, bad)
+
+
+def test_what_is_the_same():
+    assert same((0.2, 0.25), [0.2, 0.25]) and same(1, 1.0) and same(None, None) and same("a", "a")
+    assert not same(True, 1) and not same((1,), (1, 2)) and not same(None, 0) and not same("1", 1)
+
+
+def test_only_changes_are_kept():
+    values = {"area_ratio": [0.2, 0.25], "aspect_ratio": "((0.3, 1), (1, 3.3))"}
+    assert options("cutpaste", values) == {}
+    assert options("cutpaste", {**values, "area_ratio": [0.02, 0.25]}) == {"area_ratio": [0.02, 0.25]}
+    assert options("affined_anomlay", {"variant": "'AA'", "resize": "None"}) == {"variant": "AA"}
+    with pytest.raises(ValueError, match="`aspect_ratio` must not be None"):
+        options("cutpaste", {"aspect_ratio": "None"})
+
+
+@pytest.fixture
+def bright_square():
+    def bright_square(frame, draw, *, size=0.2, span=(1, 3), soft=False, tint=None):
+        """A square.
+
+        Parameters
+        ----------
+        size : float, default 0.2
+            Side as a fraction of the image's, in (0, 1].
+        span : (int, int), default (1, 3)
+            How many.
+        """
+        side = max(1, round(draw.scaled("side", 0.5 * size, size) * frame.side))
+        box = pail.place(frame, draw, side, side)
+        return pail.Insertion(box, np.full_like(frame.crop(box), frame.max_value), opacity=draw.opacity())
+
+    pail.register("bright_square", bright_square, summary="a bright square ${x} {{y}} `z`")
+    yield "bright_square"
+    pail.unregister("bright_square")
+
+
+def test_a_registered_technique_has_controls(bright_square, bench):
+    kinds = {c.name: (c.kind, c.help) for c in controls(bright_square)}
+    assert kinds == {
+        "size": ("number", "Side as a fraction of the image's, in (0, 1]."),
+        "span": ("range", "How many."),
+        "soft": ("flag", ""),
+        "tint": ("text", ""),
+    }
+    settings = Settings((Entry(bright_square, {"size": 0.5}),))
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert draw.techniques == (bright_square,) and draw.i_a[draw.mask > 0].max() == 255
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is shown is what the recipe makes
+
+
+MIX = tuple(Entry(name, weight=1 + place) for place, name in enumerate(NAMES))
+CASES = {
+    "defaults": {"entries": (Entry("cutpaste"),)},
+    "changed": {
+        "entries": (Entry("cutpaste_scar", {"width": [0.05, 0.1], "rotation": (-10, 80)}),),
+        "image": 2,
+        "seed": 7,
+    },
+    "word": {"entries": (Entry("perlin_noise_pattern", {"threshold": "random", "augment_source": False}),)},
+    "mix": {"entries": MIX, "image": 1, "anomalies": (1, 3), "severity": (0.2, 0.9)},
+    "foreground": {"entries": (Entry("fract_aug"),), "region": "foreground", "size": (72, 88)},
+    "painted": {"entries": (Entry("random_perturbation"), Entry("fract_aug")), "region": "painted", "image": 2},
+}
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_the_recipe_makes_what_is_shown(case, whole_folder, folders, bench, tmp_path, monkeypatch):
+    given = CASES[case]
+    settings = Settings(**given, painted=painting() if given.get("region") == "painted" else "")
+    taken = export(bench, settings, whole_folder=whole_folder)
+    assert taken.failed == []
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "zip")
+    monkeypatch.chdir(tmp_path / "zip")
+    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    items = bench.items(settings, whole_folder=whole_folder)
+    assert len({item.number for item in items}) == DRAWS
+    for item in items:
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        for name, shown in ((f"images/{item.number:06}.png", draw.i_a), (f"masks/{item.number:06}.png", draw.mask)):
+            made = (tmp_path / "set" / name).read_bytes()
+            assert made == (tmp_path / "zip" / name).read_bytes()
+            assert np.array_equal(decode(made), shown)
+    if given.get("region") == "painted":
+        region = cv2.resize(as_mask(painting()), (128, 96), interpolation=cv2.INTER_NEAREST) > 0
+        mask = decode((tmp_path / "zip" / f"masks/{2:06}.png").read_bytes()) > 0
+        assert mask.any() and not mask[~region].any()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_python_call_makes_the_first_draw(case, bench, tmp_path, monkeypatch):
+    given = CASES[case]
+    settings = Settings(**given, painted=painting() if given.get("region") == "painted" else "")
+    taken = export(bench, settings)
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path)
+        assert archive.read("call.py").decode() == taken.python
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(taken.python, names)
+    imported = {line.split()[1] for line in taken.python.splitlines() if line.startswith(("import ", "from "))}
+    assert imported <= {"pathlib", "cv2", "numpy", "PIL", "pail"}
+    absolute = [line for line in taken.python.splitlines() if str(bench.normals.folder.absolute()) in line]
+    assert absolute == [f"IMAGES = Path({bench.normals.folder.absolute()!r})"]
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask)
+
+
+def odd_files(folder):
+    """Files that no single reader of OpenCV or Pillow reads as `pail generate` does."""
+    from PIL import Image
+
+    image = photograph(48, 64, seed=4)
+    write(folder / "alpha.png", np.dstack([image, image[..., 0]]))
+    write(folder / "deep.png", image[..., 0].astype(np.uint16) * 256)
+    write(folder / "gray.tif", image[..., 0])
+    Image.fromarray(image).save(folder / "photo.jpg")
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    Image.fromarray(image).save(folder / "turned.jpg", exif=rotated)
+    Image.fromarray(image).convert("P").save(folder / "palette.png")
+
+
+@pytest.mark.parametrize("size", [None, (40, 30), (60, 40)], ids=str)
+def test_the_python_call_reads_files_of_all_kinds(size, tmp_path, monkeypatch):
+    (tmp_path / "parts").mkdir()
+    odd_files(tmp_path / "parts")
+    bench = Bench(tmp_path / "parts", tmp_path / "parts")
+    for place, name in enumerate(bench.names):
+        settings = Settings((Entry("perlin_noise_pattern"),), image=place, size=size)
+        taken = export(bench, settings)
+        folder = tmp_path / "zips" / str(place)
+        with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+            archive.extractall(folder)
+        monkeypatch.chdir(folder)
+        names = {}
+        exec(taken.python, names)
+        draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+        assert names["image"].dtype == draw.normal.dtype, name
+        assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask), name
+
+
+def test_a_painted_recipe_runs_wherever_the_zip_is_unpacked(folders, bench, tmp_path, monkeypatch):
+    taken = export(bench, Settings((Entry("random_perturbation"),), region="painted", painted=painting()))
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "taken" / "away")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recipe = tmp_path / "taken" / "away" / "recipe.toml"
+    pail.generate(folders / "parts", "set", recipe=recipe, workers=1, number=6)
+    made = [decode(file.read_bytes()) > 0 for file in Path("set/masks").iterdir()]
+    assert len(made) == 6
+    for mask in made:
+        region = cv2.resize(as_mask(painting()), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        assert mask.any() and not mask[~region].any()
+    first = recipe.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ") and "regions/" in first
+    assert "# " not in export(bench, Settings((Entry("random_perturbation"),))).recipe
+
+
+def test_without_sources(folders):
+    bench = Bench(folders / "parts")
+    settings = Settings((Entry("perlin_noise_pattern"),))
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    taken = export(bench, settings)
+    assert draw.source is None and "source" not in taken.python and "--source" not in taken.command
+
+
+def test_area_and_visible_are_those_of_the_manifest(folders, bench, tmp_path):
+    import json
+
+    settings = Settings((Entry("superpixel_anomaly"),))
+    (tmp_path / "recipe.toml").write_text(recipes.dumps(bench.recipe(settings)))
+    made = pail.generate(
+        folders / "parts", tmp_path / "set", source=folders / "sources", recipe=tmp_path / "recipe.toml", workers=1
+    )
+    lines = [json.loads(line) for line in Path(made.manifest).read_text().splitlines()]
+    for item in bench.items(settings, whole_folder=True)[:4]:
+        draw, line = bench.draw(settings, bench.recipe(settings), item), lines[item.number]
+        assert (round(draw.area, 6), round(draw.visible, 4)) == (line["area"], line["visible"])
+        assert (draw.image, draw.source) == (line["normal"], line["source"])
+
+
+def test_a_given_recipe_is_the_start(folders):
+    given = recipes.loads("""
+        format = "tiff"
+        layout = "mvtec"
+        data_range = 255
+        [techniques.cutpaste]
+        weight = 2.0
+        area_ratio = [0.02, 0.15]
+        [techniques.fract_aug]
+    """)
+    kept = basket(given["techniques"])
+    assert [entry["technique"] for entry in kept] == ["cutpaste", "fract_aug"]
+    made = recipe(Settings(entries(kept)), 3, given)
+    assert made.techniques == {"cutpaste": {"weight": 2.0, "area_ratio": [0.02, 0.15]}, "fract_aug": {"weight": 1.0}}
+    assert (made.format, made.layout, made.data_range, made.number) == ("tiff", "flat", 255, 36)
+    newer = put(kept, Entry("cutpaste", {}, 5))
+    assert [(entry["technique"], entry["weight"]) for entry in newer] == [("fract_aug", 1.0), ("cutpaste", 5)]
+    assert basket(None) == []
+
+
+def test_masks_of_a_given_recipe(folders, tmp_path):
+    for name in ("part 0", "part 1", "deep/part 2"):
+        mask = np.zeros((96, 128), np.uint8)
+        mask[:40] = 255
+        write(tmp_path / "masks" / f"{name}.png", mask)
+    bench = Bench(folders / "parts", None, {"roi": str(tmp_path / "masks")})
+    settings = Settings((Entry("random_perturbation"),), region="given")
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert draw.mask[:40].any() and not draw.mask[40:].any()
+    names = {}
+    exec(export(bench, settings).python, names)
+    assert np.array_equal(names["i_a"], draw.i_a)
+
+
+def test_wrong_settings_say_what_is_wrong(bench):
+    for settings, message in [
+        (Settings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),
+        (Settings((Entry("cutpaste"),), severity=(0.5, 7)), r"`severity\[1\]`"),
+        (Settings((Entry("cutpaste"),), region="painted"), "`region` is painted, but nothing is"),
+        (Settings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
+        (Settings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
+        (Settings((Entry("cutpaste", weight=0),)), "`weights` must give a chance"),
+        (Settings(()), "`basket` must hold a technique"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    with pytest.raises(ValueError, match="`basket` must hold techniques"):
+        entries([{"technique": "os.system"}])
+    with pytest.raises(ValueError, match="`folder` must be a folder with images"):
+        Bench("no/such/folder")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+def bomb(side):
+    """A PNG of a few hundred bytes that claims to be enormous."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
+    data = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
+    parts = tmp_path / "parts"
+    write(parts / "b.png", photograph(40, 40, 1))
+    (parts / "a.png").symlink_to(folders / "outside" / "secret.png")
+    (parts / "inside.png").symlink_to(parts / "b.png")
+    (parts / "linked").symlink_to(folders / "outside")
+    bench = Bench(parts)
+    assert [bench.names[place] for place in bench.shown] == ["b.png", "inside.png"]
+    with pytest.raises(OutsideError, match="leads out"):
+        bench.normals.folder.read("a.png")
+    with pytest.raises(ValueError, match="`image` must be the number"):
+        bench.items(Settings((Entry("cutpaste"),), image=0))
+    for name in (
+        "../outside/secret.txt",
+        str(folders / "outside" / "secret.txt"),
+        "linked/secret.png",
+        "b.png/../a.png",
+    ):
+        with pytest.raises(OutsideError):
+            bench.normals.folder.read(name)
+    assert Images(bench.normals.folder).thumbnail("a.png") == ""
+    (parts / "b.png").unlink()
+    (parts / "b.png").symlink_to(folders / "outside" / "secret.png")  # changed while the page is open
+    with pytest.raises(OutsideError):
+        bench.normals.folder.read("b.png")
+
+
+def test_a_source_that_leads_out_is_an_error_and_no_other_is_taken(folders, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "a.png").symlink_to(folders / "outside" / "secret.png")
+    bench = Bench(folders / "parts", tmp_path / "s")
+    settings = Settings((Entry("fract_aug"),))
+    with pytest.raises(OutsideError, match=r"a\.png is a link that leads out"):
+        bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    with pytest.raises(OutsideError):
+        export(bench, settings)
+    with pytest.raises(ValueError, match="nothing but links"):
+        Bench(tmp_path / "s")
+
+
+@pytest.mark.parametrize(("data", "message"), [(b"no image", "no image"), (bomb(60_000), "pixels"), (b"", "empty")])
+def test_a_bad_image_is_an_error_of_its_own_draw(data, message, tmp_path):
+    write(tmp_path / "a.png", photograph(40, 40, 1))
+    (tmp_path / "b.png").write_bytes(data)
+    bench = Bench(tmp_path)
+    settings = Settings((Entry("cutpaste"),), image=1)
+    with pytest.raises(ValueError, match=message):
+        bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert bench.normals.thumbnail("b.png") == "" and bench.normals.thumbnail("a.png").startswith("data:image/jpeg")
+    taken = export(bench, settings)
+    assert len(taken.failed) == DRAWS and message in taken.failed[0]
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:  # no other image stands in for it
+        assert sorted(archive.namelist()) == ["call.py", "recipe.toml", "run.txt"]
+
+
+def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
+    monkeypatch.setattr("pail.app.folder.KEPT", 100_000)
+    images = Images(Folder(folders / "parts"))
+    first = images.get("part 0.png")
+    assert images.get("part 0.png") is first and not first.pixels.flags.writeable
+    for side in range(60, 90):
+        images.get("part 0.png", (side, side))
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= 100_000
+
+
+def test_decoded_images_are_shared_by_threads(tmp_path, monkeypatch):
+    """Many threads, a bound that is always reached, and switches as often as Python can make them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    for index in range(12):
+        write(tmp_path / f"{index:02}.png", np.full((8, 8), 20 * index, np.uint8))
+    images = Images(Folder(tmp_path))
+    bound = 150 * 64
+    monkeypatch.setattr("pail.app.folder.KEPT", bound)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            asked = [(k % 12, (8, 8 + k // 12 % 16)) for k in np.random.default_rng(0).permutation(6_000).tolist()]
+            found = list(pool.map(lambda ask: images.get(f"{ask[0]:02}.png", ask[1]), asked))
+    finally:
+        sys.setswitchinterval(before)
+    assert all(
+        kept.pixels.shape == size and (kept.pixels == 20 * k).all()
+        for kept, (k, size) in zip(found, asked, strict=True)
+    )
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= bound
+
+
+def test_what_the_canvas_may_send():
+    mask = as_mask(painting())
+    assert mask.shape == (48, 64) and mask[10:30, 5:40].all() and np.count_nonzero(mask) == 20 * 35
+
+    def sent(data):
+        return PREFIX + base64.b64encode(data).decode()
+
+    clear = encode(np.zeros((8, 8, 4), np.uint8), "png", 1)
+    large = encode(np.full((8, MOST_SIDE + 1), 255, np.uint8), "png", 1)
+    whole = base64.b64decode(painting().removeprefix(PREFIX))
+    for data, message in [
+        ("", "nothing is"),
+        (sent(clear), "nothing is"),
+        (sent(large), f"at most {MOST_SIDE} pixels"),
+        (sent(bomb(60_000)), "pixels|PNG"),
+        (sent(b"GIF89a"), "must be a PNG"),
+        (sent(clear[:40]), "`region` must be a"),
+        *((sent(whole[:end]), "`region` must be a") for end in range(0, len(whole) - 12, 9)),
+        (PREFIX + "!!!", "must be a PNG"),
+        (PREFIX + "A" * 3_000_000, "at most 2 MB"),
+        ("file:///etc/passwd", "as the page paints it"),
+        ({"path": "/etc/passwd"}, "as the page paints it"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            as_mask(data)
+
+
+def test_newest():
+    newest = Newest()
+    first = newest.take("a")
+    assert newest.now("a") == first and newest.now("b") == 0
+    assert newest.take("a") > first and newest.take("b") == 1
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The page, without a browser
+
+
+@pytest.fixture
+def page(bench, tmp_path):
+    """What the events call, with the values of a fresh page."""
+    need("gradio")
+    from pail.app.page import build
+
+    return build(bench, tmp_path)[1]
+
+
+class Asked:
+    session_hash = "s"
+
+
+def values(page, **changed):
+    return [changed.get(key, component.value) for key, component in page.form.components.items()]
+
+
+def test_the_page_has_a_control_for_every_parameter(page, bright_square, bench, tmp_path):
+    from pail.app.page import build
+
+    for name in NAMES:
+        assert set(page.form.of(name)) == {c.name for c in controls(name) if c.kind != "object"}
+    assert bright_square not in {key.partition(".")[0] for key in page.form.components}
+    again = build(bench, tmp_path)[1]
+    assert set(again.form.of(bright_square)) == {"size", "span", "soft", "tint"}
+    shown = again.draw(Asked, *values(again, technique=bright_square))
+    assert "bright_square" in shown and shown.count("<img") == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fresh_page_shows_each_technique_as_by_default(page, bench, name):
+    given = values(page, technique=name)
+    shown = page.draw(Asked, *given)
+    assert shown.count("<img") == 4 and 'role="alert"' not in shown
+    assert page.settings(page.form.read(given), mixed=False).entries == (Entry(name, {}),)
+
+
+def test_wrong_settings_are_shown_and_the_page_goes_on(page):
+    wrong = page.draw(Asked, *values(page, **{"cutpaste.aspect_ratio": "<b>(1"}))
+    assert 'role="alert"' in wrong and "aspect_ratio" in wrong and "<b>" not in wrong and "<img" not in wrong
+    assert "alert" in [*page.sheet(Asked, *values(page, severity=[3, 4]))][-1]
+    assert "alert" in page.draw(Asked, *values(page, technique="os"))
+    assert "alert" in page.draw(Asked, *values(page, image="/etc/passwd"))
+    for seed in (None, "", "x", -1, 1.5, 2**70):
+        for said in (page.draw(Asked, *values(page, seed=seed)), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
+            assert 'role="alert"' in said and "seed&#96;" in said
+        assert "seed&#96;" in page.take(*values(page, seed=seed))[-1]
+        assert "seed&#96;" in page.add(1, *values(page, seed=seed))[-1]
+    assert page.draw(Asked, *values(page)).count("<img") == 4
+
+
+def test_a_newer_request_ends_the_sheet(page, monkeypatch):
+    given = values(page)
+    made = []
+    draw = Bench.draw
+
+    def counted(self, *arguments):
+        made.append(1)
+        if len(made) == 3:
+            page.newest.take("s")
+        return draw(self, *arguments)
+
+    monkeypatch.setattr(Bench, "draw", counted)
+    [*page.sheet(Asked, *given)]
+    assert len(made) == 3
+    made.clear()
+    whole = [*page.sheet(Asked, *given)]  # the take inside comes again, at the third
+    assert len(made) == 3 and not any(isinstance(part, str) and part.count("<img") == DRAWS for part in whole)
+    monkeypatch.setattr(Bench, "draw", draw)
+    assert [*page.sheet(Asked, *given)][-1].count("<img") == DRAWS
+
+
+def test_outline_is_switched(page):
+    assert page.draw(Asked, *values(page)) != page.draw(Asked, *values(page, outline=False))
+
+
+def test_basket_and_export(page):
+    given = {"technique": "fract_aug", "fract_aug.system": "'barnsley'"}
+    update, holds, said = page.add(2, *values(page, **given))
+    assert holds == "basket" and said == ""
+    assert update["value"] == [{"technique": "fract_aug", "options": {"system": "barnsley"}, "weight": 2}]
+    _, text, python, command, files, said = page.take(*values(page, basket=update["value"], holds="basket"))
+    assert said == "" and recipes.loads(text)["techniques"] == {"fract_aug": {"weight": 2, "system": "barnsley"}}
+    assert [Path(file).name for file in files] == ["recipe.toml", "pail-tune.zip"]
+    assert Path(files[0]).read_text(encoding="utf-8") == text and "pail generate" in command and "fract_aug" in python
+    brought = page.show_entry(type("Event", (), {"_data": update["value"][0]})())
+    assert brought[0] == "fract_aug" and "'barnsley'" in brought
+    assert "alert" in page.add(-1, *values(page))[2]
+    assert "alert" in page.take(*values(page, holds="basket"))[-1]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Over HTTP
+
+
+@pytest.fixture(scope="module")
+def server(folders, tmp_path_factory):
+    need("gradio")
+    os.environ["GRADIO_ALLOWED_PATHS"] = "/"  # the page does not follow it
+    parts = tmp_path_factory.mktemp("served") / "parts"
+    write(parts / "part.png", photograph(64, 64, 1))
+    (parts / "link.png").symlink_to(folders / "outside" / "secret.png")
+    (parts / "notes.txt").write_bytes(SECRET)
+    page = tune(parts, source=folders / "sources", browser=False, wait=False)
+    yield page, parts
+    page.close()
+
+
+def ask(page, path, *, method="GET", body=None, host=None, headers=None):
+    """Status and body of a request whose path is sent as it is."""
+    port = page.server_port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    connection.putheader("Host", host or f"127.0.0.1:{port}")
+    for key, value in (headers or {}).items():
+        connection.putheader(key, value)
+    if body is not None and "Content-Length" not in (headers or {}):
+        connection.putheader("Content-Length", str(len(body)))
+    with contextlib.closing(connection):
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer
+
+
+def test_the_page_is_served_here_only(server):
+    page, _ = server
+    status, body, answer = ask(page, "/")
+    assert status == 200 and b"gradio" in body
+    policy = answer.getheader("content-security-policy")
+    assert policy.startswith("default-src 'self'") and "http" not in policy
+    assert page.local_url.startswith("http://127.0.0.1:") and not page.share and page.share_url is None
+    assert page.analytics_enabled is False and os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    with socket.socket() as other, pytest.raises(OSError):  # all of 127/8 would answer if it listened everywhere
+        other.settimeout(5)
+        other.connect(("127.0.0.2", page.server_port))
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:7860", ""])
+def test_other_names_of_this_machine_are_refused(server, host):
+    assert ask(server[0], "/", host=host or "0.0.0.0")[0] == 403
+
+
+def test_no_file_is_served(server, folders):
+    page, parts = server
+    secret = folders / "outside" / "secret.txt"
+    up = "../" * 12
+    targets = [
+        str(secret),
+        str(parts / "part.png"),
+        str(parts / "link.png"),
+        str(parts / "notes.txt"),
+        f"{parts}/../../{secret.relative_to(secret.anchor)}",
+        f"{up}{str(secret)[1:]}",
+        f"{up.replace('/', '%2f')}{str(secret)[1:]}",
+        "/etc/passwd",
+        "http://127.0.0.1:1/x",
+        str(Path(pail.__file__)),
+        "pyproject.toml",
+    ]
+    for target in targets:
+        for prefix in ("/gradio_api/file=", "/file=", "/gradio_api/file/", "/static/", "/assets/", "/svelte/", "/"):
+            status, body, _ = ask(page, f"{prefix}{target}".replace(" ", "%20"))
+            assert status >= 400, (prefix, target, status)
+            assert SECRET not in body and b"root:" not in body and not body.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/upload",
+        "/gradio_api/component_server",
+        "/gradio_api/proxy=http://127.0.0.1:1/",
+        "/gradio_api/vibe-code",
+        "/gradio_api/deep_link",
+        "/gradio_api/info",
+        "/monitoring",
+        "/docs",
+    ],
+)
+def test_what_the_page_does_not_need_is_not_there(server, path):
+    for method in ("GET", "POST"):
+        assert ask(server[0], path, method=method, body=b"{}")[0] == 404
+
+
+def test_requests_are_bounded(server):
+    page, _ = server
+    join = "/gradio_api/queue/join"
+    assert ask(page, join, method="POST", body=b"", headers={"Content-Length": str(9 << 20)})[0] == 413
+    assert refusal("/", {b"host": b"localhost".decode(), b"content-length": "x"}) == 413
+
+
+def test_a_body_without_a_length_is_bounded():
+    import asyncio
+
+    got = []
+
+    async def app(scope, receive, send):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            got.append(len(message["body"]))
+
+    async def receive():
+        return {"type": "http.request", "body": bytes(1 << 20), "more_body": True}
+
+    scope = {"type": "http", "path": "/gradio_api/queue/join", "headers": [(b"host", b"localhost:1")]}
+    asyncio.run(Guard(app)(scope, receive, None))
+    assert sum(got) == 8 << 20
+
+
+def test_no_session_can_read_a_file_through_an_event(server):
+    """The events of the page, asked directly with file names where a number or a picture belongs."""
+    import json
+
+    page, _ = server
+    config = json.loads(ask(page, "/config")[1])
+    known = {component["id"]: component["props"] for component in config["components"]}
+    images = next(place for place, props in known.items() if props.get("elem_id") == "pail-images")
+    first = next(
+        event for event in config["dependencies"] if event["inputs"][:1] == [images] and len(event["inputs"]) > 9
+    )
+    data = [known[place].get("value") for place in first["inputs"]]
+    data[0] = "../outside/secret.png"
+    body = json.dumps({"data": data, "fn_index": first["id"], "session_hash": "abc"}).encode()
+    head = {"Content-Type": "application/json"}
+    assert ask(page, "/gradio_api/queue/join", method="POST", body=body, headers=head)[0] == 200
+    said = ask(page, "/gradio_api/queue/data?session_hash=abc")[1].decode()
+    assert "`image` must be the number of an image" in json.loads(f'"{_alert(said)}"') and "<img" not in said
+
+
+def _alert(said):
+    return re.search(r'role=\\"alert\\">(.*?)</p>', said)[1].replace("&#96;", "`").replace("&#x27;", "'")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The command
+
+
+def test_without_gradio(folders, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("pail.app.page", "pail.app.widgets"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(ImportError, match=r'needs gradio: pip install "\.\[app\]"'):
+        tune(folders / "parts", browser=False, wait=False)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_the_command_serves_until_it_is_ended(folders):
+    need("gradio")
+    port = free_port()
+    command = [sys.executable, "-m", "pail", "tune", str(folders / "parts"), "--source", str(folders / "sources")]
+    command += ["--port", str(port), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}/"
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=60)[0]
+        assert "Traceback" not in rest
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no/such/folder"], "IMAGES must be a folder with images"),
+        (["{parts}", "--source", "no/such"], "--source must be a folder with images"),
+        (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
+        (["{parts}", "--port", "0"], "--port must be"),
+    ],
+)
+def test_the_command_says_what_is_wrong(folders, arguments, message):
+    words = [word.format(parts=folders / "parts") for word in arguments]
+    done = subprocess.run([sys.executable, "-m", "pail", "tune", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr

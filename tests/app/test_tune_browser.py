@@ -1,0 +1,356 @@
+"""`pail tune` as it is used: in a real browser, with the mouse, with the keyboard, and on a phone."""
+
+import gc
+import importlib.util
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from common import NAMES, photograph
+from optional import need
+from PIL import Image
+from test_tune import GRADIO, bright_square, write  # noqa: F401 - the fixture
+
+from pail.app.draws import Bench
+from pail.app.serve import tune
+from pail.dataset import recipe as recipes
+from pail.io.read import decode
+
+need("gradio")
+need("playwright.sync_api")
+need("chromium")
+
+DRIVER = Path(__file__).parents[2] / "docs" / "tune_pictures.py"
+_spec = importlib.util.spec_from_file_location("tune_pictures", DRIVER)
+driver = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(driver)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, *(pytest.mark.filterwarnings(line) for line in GRADIO)]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("browser")
+    for i in range(3):
+        write(root / "parts" / f"part{i}.png", photograph(384, 512, i))
+    (root / "parts" / "part3.png").write_bytes(b"no image")
+    for i in range(2):
+        write(root / "sources" / f"{i}.png", photograph(200, 240, 10 + i))
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(folders):
+    page = tune(folders / "parts", source=folders / "sources", browser=False, wait=False)
+    yield page
+    page.close()
+    gc.collect()
+
+
+@contextmanager
+def browsing(server, width=1280, height=900, **settings):
+    """An opened page; at the end nothing was complained about and nothing asked for elsewhere."""
+    said, asked = [], []
+    with driver.chromium(width, height, said, asked, **settings) as page:
+        driver.opened(page, server.local_url)
+        yield page
+    assert said == []
+    elsewhere = [url for url in asked if not url.startswith((server.local_url, "data:", "blob:"))]
+    assert asked and elsewhere == []
+
+
+def facts(page):
+    return page.locator("#pail-main figcaption").first.inner_text()
+
+
+def is_inside(page):
+    """Whether nothing stands over the right edge."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_choose_drag_paint_basket_export(server, folders, tmp_path):
+    """From the images to a data set whose bytes are those that the page showed."""
+    with browsing(server) as page:
+        driver.choose(page, 1, "cutpaste_scar")
+        before = facts(page)
+        driver.drag(page, "cutpaste_scar-width", 0.6, which=1)
+        driver.settled(page)
+        assert facts(page) != before and "cutpaste_scar" in facts(page)
+        page.locator("#pail-region input[value=painted]").check()
+        page.wait_for_selector("#pail-main .pail-error")
+        assert "paint where anomalies may land" in page.locator("#pail-main").inner_text()
+        page.wait_for_function("document.querySelector('#pail-painter canvas').width === 512")
+        driver.paint(page, [[(0.1, 0.2), (0.8, 0.2)], [(0.1, 0.4), (0.8, 0.4)]])
+        page.wait_for_selector("#pail-main .pail-result")
+        driver.settled(page)
+        page.locator("#pail-add").click()
+        driver.settled(page)
+        page.locator("#pail-techniques input[value=fract_aug]").check()
+        page.locator("#pail-weight input").fill("3")
+        page.locator("#pail-add").click()
+        page.wait_for_selector(".pail-row[data-name=fract_aug]")
+        driver.settled(page)
+        assert page.locator("#pail-holds input[value=basket]").is_checked()
+        page.locator("#pail-seed input").fill("11")
+        driver.settled(page)
+        shown = page.locator("#pail-draws figcaption").all_inner_texts()
+        assert {text.split("\n")[1].partition(",")[0] for text in shown} == {"cutpaste_scar", "fract_aug"}
+        page.locator("#pail-export").click()
+        links = page.locator("#pail-files a[download]")
+        links.first.wait_for()
+        files = {}
+        for place in range(links.count()):
+            with page.expect_download() as download:
+                links.nth(place).click()
+            files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+        python = page.locator("#pail-python textarea").input_value()
+        text = page.locator("#pail-recipe textarea").input_value()
+    assert files["recipe.toml"].decode() == text
+    given = recipes.loads(text)
+    assert (
+        given["seed"] == 11 and given["roi"] == "regions" and set(given["techniques"]) == {"cutpaste_scar", "fract_aug"}
+    )
+    assert given["techniques"]["fract_aug"] == {"weight": 3} and given["techniques"]["cutpaste_scar"]["width"][1] > 0.1
+    compare(files["pail-tune.zip"], folders, tmp_path)
+    compare_call(python, tmp_path)
+
+
+def compare(archive, folders, tmp_path):
+    """Run the exported recipe as a user would, and compare with what was exported."""
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        opened.extractall(unpacked)
+        names = [name for name in opened.namelist() if name.startswith(("images/", "masks/"))]
+    command = [sys.executable, "-m", "pail", "generate", str(folders / "parts"), str(tmp_path / "set")]
+    command += ["--source", str(folders / "sources"), "--recipe", "recipe.toml", "--quiet", "--workers", "1"]
+    done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True)
+    assert done.returncode in (0, 3), done.stderr  # 3: one of the parts is no image
+    assert len(names) == 24
+    region = decode((unpacked / "regions" / "part1.png").read_bytes()) > 0
+    for name in names:
+        made, shown = (tmp_path / "set" / name).read_bytes(), (unpacked / name).read_bytes()
+        assert made == shown and np.array_equal(decode(made), decode(shown))
+        if name.startswith("masks/"):
+            assert decode(shown).any() and not decode(shown)[~region].any()
+
+
+def compare_call(python, tmp_path):
+    """The pasted lines make the first of the draws."""
+    script = f"{python}\nimport numpy\nnumpy.savez('call.npz', i_a=i_a, m_a=m_a)\n"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "unpacked", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "unpacked" / "call.npz") as made:
+        assert np.array_equal(made["i_a"], decode((tmp_path / "unpacked" / "images" / "000001.png").read_bytes()))
+        assert np.array_equal(
+            made["m_a"][..., 0], decode((tmp_path / "unpacked" / "masks" / "000001.png").read_bytes())
+        )
+
+
+def test_keyboard_only(server):
+    """Every step without a mouse."""
+    with browsing(server) as page:
+        page.locator("#pail-images input:checked").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("document.querySelector('.pail-result').dataset.number === '1'")
+        tab_to(page, "input[name=pail-technique]:checked")
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function("document.querySelector('#pail-main').innerText.includes('cutpaste_scar')")
+        tab_to(page, "#pail-cutpaste_scar-rotation input[type=range]")
+        before = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        after = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
+        assert float(after) > float(before)
+        tab_to(page, "#pail-region input[value=painted]")
+        page.keyboard.press(" ")
+        page.wait_for_selector("#pail-main .pail-error")
+        tab_to(page, "#pail-painter canvas")
+        for key in (" ", "ArrowRight", "ArrowRight", "ArrowRight", " ", "ArrowDown", "ArrowDown", " "):
+            page.keyboard.press(key)
+        page.wait_for_selector("#pail-main .pail-result")
+        driver.settled(page)
+        tab_to(page, "#pail-add")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".pail-row[data-name=cutpaste_scar]")
+        driver.settled(page)
+        tab_to(page, "#pail-export")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#pail-recipe textarea")
+        page.wait_for_function("document.querySelector('#pail-recipe textarea').value.includes('cutpaste_scar')")
+
+
+def tab_to(page, selector, most=80):
+    """Press Tab until the element has the focus; a ring shows where it is."""
+    for _ in range(most):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            assert page.evaluate(RINGED), f"{selector} shows no focus"
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not reached with the Tab key")
+
+
+RINGED = """(() => {
+  const focused = document.activeElement, styles = [focused, focused.parentElement].map(e => getComputedStyle(e));
+  return styles.some(style => style.outlineStyle !== 'none' || style.boxShadow !== 'none');
+})()"""
+
+
+@pytest.mark.parametrize(("width", "settings"), [(1280, {}), (390, {"has_touch": True, "is_mobile": True})])
+def test_widths(server, width, settings):
+    with browsing(server, width, 844, **settings) as page:
+        for name in NAMES:
+            page.locator(f"#pail-techniques input[value='{name}']").check()
+            page.wait_for_function(f"document.querySelector('#pail-main').innerText.includes('{name}')")
+            assert is_inside(page), name
+            shown = page.locator("[id^=pail-of-]:visible").evaluate_all("found => [...new Set(found.map(e => e.id))]")
+            assert shown == [f"pail-of-{name}"]
+        page.locator("#pail-region input[value=painted]").check()
+        page.wait_for_selector("#pail-painter canvas")
+        driver.settled(page)
+        page.locator("#pail-add").click()
+        page.locator("#pail-region input[value=all]").check()
+        driver.settled(page)
+        page.locator("#pail-export").click()
+        page.wait_for_selector("#pail-recipe textarea")
+        assert is_inside(page)
+        page.evaluate("window.scrollTo(0, 1500)")
+        beside = page.locator("#pail-controls" if width > 820 else "#pail-main").bounding_box()
+        assert 0 <= beside["y"] < 60  # the controls stay beside the sheet; on a phone the result stays in sight
+
+
+def test_dragging_leaves_no_stale_work(server, monkeypatch):
+    """Many changes in a moment: few are drawn, the last one is shown."""
+    drawn = []
+    draw = Bench.draw
+
+    def counted(self, settings, checked, item):
+        drawn.append(settings.entries[0].options.get("size_range"))
+        return draw(self, settings, checked, item)
+
+    with browsing(server) as page:
+        driver.choose(page, 0, "random_perturbation")
+        monkeypatch.setattr(Bench, "draw", counted)
+        moves = []
+        driver.drag(page, "random_perturbation-size_range", 0.95, 1, 60, lambda: moves.append(1))
+        driver.settled(page)
+        page.wait_for_timeout(1500)
+        last = float(driver.handle(page, "random_perturbation-size_range", 1).get_attribute("aria-valuetext"))
+        sheets = drawn.count(drawn[-1])
+    assert len(moves) == 60 and drawn[-1][1] == last
+    distinct = [value for place, value in enumerate(drawn) if place == 0 or drawn[place - 1] != value]
+    assert len(distinct) < 60 and sheets >= 12
+
+
+def test_a_change_is_on_the_screen_soon(server):
+    """At 512 pixels, the quickest of ten: other load on the machine is not the page's."""
+    with browsing(server) as page:
+        driver.choose(page, 0, "fract_aug")
+        times = [driver.latency(page, "fract_aug-rotation") for _ in range(10)]
+    assert min(times) < 300, times
+
+
+def test_errors_are_shown_and_the_page_goes_on(server):
+    with browsing(server) as page:
+        page.locator("#pail-images input[value='3']").check(force=True)
+        page.wait_for_selector("#pail-main .pail-error")
+        assert "no image" in page.locator("#pail-main").inner_text()
+        driver.choose(page, 0, "hard_aug_cutpaste")
+        box = page.get_by_role("textbox", name="angles")
+        box.fill("(0, 45)")
+        box.press("Enter")
+        page.wait_for_selector("#pail-main .pail-error")
+        assert "angles" in page.locator("#pail-main").inner_text()
+        box.fill("(0, 90)")
+        box.press("Enter")
+        page.wait_for_selector("#pail-main .pail-result")
+
+
+def test_default_word_dice_outline_and_show(server):
+    with browsing(server) as page:
+        driver.choose(page, 0, "perlin_noise_pattern")
+        field = page.locator("#pail-perlin_noise_pattern-threshold")
+        driver.handle(page, "perlin_noise_pattern-threshold").press("ArrowRight")
+        assert field.locator(".changed").count() == 1 and field.locator("input[type=number]").input_value() != "0.5"
+        page.locator("#pail-add").click()
+        page.wait_for_selector(".pail-row")
+        field.locator(".pail-word input").check()
+        assert driver.handle(page, "perlin_noise_pattern-threshold").is_disabled()
+        field.locator(".pail-reset").click()
+        assert field.locator(".changed").count() == 0 and field.locator("input[type=number]").input_value() == "0.5"
+        page.locator("#pail-techniques input[value=cutpaste]").check()
+        page.get_by_role("button", name="Show perlin_noise_pattern").click()
+        page.wait_for_function("document.querySelector('#pail-main').innerText.includes('perlin_noise_pattern')")
+        assert page.locator("#pail-techniques input[value=perlin_noise_pattern]").is_checked()
+        assert field.locator(".changed").count() == 1
+        before = page.locator("#pail-main img").first.get_attribute("src")
+        page.locator("#pail-outline input").uncheck()
+        page.wait_for_function("before => document.querySelector('#pail-main img').src !== before", arg=before)
+        seed = page.locator("#pail-seed input").input_value()
+        page.locator("#pail-dice").click()
+        page.wait_for_function("seed => document.querySelector('#pail-seed input').value !== seed", arg=seed)
+        page.get_by_role("button", name="Remove perlin_noise_pattern").click()
+        page.wait_for_function("document.querySelectorAll('.pail-row').length === 0")
+        page.wait_for_function("document.querySelector('#pail-draws .pail-error') !== null")
+        assert "add one first" in page.locator("#pail-draws").inner_text()
+
+
+def test_a_registered_technique_appears(bright_square, folders):  # noqa: F811
+    page = tune(folders / "parts", browser=False, wait=False)
+    try:
+        with browsing(page) as shown:
+            label = shown.locator("#pail-techniques label", has_text="bright_square")
+            assert "a bright square ${x} {{y}} `z`" in label.inner_text()
+            shown.locator(f"#pail-techniques input[value={bright_square}]").check()
+            shown.wait_for_function("document.querySelector('#pail-main').innerText.includes('bright_square')")
+            assert driver.handle(shown, "bright_square-size").count() == 1
+            assert driver.handle(shown, "bright_square-span", 1).count() == 1
+            assert shown.locator("#pail-bright_square-soft input[type=checkbox]").count() == 1
+    finally:
+        page.close()
+
+
+def test_a_recipe_is_the_start(folders, tmp_path):
+    text = "seed = 5\nseverity = [0.5, 1.0]\n[techniques.fract_aug]\nweight = 2.0\nsize_range = [0.2, 0.3]\n"
+    text += "[techniques.cutpaste]\n"
+    (tmp_path / "recipe.toml").write_text(text)
+    page = tune(folders / "parts", recipe=tmp_path / "recipe.toml", browser=False, wait=False)
+    try:
+        with browsing(page) as shown:
+            assert shown.locator("#pail-techniques input[value=fract_aug]").is_checked()
+            boxes = shown.locator("#pail-fract_aug-size_range input[type=number]")
+            assert [boxes.nth(i).input_value() for i in range(2)] == ["0.2", "0.3"]
+            assert re.findall(r"fract_aug|cutpaste", shown.locator("#pail-basket").inner_text()) == [
+                "fract_aug",
+                "cutpaste",
+            ]
+            shown.locator("#pail-export").click()
+            shown.wait_for_selector("#pail-recipe textarea")
+            shown.wait_for_function("document.querySelector('#pail-recipe textarea').value !== ''")
+            made = recipes.make(**recipes.loads(shown.locator("#pail-recipe textarea").input_value()))
+    finally:
+        page.close()
+    given = recipes.make(**recipes.loads(text))
+    assert (made.techniques, made.seed, made.severity) == (given.techniques, given.seed, given.severity)
+
+
+def test_the_pictures_of_the_guide_are_made(tmp_path):
+    """As docs/tune_pictures.py makes them; those in the repository are of the promised sizes."""
+    root = DRIVER.parent.parent
+    page = tune(root / "example_img", source=root / "anom_source_imgs", browser=False, wait=False)
+    try:
+        assert driver.screenshots(page.local_url, tmp_path) == []
+    finally:
+        page.close()
+    for name in ("tune.jpg", "tune-region.jpg", "tune-export.jpg", "tune-phone.jpg"):
+        for file in (tmp_path / name, driver.PICTURES / name):
+            with Image.open(file) as picture:
+                assert picture.size == ((780, 1688) if "phone" in name else (1280, 900))
+                assert np.asarray(picture.convert("L")).std() > 20 and file.stat().st_size < 300_000
+    with Image.open(driver.PICTURES / "tune.webp") as picture:
+        assert picture.n_frames > 15 and (driver.PICTURES / "tune.webp").stat().st_size < 2_000_000

@@ -1,0 +1,185 @@
+"""The command line: what it says, in one line where something is wrong. Help is read in a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from commands import pail_command
+from common import NAMES, photograph
+
+GENERATE_OPTIONS = [
+    "--number",
+    "--per-image",
+    "--source",
+    "--techniques",
+    "--anomalies",
+    "--roi",
+    "--severity",
+    "--size",
+    "--fit",
+    "--data-range",
+    "--seed",
+    "--layout",
+    "--for",
+    "--test-share",
+    "--format",
+    "--compression",
+    "--coco",
+    "--exclude",
+    "--follow-links",
+    "--pages",
+    "--max-pixels",
+    "--recipe",
+    "--workers",
+    "--shard",
+    "--dask",
+    "--resume",
+    "--overwrite",
+    "--verify",
+    "--dry-run",
+    "--quiet",
+]
+
+PREVIEW_OPTIONS = (
+    "--source",
+    "--techniques",
+    "--roi",
+    "--seed",
+    "--size",
+    "--fit",
+    "--data-range",
+    "--output",
+    "--html",
+)
+
+
+def pail(*arguments, status=0, columns=80):
+    """What a command says, on both streams."""
+    if columns == 80:
+        done = pail_command(*arguments)
+    else:  # a terminal's width is read when the process starts
+        command = [sys.executable, "-m", "pail", *map(str, arguments)]
+        environment = {**os.environ, "COLUMNS": str(columns)}
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment)
+    said = done.stdout + done.stderr
+    assert done.returncode == status, said
+    assert "Traceback" not in said
+    return said
+
+
+def in_80_columns(*arguments):
+    """The same in a process, whose terminal has that width."""
+    command = [sys.executable, "-m", "pail", *arguments]
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", env=environment)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    for i in range(4):
+        cv2.imwrite(str(folder / f"{i}.png"), photograph(48, 56, i))
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("generate", GENERATE_OPTIONS),
+        ("preview", [*PREVIEW_OPTIONS]),
+        ("replay", ["--images", "--source", "--output"]),
+    ],
+)
+def test_help_reads_well_at_80_columns(command, options):
+    text = in_80_columns(command, "--help")
+    assert max(map(len, text.splitlines())) <= 80
+    assert [option for option in options if not re.search(rf"{option}\b", text)] == []
+
+
+def test_the_table_lists_all_techniques():
+    text = in_80_columns("techniques")
+    assert [name for name in NAMES if name not in text] == [] and max(map(len, text.splitlines())) <= 80
+
+
+def test_the_table_says_default_bounds_and_unit_of_each_parameter():
+    text = pail("techniques", columns=400)
+    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], share of the area" in text
+    assert "threshold = 0.5: a number in [-1, 1] or 'random', noise level" in text
+    assert "variant = None: one of None, 'AA', 'AAC', 'AAS'" in text
+    assert "angles = (0, 90, 180, 270): a sequence, each an integer in [-3600, 3600], a multiple of 90, degrees" in text
+
+
+def test_preview_draws_a_picture_and_a_page(parts, tmp_path):
+    said = pail("preview", parts, "--techniques", "cutpaste", "-o", tmp_path / "a.png")
+    assert "pail generate" in said and cv2.imread(str(tmp_path / "a.png")).std() > 5
+    pail("preview", parts, "--techniques", "cutpaste", "--html", "-o", tmp_path / "a.html", "--size", "32x40")
+    assert "</html>" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    pail("generate", parts, tmp_path / "set", "--recipe", tmp_path / "a.toml", "-n", "3", "-q")
+    assert {p.name for p in (tmp_path / "set" / "ground_truth").iterdir()} == {"cutpaste"}
+
+
+def test_generate_takes_each_form_of_its_options(parts, out):
+    options = "-n 5 --techniques cutpaste=2,fract_aug --anomalies 1,2 --severity 0.2,0.8 --size 32x40 --seed 3"
+    options += " --layout yolo --format bmp --roi foreground --test-share 0.5 --workers 1"
+    assert "4 good and 5 anomalous" in pail("generate", parts, out, *options.split())
+    lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    assert {(line["height"], line["width"]) for line in lines} == {(32, 40)}
+    assert "the same bytes" in pail("replay", out, 6, "--images", parts)
+    again = out.parent / "again"
+    assert pail("generate", parts, again, "--recipe", out / "recipe.toml", "--workers", "1", "-q") == ""
+    assert (again / "manifest.jsonl").read_bytes() == (out / "manifest.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ("--severity a,b", "severity"),
+        ("--size 1,2,3", "size"),
+        ("--techniques cutpaste=x", "techniques"),
+        ("--techniques nope", "techniques"),
+        ("--anomalies 0", "anomalies"),
+        ("--shard 3/2", "shard"),
+        ("--recipe nothing.toml", "recipe"),
+        ("--source nothing", "source"),
+        ("-n 2 --per-image 2", "per-image"),
+    ],
+)
+def test_wrong_options_are_one_line(parts, out, options, argument):
+    said = pail("generate", parts, out, *options.split(), status=2)
+    assert f"--{argument} " in said and "`" not in said and said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_unknown_choices_are_refused(parts, out):
+    assert "--layout" in pail("generate", parts, out, "--layout", "voc", status=2)
+
+
+def test_a_dry_run_touches_nothing(parts, out):
+    assert "Nothing is written" in pail("generate", parts, out, "-n", "7", "--dry-run")
+    assert not out.exists()
+
+
+def test_a_folder_without_images(tmp_path, out):
+    (tmp_path / "empty").mkdir()
+    for command in (("generate", tmp_path / "empty", out), ("preview", tmp_path / "empty")):
+        said = pail(*command, status=2)
+        assert "IMAGES must" in said and said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_what_cannot_be_written_or_read_is_one_line(parts, tmp_path):
+    assert (
+        pail("preview", parts, "--techniques", "cutpaste", "-o", tmp_path / "no" / "a.png", status=2).count("\n") == 1
+    )
+    assert pail("replay", Path(tmp_path), 0, "--images", parts, status=2).count("\n") == 1
