@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import NormalImage
 from pail.core.ops import resize
+from pail.core.parameters import Flag, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.draem import AUGMENTERS
 from pail.pixels.foreground import foreground_of
 from pail.pixels.jitter import apply_jitter
-from pail.pixels.perlin_mask import MASK_TRIES, PerlinOptions, perlin_mask
+from pail.pixels.noise import (
+    MASK_TRIES,
+    CoarsestScale,
+    FinestScale,
+    PerlinOptions,
+    Rotation,
+    Threshold,
+    perlin_mask,
+)
 
 COMBINATIONS = ("first", "union", "intersection")
 COUNT = 3  # of the augmentations below
@@ -27,15 +35,15 @@ def glass(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    use_mask: Any = True,
-    beta_mean: Any = 0.5,
-    beta_std: Any = 0.1,
-    beta_range: Any = (0.2, 0.8),
-    threshold: Any = 0.5,
-    min_perlin_scale: Any = 0,
-    perlin_scale: Any = 6,
-    rotation: Any = (-90, 90),
-    augment_source: Any = True,
+    use_mask: Annotated[bool, Flag()] = True,
+    beta_mean: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.5,
+    beta_std: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.1,
+    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")] = (0.2, 0.8),
+    threshold: Threshold = 0.5,
+    min_perlin_scale: CoarsestScale = 0,
+    perlin_scale: FinestScale = 6,
+    rotation: Rotation = (-90, 90),
+    augment_source: Annotated[bool, Flag()] = True,
 ) -> Insertion:
     """Blend a mildly augmented source in where one Perlin noise, either of two or both of two exceed a threshold.
 
@@ -69,12 +77,8 @@ def glass(
     -------
     Insertion
     """
-    use_mask = as_flag("use_mask", use_mask)
-    beta_mean = as_number("beta_mean", beta_mean, 0, 1)
-    beta_std = as_number("beta_std", beta_std, 0, 1)
-    low, high = as_range("beta_range", beta_range, 0, 1)
+    low, high = beta_range
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
-    augment_source = as_flag("augment_source", augment_source)
     if sampler.severity is None:
         opacity = 1 - sampler.keep("beta", float(np.clip(sampler.rng.normal(beta_mean, beta_std), low, high)))
     else:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.checks import as_choice, as_flag, as_number, as_range
 from pail.core.composite import VISIBLE, Insertion
 from pail.core.image import NormalImage, as_normal_image
-from pail.core.ops import as_bytes, resize
+from pail.core.ops import Box, as_bytes, largest_change, resize
+from pail.core.parameters import Choice, Flag, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels import poisson
 from pail.pixels.foreground import coarse_foreground
@@ -32,13 +31,13 @@ def nsa(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    patch_number: Any = (1, 4),
-    half_width: Any = (0.03, 0.4),
-    scale: Any = (0.7, 1.3),
-    shape: Any = None,
-    blend: Any = "poisson",
-    skip_background: Any = True,
-    min_overlap: Any = 0.25,
+    patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)] = (1, 4),
+    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the sides")] = (0.03, 0.4),
+    scale: Annotated[tuple[float, float], Pair(0.1, 10, unit="times the size")] = (0.7, 1.3),
+    shape: Annotated[str | None, Choice(SHAPES)] = None,
+    blend: Annotated[str, Choice(BLENDS)] = "poisson",
+    skip_background: Annotated[bool, Flag()] = True,
+    min_overlap: Annotated[float, Number(0, 1, unit="share of the area")] = 0.25,
 ) -> Insertion:
     """Insert patches of another normal image of the same kind, each at another place and size.
 
@@ -73,21 +72,13 @@ def nsa(
     -------
     Insertion
     """
-    fewest, most = (int(n) for n in as_range("patch_number", patch_number, 1, MAX_PATCHES, integer=True))
-    half_width = as_range("half_width", half_width, 0, 0.5, above=True)
-    scale = as_range("scale", scale, 0.1, 10)
-    as_choice("shape", shape, SHAPES)
-    as_choice("blend", blend, BLENDS)
-    skip_background = as_flag("skip_background", skip_background)
-    min_overlap = as_number("min_overlap", min_overlap, 0, 1)
-
     pixels = image.crop() if source is None else resize(source, image.shape)
     there = coarse_foreground(image) if skip_background else None
     here = there
     if skip_background and source is not None:
         here = coarse_foreground(as_normal_image(np.ascontiguousarray(pixels), image.max_value, "source", alpha=False))
     patches = []
-    for _ in range(_count(sampler, fewest, most)):
+    for _ in range(_count(sampler, *patch_number)):
         size = _size(image, sampler, half_width)
         origin = _box_on(here, sampler, "source_", size, image.shape, min_overlap)
         target = _rescaled(image, sampler, size, scale, half_width)
@@ -222,7 +213,7 @@ def _inserted(
 
 def _changed(image: NormalImage, before: np.ndarray, after: np.ndarray, pasted: np.ndarray) -> np.ndarray:
     """Where patches visibly changed the image; all of them where nothing did."""
-    change = np.abs(after - before).max(axis=2) if after.shape[2] > 1 else np.abs(after - before)[..., 0]
+    change = largest_change(after, before.astype(np.float32))
     visible = cv2.bitwise_and(as_bytes(change > VISIBLE * image.max_value), pasted)
     filtered = cv2.bitwise_and(cv2.medianBlur(visible, MEDIAN), pasted)
     for mask in (filtered, visible):

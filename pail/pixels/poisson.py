@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from scipy.fft import dstn, idstn, next_fast_len
 
-from pail.core.box import Box
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
 
 TOLERANCE = 3e-3  # residual of the equation relative to its right-hand side; a tenth of a gray level on photographs
 MAX_ITERATIONS = 60  # bounded: a ragged mask converges slowly, and what is left then is not visible

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from skimage.draw import polygon
 
-from pail.core.box import Box
+from pail.core.ops import Box
 from pail.io.listing import SUFFIXES, sift, walk
 from pail.io.read import UnreadableError, read_mask, read_picture, read_size
 

@@ -15,11 +15,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pail.beyond.real.annotations import DEFECT, AnnotationError, Catalog, count_kinds, read_catalog, warn_of
-from pail.core.box import Box
 from pail.core.checks import as_number, describe
-from pail.core.formats import as_pixels
+from pail.core.image import as_pixels
 from pail.core.mask import as_mask
-from pail.core.ops import resize, with_axis
+from pail.core.ops import Box, resize, with_axis
 from pail.io.read import UnreadableError, read_mask, read_picture
 from pail.pixels import poisson
 from pail.pixels.panels import as_bytes, fit, outline, shades

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.beyond.real.defects import Defect, Defects, ring_around, ring_width
-from pail.core.box import Box
-from pail.core.checks import as_choice, as_flag, as_range, describe
+from pail.core.checks import describe
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import as_bytes, resize, with_axis
+from pail.core.ops import Box, as_bytes, resize, with_axis
+from pail.core.parameters import Choice, Flag, Pair
 from pail.core.sampler import Sampler
 from pail.core.source import as_source
 from pail.pixels import placing, poisson
@@ -45,12 +45,12 @@ def real_defect(
     defects: Defects,
     *,
     kinds: Any = None,
-    blend: Any = None,
-    place: Any = "anywhere",
-    rotation: Any = (-180, 180),
-    scale: Any = (0.7, 1.4),
-    flip: Any = True,
-    contrast: Any = (0.7, 1.3),
+    blend: Annotated[str | None, Choice(BLENDS)] = None,
+    place: Annotated[str, Choice(PLACES)] = "anywhere",
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")] = (-180, 180),
+    scale: Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the size")] = (0.7, 1.4),
+    flip: Annotated[bool, Flag()] = True,
+    contrast: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="times the difference")] = (0.7, 1.3),
 ) -> Insertion:
     """Insert a real defect of a bank, each equally often, at another place, angle and size.
 
@@ -87,12 +87,6 @@ def real_defect(
     """
     if not isinstance(defects, Defects):
         raise TypeError(f"`defects` must be a bank of defects (pail.Defects), got {describe(defects)}")
-    as_choice("blend", blend, BLENDS)
-    as_choice("place", place, PLACES)
-    rotation = as_range("rotation", rotation, -360, 360)
-    scale = as_range("scale", scale, 0, 100, above=True)
-    flip = as_flag("flip", flip)
-    contrast = as_range("contrast", contrast, 0, 10, above=True)
     defect = defects[sampler.choice("defect", defects.of_kinds(kinds))]
     how = sampler.choice("blend", BLENDS[:2]) if blend is None else blend
     flips = (sampler.flag("flip_rows"), sampler.flag("flip_columns")) if flip else (False, False)

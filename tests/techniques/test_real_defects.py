@@ -20,6 +20,7 @@ from pail import pai
 from pail.beyond.real import annotations
 from pail.beyond.real.defects import Defects
 from pail.beyond.real.real_defect import real_defect
+from pail.core.parameters import parameters_of
 
 SHAPE = (60, 80)
 IMAGE = photograph(120, 150)
@@ -668,7 +669,6 @@ def test_a_color_defect_on_gray_and_a_gray_one_on_color(own):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"kinds": "crack"}, "kinds"),
         ({"blend": "alpha"}, "blend"),
         ({"place": "here"}, "place"),
         ({"rotation": 5}, "rotation"),
@@ -678,8 +678,15 @@ def test_a_color_defect_on_gray_and_a_gray_one_on_color(own):
     ],
 )
 def test_bad_arguments_are_named(options, word):
+    known = parameters_of(real_defect)
     with pytest.raises((TypeError, ValueError), match=f"`{word}"):
-        next(drawn(bank_of(SPOT), **options))
+        for name, value in options.items():
+            known[name].check(name, value)
+
+
+def test_a_bank_is_asked_for_and_its_kinds_are_known():
+    with pytest.raises(ValueError, match="`kinds`"):
+        next(drawn(bank_of(SPOT), kinds="crack"))
     with pytest.raises(TypeError, match="`defects`"):
         next(drawn([SPOT]))
 
