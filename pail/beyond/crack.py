@@ -1,0 +1,130 @@
+"""A crack: a jagged dark line that branches and tapers to its tips."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side
+from pail.beyond.strokes import along, fill, flanks, ribbon, smooth_field, smooth_noise, trimmed
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+
+TURN = math.radians(15)  # standard deviation of a turn
+PERSISTENCE = 0.86  # how much of its turns a crack keeps: it wanders about a direction
+STEPS = (8, 40)  # of a walk
+STEP = 0.02  # of the shorter side, within those bounds
+PIECES = 3  # that a step breaks into
+LIP = 0.35  # of the amplitude: the bright edge
+
+
+def crack(
+    frame: Frame,
+    draw: Draw,
+    *,
+    n_branches: Any = (0, 5),
+    length: Any = (0.15, 0.8),
+    width: Any = (0.002, 0.012),
+    factor: Any = (0.2, 0.6),
+    contrast: Any = (2.5, 6.0),
+    light: Any = None,
+) -> Insertion:
+    """Insert a crack: a random walk that keeps its direction, with branches.
+
+    It is widest somewhere on its way and tapers to the tips; its edges are
+    ragged. It multiplies the image, which keeps the texture; where that
+    would not be seen, it changes by the amplitude. The edge that faces the
+    light has a faint lip.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    n_branches : pair of int, default (0, 5)
+        Branches, at 30 to 60 degrees to the crack.
+    length : pair of float, default (0.15, 0.8)
+        Length of the walk, as a fraction of the shorter side of the region
+        or image.
+    width : pair of float, default (0.002, 0.012)
+        Largest width, likewise; at least one pixel.
+    factor : pair of float, default (0.2, 0.6)
+        What the image is multiplied by inside, in [0, 1].
+    contrast : pair of float, default (2.5, 6.0)
+        Change of the level at least, in units of the larger of the local
+        spread and 4 % of the range.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    n_branches = as_range("n_branches", n_branches, 0, 100, integer=True)
+    length = as_range("length", length, 0, 1, above=True)
+    width = as_range("width", width, 0, 1, above=True)
+    factor = as_range("factor", factor, 0, 1)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    light = as_light(light)
+
+    side = region_side(frame)
+    run = max(1.0, draw.scaled("length", *length) * side)
+    widest = max(1.0, draw.scaled("width", *width) * side)
+    multiplied = draw.scaled("factor", *factor[::-1])
+    heading = draw.uniform("angle", 0, 2 * math.pi)
+    towards = draw_light(draw, light)
+    points, headings = _walk(draw, heading, run, side)
+    start = draw.uniform("widest_at", 0.0, 0.6)
+    t = np.linspace(0, 1, len(points))
+    open_ = widest * np.where(t < start, 0.25 + 0.75 * t / max(start, 1e-3), (1 - t) / max(1 - start, 1e-3)) ** 0.8
+    outlines = [_ragged(draw, points, open_)]
+    for _ in range(draw.scaled_integer("n_branches", *n_branches)):
+        at = int(draw.uniform("branch_at", 0.1, 0.85) * (len(points) - 1))
+        off = math.radians(draw.uniform("branch_angle", 30, 60)) * (1 if draw.flag("branch_left") else -1)
+        share = draw.uniform("branch_length", 0.12, 0.45)
+        branch, _ = _walk(draw, float(headings[min(at, len(headings) - 1)]) + off, run * share, side)
+        taper = np.linspace(1, 0, len(branch)) ** 0.8
+        outlines.append(_ragged(draw, branch + points[at], 0.7 * float(open_[at]) * taper))
+
+    reach = max(0.8, 0.45 * widest)
+    coverage = fill(outlines, reach + 2)
+    # Where it gapes it is black, where it is closed the light still gets in.
+    gape = smooth_field(draw.rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
+    coverage *= np.clip(gape, 0.4, 1)
+    lip = LIP * flanks(coverage, towards, reach)[0]
+    alpha = np.maximum(coverage, lip)
+    part = trimmed(alpha, FAINTEST, frame.shape)
+    alpha, coverage, lip = (np.ascontiguousarray(values[part]) for values in (alpha, coverage, lip))
+    site = find_site(frame, draw, alpha, contrast)
+    dark = (1 - multiplied) * site.gray >= 0.5 * site.amplitude or site.is_bright
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        inside = (coverage.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3))[:, None]
+        edge = (lip.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3))[:, None] * (1 - inside)
+        if dark:
+            deep = np.minimum(original * np.float32(multiplied), original + site.darker(original))
+            return original + inside * (deep - original) + edge * site.brighter(original)
+        return original + inside * site.brighter(original) + edge * site.darker(original)
+
+    return blend(site, alpha, defect)
+
+
+def _walk(draw: Draw, heading: float, length: float, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a crack and its heading at each: long turns from step to step, and jagged pieces in between."""
+    rng = draw.rng
+    steps = min(max(round(length / max(STEP * side, 1)), STEPS[0]), STEPS[1])
+    off, headings = 0.0, np.empty(steps)
+    for i, turn in enumerate((rng.standard_normal(steps) * TURN).tolist()):
+        off = PERSISTENCE * off + turn
+        headings[i] = heading + off
+    fine = np.repeat(headings, PIECES) + rng.standard_normal(steps * PIECES) * 0.45
+    return along(fine, length / len(fine)), np.append(np.repeat(headings, PIECES), headings[-1])
+
+
+def _ragged(draw: Draw, points: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """The outline of a crack of that width, each edge broken on its own."""
+    rng, count = draw.rng, len(points)
+    swell = np.exp(0.35 * smooth_noise(rng, count, count / 5))
+    jags = np.clip(1 + 0.4 * rng.standard_normal((2, count)), 0.2, 2)
+    half = np.maximum(width * swell / 2, 0.12)
+    return ribbon(points, half * jags[0], half * jags[1])

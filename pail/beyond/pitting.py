@@ -1,0 +1,88 @@
+"""Pitting: a cluster of small pits, dark inside and bright on the wall that faces the light."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side, shaded
+from pail.beyond.strokes import fill, flanks, moved, smooth_field, trimmed
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+
+CORNERS = 11  # of a pit's outline
+SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
+DENSITY = 1.7  # the cluster's radius, in mean radii times the root of the number of pits
+
+
+def pitting(
+    frame: Frame,
+    draw: Draw,
+    *,
+    n_pits: Any = (3, 60),
+    radius: Any = (0.003, 0.02),
+    contrast: Any = (4.0, 10.0),
+    light: Any = None,
+) -> Insertion:
+    """Insert pitting: a cluster of pits that thins out from its center.
+
+    Radii are lognormal. A pit is dark and has a bright crescent on the
+    side away from the light; on a place so dark that this would not be
+    seen, it is bright with a dark crescent.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    n_pits : pair of int, default (3, 60)
+        Pits of the cluster, at least 1.
+    radius : pair of float, default (0.003, 0.02)
+        Bounds of the radii, as fractions of the shorter side of the region
+        or image; at least half a pixel.
+    contrast : pair of float, default (4.0, 10.0)
+        Change of the level, in units of the larger of the local spread and
+        4 % of the range.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    n_pits = as_range("n_pits", n_pits, 1, 1000, integer=True)
+    radius = as_range("radius", radius, 0, 0.5, above=True)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    light = as_light(light)
+
+    side, rng = region_side(frame), draw.rng
+    count = draw.scaled_integer("n_pits", *n_pits)
+    middle = draw.scaled("median_radius", *np.exp(np.interp([0.15, 0.6], [0, 1], np.log(radius))).tolist())
+    radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), *radius) * side
+    radii = np.maximum(radii, 0.5)
+    towards = draw_light(draw, light)
+    # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
+    away = rng.gamma(1.2, 0.5, count) * DENSITY * math.sqrt(count) * float(radii.mean())
+    bearing = rng.uniform(0, 2 * math.pi, count)
+    centers = np.stack([away * np.cos(bearing), away * np.sin(bearing) * draw.uniform("aspect", 0.4, 1)], axis=1)
+    turn = draw.uniform("angle", 0, math.pi)
+    centers = centers @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
+    reaches = radii[:, None] * np.clip(1 + 0.24 * rng.standard_normal((count, CORNERS)), 0.5, 1.6)
+    stretch = rng.uniform(0.65, 1.0, count)[:, None]
+    x, y = reaches * np.cos(angles), reaches * np.sin(angles) * stretch
+    cosine, sine = np.cos(bearing)[:, None], np.sin(bearing)[:, None]
+    outlines = np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=2) + centers[:, None]
+    depths = np.sort(rng.uniform(0.6, 1, count))
+
+    reach = max(0.9, 0.45 * float(radii.mean()))
+    coverage = fill(list(outlines), reach + 2, depths.tolist())
+    coverage *= np.clip(0.95 + 0.15 * smooth_field(rng, coverage.shape, max(2.0, float(radii.mean()))), 0.5, 1)
+    bright, _ = flanks(coverage, towards, reach)
+    shadow = np.maximum(coverage - moved(coverage, -towards * reach), 0)  # under the wall next to the light
+    alpha = np.maximum(coverage, bright)
+    part = trimmed(alpha, FAINTEST, frame.shape)
+    alpha = np.ascontiguousarray(alpha[part])
+    site = find_site(frame, draw, alpha, contrast, tone="hollow")
+    value = (coverage * 0.8 + 0.25 * shadow - 0.8 * bright)[part]
+    return blend(site, alpha, shaded(site, value / np.maximum(alpha, 1e-3)))

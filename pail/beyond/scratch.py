@@ -1,0 +1,122 @@
+"""A scratch: a few nearly parallel grooves with a dark and a bright flank."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pail.beyond.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, region_side, shaded
+from pail.beyond.strokes import fill, flanks, ribbon, smooth_noise, smoothstep, tapered, trimmed
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+
+SPREAD = 6.0  # degrees between the strokes at most
+SAMPLES = 28  # along a stroke
+BEND = 0.06  # of its length: how far a stroke leaves the straight line at most
+
+
+def scratch(
+    frame: Frame,
+    draw: Draw,
+    *,
+    n_strokes: Any = (1, 4),
+    length: Any = (0.1, 0.7),
+    width: Any = (0.003, 0.012),
+    contrast: Any = (2.5, 7.0),
+    tone: Any = None,
+    light: Any = None,
+) -> Insertion:
+    """Insert a scratch: one to four nearly parallel, gently curved strokes.
+
+    They taper at both ends and skip where the pressure was low. Each is a
+    groove: its core changes in the direction with more headroom, the wall
+    that faces the light in the other one.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    n_strokes : pair of int, default (1, 4)
+        Strokes, at least 1.
+    length : pair of float, default (0.1, 0.7)
+        Length of the longest stroke, as a fraction of the shorter side of
+        the region or image.
+    width : pair of float, default (0.003, 0.012)
+        Largest width of a stroke, likewise; at least one pixel.
+    contrast : pair of float, default (2.5, 7.0)
+        Change of the level, in units of the larger of the local spread and
+        4 % of the range.
+    tone : {None, "dark", "bright"}
+        Of the core; None for the direction with more headroom.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    n_strokes = as_range("n_strokes", n_strokes, 1, 100, integer=True)
+    length = as_range("length", length, 0, 1, above=True)
+    width = as_range("width", width, 0, 1, above=True)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    tone, light = as_tone(tone), as_light(light)
+
+    side = region_side(frame)
+    rng = draw.rng
+    longest = max(1.0, draw.scaled("length", *length) * side)
+    widest = max(1.0, draw.scaled("width", *width) * side)
+    angle = draw.uniform("angle", 0, math.pi)
+    towards = draw_light(draw, light)
+    outlines = []
+    for i in range(draw.scaled_integer("n_strokes", *n_strokes)):
+        share = 1.0 if i == 0 else draw.uniform("stroke_length", 0.25, 0.95)
+        heading = angle + math.radians(draw.uniform("stroke_angle", -SPREAD / 2, SPREAD / 2))
+        thick = widest * (1.0 if i == 0 else draw.uniform("stroke_width", 0.35, 0.9))
+        t = np.linspace(-0.5, 0.5, SAMPLES)
+        run = t * longest * share
+        bend = draw.uniform("bend", -BEND, BEND) * longest * share
+        across = bend * (1 - 4 * t * t) + smooth_noise(rng, SAMPLES, 6) * 0.15 * thick
+        if i:  # beside the first one, and not at the same height
+            run = run + longest * (1 - share) * draw.uniform("stroke_start", -0.5, 0.5)
+            across = across + draw.uniform("stroke_offset", -1, 1) * (4 * widest + 0.05 * longest)
+        cosine, sine = math.cos(heading), math.sin(heading)
+        points = np.stack([run * cosine - across * sine, run * sine + across * cosine], axis=1)
+        pressure = np.clip(0.8 + 0.25 * smooth_noise(rng, SAMPLES, 9), 0.3, 1)
+        half = thick / 2 * pressure * tapered(SAMPLES, *rng.uniform(0.04, 0.35, 2))
+        outlines.append(ribbon(points, half, half))
+
+    reach = max(0.9, 0.6 * widest)
+    core = fill(outlines, reach + 2)
+    core *= _contact(rng, core.shape, angle, longest, widest)
+    away, near = flanks(core, towards, reach)
+    # The wall that faces the light stands out, the other one is hardly darker than the groove's shadow.
+    bright, dark = 0.75 * away, 0.25 * near
+    alpha = np.maximum(core, np.maximum(bright, dark))
+    part = trimmed(alpha, FAINTEST, frame.shape)
+    alpha = np.ascontiguousarray(alpha[part])
+    site = find_site(frame, draw, alpha, contrast, tone=tone)
+    value = core[part] - bright[part] + dark[part]
+    if not site.is_bright:  # a bright core: its bright wall is one with it, and the other wall is in the shadow
+        value = core[part] + 0.4 * bright[part] - near[part] * 0.75
+        alpha = np.maximum(core[part], np.maximum(0.4 * bright[part], 0.75 * near[part]))
+    return blend(site, alpha, shaded(site, value / np.maximum(alpha, 1e-3)))
+
+
+def _contact(rng: np.random.Generator, shape: tuple[int, int], angle: float, length: float, width: float) -> np.ndarray:
+    """How well the tool touched along the strokes, (h, w) in [0, 1]: 1-D noise, at another phase beside a stroke."""
+    rows, columns = (np.arange(size, dtype=np.float32) for size in shape)
+    lean = np.float32(angle + 1.2)  # not square to the strokes, so that neighbors do not skip at one place
+    place = columns * np.cos(lean) + rows[:, None] * np.sin(lean)
+    place += np.float32(abs(min(0.0, float(place.min()))))
+    knots = max(4, round(float(place.max()) / max(4.0, length / 9)))
+    table = smoothstep(smooth_noise(rng, 512, knots) + 0.75 * smooth_noise(rng, 512, 4 * knots), -1.5, 0.1)
+    scale = np.float32(511 / max(float(place.max()), 1.0))
+    touch = table[(place * scale).astype(np.intp)]
+    # Grains of the tool leave fine lines along the stroke.
+    place = rows[:, None] * np.float32(math.cos(angle)) - columns * np.float32(math.sin(angle))
+    place -= place.min()
+    lines = max(4, round(float(place.max()) / max(1.3, width / 5)))
+    table = np.clip(0.8 + 0.3 * smooth_noise(rng, 4 * lines, lines), 0.3, 1)
+    touch *= table[(place * np.float32((len(table) - 1) / max(float(place.max()), 1.0))).astype(np.intp)]
+    return touch

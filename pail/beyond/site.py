@@ -1,0 +1,177 @@
+"""Where a procedural defect lies, how strong it must be to show there, and how it gets into the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.core.box import Box
+from pail.core.checks import as_choice, as_number
+from pail.core.composite import VISIBLE, Insertion
+from pail.core.draw import Draw
+from pail.core.frame import Frame
+from pail.core.ops import as_bytes
+from pail.pixels.placing import place
+
+FAINTEST = 0.1  # alpha below it is set to 0, and does not belong to the mask
+FAINTEST_AT_MOST = 0.5  # ... nor does what is fainter than can be seen, as long as that is less than this
+MARGIN = 1.3  # of what is cut off beyond what can be seen: pixels differ in how much they change
+SMALLEST_SPREAD = 0.04  # of the range
+HEADROOM = 0.6  # of the way from the local level to an end of the range that an amplitude may use
+SPREAD_REACH = 1 / 32  # of the shorter side: the distance at which pixels are compared for the local spread
+SAMPLES = 4096  # pixels that are enough to measure a level
+HOLLOW = 0.1  # of the range: a hollow that can get darker by so much is dark
+TONES = (None, "dark", "bright")
+
+Defect = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def region_box(frame: Frame) -> Box:
+    """The bounding box of the region, or the whole image without one."""
+    return frame.whole if frame.roi is None else Box.around(frame.roi)
+
+
+def region_side(frame: Frame) -> int:
+    """The shorter side of the region or image, of which lengths are fractions."""
+    box = region_box(frame)
+    return min(box.height, box.width)
+
+
+def as_tone(value: Any) -> str | None:
+    return as_choice("tone", value, TONES)
+
+
+def as_light(value: Any) -> float | None:
+    return None if value is None else as_number("light", value, -360, 360)
+
+
+def draw_light(draw: Draw, light: float | None) -> np.ndarray:
+    """The unit vector (x, y), y downwards, that points to the light."""
+    angle = draw.uniform("light", 0, 360) if light is None else draw.keep("light", light)
+    return np.array([math.cos(math.radians(angle)), -math.sin(math.radians(angle))])
+
+
+@dataclass(slots=True)
+class Site:
+    """The place of a defect and what was measured there.
+
+    `above` and `below` are the changes to brighter and to darker that the
+    amplitude allows; the main one is to darker where `is_bright`.
+    """
+
+    frame: Frame
+    box: Box
+    pixels: np.ndarray  # (h, w, C) in the working dtype: never written to
+    level: np.ndarray  # (C,) the mean under the mask
+    amplitude: float
+    above: float
+    below: float
+    is_bright: bool  # whether the main direction is to darker
+
+    @property
+    def gray(self) -> float:
+        """The mean level over the channels."""
+        return float(self.level.mean())
+
+    def brighter(self, original: np.ndarray) -> np.ndarray:
+        """The change of pixels (n, C) to brighter: more where they are dark, so that colors fade to white."""
+        room = (np.float32(self.frame.peak) - original) * np.float32(1 / max(self.frame.peak - self.gray, 1e-30))
+        return np.clip(room, 0.6, 1.5, out=room) * np.float32(self.above)
+
+    def darker(self, original: np.ndarray) -> np.ndarray:
+        """The change of pixels (n, C) to darker: more where they are bright, so that colors keep their hue."""
+        share = original * np.float32(1 / max(self.gray, 1e-6 * self.frame.peak))
+        return np.clip(share, 0.6, 1.5, out=share) * np.float32(-self.below)
+
+
+def find_site(
+    frame: Frame,
+    draw: Draw,
+    alpha: np.ndarray,
+    contrast: tuple[float, float],
+    *,
+    tone: str | None = None,
+    box: Box | None = None,
+) -> Site:
+    """Place a defect of that alpha (h, w), not larger than the image, and measure the place.
+
+    The amplitude is `contrast` times the larger of the local spread and 4 % of the range. The main direction of the
+    change is the one with more headroom, or the one of `tone`; "hollow" is dark wherever darker can be seen.
+    """
+    mask = as_bytes(alpha >= FAINTEST)
+    if box is None:
+        box = place(frame, draw, *alpha.shape, mask)
+    pixels = frame.crop(box)
+    where = np.flatnonzero(mask)
+    where = where[:: max(1, len(where) // SAMPLES)]
+    level = pixels.reshape(-1, frame.channels)[where].mean(axis=0, dtype=np.float64)
+    factor = draw.scaled("contrast", *contrast)
+    amplitude = factor * max(_local_spread(frame, box), SMALLEST_SPREAD * frame.peak)
+    gray = float(level.mean())
+    above, below = min(amplitude, HEADROOM * (frame.peak - gray)), min(amplitude, HEADROOM * gray)
+    if tone == "hollow":
+        dark = below >= min(amplitude, HOLLOW * frame.peak)
+    else:
+        dark = tone == "dark" if tone else gray > frame.peak / 2
+    return Site(frame, box, pixels, level, amplitude, above, below, dark)
+
+
+def _local_spread(frame: Frame, box: Box) -> float:
+    """The standard deviation of the texture around a box.
+
+    It is half of a variogram: differences at a short distance, so that the border between a part and its background,
+    or a shadow, which are no texture, do not raise it much.
+    """
+    reach = max(1, round(frame.side * SPREAD_REACH))
+    top, left = max(box.top - reach, 0), max(box.left - reach, 0)
+    around = Box(top, left, min(box.bottom + reach, frame.height) - top, min(box.right + reach, frame.width) - left)
+    step = max(1, min(around.height, around.width) // 64, reach // 4)
+    pixels = frame.image[around.top : around.bottom : step, around.left : around.right : step]
+    gray = pixels.astype(np.float32)
+    if gray.ndim == 3:
+        gray = gray[..., : frame.channels].mean(axis=2)
+    lag = max(1, reach // step)
+    steps = [gray[lag:] - gray[:-lag], gray[:, lag:] - gray[:, :-lag]]
+    means = [float(np.abs(part).mean()) for part in steps if part.size]
+    return sum(means) / len(means) * math.sqrt(math.pi) / 2 if means else 0.0
+
+
+def blend(site: Site, alpha: np.ndarray, defect: Defect) -> Insertion:
+    """An insertion of ``defect(original, where)`` with a per-pixel alpha.
+
+    `where` are the flat indices of the pixels of the mask in the box, `original` their values (n, C) float32; what
+    `defect` returns is mixed in by alpha.
+    """
+    frame, box = site.frame, site.box
+    strongest = max(site.below if site.is_bright else site.above, 1e-30)
+    visible = min(max(FAINTEST, MARGIN * VISIBLE * frame.peak / strongest), FAINTEST_AT_MOST)
+    mask = as_bytes(alpha >= visible)
+    if not cv2.hasNonZero(mask):
+        mask = as_bytes(alpha >= alpha.max())
+    where = np.flatnonzero(mask)
+    original = site.pixels.reshape(-1, frame.channels)[where].astype(np.float32)
+    weight = np.minimum(alpha.reshape(-1)[where], 1)[:, None].astype(np.float32)
+    changed = original + weight * (defect(original, where) - original)
+    np.clip(changed, 0, np.float32(frame.peak), out=changed)
+    content = site.pixels.copy()
+    content.reshape(-1, frame.channels)[where] = np.rint(changed) if frame.is_byte else changed
+    return Insertion(box, content, mask)
+
+
+def shaded(site: Site, value: np.ndarray) -> Defect:
+    """A defect that changes the level and keeps the texture: `value` (h, w) in [-1, 1], 1 the main direction."""
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        amount = value.reshape(-1)[where][:, None]
+        if site.is_bright:
+            amount = -amount
+        return original + np.where(
+            amount > 0, amount * site.brighter(original), np.abs(amount) * site.darker(original)
+        )
+
+    return defect
