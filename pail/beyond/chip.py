@@ -8,28 +8,30 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.beyond.site import as_light, blend, draw_light, find_site, region_side
+from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side
 from pail.beyond.strokes import fill, grain, moved, smooth_field
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_range
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
-from pail.core.ops import with_axis
-from pail.pixels.foreground import foreground_of
+from pail.core.ops import as_bytes
+from pail.pixels.foreground import coarse_foreground
 
 FILLS = (None, "background", "fracture")
 CORNERS = (4, 8)  # of the broken line
 BURIED = 0.45  # of a chip's width: how far its outline reaches beyond the edge
-BLUR = 2.0  # pixels across which the edge of a photograph changes: the mirrored background stays clear of it
+BLUR = 3.0  # pixels across which the edge of a photograph changes: the mirrored background stays clear of it
 
 
 class _Edge(NamedTuple):
-    """A point of an edge, and the unit vector (x, y) that points inwards."""
+    """A point of an edge and what lies around it."""
 
     x: float
     y: float
-    inward: tuple[float, float]
+    inward: tuple[float, float]  # the unit vector (x, y)
+    around: Box
+    solid: np.ndarray | None  # uint8 {0, 255} on that box: what can chip; None for all of the image
 
 
 def chip(
@@ -74,70 +76,105 @@ def chip(
     width = max(1.0, draw.scaled("size", *size) * region_side(frame))
     depth = width * draw.uniform("depth", 0.35, 0.8)
     towards = draw_light(draw, light)
-    solid, edge = _find_edge(frame, draw, width)
+    edge = _find_edge(frame, draw, width)
     shown = draw.choice("fill_with", FILLS[1:])
-    shown = fill_with or shown
-    if solid is None:
-        shown = "fracture"
+    shown = "fracture" if edge.solid is None else fill_with or shown
     box, bite = _bite(frame, draw, edge, width, depth)
-    if solid is not None:
-        inner = solid[box.slices].astype(np.float32) * np.float32(1 / 255)
-        bite = bite * inner
     rim = np.maximum(moved(bite, np.array(edge.inward) * max(1.0, 0.05 * width)) - bite, 0) * np.float32(0.8)
     rim *= np.clip(0.7 + 0.4 * smooth_field(rng, rim.shape, max(2.0, 0.2 * width)), 0.1, 1)
-    if solid is not None:
-        rim = rim * inner
+    if edge.solid is not None:
+        solid = edge.solid[box.within(edge.around).slices]
+        gap = cv2.bitwise_and(as_bytes(bite >= FAINTEST), solid)
+        # One piece breaks off: not also one of a neighbor that the outline meets.
+        count, labels = cv2.connectedComponents(gap, connectivity=8, ltype=cv2.CV_16U)
+        if count > 2:
+            bite = bite * (labels == 1 + int(np.argmax(np.bincount(labels.reshape(-1))[1:])))
+        if frame.roi is None:  # the pixels in which part and background mix go with it
+            solid = cv2.dilate(solid, np.ones((3, 3), np.uint8))
+        bite, rim = bite * (solid > 0), rim * (solid > 0)
     alpha = np.maximum(bite, rim)
-    if not alpha.any():
-        alpha = np.full_like(alpha, 1.0)
-    site = find_site(frame, draw, alpha, contrast, box=box)
-    if shown == "background":
-        new = _mirrored(site.pixels, frame, solid, box, edge)
-    else:
-        new = None
+    if alpha.max() < FAINTEST:  # a region of a few pixels, between which the chip fell
+        alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
+    site = find_site(frame, draw, alpha, contrast, tone="hollow", box=box)
+    beyond = _mirrored(frame, site.pixels, box, edge) if shown == "background" else None
     facets = _facets(rng, alpha.shape, width, towards)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         inside = np.minimum(bite.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3), 1)[:, None]
-        if new is None:
-            amount = facets.reshape(-1)[where][:, None] + np.float32(0.2) * grain(rng, len(where))[:, None]
+        if beyond is None:
+            amount = facets.reshape(-1)[where][:, None] + np.float32(0.06) * grain(rng, len(where))[:, None]
             base = original + np.float32(0.6) * (site.level.astype(np.float32) - original)
-            sign = 1 if site.is_bright else -1
-            amount = amount - np.float32(0.45 * sign)
-            gap = base + np.where(amount > 0, amount * site.brighter(base), -amount * site.darker(base))
+            gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.is_bright else site.brighter(base))
         else:
-            gap = new.reshape(-1, frame.channels)[where].astype(np.float32)
+            gap = beyond.reshape(-1, frame.channels)[where].astype(np.float32)
         return original + inside * (gap - original) + (1 - inside) * site.brighter(original)
 
     return blend(site, alpha, defect)
 
 
-def _find_edge(frame: Frame, draw: Draw, width: float) -> tuple[np.ndarray | None, _Edge]:
-    """The region or foreground that has an edge inside the image, or None, and a point of the edge."""
-    solid = frame.roi if frame.roi is not None else foreground_of(frame)
-    rim = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    rows, columns = np.nonzero(cv2.bitwise_and(rim, solid))
-    if len(rows):
-        pick = draw.integer("edge", 0, len(rows) - 1)
-        row, column = int(rows[pick]), int(columns[pick])
-        reach = max(2, round(width / 2))
-        top, left = max(row - reach, 0), max(column - reach, 0)
-        moments = cv2.moments(solid[top : row + reach + 1, left : column + reach + 1], binaryImage=True)
-        inward_x = moments["m10"] / moments["m00"] + left - column
-        inward_y = moments["m01"] / moments["m00"] + top - row
-        length = math.hypot(inward_x, inward_y)
-        if length > 1e-6:
-            return solid, _Edge(column + 0.5, row + 0.5, (inward_x / length, inward_y / length))
-        return solid, _Edge(column + 0.5, row + 0.5, (0.0, 1.0))
+def _find_edge(frame: Frame, draw: Draw, width: float) -> _Edge:
+    """A random point of the edge of the region, else of the foreground, else of the image."""
+    coarse = frame.roi if frame.roi is not None else coarse_foreground(frame)
+    if coarse is not None:
+        rim = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        places = np.flatnonzero(cv2.bitwise_and(rim, coarse))
+        if len(places):
+            row, column = divmod(int(places[draw.integer("edge", 0, len(places) - 1)]), coarse.shape[1])
+            down, right = frame.height / coarse.shape[0], frame.width / coarse.shape[1]
+            return _edge_at(frame, coarse, ((column + 0.5) * right, (row + 0.5) * down), width)
     height, wide = frame.shape
     along = draw.uniform("edge", 0, 2 * (height + wide))
-    if along < wide:
-        return None, _Edge(along, 0.0, (0.0, 1.0))
     if along < 2 * wide:
-        return None, _Edge(along - wide, float(height), (0.0, -1.0))
-    if along < 2 * wide + height:
-        return None, _Edge(0.0, along - 2 * wide, (1.0, 0.0))
-    return None, _Edge(float(wide), along - 2 * wide - height, (-1.0, 0.0))
+        x, y, inward = along % wide, (0.0 if along < wide else float(height)), (0.0, 1.0 if along < wide else -1.0)
+    else:
+        along -= 2 * wide
+        x, y, inward = (0.0 if along < height else float(wide)), along % height, (1.0 if along < height else -1.0, 0.0)
+    return _Edge(x, y, inward, frame.whole, None)
+
+
+def _edge_at(frame: Frame, coarse: np.ndarray, point: tuple[float, float], width: float) -> _Edge:
+    """The edge near a point (x, y), to the pixel where the mask is coarser than the image."""
+    x, y = point
+    reach = math.ceil(1.3 * width + 6 + 2 * frame.height / coarse.shape[0])
+    around = Box(int(y) - reach, int(x) - reach, 2 * reach + 1, 2 * reach + 1).intersect(frame.whole)
+    if coarse.shape == frame.shape:
+        solid = np.ascontiguousarray(coarse[around.slices])
+    else:
+        down, right = coarse.shape[0] / frame.height, coarse.shape[1] / frame.width
+        matrix = np.array(
+            [[right, 0, (around.left + 0.5) * right - 0.5], [0, down, (around.top + 0.5) * down - 0.5]], np.float64
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = around.width, around.height
+        soft = cv2.warpAffine(coarse, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        solid = _sharpened(frame.crop(around), soft.reshape(around.height, around.width))
+    near = max(2, round(width / 2))
+    window = Box(int(y) - near, int(x) - near, 2 * near + 1, 2 * near + 1).intersect(around)
+    moments = cv2.moments(np.ascontiguousarray(solid[window.within(around).slices]), binaryImage=True)
+    inward_x = inward_y = 0.0
+    if moments["m00"]:
+        inward_x = moments["m10"] / moments["m00"] + window.left + 0.5 - x
+        inward_y = moments["m01"] / moments["m00"] + window.top + 0.5 - y
+    length = math.hypot(inward_x, inward_y)
+    inward = (inward_x / length, inward_y / length) if length > 1e-6 else (0.0, 1.0)
+    for _ in range(reach):  # onto the edge of the finer mask
+        row, column = math.floor(y) - around.top, math.floor(x) - around.left
+        if not (0 <= row < around.height and 0 <= column < around.width) or solid[row, column]:
+            break
+        x, y = x + inward[0], y + inward[1]
+    return _Edge(x, y, inward, around, solid)
+
+
+def _sharpened(pixels: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """A coarse mask that follows the pixels where it is in doubt: they go to the nearer one of the two sides."""
+    flat, doubt = pixels.reshape(-1, pixels.shape[2]).astype(np.float32), soft.reshape(-1)
+    inside, outside = doubt > 250, doubt < 5
+    solid = doubt > 127
+    if inside.any() and outside.any():
+        one, other = flat[inside].mean(axis=0), flat[outside].mean(axis=0)
+        unsure = ~(inside | outside)
+        solid[unsure] = (flat[unsure] - (one + other) / 2) @ (one - other) > 0
+    return as_bytes(solid).reshape(soft.shape)
 
 
 def _bite(frame: Frame, draw: Draw, edge: _Edge, width: float, depth: float) -> tuple[Box, np.ndarray]:
@@ -159,22 +196,14 @@ def _bite(frame: Frame, draw: Draw, edge: _Edge, width: float, depth: float) -> 
         [edge.x + inward_x * inwards - inward_y * across, edge.y + inward_y * inwards + inward_x * across], axis=1
     )
     low, high = np.floor(points.min(axis=0) - 3).astype(int), np.ceil(points.max(axis=0) + 3).astype(int)
-    box = Box(int(low[1]), int(low[0]), int(high[1] - low[1]), int(high[0] - low[0])).intersect(frame.whole)
+    box = Box(int(low[1]), int(low[0]), int(high[1] - low[1]), int(high[0] - low[0])).intersect(edge.around)
     return box, fill([points - (box.left, box.top)], shape=(box.height, box.width))
 
 
-def _mirrored(
-    pixels: np.ndarray, frame: Frame, solid: np.ndarray | None, box: Box, edge: _Edge
-) -> np.ndarray:
+def _mirrored(frame: Frame, pixels: np.ndarray, box: Box, edge: _Edge) -> np.ndarray:
     """What lies beyond the edge, mirrored at it; the background's mean where more of the part is found there."""
-    assert solid is not None
-    reach = max(box.height, box.width)
-    around = Box(
-        max(box.top - reach, 0),
-        max(box.left - reach, 0),
-        min(box.bottom + reach, frame.height) - max(box.top - reach, 0),
-        min(box.right + reach, frame.width) - max(box.left - reach, 0),
-    )
+    assert edge.solid is not None
+    around = edge.around
     inward_x, inward_y = (np.float32(value) for value in edge.inward)
     x = np.arange(box.left, box.right, dtype=np.float32) + np.float32(0.5 - edge.x)
     y = (np.arange(box.top, box.bottom, dtype=np.float32) + np.float32(0.5 - edge.y))[:, None]
@@ -182,16 +211,16 @@ def _mirrored(
     map_x = x + np.float32(edge.x - 0.5 - around.left) - jump * inward_x
     map_y = y + np.float32(edge.y - 0.5 - around.top) - jump * inward_y
     source = frame.crop(around)
-    outside = cv2.bitwise_not(solid[around.slices])
-    free = cv2.erode(outside, np.ones((3, 3), np.uint8))
+    outside = cv2.bitwise_not(edge.solid)
+    free = cv2.erode(outside, np.ones((5, 5), np.uint8))
     free = free if cv2.hasNonZero(free) else outside
     if not cv2.hasNonZero(free):
         return pixels
-    mirrored = with_axis(cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
-    is_free = cv2.remap(free, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    mean = source.reshape(-1, frame.channels)[np.flatnonzero(free)].mean(axis=0)
-    weight = cv2.GaussianBlur(is_free, (0, 0), 1.0).astype(np.float32).reshape(*pixels.shape[:2], 1) / 255
-    return mirrored.reshape(pixels.shape) * weight + mean.astype(np.float32) * (1 - weight)
+    mirrored = cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    is_free = cv2.remap(free, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    mean = source.reshape(-1, frame.channels)[np.flatnonzero(free)].mean(axis=0, dtype=np.float32)
+    weight = cv2.GaussianBlur(is_free, (0, 0), 1.0).reshape(*pixels.shape[:2], 1) * np.float32(1 / 255)
+    return mirrored.reshape(pixels.shape) * weight + mean * (1 - weight)
 
 
 def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towards: np.ndarray) -> np.ndarray:
@@ -206,4 +235,8 @@ def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towa
     away = np.stack([(x - np.float32(cx)) ** 2 + (y - np.float32(cy)) ** 2 for cx, cy in centers])
     planes = facing[away.argmin(axis=0)]
     planes = cv2.GaussianBlur(planes, (0, 0), max(0.6, 0.025 * width)).reshape(shape)
-    return planes * np.float32(0.55) + smooth_field(rng, shape, max(1.5, 0.08 * width), 2) * np.float32(0.22)
+    return (
+        planes * np.float32(0.38)
+        + smooth_field(rng, shape, max(2.0, 0.15 * width), 3) * np.float32(0.1)
+        + np.float32(0.65)
+    )

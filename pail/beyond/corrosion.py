@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from pail.beyond.site import FAINTEST, blend, find_site, region_side
-from pail.beyond.strokes import grain, smooth_field, smoothstep, trimmed
+from pail.beyond.strokes import coarse_step, enlarged, grain, smooth_field, smoothstep, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
 from pail.core.frame import Frame
 
-RUST = np.float32([(52, 34, 26), (112, 58, 34), (150, 84, 44), (186, 120, 66)]) / 255  # from old to fresh
+RUST = np.array([(52, 34, 26), (112, 58, 34), (150, 84, 44), (186, 120, 66)], np.float32) / 255  # from old to fresh
 SATELLITES = (4, 14)
 PATCHY = 0.42  # of the noise against the envelope of the cluster
 
@@ -54,23 +54,27 @@ def corrosion(
     radius = max(0.5, draw.scaled("size", *size) * side / 2)
     solid = draw.scaled("opacity", *opacity)
     flat, turn = draw.uniform("aspect", 0.45, 1), draw.uniform("angle", 0, math.pi)
-    extent = 2 * math.ceil(1.5 * radius + 1) + 1
+    step = coarse_step(radius)
+    spread = radius / step  # the radius in samples
+    extent = 2 * math.ceil(1.5 * spread + 1) + 1
     shape = extent, extent
     x = np.arange(extent, dtype=np.float32) - np.float32(extent / 2)
     y = x[:, None]
-    cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
+    cosine, sine = np.float32(math.cos(turn) / spread), np.float32(math.sin(turn) / spread)
     u, v = x * cosine + y * sine, (y * cosine - x * sine) * np.float32(1 / flat)
     envelope = 0.75 - np.sqrt(u * u + v * v)
     spots = np.zeros(shape, np.uint8)
     for _ in range(draw.integer("n_satellites", *SATELLITES)):
-        bearing, away = rng.uniform(0, 2 * math.pi), rng.uniform(0.75, 1.35) * radius
+        bearing, away = rng.uniform(0, 2 * math.pi), rng.uniform(0.75, 1.35) * spread
         center = [round((extent / 2 + away * f(bearing)) * 16) for f in (math.cos, math.sin)]
-        cv2.circle(spots, center, round(16 * max(0.5, radius * rng.uniform(0.02, 0.09))), 255, cv2.FILLED, 8, 4)
-    spots = cv2.GaussianBlur(spots, (0, 0), max(0.6, 0.03 * radius)).reshape(shape)
-    pattern = smooth_field(rng, shape, max(2.0, 0.45 * radius), 5)
+        cv2.circle(spots, center, round(16 * max(0.5, spread * rng.uniform(0.02, 0.09))), 255, cv2.FILLED, 8, 4)
+    soft = cv2.GaussianBlur(spots, (0, 0), max(0.6, 0.03 * spread)).reshape(shape).astype(np.float32)
+    pattern = smooth_field(rng, shape, max(2.0, 0.45 * spread), 5)
+    np.clip(pattern, -1.7, 1.7, out=pattern)  # beyond the box the envelope is stronger
     cover = envelope + np.float32(PATCHY) * pattern
-    cover = np.maximum(cover, spots.astype(np.float32) * np.float32(0.6 / 255) + np.float32(0.1) * pattern - 0.12)
+    cover = np.maximum(cover, soft * np.float32(1 / 255) * (0.7 + 0.4 * pattern) - 0.15)
     alpha = smoothstep(cover, 0, 0.38)
+    alpha, pattern = enlarged(alpha, step), enlarged(pattern, step)
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha, pattern = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(pattern[part])
     alpha *= np.float32(solid)
@@ -95,7 +99,7 @@ def _rust(level: np.ndarray, amplitude: float, peak: float, age: np.ndarray) -> 
     exposure = 0.5 + 0.8 * float(level.mean()) / peak
     base = RUST[1] * peak * exposure
     apart = float(np.abs(base - level).max())
-    darken = np.float32(max(0.0, 1 - max(0.0, amplitude - apart) / max(float(base.max()), 1e-30)))
+    darken = np.float32(max(0.55, 1 - max(0.0, amplitude - apart) / max(float(base.max()), 1e-30)))
     position = np.clip(1.15 - 0.62 * age, 0, len(RUST) - 1.001)
     low = position.astype(np.intp)
     part = (position - low).astype(np.float32)[:, None]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side
-from pail.beyond.strokes import smooth_field, trimmed
+from pail.beyond.strokes import coarse_step, enlarged, smooth_field, trimmed
 from pail.core.checks import as_flag, as_range
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
@@ -18,6 +18,7 @@ from pail.core.ops import with_axis
 
 PULL = 0.12  # of the radius: how far the texture moves where it is steepest
 FLATTEST = 0.45  # of the axes of the ellipse
+CRISP = 0.6  # exponent of the shading against the slope: metal shines, so that bright and dark meet in a line
 DEPTH = 0.35  # of the shading: how much a hollow darkens as a whole
 
 
@@ -27,7 +28,7 @@ def dent(
     *,
     size: Any = (0.05, 0.3),
     raised: Any = None,
-    contrast: Any = (2.0, 5.0),
+    contrast: Any = (1.8, 4.0),
     light: Any = None,
 ) -> Insertion:
     """Insert a dent: a smooth elliptic hollow or bump.
@@ -45,7 +46,7 @@ def dent(
         image; at least one pixel.
     raised : bool, optional
         Whether it is a bump; drawn by default.
-    contrast : pair of float, default (2.0, 5.0)
+    contrast : pair of float, default (1.8, 4.0)
         Largest change of the level by the shading, in units of the larger
         of the local spread and 4 % of the range.
     light : float, optional
@@ -61,14 +62,15 @@ def dent(
     bump = draw.flag("raised") if raised is None else raised
     flat, turn = draw.uniform("aspect", FLATTEST, 1), draw.uniform("angle", 0, math.pi)
     towards = draw_light(draw, light)
-    side = 2 * math.ceil(1.2 * radius + 1) + 1
-    center_x, center_y = (side / 2 + draw.uniform("phase", -0.5, 0.5) for _ in "xy")
-    x = np.arange(side, dtype=np.float32) + np.float32(0.5 - center_x)
-    y = (np.arange(side, dtype=np.float32) + np.float32(0.5 - center_y))[:, None]
+    step = coarse_step(radius)
+    count = 2 * math.ceil((1.2 * radius + 1) / step) + 1
+    center_x, center_y = (count * step / 2 + draw.uniform("phase", -0.5, 0.5) for _ in "xy")
+    places = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * step
+    x, y = places - np.float32(center_x), (places - np.float32(center_y))[:, None]
     cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
     u, v = x * cosine + y * sine, (y * cosine - x * sine) * np.float32(1 / flat)
     inside = 1 - u * u - v * v
-    inside += smooth_field(draw.rng, inside.shape, 0.9 * radius) * np.float32(0.17)  # no dent is an ellipse
+    inside += smooth_field(draw.rng, inside.shape, 0.9 * radius / step) * np.float32(0.17)  # no dent is an ellipse
     np.maximum(inside, 0, out=inside)
     # Height inside^2, whose slope is 0 on the contour and steepest at half of the radius.
     slope_x = inside * -4 * (u * cosine - v * np.float32(sine / flat))
@@ -79,11 +81,11 @@ def dent(
     # A slope that rises towards the light is in the shade. The hollow as a whole sees less of the light.
     shade = np.float32(-1 if bump else 1) * -shade
     shade += np.float32(DEPTH if bump else -DEPTH) * height
-    shade = np.sign(shade) * np.abs(shade) ** np.float32(0.9)
-    np.clip(shade, -1, 1, out=shade)
     # What neither slopes nor lies deep is no dent to the eye.
-    alpha = np.hypot(slope_x, slope_y) * steepest + height
-    np.clip(alpha * np.float32(1.6), 0, 1, out=alpha)
+    alpha = np.minimum(1, np.hypot(np.hypot(slope_x, slope_y) * steepest, DEPTH * height))
+    shade /= np.maximum(alpha, 1e-3)
+    shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)
+    alpha, shade, slope_x, slope_y = (enlarged(values, step) for values in (alpha, shade, slope_x, slope_y))
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha, shade = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(shade[part])
     site = find_site(frame, draw, alpha, contrast)

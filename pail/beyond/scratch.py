@@ -88,7 +88,7 @@ def scratch(
 
     reach = max(0.9, 0.6 * widest)
     core = fill(outlines, reach + 2)
-    core *= _contact(rng, core.shape, angle, longest, widest)
+    core = _worn(rng, core, angle, longest, widest)
     away, near = flanks(core, towards, reach)
     # The wall that faces the light stands out, the other one is hardly darker than the groove's shadow.
     bright, dark = 0.75 * away, 0.25 * near
@@ -103,20 +103,20 @@ def scratch(
     return blend(site, alpha, shaded(site, value / np.maximum(alpha, 1e-3)))
 
 
-def _contact(rng: np.random.Generator, shape: tuple[int, int], angle: float, length: float, width: float) -> np.ndarray:
-    """How well the tool touched along the strokes, (h, w) in [0, 1]: 1-D noise, at another phase beside a stroke."""
-    rows, columns = (np.arange(size, dtype=np.float32) for size in shape)
-    lean = np.float32(angle + 1.2)  # not square to the strokes, so that neighbors do not skip at one place
-    place = columns * np.cos(lean) + rows[:, None] * np.sin(lean)
-    place += np.float32(abs(min(0.0, float(place.min()))))
-    knots = max(4, round(float(place.max()) / max(4.0, length / 9)))
-    table = smoothstep(smooth_noise(rng, 512, knots) + 0.75 * smooth_noise(rng, 512, 4 * knots), -1.5, 0.1)
-    scale = np.float32(511 / max(float(place.max()), 1.0))
-    touch = table[(place * scale).astype(np.intp)]
-    # Grains of the tool leave fine lines along the stroke.
-    place = rows[:, None] * np.float32(math.cos(angle)) - columns * np.float32(math.sin(angle))
-    place -= place.min()
-    lines = max(4, round(float(place.max()) / max(1.3, width / 5)))
-    table = np.clip(0.8 + 0.3 * smooth_noise(rng, 4 * lines, lines), 0.3, 1)
-    touch *= table[(place * np.float32((len(table) - 1) / max(float(place.max()), 1.0))).astype(np.intp)]
-    return touch
+def _worn(rng: np.random.Generator, core: np.ndarray, angle: float, length: float, width: float) -> np.ndarray:
+    """The strokes where the tool touched, (h, w): 1-D noise along them, and the fine lines of its grains."""
+    where = np.flatnonzero(core)
+    rows, columns = np.divmod(where, core.shape[1])
+    # Not square to the strokes, so that neighbors do not skip at one place.
+    along = columns * math.cos(angle + 0.9) + rows * math.sin(angle + 0.9)
+    across = rows * math.cos(angle) - columns * math.sin(angle)
+    along, across = along - along.min(), across - across.min()
+    reach, breadth = max(1.0, float(along.max())), max(1.0, float(across.max()))
+    knots = max(4, round(reach / max(4.0, length / 9)))
+    touch = smoothstep(smooth_noise(rng, 512, knots) + 0.75 * smooth_noise(rng, 512, 4 * knots), -1.5, 0.1)
+    lines = max(4, round(breadth / max(1.3, width / 5)))
+    grains = np.clip(0.8 + 0.3 * smooth_noise(rng, 4 * lines, lines), 0.3, 1)
+    worn = np.zeros(core.size, np.float32)
+    worn[where] = touch[(along * (511 / reach)).astype(np.intp)]
+    worn[where] *= grains[(across * ((len(grains) - 1) / breadth)).astype(np.intp)]
+    return worn.reshape(core.shape) * core

@@ -105,7 +105,7 @@ def find_site(
     """
     mask = as_bytes(alpha >= FAINTEST)
     if box is None:
-        box = place(frame, draw, *alpha.shape, mask)
+        box = place(frame, draw, alpha.shape[0], alpha.shape[1], mask)
     pixels = frame.crop(box)
     where = np.flatnonzero(mask)
     where = where[:: max(1, len(where) // SAMPLES)]
@@ -130,11 +130,11 @@ def _local_spread(frame: Frame, box: Box) -> float:
     reach = max(1, round(frame.side * SPREAD_REACH))
     top, left = max(box.top - reach, 0), max(box.left - reach, 0)
     around = Box(top, left, min(box.bottom + reach, frame.height) - top, min(box.right + reach, frame.width) - left)
-    step = max(1, min(around.height, around.width) // 64, reach // 4)
+    step = max(1, min(around.height, around.width) // 48, reach // 4)
     pixels = frame.image[around.top : around.bottom : step, around.left : around.right : step]
     gray = pixels.astype(np.float32)
     if gray.ndim == 3:
-        gray = gray[..., : frame.channels].mean(axis=2)
+        gray = gray[..., : frame.channels] @ np.full(frame.channels, 1 / frame.channels, np.float32)
     lag = max(1, reach // step)
     steps = [gray[lag:] - gray[:-lag], gray[:, lag:] - gray[:, :-lag]]
     means = [float(np.abs(part).mean()) for part in steps if part.size]
@@ -170,8 +170,6 @@ def shaded(site: Site, value: np.ndarray) -> Defect:
         amount = value.reshape(-1)[where][:, None]
         if site.is_bright:
             amount = -amount
-        return original + np.where(
-            amount > 0, amount * site.brighter(original), np.abs(amount) * site.darker(original)
-        )
+        return original + np.where(amount > 0, amount * site.brighter(original), np.abs(amount) * site.darker(original))
 
     return defect

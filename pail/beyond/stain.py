@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pail.beyond.site import FAINTEST, as_tone, blend, find_site, region_side
-from pail.beyond.strokes import smooth_field, smoothstep, trimmed
+from pail.beyond.strokes import coarse_step, enlarged, smooth_field, smoothstep, trimmed
 from pail.core.checks import as_number, as_range
 from pail.core.composite import Insertion
 from pail.core.draw import Draw
@@ -78,22 +78,24 @@ def stain(
         blots.append((away * math.cos(bearing), away * math.sin(bearing), radius, flat, turn))
     low = [min(blot[axis] - OUTER * blot[2] for blot in blots) - 1 for axis in (0, 1)]
     high = [max(blot[axis] + OUTER * blot[2] for blot in blots) + 1 for axis in (0, 1)]
-    shape = math.ceil(high[1] - low[1]), math.ceil(high[0] - low[0])
-    x = np.arange(shape[1], dtype=np.float32) + np.float32(low[0] + draw.uniform("phase", 0, 1))
-    y = (np.arange(shape[0], dtype=np.float32) + np.float32(low[1] + draw.uniform("phase", 0, 1)))[:, None]
+    step = coarse_step(largest)
+    shape = math.ceil((high[1] - low[1]) / step), math.ceil((high[0] - low[0]) / step)
+    x = np.arange(shape[1], dtype=np.float32) * step + np.float32(low[0] + draw.uniform("phase", 0, 1))
+    y = (np.arange(shape[0], dtype=np.float32) * step + np.float32(low[1] + draw.uniform("phase", 0, 1)))[:, None]
     inside = np.full(shape, -np.inf, np.float32)  # 1 in the middle of a blot, 0 on its contour
     for center_x, center_y, radius, flat, turn in blots:
-        cosine, sine = math.cos(turn) / radius, math.sin(turn) / radius
-        u = (x - np.float32(center_x)) * np.float32(cosine) + (y - np.float32(center_y)) * np.float32(sine)
-        v = (y - np.float32(center_y)) * np.float32(cosine / flat) - (x - np.float32(center_x)) * np.float32(sine / flat)
+        cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
+        dx, dy = x - np.float32(center_x), y - np.float32(center_y)
+        u, v = dx * cosine + dy * sine, (dy * cosine - dx * sine) * np.float32(1 / flat)
         np.maximum(inside, (1 - np.sqrt(u * u + v * v)) * np.float32(radius / largest), out=inside)
-    inside += np.float32(WARP) * smooth_field(rng, shape, 0.9 * largest, 3)
+    inside += np.float32(WARP) * smooth_field(rng, shape, 0.9 * largest / step, 3)
     edge = max(draw.uniform("softness", 0.06, 0.4), 1.8 / largest)
     alpha = smoothstep(inside, 0, edge)
-    alpha *= np.clip(0.8 + 0.17 * smooth_field(rng, shape, 0.6 * largest, 3), 0.4, 1)
+    alpha *= np.clip(0.8 + 0.17 * smooth_field(rng, shape, 0.6 * largest / step, 3), 0.4, 1)
     if draw.flag("rim", rim):
         dried = (inside - np.float32(edge)) * np.float32(1 / max(0.07, 1.2 / largest))
         alpha *= 0.55 + 0.45 * np.exp(-dried * dried)
+    alpha = enlarged(alpha, step)
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(frame, draw, alpha, contrast, tone=tone)

@@ -10,6 +10,7 @@ import numpy as np
 
 SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
 FINE_PIXELS = 1 << 16  # a canvas of up to so many pixels is drawn at four times its size, a larger one at twice
+COARSE_RADIUS = 60  # pixels
 FOCUS = 0.55  # pixels: standard deviation of the blur of a lens in focus
 
 
@@ -34,6 +35,19 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], cell: float, 
         weight *= 0.6
     field *= np.float32(1.2 / math.sqrt(total))  # interpolation takes some of the spread
     return field
+
+
+def coarse_step(radius: float) -> int:
+    """Pixels between the samples of a shape of that radius whose contour is soft: what is large needs no more."""
+    return max(1, round(radius / COARSE_RADIUS))
+
+
+def enlarged(values: np.ndarray, step: int) -> np.ndarray:
+    """Samples at every `step`-th pixel as pixels."""
+    if step == 1:
+        return values
+    size = values.shape[1] * step, values.shape[0] * step
+    return cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
 
 
 def grain(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -62,7 +76,9 @@ def along(headings: np.ndarray, step: float) -> np.ndarray:
 
 def ribbon(points: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The outline (2 n, 2) of a stroke that reaches `left` and `right` pixels to either side of its points."""
-    tangent = np.gradient(points, axis=0)
+    tangent = np.empty_like(points)
+    tangent[1:-1] = points[2:] - points[:-2]
+    tangent[0], tangent[-1] = points[1] - points[0], points[-1] - points[-2]
     tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     return np.concatenate([points + normal * left[:, None], (points - normal * right[:, None])[::-1]])
@@ -81,17 +97,15 @@ def fill(
     """
     canvas, scale, origin = _canvas(outlines, margin, shape)
     for i, outline in enumerate(outlines):
-        # A filled outline includes its border, of a pixel of the canvas: the place of a pixel's center sees to that.
-        corners = np.rint(((outline - origin) * scale - 0.5) * (1 << SHIFT)).astype(np.int32)
         value = 255 if tones is None else max(1, round(255 * tones[i]))
-        cv2.fillPoly(canvas, [corners], value, cv2.LINE_8, SHIFT)
+        cv2.fillPoly(canvas, [_fixed_point(outline, origin, scale)], value, cv2.LINE_8, SHIFT)
     return _reduced(canvas, scale)
 
 
 def trace(points: np.ndarray, width: float, margin: float) -> np.ndarray:
     """Coverage, as `fill` makes it, of a curve of constant width, which may cross itself."""
     canvas, scale, origin = _canvas([points], margin + width)
-    corners = np.rint(((points - origin) * scale - 0.5) * (1 << SHIFT)).astype(np.int32)
+    corners = _fixed_point(points, origin, scale)
     thickness = max(1, round(width * scale))
     cv2.polylines(canvas, [corners], False, 255, thickness, cv2.LINE_8, SHIFT)
     return _reduced(canvas, scale)
@@ -109,6 +123,11 @@ def _canvas(
         low, (height, width) = np.zeros(2), shape
     scale = 4 if width * height <= FINE_PIXELS else 2
     return np.zeros((height * scale, width * scale), np.uint8), scale, low
+
+
+def _fixed_point(points: np.ndarray, origin: np.ndarray, scale: int) -> np.ndarray:
+    """Points as OpenCV draws them: pixel centers are whole numbers there, and halves here."""
+    return np.rint((points - origin) * (scale << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
 
 
 def _reduced(canvas: np.ndarray, scale: int) -> np.ndarray:
