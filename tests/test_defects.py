@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -78,14 +79,9 @@ def test_constant_images_show_the_defect(kind, level):
     for shape in ((64, 80), (64, 80, 3)):
         image = np.full(shape, level, np.uint8)
         for seed in range(4):
-            i_a, m_a = insert(kind, image, rng=seed)
-            check_contract(image, image.copy(), i_a, m_a)
-            assert "shifted" not in i_a_record(kind, image, seed)
-
-
-def i_a_record(kind, image, seed):
-    """The names of what was drawn: `shifted` says that nothing could be seen without help."""
-    return insert(kind, image, rng=seed).record["techniques"][0]["drawn"]
+            result = insert(kind, image, rng=seed)
+            check_contract(image, image.copy(), result.i_a, result.m_a)
+            assert "shifted" not in result.record["drawn"]  # it was seen without help
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,7 +145,7 @@ def test_masks_are_what_a_person_would_outline(kind):
         for seed in range(DRAWS):
             i_a, m_a = insert(kind, image, rng=seed)
             shares.append(np.count_nonzero(pail.masks.difference(image, i_a, m_a)) / np.count_nonzero(m_a))
-        assert np.median(shares) >= 0.9, np.quantile(shares, [0.1, 0.5, 0.9])
+        assert np.median(shares) >= 0.9, (image.shape, image.mean(), np.quantile(shares, [0.1, 0.5, 0.9]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,8 +156,8 @@ def test_severity_raises_area_and_change(kind):
         drawn = [insert(kind, image, rng=seed, severity=severity) for seed in range(DRAWS)]
         areas.append(np.mean([np.count_nonzero(m_a) for _, m_a in drawn]))
         changes.append(np.mean([np.abs(change(image, i_a)).sum() for i_a, _ in drawn]))
-    assert all(later > 1.1 * earlier for earlier, later in zip(areas, areas[1:], strict=False)), areas
-    assert all(later > 1.2 * earlier for earlier, later in zip(changes, changes[1:], strict=False)), changes
+    assert all(later > 1.1 * earlier for earlier, later in pairwise(areas)), areas
+    assert all(later > 1.2 * earlier for earlier, later in pairwise(changes)), changes
 
 
 @pytest.mark.parametrize("kind", ["scratch", "stain", "fiber", "corrosion"])
@@ -186,19 +182,31 @@ def test_amplitude_follows_contrast_and_the_local_spread():
     assert 0.6 * 0.188 <= strongest["rough"] <= 1.7 * 0.188
 
 
+def side_of(first, second, light, reach=3):
+    """How much more of `second` lies beside `first` towards the light than away from it, in [-1, 1]."""
+    angle = math.radians(light)
+    towards, away = (
+        cv2.warpAffine(
+            second.astype(np.float32),
+            np.float64([[1, 0, -sign * reach * math.cos(angle)], [0, 1, sign * reach * math.sin(angle)]]),
+            second.shape[::-1],
+        )[first].sum()
+        for sign in (1, -1)
+    )
+    return float(towards - away) / max(float(towards + away), 1e-9)
+
+
 @pytest.mark.parametrize("kind", ["scratch", "pitting", "crack"])
 def test_hollows_are_bright_away_from_the_light(kind):
-    """The bright part of a defect lies on the far side of the dark part."""
+    """The bright rim of a hollow lies beside its dark inside, on the far side from the light."""
     image = surface(170, 0.5)
     for light in (0, 90, 180, 270, 45):
-        towards = np.array([math.cos(math.radians(light)), -math.sin(math.radians(light))])
-        offsets = []
+        sides = []
         for seed in range(12):
-            i_a, _ = insert(kind, image, rng=seed, light=light, severity=0.9)
+            i_a, _ = insert(kind, image, rng=seed, light=light, severity=1.0)
             difference = change(image, i_a)
-            bright, dark = (np.argwhere(part)[:, ::-1].mean(axis=0) for part in (difference > 0.01, difference < -0.03))
-            offsets.append((bright - dark) @ towards)
-        assert np.median(offsets) < -0.15, (light, offsets)
+            sides.append(side_of(difference < -0.03, difference > 0.01, light))
+        assert np.median(sides) < -0.5, (light, sides)
 
 
 def test_dents_and_bumps_are_lit_on_opposite_sides():
@@ -213,24 +221,23 @@ def test_dents_and_bumps_are_lit_on_opposite_sides():
 
 
 def test_a_fiber_casts_its_shadow_away_from_the_light():
-    image = surface(60, 0.5)
+    image = surface(100, 0.5)
     for light in (0, 90, 180, 270):
-        towards = np.array([math.cos(math.radians(light)), -math.sin(math.radians(light))])
-        offsets = []
+        sides = []
         for seed in range(8):
             i_a, _ = insert("fiber", image, rng=seed, light=light, severity=1.0)
             difference = change(image, i_a)
-            thread, shadow = (np.argwhere(p)[:, ::-1].mean(axis=0) for p in (difference > 0.1, difference < -0.02))
-            offsets.append((shadow - thread) @ towards)
-        assert np.median(offsets) < -0.3
+            sides.append(side_of(difference > 0.1, difference < -0.02, light))
+        assert np.median(sides) < -0.4, (light, sides)
 
 
 def test_both_flanks_of_a_scratch_belong_to_the_mask():
     image = surface(170, 0.5)
-    i_a, m_a = insert("scratch", image, rng=2, severity=0.9)
-    difference = change(image, i_a)
-    assert (difference > 0.02).sum() > 20 and (difference < -0.02).sum() > 20
-    assert (m_a[..., 0] > 0)[difference != 0].all()
+    for seed in range(6):
+        i_a, m_a = insert("scratch", image, rng=seed, width=(0.02, 0.02), severity=0.9)
+        difference = change(image, i_a)
+        assert (difference > 0.02).sum() > 20 and (difference < -0.02).sum() > 20
+        assert (m_a[..., 0] > 0)[difference != 0].all()
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -302,8 +309,8 @@ def test_scratches_have_as_many_strokes_as_asked_and_are_nearly_parallel():
     spreads = []
     for seed in range(12):
         result = insert("scratch", image, rng=seed, n_strokes=(4, 4))
-        drawn = result.record["techniques"][0]["drawn"]
-        assert drawn["n_strokes"] == [4] or drawn["n_strokes"] == 4
+        drawn = result.record["drawn"]
+        assert drawn["n_strokes"] == 4
         spreads.append(np.ptp(drawn["stroke_angle"]))
     assert max(spreads) <= 6
 
@@ -357,10 +364,11 @@ def test_stains_keep_texture():
 
 def test_dents_keep_texture_and_move_it():
     rows, columns = np.mgrid[:256, :256]
-    image = (128 + 40 * np.sign(np.sin(rows / 4) * np.sin(columns / 4))).astype(np.uint8)
+    image = (128 + 6 * np.sign(np.sin(rows / 4) * np.sin(columns / 4))).astype(np.uint8)
     i_a, m_a = insert("dent", image, rng=1, size=(0.3, 0.3), contrast=(2, 2))
     inside = m_a[..., 0] > 0
-    assert 0.3 < np.corrcoef(image[inside], i_a[inside])[0, 1] < 0.98
+    before, after = (part - cv2.GaussianBlur(part.astype(np.float32), (0, 0), 6) for part in (image, i_a))
+    assert 0.3 < np.corrcoef(before[inside], after[inside])[0, 1] < 0.99
 
 
 def test_chips_lie_on_the_edge_of_the_region():
@@ -428,4 +436,4 @@ def test_defects_lie_everywhere():
             seen += insert(kind, image, rng=seed)[1][..., 0] > 0
         quarters = [seen[:48, :48].sum(), seen[:48, 48:].sum(), seen[48:, :48].sum(), seen[48:, 48:].sum()]
         assert max(quarters) < 2 * min(quarters)
-        assert seen[0].any() and seen[-1].any() and seen[:, 0].any() and seen[:, -1].any()
+        assert seen[:3].any() and seen[-3:].any() and seen[:, :3].any() and seen[:, -3:].any()

@@ -19,7 +19,7 @@ PERSISTENCE = 0.86  # how much of its turns a crack keeps: it wanders about a di
 STEPS = (8, 40)  # of a walk
 STEP = 0.02  # of the shorter side, within those bounds
 PIECES = 3  # that a step breaks into
-LIP = 0.35  # of the amplitude: the bright edge
+LIP = 0.5  # of the amplitude: the bright edge
 
 
 def crack(

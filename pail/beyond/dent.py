@@ -78,8 +78,8 @@ def dent(
     steepest = np.float32(1 / (1.54 * radius)) * np.float32(radius * radius)
     shade = (slope_x * np.float32(towards[0]) + slope_y * np.float32(towards[1])) * steepest
     height = inside * inside
-    # A slope that rises towards the light is in the shade. The hollow as a whole sees less of the light.
-    shade = np.float32(-1 if bump else 1) * -shade
+    # The height is that of a bump: where it rises towards the light it is in the shade, and a hollow is lit there.
+    shade *= np.float32(-1 if bump else 1)
     shade += np.float32(DEPTH if bump else -DEPTH) * height
     # What neither slopes nor lies deep is no dent to the eye.
     alpha = np.minimum(1, np.hypot(np.hypot(slope_x, slope_y) * steepest, DEPTH * height))

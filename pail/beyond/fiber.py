@@ -96,12 +96,13 @@ def fiber(
         solid = (body.reshape(-1)[where] / weight)[:, None]
         below = (shadow.reshape(-1)[where] / weight)[:, None] * (1 - solid)
         back = (lit.reshape(-1)[where] / weight)[:, None]
-        # A thread hides what is under it: half of the texture goes.
-        base = original + np.float32(0.5) * (site.level.astype(np.float32) - original)
+        # A thread hides what is under it: a part of the texture goes.
+        base = original + np.float32(0.35) * (site.level.astype(np.float32) - original)
         if site.is_bright:
             thread = base + site.darker(original) * tint * (1.05 - 0.35 * back)
         else:
             thread = base + site.brighter(original) * (2 - tint) * (0.7 + 0.35 * back)
         return original + solid * (thread - original) + below * site.darker(original)
 
-    return blend(site, alpha, defect)
+    weaker = np.float32(site.below / max(site.main, 1e-30))
+    return blend(site, alpha, defect, np.maximum(body, shadow * weaker))

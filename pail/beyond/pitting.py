@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side, shaded
+from pail.beyond.site import FAINTEST, as_light, draw_light, find_site, region_side, shade
 from pail.beyond.strokes import fill, flanks, moved, smooth_field, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -16,7 +16,8 @@ from pail.core.frame import Frame
 
 CORNERS = 11  # of a pit's outline
 SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
-DENSITY = 1.7  # the cluster's radius, in mean radii times the root of the number of pits
+GOLDEN_ANGLE = 2.39996  # radians, from pit to pit: neighbors in rank are no neighbors in place
+DENSITY = 2.1  # the cluster's radius, in mean radii times the root of the number of pits
 
 
 def pitting(
@@ -62,8 +63,9 @@ def pitting(
     radii = np.maximum(radii, 0.5)
     towards = draw_light(draw, light)
     # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
-    away = rng.gamma(1.2, 0.5, count) * DENSITY * math.sqrt(count) * float(radii.mean())
-    bearing = rng.uniform(0, 2 * math.pi, count)
+    rank = (np.arange(count) + 0.5) / count
+    away = rank**0.85 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count) * float(radii.mean())
+    bearing = GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + draw.uniform("first_pit", 0, 2 * math.pi)
     centers = np.stack([away * np.cos(bearing), away * np.sin(bearing) * draw.uniform("aspect", 0.4, 1)], axis=1)
     turn = draw.uniform("angle", 0, math.pi)
     centers = centers @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
@@ -73,7 +75,7 @@ def pitting(
     x, y = reaches * np.cos(angles), reaches * np.sin(angles) * stretch
     cosine, sine = np.cos(bearing)[:, None], np.sin(bearing)[:, None]
     outlines = np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=2) + centers[:, None]
-    depths = np.sort(rng.uniform(0.6, 1, count))
+    depths = np.sort(rng.uniform(0.7, 1, count))
 
     reach = max(0.9, 0.45 * float(radii.mean()))
     coverage = fill(list(outlines), reach + 2, depths.tolist())
@@ -84,5 +86,5 @@ def pitting(
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(frame, draw, alpha, contrast, tone="hollow")
-    value = (coverage * 0.8 + 0.25 * shadow - 0.8 * bright)[part]
-    return blend(site, alpha, shaded(site, value / np.maximum(alpha, 1e-3)))
+    value = (coverage * 0.9 + 0.25 * shadow - 0.75 * bright * (1 - coverage))[part]
+    return shade(site, alpha, value / np.maximum(alpha, 1e-3))

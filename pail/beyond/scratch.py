@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, region_side, shaded
+from pail.beyond.site import FAINTEST, as_light, as_tone, draw_light, find_site, region_side, shade
 from pail.beyond.strokes import fill, flanks, ribbon, smooth_noise, smoothstep, tapered, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -100,7 +100,7 @@ def scratch(
     if not site.is_bright:  # a bright core: its bright wall is one with it, and the other wall is in the shadow
         value = core[part] + 0.4 * bright[part] - near[part] * 0.75
         alpha = np.maximum(core[part], np.maximum(0.4 * bright[part], 0.75 * near[part]))
-    return blend(site, alpha, shaded(site, value / np.maximum(alpha, 1e-3)))
+    return shade(site, alpha, value / np.maximum(alpha, 1e-3))
 
 
 def _worn(rng: np.random.Generator, core: np.ndarray, angle: float, length: float, width: float) -> np.ndarray:

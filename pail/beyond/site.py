@@ -20,9 +20,9 @@ from pail.pixels.placing import place
 
 FAINTEST = 0.1  # alpha below it is set to 0, and does not belong to the mask
 FAINTEST_AT_MOST = 0.5  # ... nor does what is fainter than can be seen, as long as that is less than this
-MARGIN = 1.3  # of what is cut off beyond what can be seen: pixels differ in how much they change
+MARGIN = 1.45  # of what is cut off beyond what can be seen: pixels differ in how much they change
 SMALLEST_SPREAD = 0.04  # of the range
-HEADROOM = 0.6  # of the way from the local level to an end of the range that an amplitude may use
+HEADROOM = 0.7  # of the way from the local level to an end of the range that an amplitude may use
 SPREAD_REACH = 1 / 32  # of the shorter side: the distance at which pixels are compared for the local spread
 SAMPLES = 4096  # pixels that are enough to measure a level
 HOLLOW = 0.1  # of the range: a hollow that can get darker by so much is dark
@@ -77,6 +77,14 @@ class Site:
     def gray(self) -> float:
         """The mean level over the channels."""
         return float(self.level.mean())
+
+    @property
+    def main(self) -> float:
+        return self.below if self.is_bright else self.above
+
+    @property
+    def other(self) -> float:
+        return self.above if self.is_bright else self.below
 
     def brighter(self, original: np.ndarray) -> np.ndarray:
         """The change of pixels (n, C) to brighter: more where they are dark, so that colors fade to white."""
@@ -141,18 +149,19 @@ def _local_spread(frame: Frame, box: Box) -> float:
     return sum(means) / len(means) * math.sqrt(math.pi) / 2 if means else 0.0
 
 
-def blend(site: Site, alpha: np.ndarray, defect: Defect) -> Insertion:
+def blend(site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | None = None) -> Insertion:
     """An insertion of ``defect(original, where)`` with a per-pixel alpha.
 
     `where` are the flat indices of the pixels of the mask in the box, `original` their values (n, C) float32; what
-    `defect` returns is mixed in by alpha.
+    `defect` returns is mixed in by alpha. Alpha is set to 0, and the pixel left out of the mask, where it is faint:
+    below 0.1, or where `strength`, the change in units of the main one (alpha by default), promises nothing to see.
     """
     frame, box = site.frame, site.box
-    strongest = max(site.below if site.is_bright else site.above, 1e-30)
-    visible = min(max(FAINTEST, MARGIN * VISIBLE * frame.peak / strongest), FAINTEST_AT_MOST)
-    mask = as_bytes(alpha >= visible)
+    strength = alpha if strength is None else strength
+    visible = min(max(FAINTEST, MARGIN * VISIBLE * frame.peak / max(site.main, 1e-30)), FAINTEST_AT_MOST)
+    mask = as_bytes(strength >= visible)
     if not cv2.hasNonZero(mask):
-        mask = as_bytes(alpha >= alpha.max())
+        mask = as_bytes(strength >= strength.max())
     where = np.flatnonzero(mask)
     original = site.pixels.reshape(-1, frame.channels)[where].astype(np.float32)
     weight = np.minimum(alpha.reshape(-1)[where], 1)[:, None].astype(np.float32)
@@ -163,13 +172,14 @@ def blend(site: Site, alpha: np.ndarray, defect: Defect) -> Insertion:
     return Insertion(box, content, mask)
 
 
-def shaded(site: Site, value: np.ndarray) -> Defect:
-    """A defect that changes the level and keeps the texture: `value` (h, w) in [-1, 1], 1 the main direction."""
+def shade(site: Site, alpha: np.ndarray, value: np.ndarray) -> Insertion:
+    """An insertion that changes the level by `value` (h, w) in [-1, 1], 1 the main direction, and keeps the texture."""
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         amount = value.reshape(-1)[where][:, None]
         if site.is_bright:
             amount = -amount
-        return original + np.where(amount > 0, amount * site.brighter(original), np.abs(amount) * site.darker(original))
+        return original + np.where(amount > 0, amount * site.brighter(original), -amount * site.darker(original))
 
-    return defect
+    weaker = np.float32(site.other / max(site.main, 1e-30))
+    return blend(site, alpha, defect, alpha * np.where(value < 0, weaker, np.float32(1)))

@@ -135,7 +135,9 @@ def _reduced(canvas: np.ndarray, scale: int) -> np.ndarray:
     size = canvas.shape[1] // scale, canvas.shape[0] // scale
     coverage = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
     coverage = cv2.GaussianBlur(coverage, (3, 3), FOCUS, borderType=cv2.BORDER_CONSTANT)
-    return coverage.reshape(size[::-1]).astype(np.float32) * np.float32(1 / 255)
+    coverage = coverage.reshape(size[::-1]).astype(np.float32) * np.float32(1 / 255)
+    strengthen(coverage)
+    return coverage
 
 
 def moved(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -153,11 +155,23 @@ def flanks(coverage: np.ndarray, light: np.ndarray, reach: float) -> tuple[np.nd
     return away, np.maximum(moved(coverage, light * reach) - coverage, 0)
 
 
+def strengthen(coverage: np.ndarray) -> None:
+    """Make a coverage stronger, in place, that covers no pixel by half: the smallest defect is one pixel."""
+    strongest = float(coverage.max())
+    if strongest < 0.5:
+        row, column = divmod(int(coverage.argmax()), coverage.shape[1])
+        coverage *= np.float32(0.6 / max(strongest, 0.1))
+        coverage[row, column] = 0.6
+
+
 def trimmed(alpha: np.ndarray, least: float, limit: tuple[int, int]) -> tuple[slice, slice]:
-    """The bounding box of what is at least `least` in alpha, around its strongest pixel where that exceeds `limit`."""
-    strong = (alpha >= min(least, float(alpha.max()))).view(np.uint8)
-    left, top, width, height = cv2.boundingRect(strong)
+    """The bounding box of what is at least `least` in alpha, around its strongest pixel where that exceeds `limit`.
+
+    What is so small that no pixel is half covered is made stronger, in place: it covers one at least.
+    """
+    strengthen(alpha)
     row, column = divmod(int(alpha.argmax()), alpha.shape[1])
+    left, top, width, height = cv2.boundingRect((alpha >= least).view(np.uint8))
     slices = []
     for start, size, most, peak in ((top, height, limit[0], row), (left, width, limit[1], column)):
         if size > most:
