@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side
+from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, focus, region_side
 from pail.beyond.strokes import fill, grain, moved, smooth_field
 from pail.core.box import Box
 from pail.core.checks import as_choice, as_range
@@ -197,7 +197,7 @@ def _bite(frame: Frame, draw: Draw, edge: _Edge, width: float, depth: float) -> 
     )
     low, high = np.floor(points.min(axis=0) - 3).astype(int), np.ceil(points.max(axis=0) + 3).astype(int)
     box = Box(int(low[1]), int(low[0]), int(high[1] - low[1]), int(high[0] - low[0])).intersect(edge.around)
-    return box, fill([points - (box.left, box.top)], shape=(box.height, box.width))
+    return box, fill([points - (box.left, box.top)], shape=(box.height, box.width), blur=focus(frame))
 
 
 def _mirrored(frame: Frame, pixels: np.ndarray, box: Box, edge: _Edge) -> np.ndarray:

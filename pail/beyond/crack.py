@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, region_side
+from pail.beyond.site import FAINTEST, as_light, blend, draw_light, find_site, focus, region_side
 from pail.beyond.strokes import along, fill, flanks, ribbon, smooth_field, smooth_noise, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -87,7 +87,7 @@ def crack(
         outlines.append(_ragged(draw, branch + points[at], 0.7 * float(open_[at]) * taper))
 
     reach = max(0.8, 0.45 * widest)
-    coverage = fill(outlines, reach + 2)
+    coverage = fill(outlines, reach + 3, blur=focus(frame))
     # Where it gapes it is black, where it is closed the light still gets in.
     gape = smooth_field(draw.rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
     coverage *= np.clip(gape, 0.4, 1)

@@ -18,7 +18,7 @@ from pail.core.ops import with_axis
 
 PULL = 0.12  # of the radius: how far the texture moves where it is steepest
 FLATTEST = 0.45  # of the axes of the ellipse
-CRISP = 0.6  # exponent of the shading against the slope: metal shines, so that bright and dark meet in a line
+CRISP = 0.72  # exponent of the shading against the slope: metal shines, so that bright and dark meet in a line
 DEPTH = 0.35  # of the shading: how much a hollow darkens as a whole
 
 

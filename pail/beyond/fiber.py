@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, region_side
+from pail.beyond.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, focus, region_side
 from pail.beyond.strokes import along, moved, smooth_field, smooth_noise, trace, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -80,7 +80,7 @@ def fiber(
     points = along(headings, run / SAMPLES)
 
     drop = thick * draw.uniform("height", 0.7, 2.0)
-    body = trace(points, thick, drop + 0.6 * thick + 3)
+    body = trace(points, thick, drop + 0.6 * thick + 4, blur=focus(frame))
     shadow = cv2.GaussianBlur(moved(body, -towards * drop), (0, 0), 0.5 * thick).reshape(body.shape)
     shadow = np.maximum(shadow - body, 0) * np.float32(SHADOW)
     lit = moved(body, towards * 0.3 * thick) * body  # the back of the thread that faces the light

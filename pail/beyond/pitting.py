@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, draw_light, find_site, region_side, shade
+from pail.beyond.site import FAINTEST, as_light, draw_light, find_site, focus, region_side, shade
 from pail.beyond.strokes import fill, flanks, moved, smooth_field, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -17,7 +17,8 @@ from pail.core.frame import Frame
 CORNERS = 11  # of a pit's outline
 SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
 GOLDEN_ANGLE = 2.39996  # radians, from pit to pit: neighbors in rank are no neighbors in place
-DENSITY = 2.1  # the cluster's radius, in mean radii times the root of the number of pits
+CRISP = 0.7  # exponent of the change
+DENSITY = 1.75  # the cluster's radius, in mean radii times about the root of the number of pits
 
 
 def pitting(
@@ -26,7 +27,7 @@ def pitting(
     *,
     n_pits: Any = (3, 60),
     radius: Any = (0.003, 0.02),
-    contrast: Any = (4.0, 10.0),
+    contrast: Any = (4.5, 11.0),
     light: Any = None,
 ) -> Insertion:
     """Insert pitting: a cluster of pits that thins out from its center.
@@ -44,7 +45,7 @@ def pitting(
     radius : pair of float, default (0.003, 0.02)
         Bounds of the radii, as fractions of the shorter side of the region
         or image; at least half a pixel.
-    contrast : pair of float, default (4.0, 10.0)
+    contrast : pair of float, default (4.5, 11.0)
         Change of the level, in units of the larger of the local spread and
         4 % of the range.
     light : float, optional
@@ -64,13 +65,13 @@ def pitting(
     towards = draw_light(draw, light)
     # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
     rank = (np.arange(count) + 0.5) / count
-    away = rank**0.85 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count) * float(radii.mean())
+    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 3) * float(radii.mean())
     bearing = GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + draw.uniform("first_pit", 0, 2 * math.pi)
     centers = np.stack([away * np.cos(bearing), away * np.sin(bearing) * draw.uniform("aspect", 0.4, 1)], axis=1)
     turn = draw.uniform("angle", 0, math.pi)
     centers = centers @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
     angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
-    reaches = radii[:, None] * np.clip(1 + 0.24 * rng.standard_normal((count, CORNERS)), 0.5, 1.6)
+    reaches = radii[:, None] * np.clip(1 + 0.32 * rng.standard_normal((count, CORNERS)), 0.35, 1.7)
     stretch = rng.uniform(0.65, 1.0, count)[:, None]
     x, y = reaches * np.cos(angles), reaches * np.sin(angles) * stretch
     cosine, sine = np.cos(bearing)[:, None], np.sin(bearing)[:, None]
@@ -78,13 +79,17 @@ def pitting(
     depths = np.sort(rng.uniform(0.7, 1, count))
 
     reach = max(0.9, 0.45 * float(radii.mean()))
-    coverage = fill(list(outlines), reach + 2, depths.tolist())
-    coverage *= np.clip(0.95 + 0.15 * smooth_field(rng, coverage.shape, max(2.0, float(radii.mean()))), 0.5, 1)
+    coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(frame))
+    rough = smooth_field(rng, coverage.shape, max(1.5, 0.4 * float(radii.mean())), 2)  # of the walls and the ground
     bright, _ = flanks(coverage, towards, reach)
     shadow = np.maximum(coverage - moved(coverage, -towards * reach), 0)  # under the wall next to the light
     alpha = np.maximum(coverage, bright)
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(frame, draw, alpha, contrast, tone="hollow")
-    value = (coverage * 0.9 + 0.25 * shadow - 0.75 * bright * (1 - coverage))[part]
-    return shade(site, alpha, value / np.maximum(alpha, 1e-3))
+    depth = np.clip(0.8 + 0.25 * rough, 0.3, 1.2) * coverage + 0.25 * shadow
+    value = (depth - 0.9 * bright)[part] / np.maximum(alpha, 1e-3)
+        alpha, 1e-3
+    )
+    # Dark and bright meet in a line: a pixel of the rim is one of the two.
+    return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))

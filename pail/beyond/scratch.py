@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pail.beyond.site import FAINTEST, as_light, as_tone, draw_light, find_site, region_side, shade
+from pail.beyond.site import FAINTEST, as_light, as_tone, draw_light, find_site, focus, region_side, shade
 from pail.beyond.strokes import fill, flanks, ribbon, smooth_noise, smoothstep, tapered, trimmed
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
@@ -87,7 +87,7 @@ def scratch(
         outlines.append(ribbon(points, half, half))
 
     reach = max(0.9, 0.6 * widest)
-    core = fill(outlines, reach + 2)
+    core = fill(outlines, reach + 3, blur=focus(frame))
     core = _worn(rng, core, angle, longest, widest)
     away, near = flanks(core, towards, reach)
     # The wall that faces the light stands out, the other one is hardly darker than the groove's shadow.

@@ -11,7 +11,6 @@ import numpy as np
 SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
 FINE_PIXELS = 1 << 16  # a canvas of up to so many pixels is drawn at four times its size, a larger one at twice
 COARSE_RADIUS = 60  # pixels
-FOCUS = 0.55  # pixels: standard deviation of the blur of a lens in focus
 
 
 def smooth_noise(rng: np.random.Generator, count: int, knots: float) -> np.ndarray:
@@ -88,27 +87,30 @@ def fill(
     outlines: Sequence[np.ndarray],
     margin: float = 0,
     tones: Sequence[float] | None = None,
+    *,
+    blur: float,
     shape: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Coverage (h, w) float32 in [0, 1] of closed outlines (n, 2).
 
     It has the given `shape`, in whose coordinates the outlines are, or that of the box around them and a margin in
     pixels. `tones` are the values in [0, 1] that they are filled with, 1 for all by default; later ones lie on top.
+    `blur` is that of the image, in pixels.
     """
     canvas, scale, origin = _canvas(outlines, margin, shape)
     for i, outline in enumerate(outlines):
         value = 255 if tones is None else max(1, round(255 * tones[i]))
         cv2.fillPoly(canvas, [_fixed_point(outline, origin, scale)], value, cv2.LINE_8, SHIFT)
-    return _reduced(canvas, scale)
+    return _reduced(canvas, scale, blur)
 
 
-def trace(points: np.ndarray, width: float, margin: float) -> np.ndarray:
+def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np.ndarray:
     """Coverage, as `fill` makes it, of a curve of constant width, which may cross itself."""
     canvas, scale, origin = _canvas([points], margin + width)
     corners = _fixed_point(points, origin, scale)
     thickness = max(1, round(width * scale))
     cv2.polylines(canvas, [corners], False, 255, thickness, cv2.LINE_8, SHIFT)
-    return _reduced(canvas, scale)
+    return _reduced(canvas, scale, blur)
 
 
 def _canvas(
@@ -130,11 +132,11 @@ def _fixed_point(points: np.ndarray, origin: np.ndarray, scale: int) -> np.ndarr
     return np.rint((points - origin) * (scale << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
 
 
-def _reduced(canvas: np.ndarray, scale: int) -> np.ndarray:
-    """The canvas at the size of pixels, as a lens in focus shows it."""
+def _reduced(canvas: np.ndarray, scale: int, blur: float) -> np.ndarray:
+    """The canvas at the size of pixels, as the lens shows it."""
     size = canvas.shape[1] // scale, canvas.shape[0] // scale
     coverage = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
-    coverage = cv2.GaussianBlur(coverage, (3, 3), FOCUS, borderType=cv2.BORDER_CONSTANT)
+    coverage = cv2.GaussianBlur(coverage, (0, 0), blur, borderType=cv2.BORDER_CONSTANT)
     coverage = coverage.reshape(size[::-1]).astype(np.float32) * np.float32(1 / 255)
     strengthen(coverage)
     return coverage
