@@ -104,7 +104,7 @@ def chip(
         if beyond is None:
             amount = facets.reshape(-1)[where][:, None] + np.float32(0.06) * grain(rng, len(where))[:, None]
             base = original + np.float32(0.6) * (site.level.astype(np.float32) - original)
-            gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.is_bright else site.brighter(base))
+            gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.darkens else site.brighter(base))
         else:
             gap = beyond.reshape(-1, frame.channels)[where].astype(np.float32)
         return original + inside * (gap - original) + (1 - inside) * site.brighter(original)

@@ -87,7 +87,7 @@ def corrosion(
         texture = original - site.level.astype(np.float32)
         if frame.channels == 3:
             return _rust(site.level, site.amplitude, frame.peak, age) + np.float32(0.3) * texture
-        change = site.darker(original) if site.is_bright else site.brighter(original)
+        change = site.darker(original) if site.darkens else site.brighter(original)
         change *= np.clip(1 + 0.5 * age, 0.3, 2)[:, None]
         return original - np.float32(0.3) * texture + change
 

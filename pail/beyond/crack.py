@@ -36,8 +36,9 @@ def crack(
     """Insert a crack: a random walk that keeps its direction, with branches.
 
     It is widest somewhere on its way and tapers to the tips; its edges are
-    ragged. It multiplies the image, which keeps the texture; where that
-    would not be seen, it changes by the amplitude. The edge that faces the
+    ragged. It multiplies the image, which keeps the texture, and darkens
+    by the amplitude at least; on a place so dark that this would not be
+    seen, it is bright. The edge that faces the
     light has a faint lip.
 
     Parameters
@@ -95,13 +96,12 @@ def crack(
     alpha = np.maximum(coverage, lip)
     part = trimmed(alpha, FAINTEST, frame.shape)
     alpha, coverage, lip = (np.ascontiguousarray(values[part]) for values in (alpha, coverage, lip))
-    site = find_site(frame, draw, alpha, contrast)
-    dark = (1 - multiplied) * site.gray >= 0.5 * site.amplitude or site.is_bright
+    site = find_site(frame, draw, alpha, contrast, tone="hollow")
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         inside = (coverage.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3))[:, None]
         edge = (lip.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3))[:, None] * (1 - inside)
-        if dark:
+        if site.darkens:
             deep = np.minimum(original * np.float32(multiplied), original + site.darker(original))
             return original + inside * (deep - original) + edge * site.brighter(original)
         return original + inside * site.brighter(original) + edge * site.darker(original)

@@ -98,7 +98,7 @@ def fiber(
         back = (lit.reshape(-1)[where] / weight)[:, None]
         # A thread hides what is under it: a part of the texture goes.
         base = original + np.float32(0.35) * (site.level.astype(np.float32) - original)
-        if site.is_bright:
+        if site.darkens:
             thread = base + site.darker(original) * tint * (1.05 - 0.35 * back)
         else:
             thread = base + site.brighter(original) * (2 - tint) * (0.7 + 0.35 * back)

@@ -89,7 +89,5 @@ def pitting(
     site = find_site(frame, draw, alpha, contrast, tone="hollow")
     depth = np.clip(0.8 + 0.25 * rough, 0.3, 1.2) * coverage + 0.25 * shadow
     value = (depth - 0.9 * bright)[part] / np.maximum(alpha, 1e-3)
-        alpha, 1e-3
-    )
     # Dark and bright meet in a line: a pixel of the rim is one of the two.
     return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))

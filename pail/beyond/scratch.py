@@ -97,7 +97,7 @@ def scratch(
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(frame, draw, alpha, contrast, tone=tone)
     value = core[part] - bright[part] + dark[part]
-    if not site.is_bright:  # a bright core: its bright wall is one with it, and the other wall is in the shadow
+    if not site.darkens:  # a bright core: its bright wall is one with it, and the other wall is in the shadow
         value = core[part] + 0.4 * bright[part] - near[part] * 0.75
         alpha = np.maximum(core[part], np.maximum(0.4 * bright[part], 0.75 * near[part]))
     return shade(site, alpha, value / np.maximum(alpha, 1e-3))

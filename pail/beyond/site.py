@@ -26,7 +26,7 @@ HEADROOM = 0.7  # of the way from the local level to an end of the range that an
 SPREAD_REACH = 1 / 32  # of the shorter side: the distance at which pixels are compared for the local spread
 SAMPLES = 4096  # pixels that are enough to measure a level
 HOLLOW = 0.1  # of the range: a hollow that can get darker by so much is dark
-LINES = 48  # of pixels along either axis that tell how sharp an image is
+LINES = 16  # of pixels along either axis that tell how sharp an image is
 FOCUS_RATIOS, FOCUS_BLURS = (0.36, 0.5), (1.0, 0.55)  # from the ratio of the two differences to pixels
 TONES = (None, "dark", "bright")
 
@@ -83,7 +83,7 @@ class Site:
     """The place of a defect and what was measured there.
 
     `above` and `below` are the changes to brighter and to darker that the
-    amplitude allows; the main one is to darker where `is_bright`.
+    amplitude allows; the main one is to darker where `darkens`.
     """
 
     frame: Frame
@@ -93,7 +93,7 @@ class Site:
     amplitude: float
     above: float
     below: float
-    is_bright: bool  # whether the main direction is to darker
+    darkens: bool  # whether the main direction is to darker
 
     @property
     def gray(self) -> float:
@@ -102,11 +102,11 @@ class Site:
 
     @property
     def main(self) -> float:
-        return self.below if self.is_bright else self.above
+        return self.below if self.darkens else self.above
 
     @property
     def other(self) -> float:
-        return self.above if self.is_bright else self.below
+        return self.above if self.darkens else self.below
 
     def brighter(self, original: np.ndarray) -> np.ndarray:
         """The change of pixels (n, C) to brighter: more where they are dark, so that colors fade to white."""
@@ -199,7 +199,7 @@ def shade(site: Site, alpha: np.ndarray, value: np.ndarray) -> Insertion:
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         amount = value.reshape(-1)[where][:, None]
-        if site.is_bright:
+        if site.darkens:
             amount = -amount
         return original + np.where(amount > 0, amount * site.brighter(original), -amount * site.darker(original))
 

@@ -102,7 +102,7 @@ def stain(
     tint = np.float32(draw.choice("tint", TINTS) if frame.channels == 3 else 1)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
-        change = site.darker(original) * tint if site.is_bright else site.brighter(original)
+        change = site.darker(original) * tint if site.darkens else site.brighter(original)
         flattened = np.float32(hidden) * (site.level.astype(np.float32) - original)
         # Towards the mean only as far as the stain does not lose its own direction on a pixel.
         limit = 0.5 * np.abs(change)
