@@ -38,8 +38,7 @@ def crack(
     It is widest somewhere on its way and tapers to the tips; its edges are
     ragged. It multiplies the image, which keeps the texture, and darkens
     by the amplitude at least; on a place so dark that this would not be
-    seen, it is bright. The edge that faces the
-    light has a faint lip.
+    seen, it is bright. The edge that faces the light has a faint lip.
 
     Parameters
     ----------
