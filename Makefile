@@ -38,9 +38,7 @@ mutations: $(VENV)/.test
 # The committed pictures and the table of docs/control.md: look at them before they are committed.
 pictures: $(VENV)/.test
 	$(BIN)/python examples/gallery.py --readme
-	$(BIN)/python examples/plot_severity.py docs/pictures jpg
-	$(BIN)/python examples/plot_roi.py docs/pictures jpg
-	$(BIN)/python examples/plot_mix.py docs/pictures jpg
+	$(BIN)/python docs/plot_pictures.py
 	$(BIN)/python examples/severity_table.py docs/control.md
 
 notebooks: $(VENV)/.all

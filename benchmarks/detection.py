@@ -112,7 +112,7 @@ def nearest(model: segmenter.Lite0, data: segmenter.Data, images: Images) -> np.
 
     def places(cells_: Images, index: int) -> torch.Tensor:
         pixels = torch.from_numpy(cells_[index].transpose(2, 0, 1).astype(np.float32) / 255)[None]
-        middle, deep = model.features(segmenter.normalise(pixels))[2:]
+        middle, deep = model.features(segmenter.normalize(pixels))[2:]
         deep = torch.nn.functional.interpolate(deep, middle.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat([middle, deep], 1)[0].flatten(1).T
 

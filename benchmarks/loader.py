@@ -106,17 +106,26 @@ def in_turns(by_hand: ByHand, data: PseudoAnomalyDataset, epoch: int, seconds: S
             seconds.setdefault(name, []).append(timed(ways[name], first))
 
 
-def with_workers(by_hand: ByHand, data: PseudoAnomalyDataset, epoch: int, seconds: Seconds) -> None:
-    """Seconds of passes with each number of workers, of their first batches, and of two processes by hand."""
+def with_workers(
+    by_hand: ByHand, data: PseudoAnomalyDataset, in_bytes: PseudoAnomalyDataset, epoch: int, seconds: Seconds
+) -> None:
+    """Seconds of passes with each number of workers, of their first batches, and of two processes by hand.
+
+    Samples of uint8 become float tensors in the main process, which is part of their time.
+    """
     data.set_epoch(epoch)
+    in_bytes.set_epoch(epoch)
     for workers in WORKERS:
-        start, first = time.perf_counter(), 0.0
-        for _ in DataLoader(
-            data, batch_size=BATCH, num_workers=workers, multiprocessing_context="fork" if workers else None
-        ):
-            first = first or time.perf_counter() - start
-        seconds.setdefault(f"{workers} workers", []).append(time.perf_counter() - start)
-        seconds.setdefault(f"{workers} first", []).append(first)
+        for name, some in (("", data), (" uint8", in_bytes)):
+            start, first = time.perf_counter(), 0.0
+            for batch in DataLoader(
+                some, batch_size=BATCH, num_workers=workers, multiprocessing_context="fork" if workers else None
+            ):
+                if some is in_bytes:  # as a training does on its device
+                    batch["image"].float().div_(255), batch["mask"].float()
+                first = first or time.perf_counter() - start
+            seconds.setdefault(f"{workers} workers{name}", []).append(time.perf_counter() - start)
+            seconds.setdefault(f"{workers} first{name}", []).append(first)
     seconds.setdefault("two processes", []).append(timed(two_processes, by_hand, epoch))
 
 
@@ -138,10 +147,11 @@ def measure(count: int, rounds: int) -> Seconds:
     with tempfile.TemporaryDirectory() as name:
         files, sources = write_images(Path(name), count, 0), write_images(Path(name), 16, 1)
         data, by_hand = PseudoAnomalyDataset(files, sources, p_anomaly=1), ByHand(files, sources)
+        in_bytes = PseudoAnomalyDataset(files, sources, p_anomaly=1, dtype=torch.uint8)
         in_turns(by_hand, data, 0, {})
         for epoch in range(1, rounds + 1):
             in_turns(by_hand, data, epoch, seconds)
-            with_workers(by_hand, data, epoch, seconds)
+            with_workers(by_hand, data, in_bytes, epoch, seconds)
     return seconds
 
 
@@ -171,16 +181,20 @@ def table(seconds: Seconds, count: int) -> list[str]:
         f"| and making batches of float tensors | {rates['tensors']:.0f} | |",
         f"| the data set in a loader, 0 workers | {rates['data set']:.0f} | {firsts[0]:.2f} |",
         *(
-            f"| {workers} worker{'s' * (workers > 1)} | {count / statistics.median(seconds[f'{workers} workers']):.0f} "
-            f"| {firsts[workers]:.2f} |"
+            f"| {workers} worker{'s' * (workers > 1)}{name.replace(' ', ', ')} "
+            f"| {count / statistics.median(seconds[f'{workers} workers{name}']):.0f} "
+            f"| {statistics.median(seconds[f'{workers} first{name}']):.2f} |"
             for workers in WORKERS[1:]
+            for name in ("", " uint8")
         ),
         "",
         f"A loader without workers takes {added:+.0%} of the time of decoding and inserting by hand (target: less than "
         f"{TARGETS['added']:+.0%}), and {added_tensors:+.0%} where that makes batches of float tensors as well. Two workers "
         f"make {gain:.2f} times the samples of none (target: {TARGETS['two workers']}), where two processes by hand, which "
         f"send nothing to anyone, make {most:.2f} times. The slowest first batch came after {max(firsts.values()):.2f} s "
-        f"(target: {TARGETS['first batch']:g} s). Missed: {', '.join(missed) or 'none'}.",
+        f"(target: {TARGETS['first batch']:g} s). With `dtype=torch.uint8` two workers make "
+        f"{ratio(seconds, '2 workers', '2 workers uint8'):.2f} times as many as with float32, their conversion included. "
+        f"Missed: {', '.join(missed) or 'none'}.",
     ]
 
 

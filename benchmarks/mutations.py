@@ -117,9 +117,14 @@ MUTATIONS = (
         "    if alpha is not None:\n", "    if alpha:\n",
         "tests/test_promises.py -k bands",
     ),
+    Mutation(
+        "a keyword not handed on", "pail/pai.py",
+        'items() if key != "self"}', 'items() if key not in ("self", "octaves")}',
+        "tests/test_keywords.py -k pass_every_keyword",
+    ),
     # What a technique is
     Mutation(
-        "AAC under its second name not recoloured", "pail/pai.py",
+        "AAC under its second name not recolored", "pail/pai.py",
         'keywords.setdefault("variant", "AAC")', 'keywords.get("variant", "AAC")',
         "tests/test_affined_anomlay.py -k second_name",
     ),
@@ -273,23 +278,59 @@ MUTATIONS = (
     ),
     Mutation(
         "record without the settings", "pail/call/record.py",
-        "in call.settings._asdict().items()}", "in type(call.settings)()._asdict().items()}",
+        "in given.settings._asdict().items()}", "in Settings()._asdict().items()}",
         "tests/test_promises.py -k record",
     ),
     Mutation(
         "record of the state after the draws", "pail/call/record.py",
-        '"rng": rng_state(call.state)', '"rng": rng_state(call.rng.bit_generator.state)',
+        '"rng": rng_state(given.rng)', '"rng": rng_state(steps[0].draw.rng.bit_generator.state)',
         "tests/test_control.py -k record",
     ),
     Mutation(
         "record of the altered image", "pail/call/record.py",
-        '"image": of_image(call.frame)', '"image": of_image(call.frame.after(call.i_a))',
+        "of_image(given.shape, given.dtype, given.image)", "of_image(given.shape, given.dtype, fingerprint(i_a))",
         "tests/test_control.py -k record",
     ),
     Mutation(
+        "record of what the arguments became", "pail/call/record.py",
+        "value if type(value) in IMMUTABLE else snapshot(value) for", "value for",
+        "tests/test_records.py -k change",
+    ),
+    Mutation(
         "replay: any source", "pail/call/replay.py",
-        'if old["source"] != new["source"]:', "if False:",
-        "tests/test_promises.py -k record",
+        'if old["source"] != new["source"] and', "if False and",
+        "tests/test_records.py -k form",
+    ),
+    Mutation(
+        "replay: any form of the source", "pail/call/replay.py",
+        "if form != recorded:", "if False:",
+        "tests/test_records.py -k form",
+    ),
+    Mutation(
+        "replay: any bytes", "pail/call/replay.py",
+        "if not different:", "if True:",
+        "tests/test_records.py -k error",
+    ),
+    # Citations
+    Mutation(
+        "cite: a paper of two techniques twice", "pail/citation.py",
+        "dict.fromkeys(entries)", "entries",
+        "tests/test_references.py -k once",
+    ),
+    Mutation(
+        "cite: no close matches", "pail/citation.py",
+        "if close else", "if not close else",
+        "tests/test_references.py -k close",
+    ),
+    Mutation(
+        "cite: pages with one hyphen", "pail/references.py",
+        'self.pages.replace("-", "--")', "self.pages",
+        "tests/test_references.py -k bibtex_of_all",
+    ),
+    Mutation(
+        "a docstring cites another year", "pail/references.py",
+        "str(self.year)]\n", "str(self.year - 1)]\n",
+        "tests/test_references.py -k docstring",
     ),
     # What is shown
     Mutation(

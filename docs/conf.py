@@ -11,7 +11,7 @@ import pail  # noqa: E402
 
 project = "PAI-Lib"
 author = "The PAI-Lib developers"
-copyright = "the PAI-Lib developers, MIT licence"
+copyright = "the PAI-Lib developers, MIT license"
 version = release = pail.__version__
 
 extensions = [

@@ -10,13 +10,13 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "notebooks"
 
 
-def execute(file: Path) -> nbformat.NotebookNode:
+def execute(file: Path, folder: Path = FOLDER) -> nbformat.NotebookNode:
     """The notebook, run from its first cell to its last in a fresh kernel, without what was stored before."""
     notebook = nbformat.read(file, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    resources = {"metadata": {"path": str(FOLDER)}}
+    resources = {"metadata": {"path": str(folder)}}
     client = nbclient.NotebookClient(notebook, timeout=300, record_timing=False, resources=resources)
     client.execute()
     return notebook

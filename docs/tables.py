@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 import pail
+from pail.references import REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- techniques: written by docs/tables.py -->", "<!-- end of techniques -->"
+TECHNIQUES, CITATION = "techniques", "citation"  # the parts of pages that are written here, by their markers
 
 
 def techniques() -> str:
@@ -68,10 +69,24 @@ def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) 
     return 100 * inside.mean(), pieces, 100 * change
 
 
-def fill(text: str, table: str) -> str:
-    """A page with a fresh table."""
-    head, rest = text.split(START)
-    return f"{head}{START}\n\n{table}\n\n{END}{rest.split(END)[1]}"
+def citation() -> str:
+    """How to cite the library, and the papers behind the techniques."""
+    lines = ["```bibtex", pail.cite("affined_anomlay"), "```", ""]
+    lines += [
+        "Please cite the paper of each technique that you use, too. `pail cite cutpaste fract_aug` prints the BibTeX"
+    ]
+    lines += ["entries of those that are named, `pail cite` all of them, and `pail.cite` returns them in Python.", ""]
+    for paper in REFERENCES:
+        methods = ", ".join(f"`{name}`" for name in paper.techniques)
+        lines.append(f"- {methods}: [{paper.nickname}]({paper.url}). {paper.text}")
+    return "\n".join(lines)
+
+
+def fill(text: str, part: str, made: str) -> str:
+    """A page with one of its parts made anew."""
+    start, end = f"<!-- {part}: written by docs/tables.py -->", f"<!-- end of {part} -->"
+    head, rest = text.split(start)
+    return f"{head}{start}\n\n{made}\n\n{end}{rest.split(end)[1]}"
 
 
 def absolute(text: str, base: str) -> str:
@@ -86,12 +101,14 @@ def main() -> None:
     parser.add_argument("--base", help="address of the repository")
     options = parser.parse_args()
     readme, choosing = ROOT / "README.md", ROOT / "docs" / "choosing.md"
-    text = fill(readme.read_text(encoding="utf-8"), techniques())
+    text = fill(readme.read_text(encoding="utf-8"), TECHNIQUES, techniques())
+    text = fill(text, CITATION, citation())
     if options.base:
         sys.stdout.write(absolute(text, options.base.rstrip("/")))
     else:
         readme.write_text(text, encoding="utf-8")
-        choosing.write_text(fill(choosing.read_text(encoding="utf-8"), sizes()), encoding="utf-8")
+        page = fill(choosing.read_text(encoding="utf-8"), TECHNIQUES, sizes())
+        choosing.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

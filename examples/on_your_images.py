@@ -1,4 +1,4 @@
-"""Pseudo-anomalies in your own images: a labelled picture of each, to see what suits them.
+"""Pseudo-anomalies in your own images: a labeled picture of each, to see what suits them.
 
     python examples/on_your_images.py FOLDER [--source TEXTURES] [--techniques NAME ...] [--out OUT] [--seed 0]
 
@@ -7,6 +7,7 @@ Data sets of any size are made by `pail generate`, and a sheet of all techniques
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -35,10 +36,12 @@ def main(arguments: argparse.Namespace) -> None:
     sources = list(images_of(arguments.source).values()) if arguments.source else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     insertion = pai.Anomaly_Insertion()
+    stems = Counter(Path(name).stem for name in images)
     for index, (name, i_n) in enumerate(images.items()):
         result = insertion.insert(i_n, sources, techniques=arguments.techniques, rng=(arguments.seed, index))
         i_a, m_a = result
-        path = arguments.out / f"{name}.png"
+        stem = Path(name).stem
+        path = arguments.out / f"{stem if stems[stem] == 1 else name.replace('.', '_')}.png"
         pail.show(i_n, i_a, m_a).save(path)
         print(f"{path}: {result.techniques[0]}, {(m_a > 0).mean():.1%} of the image")
 

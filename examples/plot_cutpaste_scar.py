@@ -2,28 +2,71 @@
 CutPaste-Scar
 =============
 
-A thin strip of the image is copied, its colours are jittered, and it is pasted elsewhere, turned by some angle. What
+A thin strip of the image is copied, its colors are jittered, and it is pasted elsewhere, turned by some angle. What
 it imitates are scratches, cracks and small chips: on these parts on a light table, light shows through one. It comes
 from `Li et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.
 """
 
 from functools import partial
+from pathlib import Path
 
-import figures
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai
 
-i_n = figures.photograph("example_img/example_5.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_5.jpg", data.coins)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.cutpaste_scar(i_n, rng=1)
-figures.show(i_n, i_a, m_a)
+show(i_n, i_a, m_a)
 
 # %%
 # ``width`` and ``length`` are fractions of the image's shorter side, and ``rotation`` is the angle against the vertical
 # in degrees.
 
-figures.vary(
+vary(
     partial(insertion.cutpaste_scar, rng=1),
     i_n,
     width=[(0.008, 0.01), (0.02, 0.03), (0.06, 0.08)],
@@ -32,6 +75,7 @@ figures.vary(
 )
 
 # %%
-# Run as a script, the figures are saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"cutpaste_scar_{number}.png")

@@ -2,43 +2,87 @@
 Hard augmentation CutPaste
 ==========================
 
-The image is turned, its quadrants change places or its colours are jittered, and a rectangle of that copy is pasted
-at the place it was taken from. What it imitates are parts in the wrong orientation or colour: here a field of bricks
+The image is turned, its quadrants change places or its colors are jittered, and a rectangle of that copy is pasted
+at the place it was taken from. What it imitates are parts in the wrong orientation or color: here a field of bricks
 is laid upright. It comes from `Song et al., AnoSeg: Anomaly Segmentation Network Using Self-Supervised Learning, 2021
 <https://arxiv.org/abs/2110.03396>`_.
 """
 
 from functools import partial
+from pathlib import Path
 
-import figures
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai
 
-i_n = figures.photograph("example_img/example_0.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_0.jpg", data.brick)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.hard_aug_cutpaste(i_n, rng=7)
-figures.show(i_n, i_a, m_a)
+show(i_n, i_a, m_a)
 
 # %%
 # ``area_ratio`` is the rectangle's share of the image; ``p_rotate``, ``p_perm`` and ``p_jitter`` are the chances of the
 # three augmentations. In the second row each of them acts alone.
 
-figures.vary(
+vary(
     partial(insertion.hard_aug_cutpaste, rng=7),
     i_n,
     area_ratio=[(0.01, 0.02), (0.05, 0.06), (0.2, 0.21)],
 )
 alone = {"p_rotate": 0, "p_perm": 0, "p_jitter": 0, "angles": (90,), "area_ratio": (0.15, 0.16), "rng": 7}
-figures.grid(
+grid(
     [
         {
-            f"{chance}=1": figures.outlined(i_n, *insertion.hard_aug_cutpaste(i_n, **alone | {chance: 1}))
+            f"{chance}=1": insertion.hard_aug_cutpaste(i_n, **alone | {chance: 1})
             for chance in ("p_rotate", "p_perm", "p_jitter")
         }
     ]
 )
 
 # %%
-# Run as a script, the figures are saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"hard_aug_cutpaste_{number}.png")

@@ -7,12 +7,45 @@ union. ``pail.masks.difference`` keeps the part of a mask that visibly changed, 
 how much.
 """
 
-import figures
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import masks, pai
 
-i_n = figures.photograph("example_img/example_2.jpg")
-sources = [figures.photograph(f"anom_source_imgs/{name}.jpg") for name in ("wood", "gravel", "grass")]
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_2.jpg", data.coins)
+sources = [
+    photograph("anom_source_imgs/wood.jpg", data.coffee),
+    photograph("anom_source_imgs/gravel.jpg", data.gravel),
+    photograph("anom_source_imgs/grass.jpg", data.grass),
+]
 techniques = ["cutpaste_scar", "perlin_noise_pattern", "superpixel_anomaly", "rand_augmented_cut_paste", "fract_aug"]
 insertion = pai.Anomaly_Insertion()
 
@@ -22,15 +55,16 @@ for index in (7, 9, 22):
     i_a, m_a = result
     rows.append(
         {
-            "\n".join(result.techniques): figures.outlined(i_n, i_a, m_a),
+            "\n".join(result.techniques): result,
             "mask": m_a[..., 0],
             "visibly changed": masks.difference(i_n, i_a, m_a)[..., 0],
             "graded": masks.soft(i_n, i_a, m_a, full=0.5)[..., 0],
         }
     )
-figures.grid(rows)
+grid(rows)
 
 # %%
-# Run as a script, the figure is saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"mix_{number}.png")

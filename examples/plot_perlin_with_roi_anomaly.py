@@ -3,28 +3,71 @@ Perlin noise on the foreground
 ==============================
 
 As in DRAEM, Perlin noise makes the mask, but only its part on the foreground is kept. Half of the anomalies are a
-texture, the other half the image's own structure, shuffled in a grid and coloured. It comes from `Yang et al.,
-MemSeg: A semi-supervised method for image surface defect detection using differences and commonalities, 2022
+texture, the other half the image's own structure, shuffled in a grid and colored. It comes from `Yang et al.,
+MemSeg: A semi-supervised method for image surface defect detection using differences and commonalities, EAAI 2023
 <https://arxiv.org/abs/2205.00908>`_.
 """
 
 from functools import partial
+from pathlib import Path
 
-import figures
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai
 
-i_n = figures.photograph("example_img/example_1.jpg")
-i_s = figures.photograph("anom_source_imgs/wood.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_1.jpg", data.coins)
+i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.perlin_with_roi_anomaly(i_n, anom_source_img=i_s, rng=6)
-figures.show(i_n, i_a, m_a, i_s)
+show(i_n, i_a, m_a, i_s)
 
 # %%
 # ``p_texture`` is the chance of the source rather than of the shuffled image, ``transparency_range`` the opacity, and
 # ``use_mask`` whether the anomaly keeps to the foreground.
 
-figures.vary(
+vary(
     partial(insertion.perlin_with_roi_anomaly, anom_source_img=i_s, rng=6),
     i_n,
     p_texture=[1, 0],
@@ -33,6 +76,7 @@ figures.vary(
 )
 
 # %%
-# Run as a script, the figures are saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"perlin_with_roi_anomaly_{number}.png")

@@ -5,25 +5,68 @@ Random perturbation
 One to four rectangles are overwritten with uniform noise, a value a pixel and a channel. Nothing of the kind occurs
 in practice: the contrast is as large as it can be, which teaches a model to notice what has no structure. It comes
 from CDO, `Cao et al., Collaborative Discrepancy Optimization for Reliable Image Anomaly Localization, IEEE TII 2023
-<https://ieeexplore.ieee.org/document/10034849>`_.
+<https://arxiv.org/abs/2302.08769>`_.
 """
 
 from functools import partial
+from pathlib import Path
 
-import figures
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai
 
-i_n = figures.photograph("example_img/example_2.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_2.jpg", data.coins)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.random_perturbation(i_n, rng=1)
-figures.show(i_n, i_a, m_a)
+show(i_n, i_a, m_a)
 
 # %%
 # ``patch_number`` is how many rectangles there are at least and at most, and ``size_range`` their sides as fractions of
 # the image's.
 
-figures.vary(
+vary(
     partial(insertion.random_perturbation, rng=1),
     i_n,
     patch_number=[(1, 1), (3, 3), (8, 8)],
@@ -31,6 +74,7 @@ figures.vary(
 )
 
 # %%
-# Run as a script, the figures are saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"random_perturbation_{number}.png")

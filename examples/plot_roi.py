@@ -6,14 +6,42 @@ Every technique takes ``roi``, the region of interest: a mask of the image's hei
 pixel of the anomaly's mask lies outside it, and the anomaly is placed inside rather than cut down.
 """
 
+from pathlib import Path
+
 import cv2
-import figures
+import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai, roi
 
-i_n = figures.photograph("example_img/example_1.jpg")
-i_s = figures.photograph("anom_source_imgs/wood.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_1.jpg", data.coins)
+i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 
 coins = roi.foreground(i_n)  # bool (H, W); all true on a texture without background
@@ -25,15 +53,15 @@ first = {"without a region": free, "roi=coins": kept}
 free = insertion.fract_aug(i_n, anom_source_img=i_s, rng=6)
 kept = insertion.fract_aug(i_n, anom_source_img=i_s, rng=6, roi=large)
 second = {"without a region": free, "roi=large": kept}
-figures.grid(
+grid(
     [
-        {"normal image": i_n, name: region}
-        | {title: figures.outlined(i_n, *result) for title, result in results.items()}
+        {"normal image": i_n, name: region} | results
         for name, region, results in (("coins", coins, first), ("large", large, second))
     ]
 )
 
 # %%
-# Run as a script, the figure is saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"roi_{number}.png")

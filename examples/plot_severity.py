@@ -3,18 +3,47 @@ How strong
 ==========
 
 ``severity`` scales size and contrast together: 0 is the faintest anomaly that a technique makes, 1 the strongest. A
-pair ``(0.2, 0.6)`` is a range to draw from, and None, the default, keeps the distributions of the paper. With the same
-``rng`` the anomaly stays at its place and grows.
+pair ``(0.2, 0.6)`` is a range to draw from, and None, the default, keeps the ranges of the technique's own keywords.
+With the same ``rng`` the anomaly stays at its place and grows.
 """
 
-import figures
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
 
 from pail import pai
 
-coins = figures.photograph("example_img/example_1.jpg")
-bricks = figures.photograph("example_img/example_0.jpg")
-board = figures.photograph("example_img/example_3.jpg")
-wood = figures.photograph("anom_source_imgs/wood.jpg")
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+coins = photograph("example_img/example_1.jpg", data.coins)
+bricks = photograph("example_img/example_0.jpg", data.brick)
+board = photograph("example_img/example_3.jpg", data.coins)
+wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 
 rows = [{}, {}, {}]
@@ -22,12 +51,13 @@ for severity in (0, 0.25, 0.5, 0.75, 1):
     stain = insertion.perlin_with_roi_anomaly(coins, wood, p_texture=1, severity=severity, rng=6)
     splash = insertion.fract_aug(bricks, anom_source_img=wood, severity=severity, rng=7)
     patch = insertion.random_perturbation(board, patch_number=(2, 2), severity=severity, rng=1)
-    rows[0][f"perlin_with_roi_anomaly, {severity}"] = figures.outlined(coins, *stain)
-    rows[1][f"fract_aug, {severity}"] = figures.outlined(bricks, *splash)
-    rows[2][f"random_perturbation, {severity}"] = figures.outlined(board, *patch)
-figures.grid(rows)
+    rows[0][f"perlin_with_roi_anomaly, {severity}"] = stain
+    rows[1][f"fract_aug, {severity}"] = splash
+    rows[2][f"random_perturbation, {severity}"] = patch
+grid(rows)
 
 # %%
-# Run as a script, the figure is saved as PNG.
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
 
-figures.save()
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"severity_{number}.png")

@@ -1,4 +1,4 @@
-"""The quick start: every technique once, on the bundled images.
+"""The quick start: every technique once, on the bundled images or, without them, on two of scikit-image.
 
 python examples/quickstart.py [FOLDER]    # FOLDER/quickstart/<technique>.png; results by default
 """
@@ -7,16 +7,20 @@ import sys
 from pathlib import Path
 
 from PIL import Image
+from skimage import data
 
 import pail
 from pail import pai
 
 root = Path(__file__).resolve().parent.parent
-folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else root / "results") / "quickstart"
+is_bundled = (root / "example_img").is_dir()  # in the project's folder, and not where this file was downloaded to
+results = root / "results" if is_bundled else Path("results")
+folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else results) / "quickstart"
 folder.mkdir(parents=True, exist_ok=True)
 
-normal_image = Image.open(root / "example_img" / "example_2.jpg")  # from PIL or OpenCV: any image, as an array too
-anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg")
+# From PIL or OpenCV: any image, as an array too.
+normal_image = Image.open(root / "example_img" / "example_2.jpg") if is_bundled else data.coins()
+anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg") if is_bundled else data.coffee()
 
 anom_insertion = pai.Anomaly_Insertion()
 for name, technique in pai.TECHNIQUES.items():

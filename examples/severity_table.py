@@ -23,7 +23,7 @@ def photograph(path: Path) -> np.ndarray:
 
 
 def cell(name: str, severity: float, i_n: np.ndarray, sources: list[np.ndarray]) -> str:
-    """Mean area in percent and mean change in grey levels over DRAWS draws."""
+    """Mean area in percent and mean change in gray levels over DRAWS draws."""
     method, area, change = getattr(pai.Anomaly_Insertion(), name), 0.0, 0.0
     for seed in range(DRAWS):
         source = {"anom_source_img": sources[seed % len(sources)]} if pai.TECHNIQUES[name].family == "SBI" else {}
@@ -37,7 +37,7 @@ def table() -> str:
     i_n = photograph(ROOT / "example_img" / "example_1.jpg")
     sources = [photograph(path) for path in sorted((ROOT / "anom_source_imgs").iterdir())]
     head = " | ".join(f"severity {severity}" for severity in SEVERITIES)
-    lines = [f"| area in %, change in grey levels | {head} |", "|---" * (1 + len(SEVERITIES)) + "|"]
+    lines = [f"| area in %, change in gray levels | {head} |", "|---" * (1 + len(SEVERITIES)) + "|"]
     for name in pai.TECHNIQUES:
         lines.append(f"| `{name}` | {' | '.join(cell(name, severity, i_n, sources) for severity in SEVERITIES)} |")
     return "\n".join(lines)

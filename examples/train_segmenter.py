@@ -5,7 +5,7 @@
     python examples/train_segmenter.py path/to/bottle --encoder lite0 --source path/to/textures
 
 Writes `result.json`, `cases.png` (the worst and the best cases with heat maps) and `checkpoint.pt`, from which an
-interrupted run goes on, to the folder `--out`. Needs the extra `benchmark`: pip install 'pai-lib[benchmark]'.
+interrupted run goes on, to the folder `--out`. Needs the extra `benchmark`: pip install ".[benchmark]".
 """
 
 import argparse
@@ -18,18 +18,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import torch
-from PIL import Image
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
-from sklearn.utils import resample
-from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, max_pool2d
-from torch.utils.data import DataLoader
 
-from pail.reading import Images
-from pail.torch import PseudoAnomalyDataset
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="in the layout of MVTec AD")
+    parser.add_argument("--data", choices=["mvtec", "elpv"], default="mvtec")
+    parser.add_argument("--kind", choices=["mono", "poly"], default="mono", help="of solar cells")
+    parser.add_argument("--source", help="folder of textures; the images themselves by default")
+    parser.add_argument("--techniques", nargs="+", help="names or families; all by default")
+    parser.add_argument("--severity", nargs=2, type=float, metavar=("LOW", "HIGH"))
+    parser.add_argument("--roi", choices=["foreground"])
+    parser.add_argument("--encoder", choices=["unet", "lite0"], default="unet")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=300, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("results/segmenter"))
+    options = parser.parse_args(arguments)
+    if options.data == "mvtec" and options.folder is None:
+        parser.error("name a folder, or --data elpv")
+    return options
+
+
+if __name__ == "__main__":
+    parse(None)  # --help and what is wrong need none of the packages below, which take seconds to import
+
+try:
+    import cv2
+    import numpy as np
+    import torch
+    from PIL import Image
+    from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+    from sklearn.utils import resample
+    from torch import nn
+    from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, max_pool2d
+    from torch.utils.data import DataLoader
+
+    from pail.reading import Images
+    from pail.torch import PseudoAnomalyDataset
+except ImportError as error:
+    raise ImportError(
+        f"pip install '.[benchmark]' in the folder of the project brings what this needs; {error}"
+    ) from error
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 TOP_SHARE = 0.005  # of the pixels, whose mean is an image's score
@@ -181,7 +214,7 @@ ENCODERS = {"unet": UNet, "lite0": Lite0}
 # Training
 
 
-def normalise(images: torch.Tensor) -> torch.Tensor:
+def normalize(images: torch.Tensor) -> torch.Tensor:
     shape = (1, 3, 1, 1)
     return (images - torch.tensor(MEAN).reshape(shape)) / torch.tensor(DEVIATION).reshape(shape)
 
@@ -231,7 +264,7 @@ def batches(data: PseudoAnomalyDataset, epoch: int, options: argparse.Namespace)
 
 def step(model: nn.Module, optimizer: Any, schedule: Any, batch: dict[str, Any]) -> float:
     model.train()
-    loss = loss_of(model(normalise(batch["image"])), batch["mask"])
+    loss = loss_of(model(normalize(batch["image"])), batch["mask"])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -277,7 +310,7 @@ def predict(model: nn.Module, images: Images) -> np.ndarray:
     for first in range(0, len(images), BATCH):
         some = [images[index] for index in range(first, min(first + BATCH, len(images)))]
         pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        maps.append(torch.sigmoid(model(normalise(pixels)))[:, 0].numpy())
+        maps.append(torch.sigmoid(model(normalize(pixels)))[:, 0].numpy())
     return np.concatenate(maps)
 
 
@@ -352,8 +385,8 @@ def draw_cases(images: Images, maps: np.ndarray, data: Data, file: Path, count: 
 
 
 def _case(image: np.ndarray, heat: np.ndarray, data: Data, index: int, score: float) -> np.ndarray:
-    colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    mixed = cv2.addWeighted(image, 0.4, np.ascontiguousarray(colours), 0.6, 0)
+    colors = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    mixed = cv2.addWeighted(image, 0.4, np.ascontiguousarray(colors), 0.6, 0)
     pictures = [image, mixed]
     if data.masks is not None:
         truth = read_masks([data.masks[index]], image.shape[:2])[0]
@@ -365,30 +398,6 @@ def _case(image: np.ndarray, heat: np.ndarray, data: Data, index: int, score: fl
 
 
 # The program
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="in the layout of MVTec AD")
-    parser.add_argument("--data", choices=["mvtec", "elpv"], default="mvtec")
-    parser.add_argument("--kind", choices=["mono", "poly"], default="mono", help="of solar cells")
-    parser.add_argument("--source", help="folder of textures; the images themselves by default")
-    parser.add_argument("--techniques", nargs="+", help="names or families; all by default")
-    parser.add_argument("--severity", nargs=2, type=float, metavar=("LOW", "HIGH"))
-    parser.add_argument("--roi", choices=["foreground"])
-    parser.add_argument("--encoder", choices=list(ENCODERS), default="unet")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=300, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("results/segmenter"))
-    options = parser.parse_args(arguments)
-    if options.data == "mvtec" and options.folder is None:
-        parser.error("name a folder, or --data elpv")
-    return options
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:

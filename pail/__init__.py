@@ -15,10 +15,12 @@ from pail._version import __version__
 from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
+from pail.citation import cite
 from pail.core.box import Box
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
+from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
@@ -33,13 +35,15 @@ __all__ = [
     "TECHNIQUES",
     "Anomaly_Insertion",
     "Box",
-    "Draw",
-    "Frame",
     "Insertion",
+    "NormalImage",
     "PseudoAnomaly",
+    "Sampler",
     "StoppedError",
     "Technique",
     "__version__",
+    "cite",
+    "data_range_of",
     "generate",
     "import_imgaug",
     "masks",
@@ -53,12 +57,20 @@ __all__ = [
 ]
 
 
+RENAMED = {"Draw": "Sampler", "Frame": "NormalImage"}  # names of 0.2.0, which stay until 0.4.0
+
+
 def __getattr__(name: str) -> Any:
     """`generate` is imported at its first use: what it stands on takes its time."""
     if name == "generate":
         from pail.dataset.generate import generate
 
         return generate
+    if name in RENAMED:
+        import warnings
+
+        warnings.warn(f"pail.{name} is now pail.{RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        return globals()[RENAMED[name]]
     raise AttributeError(f"module 'pail' has no attribute {name!r}")
 
 

@@ -7,26 +7,47 @@ from typing import Any
 
 import numpy as np
 
+from pail._install import install_hint
+
 try:
     from albumentations import DualTransform
     from albumentations.core.type_definitions import Targets
 except ImportError as error:
-    raise ImportError("pail.albumentations needs AlbumentationsX: pip install 'pai-lib[albumentations]'") from error
+    raise ImportError(f"pail.albumentations needs AlbumentationsX: {install_hint('albumentations')}") from error
 
-from pail.core.checks import as_number
+from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range
+from pail.masks import boxes as mask_boxes
 from pail.reading import as_source
+from pail.types import DataRangeLike
 
 __all__ = ["InsertAnomaly"]
+
+REFUSED = ("volume", "volumes", "mask3d", "masks3d")
 
 
 class InsertAnomaly(DualTransform):
     """Insert pseudo-anomalies into images on their way through a pipeline of
     albumentations.
 
-    Works with AlbumentationsX and with albumentations 2. The targets are
-    image and mask; the anomaly is drawn into the mask, which has to be
-    there for it to be kept.
+    Works with AlbumentationsX and with albumentations 2. Its targets:
+
+    - ``image`` and what `additional_targets` adds to it, such as
+      ``image2``: the same anomaly is drawn for each, with the same random
+      numbers, into its own pixels. They have one height and width. Where
+      dtype and channels agree, place and size do, too, except where a
+      technique follows what the image shows;
+    - ``mask``, ``masks`` and their additional targets: the anomaly is drawn
+      into every one of them, as where any of the images was changed;
+    - ``images``: each is treated as ``image`` is; beside them alone,
+      ``masks`` are theirs, one for each;
+    - ``bboxes``, where `label` is given: a box with that label for each
+      connected piece of the anomaly, in the format and the label fields of
+      the pipeline;
+    - ``keypoints`` stay as they are; ``volume``, ``volumes``, ``mask3d``
+      and ``masks3d`` are refused, as a pseudo-anomaly has no depth.
+
+    A sample without a mask gets none.
 
     Parameters
     ----------
@@ -37,22 +58,32 @@ class InsertAnomaly(DualTransform):
     techniques, weights, n_anomalies, options, roi, severity : optional
         As for `Anomaly_Insertion.insert`.
     mask_value : int, default 1
-        What the anomaly is in the mask.
-    data_range : float, optional
+        What the anomaly is in the masks.
+    label : int, float, str or dict, optional
+        The label of the anomaly's boxes; with several label fields a dict
+        of a label for each. None leaves boxes as they are.
+    data_range : float, (float, float) or "auto", optional
         The value of full scale where it is not the dtype's (1 for floats).
     p : float, default 0.5
         Chance in [0, 1] that an image gets an anomaly.
 
     Raises
     ------
+    TypeError
+        If a sample holds no image, or one of the refused targets.
     ValueError
         If a float image leaves [0, 1]: insert before Normalize, not after
-        it.
+        it; if images or masks differ in height or width; or if `label` does
+        not fit the pipeline's label fields.
 
     Notes
     -----
     Random numbers come from the pipeline: its `seed`, or `set_random_seed`,
-    repeats them.
+    repeats them, and `ReplayCompose` draws the same anomaly into another
+    image.
+
+    Pieces of a few pixels get boxes as well; `min_area` of `BboxParams`
+    drops small ones.
 
     Examples
     --------
@@ -66,7 +97,11 @@ class InsertAnomaly(DualTransform):
     ((64, 64, 3), 1)
     """
 
-    _targets = (Targets.IMAGE, Targets.MASK)
+    _targets = tuple(
+        getattr(Targets, name)
+        for name in ("IMAGE", "IMAGES", "MASK", "MASKS", "BBOXES", "KEYPOINTS")
+        if hasattr(Targets, name)  # albumentations 2 has no IMAGES and MASKS: IMAGE and MASK stand for them
+    )
 
     def __init__(
         self,
@@ -78,13 +113,15 @@ class InsertAnomaly(DualTransform):
         roi: Any = None,
         severity: Any = None,
         mask_value: int = 1,
-        data_range: float | None = None,
+        label: Any = None,
+        data_range: DataRangeLike | None = None,
         p: float = 0.5,
     ) -> None:
         super().__init__(p=as_number("p", p, 0, 1))
         self.source, self.techniques, self.weights, self.n_anomalies = source, techniques, weights, n_anomalies
         self.options, self.roi, self.severity, self.data_range = options, roi, severity, data_range
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
+        self.label = _as_label(label)
         self._insert = Inserter(
             as_source(source),
             roi,
@@ -96,32 +133,141 @@ class InsertAnomaly(DualTransform):
             severity=severity,
         )
 
-    def apply(self, img: np.ndarray, i_a: np.ndarray, **params: Any) -> np.ndarray:
-        """The pseudo-anomalous image."""
-        return i_a
-
-    def apply_to_mask(self, mask: np.ndarray, m_a: np.ndarray, **params: Any) -> np.ndarray:
-        """The mask with the anomaly."""
-        united = mask.copy()
-        united[m_a[..., 0] != 0] = self.mask_value
-        return united
-
     if hasattr(DualTransform, "sample_parameters"):  # AlbumentationsX
 
         def sample_parameters(self, params: Any, data: Any, targets: Any, sampling: Any) -> Any:
-            """Insert once, for all targets."""
+            """Draw the anomaly's random numbers, which hold for all targets."""
             from albumentations.core.transform_params import SampledParams
 
-            return SampledParams(params=self._sampled(data, sampling.random_generator))
+            return SampledParams(params=_words(sampling.random_generator))
 
     else:
 
-        def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, np.ndarray]:
-            """Insert once, for all targets."""
-            return self._sampled(data, self.random_generator)
+        def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, list[int]]:
+            """Draw the anomaly's random numbers, which hold for all targets."""
+            return _words(self.random_generator)
 
-    def _sampled(self, data: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        image = data["image"]
-        check_range(image, self.data_range)
-        i_a, m_a = self._insert(image, rng.integers(2**32, size=4).tolist())
-        return {"i_a": i_a, "m_a": m_a}
+    def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The sample with the anomaly in all its targets, which are changed together."""
+        words = getattr(params, "params", params)["words"]
+        kinds = {name: self._additional_targets.get(name, name) for name, value in kwargs.items() if value is not None}
+        for name, kind in kinds.items():
+            if kind in REFUSED:
+                raise TypeError(f"`{name}` must not be given, a pseudo-anomaly has no depth; pass slices as `images`")
+        results = {
+            name: [self._inserted(name, image, words) for image in _each(kwargs[name], kind)]
+            for name, kind in kinds.items()
+            if kind in ("image", "images")
+        }
+        changed = {
+            name: _alike(kwargs[name], kinds[name], [i_a for i_a, _ in pairs]) for name, pairs in results.items()
+        }
+        marks = _union({name: [m_a for _, m_a in pairs] for name, pairs in results.items()})
+        # Of `images` alone, each mask of `masks` belongs to one.
+        own = [m_a for _, m_a in results["images"]] if list(results) == ["images"] else None
+        for name, kind in kinds.items():
+            if kind in ("mask", "masks"):
+                masks = _each(kwargs[name], kind)
+                if kind == "masks" and own is not None and len(own) != len(masks):
+                    raise ValueError(f"`{name}` must have one mask for each of {len(own)} images, got {len(masks)}")
+                drawn = own if kind == "masks" and own is not None else [marks] * len(masks)
+                united = [self._united(name, *pair) for pair in zip(masks, drawn, strict=True)]
+                changed[name] = _alike(kwargs[name], kind, united)
+            elif kind == "bboxes" and self.label is not None:
+                changed[name] = self._with_boxes(name, kwargs[name], marks)
+        return {**kwargs, **changed}
+
+    def _inserted(self, name: str, image: np.ndarray, words: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The pseudo-anomalous image, and where it is: bool (H, W)."""
+        try:
+            check_range(image, self.data_range)
+            i_a, m_a = self._insert(image, words)
+        except (TypeError, ValueError) as error:
+            raise (TypeError if isinstance(error, TypeError) else ValueError)(f"`{name}`: {error}") from error
+        return i_a, m_a[..., 0] > 0
+
+    def _united(self, name: str, mask: np.ndarray, marks: np.ndarray) -> np.ndarray:
+        """The mask with the anomaly, in all its channels."""
+        if mask.shape[:2] != marks.shape:
+            raise ValueError(f"`{name}` must have the image's height and width {marks.shape}, got {mask.shape[:2]}")
+        united = mask.copy()
+        united[marks] = self.mask_value
+        return united
+
+    def _with_boxes(self, name: str, boxes: np.ndarray, marks: np.ndarray) -> np.ndarray:
+        """The boxes and the anomaly's, as albumentations keeps them: four fractions and a column for each label."""
+        processor = self.get_processor("bboxes")
+        fields = list(processor.params.label_fields or ()) if processor is not None else []
+        if any(field.startswith("_") for field in fields):
+            raise ValueError("`label` must be None in a pipeline that binds instances, got " + describe(self.label))
+        height, width = marks.shape
+        corners = mask_boxes(marks) / (width, height, width, height)
+        labels = self._encoded(name, processor, fields) if fields else self._inside(name, boxes)
+        rows = np.hstack([corners, np.tile(labels, (len(corners), 1))]) if len(labels) else corners
+        if boxes.size == 0:
+            return rows.astype(np.float32)
+        return np.vstack([boxes, rows]).astype(np.result_type(boxes, np.float32))
+
+    def _encoded(self, name: str, processor: Any, fields: list[str]) -> list[float]:
+        """The label as the pipeline keeps each label field: a number for a text."""
+        given = self.label if isinstance(self.label, Mapping) else dict.fromkeys(fields, self.label)
+        if set(given) != set(fields):
+            raise ValueError(f"`label` must have a label for each of {', '.join(fields)}, got {describe(self.label)}")
+        columns = []
+        for field in fields:
+            known = processor.label_manager.metadata.get(name, {}).get(field)
+            if known is not None and known.is_numerical and isinstance(given[field], str):
+                raise ValueError(f"`label` must be a number, as the labels of `{field}` are, got {given[field]!r}")
+            columns.append(float(processor.label_manager.process_field(name, field, [given[field]])[0, 0]))
+        return columns
+
+    def _inside(self, name: str, boxes: np.ndarray) -> list[float]:
+        """The label as a column of the boxes themselves, where the pipeline has no label fields."""
+        if boxes.size and boxes.shape[1] == 4:
+            return []
+        if isinstance(self.label, str | Mapping):
+            raise ValueError(f"`label` must be a number where `{name}` has no label fields, got {describe(self.label)}")
+        return [float(self.label)] * (boxes.shape[1] - 4 if boxes.size else 1)
+
+
+def _words(rng: np.random.Generator) -> dict[str, list[int]]:
+    return {"words": rng.integers(2**32, size=4).tolist()}
+
+
+def _each(value: Any, kind: str) -> list[Any]:
+    """The images or masks of a target."""
+    return list(value) if kind in ("images", "masks") else [value]
+
+
+def _alike(value: Any, kind: str, changed: list[np.ndarray]) -> Any:
+    """What a target is after the change: an array where it was one, else a list or tuple."""
+    if kind not in ("images", "masks"):
+        return changed[0]
+    if isinstance(value, np.ndarray):
+        return np.stack(changed) if changed else value
+    return type(value)(changed)
+
+
+def _union(marks: dict[str, list[np.ndarray]]) -> np.ndarray:
+    """Where any of the images was changed."""
+    found: np.ndarray | None = None
+    for name, entries in marks.items():
+        for entry in entries:
+            if found is not None and found.shape != entry.shape:
+                raise ValueError(
+                    f"`{name}` must have the other images' height and width {found.shape}, got {entry.shape}"
+                )
+            found = entry if found is None else found | entry
+    if found is None:
+        raise TypeError("the sample must hold `image` or `images` with an image, got none")
+    return found
+
+
+def _as_label(label: Any) -> Any:
+    entries = label.values() if isinstance(label, Mapping) else [label]
+    for entry in entries:
+        if entry is not None and (isinstance(entry, bool) or not isinstance(entry, int | float | str | np.number)):
+            raise TypeError(
+                f"`label` must be a number, a text, or a dict of them by label field, got {describe(label)}"
+            )
+    return dict(label) if isinstance(label, Mapping) else label

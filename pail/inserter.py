@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from pail.call.insert import as_count, as_options, as_techniques
 from pail.call.result import PseudoAnomaly
 from pail.pai import Anomaly_Insertion
+from pail.types import DataRangeLike, Range
+
+TRIAL_SIDE = 48  # pixels of the image on which techniques are tried
 
 
 class Inserter:
@@ -19,28 +25,84 @@ class Inserter:
         As `pail.reading.as_source` gives it.
     roi : None, "foreground", mask or callable
         A callable makes the mask of an image.
-    data_range, source_range : float, optional
+    data_range, source_range : float or (float, float), optional
         As for `Anomaly_Insertion`.
+    example : callable, optional
+        Makes an image of those that will come, on which a region is tried. Without it a mask is tried on an image of
+        its own size, and a callable is not tried.
     **keywords
-        As for `insert`. They are tried at once, so that what each image would raise for is raised here and not in a
-        worker.
+        As for `insert`. They are tried at once, every technique that may be drawn with its options, so that what an
+        image would raise for is raised here and not in a worker.
     """
 
     def __init__(
-        self, source: Any, roi: Any, data_range: float | None = None, source_range: float | None = None, **keywords: Any
+        self,
+        source: Any,
+        roi: Any,
+        data_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
+        *,
+        example: Callable[[], np.ndarray] | None = None,
+        **keywords: Any,
     ) -> None:
         self.source, self.roi, self.keywords = source, roi, keywords
         self.insertion = Anomaly_Insertion(data_range=data_range, source_range=source_range)
-        trial = np.zeros((32, 32, 3), np.uint8)
-        Anomaly_Insertion().insert(trial, None if source is None else trial, rng=0, **keywords)
+        names, _ = as_techniques(keywords.get("techniques"), keywords.get("weights"))
+        as_count(keywords.get("n_anomalies", 1))
+        try_techniques(
+            names, as_options(keywords.get("options")), keywords.get("severity"), with_source=source is not None
+        )
+        if self.roi is not None and example is not None:
+            self(example(), 0)
+        elif self.roi is not None and not callable(self.roi):
+            trial = _noise(shape_of(self.roi) or (TRIAL_SIDE, TRIAL_SIDE))
+            Anomaly_Insertion().insert(trial, techniques="random_perturbation", roi=self.roi, rng=0)
 
-    def __call__(self, image: np.ndarray, rng: Any) -> PseudoAnomaly:
+    def __call__(self, image: np.ndarray, rng: Any, *, alpha: bool | None = None) -> PseudoAnomaly:
+        """Insert into an image; `alpha` True says that the last of two channels is alpha, which an array does not."""
         roi = self.roi(image) if callable(self.roi) else self.roi
-        return self.insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
+        insertion = self.insertion
+        if alpha is not None:
+            insertion = Anomaly_Insertion(
+                data_range=insertion.data_range, source_range=insertion.source_range, alpha=alpha
+            )
+        return insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
 
 
-def check_range(image: np.ndarray, data_range: float | None) -> None:
-    """Raise for a float image outside [0, 1], as one that was normalised is."""
+def try_techniques(
+    names: Any, options: Mapping[str, Mapping[str, Any]], severity: Any = None, *, with_source: bool = True
+) -> None:
+    """Insert with each technique once, so that a wrong keyword is an error of the call and not of every image.
+
+    An option that is a mask of the image says how large the image of the trial is.
+    """
+    for name in dict.fromkeys(names):
+        keywords = options.get(name, {})
+        of_image, of_source = shape_of(keywords.get("mask")), shape_of(keywords.get("source_mask"))
+        image = _noise(of_image or (None if with_source else of_source) or (TRIAL_SIDE, TRIAL_SIDE))
+        source = image if of_source is None else _noise(of_source)
+        Anomaly_Insertion().insert(
+            image,
+            source if with_source else None,
+            techniques=name,
+            options={name: keywords},
+            severity=severity,
+            rng=0,
+        )
+
+
+def shape_of(value: Any) -> tuple[int, int] | None:
+    """Height and width of a mask, of whatever kind; None where it has none."""
+    shape: Any = (value.height, value.width) if isinstance(value, Image.Image) else getattr(value, "shape", ())[:2]
+    return (int(shape[0]), int(shape[1])) if len(shape) == 2 and 0 not in shape else None
+
+
+def _noise(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def check_range(image: np.ndarray, data_range: Any) -> None:
+    """Raise for a float image outside [0, 1], as one that was normalized is."""
     if data_range is None and image.dtype.kind == "f" and not (image.min() >= 0 and image.max() <= 1):
         raise ValueError(
             f"a float image must lie in [0, 1], got values from {image.min():g} to {image.max():g}; "

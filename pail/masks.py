@@ -1,21 +1,24 @@
-"""Masks of what visibly changed."""
+"""What masks say: what visibly changed, how much, and in which connected pieces."""
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_mask, as_number
-from pail.core.frame import as_frame
-from pail.core.ops import as_bytes
+from pail.core.checks import as_number
+from pail.core.image import as_normal_image
+from pail.core.mask import as_mask
+from pail.core.ops import as_bytes, largest_change
+from pail.types import DataRangeLike
 
-__all__ = ["difference", "soft"]
+__all__ = ["boxes", "difference", "pieces", "soft"]
 
 
-def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: float | None = None) -> np.ndarray:
+def difference(
+    i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: DataRangeLike | None = None
+) -> np.ndarray:
     """The part of a mask where the image visibly changed.
 
     Parameters
@@ -27,8 +30,10 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
     threshold : float, default 0.02
         The smallest visible change of any channel, as a fraction of the
         data range, in [0, 1].
-    data_range : float, optional
-        The value of full scale where it is not the dtype's.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
+        or a window of values. What lies outside of a window counts as its
+        nearer end, and "auto" takes the window of `i_n`.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def difference(i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_ra
 
 
 def soft(
-    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: float | None = None
+    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: DataRangeLike | None = None
 ) -> np.ndarray:
     """The local change of the image under a mask, as a graded label.
 
@@ -76,8 +81,10 @@ def soft(
     sigma : float, default 1.0
         Standard deviation in pixels of the Gaussian that averages the
         change inside the mask; 0 for none.
-    data_range : float, optional
-        The value of full scale where it is not the dtype's.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
+        or a window of values. What lies outside of a window counts as its
+        nearer end, and "auto" takes the window of `i_n`.
 
     Returns
     -------
@@ -105,20 +112,98 @@ def soft(
     weight = (mask > 0).astype(np.float32)
     change *= weight
     if sigma > 0:
-        # Averaged over the pixels of the mask only, so that the label does not fade towards its border.
+        # Averaged over the pixels of the mask only, so that the label does not fade toward its border.
         share = cv2.GaussianBlur(weight, (0, 0), sigma)
         change = cv2.GaussianBlur(change, (0, 0), sigma) / np.maximum(share, 1e-6) * weight
     return np.clip(change / np.float32(full), 0, 1)[..., None]
 
 
-def _change(i_n: Any, i_a: Any, m_a: Any, data_range: float | None) -> tuple[np.ndarray, np.ndarray]:
+def boxes(m_a: Any) -> np.ndarray:
+    """The bounding box of every connected piece of a mask.
+
+    Pixels that touch at a side or a corner belong to one piece.
+
+    Parameters
+    ----------
+    m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
+        The mask of the anomaly.
+
+    Returns
+    -------
+    ndarray of shape (N, 4) and dtype int64
+        ``x_min, y_min, x_max, y_max`` in pixels; the maxima lie one beyond
+        the last pixel, so that ``x_max - x_min`` is the width. From top to
+        bottom, and from left to right where the tops are equal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the argument is no mask, or is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail import masks
+    >>> m_a = np.zeros((8, 8), bool)
+    >>> m_a[1:3, 2:6] = True
+    >>> m_a[5, 0] = True
+    >>> masks.boxes(m_a).tolist()
+    [[2, 1, 6, 3], [0, 5, 1, 6]]
+    """
+    return _components(m_a)[1]
+
+
+def pieces(m_a: Any) -> np.ndarray:
+    """Every connected piece of a mask as a mask of its own.
+
+    Pixels that touch at a side or a corner belong to one piece.
+
+    Parameters
+    ----------
+    m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
+        The mask of the anomaly.
+
+    Returns
+    -------
+    ndarray of shape (N, H, W) and dtype uint8
+        255 on the piece, else 0; in the order of `boxes`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the argument is no mask, or is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pail import masks
+    >>> m_a = np.eye(4, dtype=bool)
+    >>> m_a[0, 3] = True
+    >>> [int((piece > 0).sum()) for piece in masks.pieces(m_a)]
+    [4, 1]
+    """
+    labels, _, order = _components(m_a)
+    return np.stack([as_bytes(labels == number) for number in order])
+
+
+def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of the pieces (H, W), their boxes, and the numbers in the order of the boxes."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(as_mask("m_a", m_a), connectivity=8)
+    left, top, width, height = stats[1:, :4].astype(np.int64).T  # without the background, number 0
+    order = np.lexsort((left, top))
+    return labels, np.stack([left, top, left + width, top + height], axis=1)[order], order + 1
+
+
+def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> tuple[np.ndarray, np.ndarray]:
     """The largest change of a channel as a fraction of the data range, float32 (H, W), and the mask."""
-    normal, changed = as_frame(i_n, data_range, "i_n"), as_frame(i_a, data_range, "i_a")
-    if normal.image.shape != changed.image.shape or normal.image.dtype != changed.image.dtype:
+    normal = as_normal_image(i_n, data_range, "i_n")
+    changed = as_normal_image(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
+    if normal.pixels.shape != changed.pixels.shape or normal.pixels.dtype != changed.pixels.dtype:
         raise ValueError(
-            f"`i_a` must have the shape and dtype of `i_n`, {normal.image.shape} {normal.image.dtype}, "
-            f"got {changed.image.shape} {changed.image.dtype}"
+            f"`i_a` must have the shape and dtype of `i_n`, {normal.pixels.shape} {normal.pixels.dtype}, "
+            f"got {changed.pixels.shape} {changed.pixels.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape)
-    distance = reduce(cv2.max, cv2.split(cv2.absdiff(normal.image, changed.image)))
-    return distance.astype(np.float32) / np.float32(normal.peak), mask
+    clip = normal.window.clip
+    distance = largest_change(clip(normal.pixels), clip(changed.pixels))
+    return distance.astype(np.float32) / np.float32(normal.max_value), mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -10,12 +11,12 @@ from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
-from pail.core.formats import as_data_range
+from pail.core.sampler import Stream
 from pail.core.settings import Common, Settings
-from pail.core.stream import Stream
+from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
-from pail.registry import TECHNIQUES, is_own
-from pail.types import AugmenterLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
+from pail.registry import TECHNIQUES, is_own, reserve
+from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
@@ -33,7 +34,7 @@ class Anomaly_Insertion:
     Parameters
     ----------
     transform : bool or callable, default True
-        Whether `cutpaste` and `cutpaste_scar` jitter the colours of their
+        Whether `cutpaste` and `cutpaste_scar` jitter the colors of their
         patch by 0.1, as the paper does. A callable (or an augmenter of
         imgaug) is applied to the patch instead.
     rng : int, sequence of int, SeedSequence or Generator, optional
@@ -45,13 +46,20 @@ class Anomaly_Insertion:
         fresh entropy, so that workers never repeat each other; for results
         that do not depend on the process, pass `rng` with each call, for
         example ``rng=(seed, index)``.
-    data_range : float, optional
-        The value of full scale of the images where it is not the dtype's (1
-        for floats): 4095 for 12-bit data in uint16, 255 for floats up to
-        255.
-    source_range : float, optional
-        The value of full scale of the sources. By default it is the images'
-        where a source has their dtype, and that of its own dtype otherwise.
+    data_range : float, (float, float) or "auto", optional
+        The range of values of the images. A number is the value of full
+        scale where it is not the dtype's (1 for floats): 4095 for 12-bit
+        data in uint16, 255 for floats up to 255; values above it or below 0
+        are an error. A pair (low, high) is a window, such as (51_200,
+        52_100) for thermal images: it takes the place of the whole range in
+        all that is computed, the foreground, severity and what is visible
+        included. Values outside of it are kept outside of ``m_a`` and taken
+        for its nearer end inside, where whatever is written lies in the
+        window. "auto" takes the 0.1 % and 99.9 % quantiles of each image
+        by itself; `pail.data_range_of` finds one window for many.
+    source_range : float or (float, float), optional
+        The same for sources. By default it is the images' where a source
+        has their dtype, and that of its own dtype otherwise.
     alpha : bool, optional
         Whether images have an alpha channel, which is carried through
         unchanged. None takes the fourth of four channels for one, and the
@@ -62,15 +70,16 @@ class Anomaly_Insertion:
     Attributes
     ----------
     transform, data_range, source_range, alpha
-        As above; they can be assigned.
+        As above; they can be assigned, and are checked as in the
+        constructor.
 
     Notes
     -----
     Images are arrays of shape (H, W), (H, W, 1) or (H, W, C) with up to 16
     channels and dtype uint8, uint16, float32 or float64 (floats in [0, 1]),
     or PIL images of mode 1, L, LA, P, RGB, RGBA, F or I;16. `i_a` is an
-    array of the same shape and dtype. Colours are in RGB order; for images
-    in OpenCV's BGR order only grey values and hues differ. A source may
+    array of the same shape and dtype. Colors are in RGB order; for images
+    in OpenCV's BGR order only gray values and hues differ. A source may
     have any size, dtype and number of channels; it is converted. Ranges
     such as ``(0.2, 0.25)`` may be any sequence of two numbers.
 
@@ -78,12 +87,18 @@ class Anomaly_Insertion:
 
     roi : None, "foreground" or mask, optional
         Where the anomaly may land: a mask of the image's height and width
-        (bool, 0 and 255, or 0 and 1), or "foreground" for the automatic one
-        of `pail.roi.foreground`. No pixel of ``m_a`` lies outside.
+        (bool, 0 and 255, or 0 and 1; PIL images of mode 1, L or P too, of
+        which a palette image is read by its colors: black is false, one
+        other color is true), or "foreground" for the automatic one of
+        `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
+        fractions of the region, of its area and its bounding box.
     severity : None, float or (float, float), optional
-        How large and how strong: from 0, the faintest that the technique
-        makes, to 1; a range is drawn from uniformly. None keeps the
-        distributions of the paper.
+        How large, in the image or in the `roi`, and how strong: from 0, the
+        faintest that the technique makes, to 1; a range is drawn from
+        uniformly. None draws every size and strength from the ranges of the
+        technique's own keywords. Their defaults are the paper's, except
+        where docs/fidelity.md says otherwise: `cutpaste`, for one, has the
+        original library's larger rectangles.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
         NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
@@ -95,7 +110,9 @@ class Anomaly_Insertion:
     1) and dtype uint8, 255 where the anomaly was inserted and 0 elsewhere.
     Every method raises TypeError for an argument of the wrong kind, an
     image that could not be read (None) included, and ValueError for one of
-    a wrong value; the message names the argument. Techniques that
+    a wrong value; the message names the argument. A UserWarning points out
+    uint16 and float images that fill less than a twentieth of their range,
+    and names the `data_range` that would fit. Techniques that
     `pail.register` adds are methods, too.
 
     Examples
@@ -113,18 +130,54 @@ class Anomaly_Insertion:
         transform: Any = True,
         *,
         rng: RNGLike | None = None,
-        data_range: float | None = None,
-        source_range: float | None = None,
+        data_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
         alpha: bool | None = None,
     ) -> None:
-        if alpha is not None and not isinstance(alpha, bool):
-            raise TypeError(f"`alpha` must be None, True or False, got {describe(alpha)}")
-        self.transform = as_transform("transform", transform)
-        self.data_range = as_data_range("data_range", data_range)
-        self.source_range = as_data_range("source_range", source_range)
+        self.transform = transform
+        self.data_range = data_range
+        self.source_range = source_range
         self.alpha = alpha
         self.transparency_range = [0.15, 1.0]  # kept for code that reads the original's attribute
         self._stream = Stream(rng)
+
+    @property
+    def transform(self) -> Any:
+        """Whether, or by what, `cutpaste` and `cutpaste_scar` change the colors of their patch."""
+        return self._transform
+
+    @transform.setter
+    def transform(self, value: Any) -> None:
+        self._transform = as_transform("transform", value)
+
+    @property
+    def data_range(self) -> Any:
+        """The range of values of the images: None, full scale, a window (low, high), or "auto"."""
+        return self._data_range
+
+    @data_range.setter
+    def data_range(self, value: Any) -> None:
+        self._data_range = as_data_range("data_range", value, auto=True)
+
+    @property
+    def source_range(self) -> Any:
+        """The range of values of the sources: None, full scale, or a window (low, high)."""
+        return self._source_range
+
+    @source_range.setter
+    def source_range(self, value: Any) -> None:
+        self._source_range = as_data_range("source_range", value)
+
+    @property
+    def alpha(self) -> bool | None:
+        """Whether images have an alpha channel; None goes by the number of channels."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: bool | None) -> None:
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(f"`alpha` must be None, True or False, got {describe(value)}")
+        self._alpha = value
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in self._settings()._asdict().items() if value is not None]
@@ -176,7 +229,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a rectangle of the image, its colours jittered, onto another place
+        """Paste a rectangle of the image, its colors jittered, onto another place
         of it (CutPaste).
 
         Parameters
@@ -184,8 +237,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         area_ratio : (float, float), default (0.2, 0.25)
-            Area of the rectangle as a fraction of the image's, in (0, 1], drawn
-            uniformly. The paper has (0.02, 0.15).
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], drawn uniformly. The paper has (0.02,
+            0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
             Width / height; a coin chooses the range, and the ratio is uniform
             in it.
@@ -199,8 +253,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] C.-L. Li et al., "CutPaste: Self-Supervised Learning for Anomaly
-           Detection and Localization", CVPR 2021.
+        .. [1] C.-L. Li, K. Sohn, J. Yoon, T. Pfister, "CutPaste:
+           Self-Supervised Learning for Anomaly Detection and Localization",
+           CVPR, 2021, pp. 9664-9674, doi:10.1109/CVPR46437.2021.00954.
 
         Examples
         --------
@@ -225,7 +280,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a thin strip of the image, its colours jittered and turned, onto
+        """Paste a thin strip of the image, its colors jittered and turned, onto
         another place of it (CutPaste-Scar).
 
         Parameters
@@ -236,10 +291,10 @@ class Anomaly_Insertion:
             Angle of the strip against the vertical, in degrees anticlockwise,
             drawn uniformly.
         width, length : (float, float), default (2 / 256, 16 / 256) and (10 / 256, 25 / 256)
-            Sides of the strip as fractions of the image's shorter side, in (0,
-            1], drawn uniformly; at least one pixel, and the length at least the
-            width. ``(0.1, 0.4)`` for both gives the large patches of the
-            original.
+            Sides of the strip as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly; at least one pixel, and the length at least the width.
+            ``(0.1, 0.4)`` for both gives the large patches of the original.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -250,8 +305,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] C.-L. Li et al., "CutPaste: Self-Supervised Learning for Anomaly
-           Detection and Localization", CVPR 2021.
+        .. [1] C.-L. Li, K. Sohn, J. Yoon, T. Pfister, "CutPaste:
+           Self-Supervised Learning for Anomaly Detection and Localization",
+           CVPR, 2021, pp. 9664-9674, doi:10.1109/CVPR46437.2021.00954.
 
         Examples
         --------
@@ -285,8 +341,9 @@ class Anomaly_Insertion:
         image : ndarray or PIL.Image.Image
             The normal image.
         size_range : (float, float), default (10 / 256, 1 / 8)
-            Height and width of the rectangle as fractions of the image's, in
-            (0, 1], each drawn uniformly.
+            Height and width of the rectangle as fractions of those of the
+            image, or of the `roi`'s bounding box where one is given, in (0, 1],
+            each drawn uniformly.
         octaves : int, default 6
             Number of octaves, 1 to 16; each has half the wavelength of the one
             before.
@@ -296,8 +353,9 @@ class Anomaly_Insertion:
             Amplitude of the first octave as a fraction of full scale, in (0,
             1].
         frequency : float, default 1 / 8
-            Wavelength of the first octave as a fraction of the image's shorter
-            side, in (0, 1]; at least 2 pixels.
+            Wavelength of the first octave as a fraction of the shorter side of
+            the image, or of the `roi`'s bounding box where one is given, in (0,
+            1]; at least 2 pixels.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -309,7 +367,7 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] T. D. Tien et al., "Revisiting Reverse Distillation for Anomaly
-           Detection", CVPR 2023.
+           Detection", CVPR, 2023, pp. 24511-24520.
 
         Examples
         --------
@@ -344,10 +402,11 @@ class Anomaly_Insertion:
         patch_number : (int, int), default (1, 4)
             Lowest and highest number of rectangles, at least 1.
         size_range : (float, float), default (1 / 20, 1 / 5)
-            Height and width of a rectangle as fractions of the image's, in (0,
-            1], each drawn uniformly.
+            Height and width of a rectangle as fractions of those of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], each
+            drawn uniformly.
         skip_background : bool, optional
-            Whether the centres have to lie on the foreground: None asks the
+            Whether the centers have to lie on the foreground: None asks the
             automatic foreground, True the fixed thresholds of the paper's code,
             False allows every place.
         max_try : int, default 200
@@ -364,8 +423,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] Y. Cao et al., "Collaborative Discrepancy Optimization for
-           Reliable Image Anomaly Localization", IEEE TII, 2023.
+        .. [1] Y. Cao, X. Xu, Z. Liu, W. Shen, "Collaborative Discrepancy
+           Optimization for Reliable Image Anomaly Localization", IEEE TII
+           19(11), 2023, pp. 10674-10683, doi:10.1109/TII.2023.3241579.
 
         Examples
         --------
@@ -407,13 +467,14 @@ class Anomaly_Insertion:
             Right angles, in degrees, from which the rotation is drawn.
         p_rotate, p_perm, p_jitter : float, default 0.5
             Chances in [0, 1] that the copy is rotated, that its four quadrants
-            change places, and that its colours are jittered; at least one of
+            change places, and that its colors are jittered; at least one of
             the three is always done.
         area_ratio : (float, float), optional
-            Area of the rectangle as a fraction of the image's, in (0, 1], with
-            CutPaste's aspect ratios. None spans it between two uniform points.
+            Area of the rectangle as a fraction of the image's, or the `roi`'s
+            where one is given, in (0, 1], with CutPaste's aspect ratios. None
+            spans it between two uniform points.
         brightness, contrast, saturation : float, default 0.5, 1 and 0.1
-            Strengths of the colour jitter, in [0, 1].
+            Strengths of the color jitter, in [0, 1].
         hue : float, default 0.5
             Largest shift of the hue, as a fraction of the circle, in [0, 0.5].
         roi, severity, rng : optional
@@ -477,8 +538,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         beta_range : (float, float), default (0, 0.8)
@@ -499,8 +561,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] V. Zavrtanik et al., "DRAEM - A Discriminatively Trained
-           Reconstruction Embedding for Surface Anomaly Detection", ICCV 2021.
+        .. [1] V. Zavrtanik, M. Kristan, D. Skočaj, "DRAEM - A Discriminatively
+           Trained Reconstruction Embedding for Surface Anomaly Detection",
+           ICCV, 2021, pp. 8330-8339, arXiv:2108.07610.
 
         Examples
         --------
@@ -545,9 +608,9 @@ class Anomaly_Insertion:
             small anomalies.
         fraction : float, default 0.05
             Share of the superpixels that is pasted, in (0, 1), rounded up;
-            never all. The paper has 0.1.
+            never all. With an `roi`, of as many as fill it. The paper has 0.1.
         compactness, sigma : float, default 8 and 1
-            SLIC's weight of the distance against the colour, and its smoothing
+            SLIC's weight of the distance against the color, and its smoothing
             in pixels.
         rotate : bool, default True
             Whether the source is turned by 90 or 180 degrees in two cases out
@@ -567,8 +630,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] TASAD: "Two-stage anomaly segmentation with superpixel
-           anomalies", Image and Vision Computing, 2023.
+        .. [1] R. A. Shah, O. Urmonov, H. Kim, "Two-stage coarse-to-fine image
+           anomaly segmentation and detection model", Image and Vision Computing
+           139, 2023, 104817, doi:10.1016/j.imavis.2023.104817.
 
         Examples
         --------
@@ -628,7 +692,7 @@ class Anomaly_Insertion:
             Chance in [0, 1] that a given source is used, rather than the
             image's structure.
         bg_threshold : float, optional
-            Grey level, 0 to 255 at full scale, that parts foreground and
+            Gray level, 0 to 255 at full scale, that parts foreground and
             background.
         bg_reverse : bool, optional
             With `bg_threshold`: whether the foreground is brighter than it.
@@ -638,8 +702,9 @@ class Anomaly_Insertion:
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            The lattice has ``2**k`` cells along each axis, k drawn from
-            ``min_perlin_scale .. perlin_scale - 1``.
+            The lattice has ``2**k`` cells down and across along the shorter
+            side of the image, or of the `roi`'s bounding box where one is
+            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Angle by which the noise is turned, in degrees, drawn uniformly.
         augmenter : callable, optional
@@ -656,9 +721,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] M. Yang et al., "MemSeg: A Semi-Supervised Method for Image
-           Surface Defect Detection Using Differences and Commonalities", 2022,
-           arXiv:2205.00908.
+        .. [1] M. Yang, P. Wu, H. Feng, "MemSeg: A semi-supervised method for
+           image surface defect detection using differences and commonalities",
+           EAAI 119, 2023, 105835, doi:10.1016/j.engappai.2023.105835.
 
         Examples
         --------
@@ -712,8 +777,8 @@ class Anomaly_Insertion:
         elastic : bool, default True
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
-            Smallest area of the anomaly as a fraction of the image's, in [0,
-            1]; smaller ones are redrawn.
+            Smallest area of the anomaly as a fraction of the image's, or the
+            `roi`'s where one is given, in [0, 1]; smaller ones are redrawn.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -725,8 +790,8 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] X. Yao et al., "Explicit Boundary Guided Semi-Push-Pull
-           Contrastive Learning for Supervised Anomaly Detection" (BGAD), CVPR
-           2023.
+           Contrastive Learning for Supervised Anomaly Detection", CVPR, 2023,
+           pp. 24490-24499, doi:10.1109/CVPR52729.2023.02346.
 
         Examples
         --------
@@ -779,13 +844,14 @@ class Anomaly_Insertion:
         n_maps : int, default 2
             Number of maps of the random system, at least 2.
         size_range : (float, float), default (0.1, 0.5)
-            Side of the square as a fraction of the image's shorter side, in (0,
-            1], drawn uniformly.
+            Side of the square as a fraction of the shorter side of the image,
+            or of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            uniformly.
         rotation : (float, float), default (15, 75)
             Angle by which the square is turned, in degrees, drawn uniformly.
         noise_amp : float, default 10
             Standard deviation of the noise that half of the anomalies get, in
-            grey levels of 0 to 255.
+            gray levels of 0 to 255.
         margin : float, default 0.1
             Border of the image that is left free, as a fraction of its sides,
             in [0, 0.5); with an `roi` only where the square is cut.
@@ -802,8 +868,9 @@ class Anomaly_Insertion:
 
         References
         ----------
-        .. [1] X. Xia et al., "FractalAD: A Simple Industrial Anomaly Detection
-           Method Using Fractal Anomaly Generation", 2023, arXiv:2301.12739.
+        .. [1] X. Xia et al., "FractalAD: A simple industrial anomaly detection
+           method using fractal anomaly generation and backbone knowledge
+           distillation", 2023, arXiv:2301.12739.
 
         Examples
         --------
@@ -833,7 +900,7 @@ class Anomaly_Insertion:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Warp tiles of the image by random affine maps, as they are, recoloured
+        """Warp tiles of the image by random affine maps, as they are, recolored
         or filled with a source.
 
         Parameters
@@ -846,11 +913,12 @@ class Anomaly_Insertion:
             output does not depend on it.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. Without one the warped tiles are kept (AA) or recoloured
+            channels. Without one the warped tiles are kept (AA) or recolored
             (AAC), with one they are filled with it (AAS).
         patch_sizes : sequence of float, default (1 / 32, 1 / 16, 1 / 8, 1 / 4)
-            Sides of the tiles as fractions of the image's shorter side, in (0,
-            1], one of which is drawn; at least 4 pixels.
+            Sides of the tiles as fractions of the shorter side of the image, or
+            of the `roi`'s bounding box where one is given, in (0, 1], one of
+            which is drawn; at least 4 pixels, less in a small `roi`.
         p_patch : float, default 0.5
             Chance in [0, 1] that a tile is warped.
         ssim_threshold : float, default 0.75
@@ -873,8 +941,8 @@ class Anomaly_Insertion:
         References
         ----------
         .. [1] R. A. Shah, O. Urmonov, H. Kim, "Self-Supervised Image Anomaly
-               Detection Through Diverse Pseudo Anomaly Insertion", IEEE Access
-               13, 2025.
+           Detection Through Diverse Pseudo Anomaly Insertion", IEEE Access 13,
+           2025, pp. 115712-115734, doi:10.1109/ACCESS.2025.3580864.
 
         Examples
         --------
@@ -891,7 +959,7 @@ class Anomaly_Insertion:
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
     ) -> PseudoAnomaly:
-        """`affined_anomlay` with recoloured tiles (AAC), under the original's
+        """`affined_anomlay` with recolored tiles (AAC), under the original's
         second name.
 
         Parameters
@@ -952,7 +1020,13 @@ class Anomaly_Insertion:
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the union of the masks.
+            ``(i_a, m_a)``; the mask is the union of the masks, less the
+            pixels where a later anomaly put back the normal image's. The
+            result as a whole visibly differs from the normal image.
+            ``instances`` says which anomaly is on top. One that would cover
+            an earlier one wholly is drawn again; where four draws find no
+            other place, as in a small region, it covers it, and the number
+            of the earlier one is not in ``instances``.
 
         Raises
         ------
@@ -982,3 +1056,15 @@ class Anomaly_Insertion:
             n_anomalies=n_anomalies,
             options=options,
         )
+
+
+reserve(
+    {
+        *dir(Anomaly_Insertion),
+        *vars(Anomaly_Insertion()),
+        *inspect.signature(Anomaly_Insertion).parameters,
+        *inspect.signature(Anomaly_Insertion.insert).parameters,
+    }
+    - {*TECHNIQUES},
+    "an attribute of Anomaly_Insertion or a keyword of its methods",
+)

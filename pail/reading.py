@@ -6,6 +6,7 @@ import glob
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,33 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_size, describe
-from pail.core.ops import resize
-from pail.dataset.images import ORIENTATION, SUFFIXES, UnreadableError, decode
+from pail.core.formats import MAX_CHANNELS, as_pixels, check_array
+from pail.core.ops import resize, with_axis
+from pail.io import pil
+from pail.io.listing import SUFFIXES, list_images
+from pail.io.read import MAX_PIXELS, UnreadableError, count_pages, read_picture, read_size
 
-PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
 Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where an image lies: a file, and a page of it."""
+
+    path: Path
+    number: int = 0
+    of: int = 1  # pages that are asked for
+
+    def __str__(self) -> str:
+        return str(self.path) if self.of == 1 else f"{self.path}, page {self.number + 1} of {self.of}"
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image in memory."""
+
+    pixels: np.ndarray
+    alpha: bool
 
 
 class Cache:
@@ -61,11 +84,22 @@ class Images(Sequence[np.ndarray]):
     size : (int, int), optional
         Height and width to which images are resized.
     channels : {3, 1, None}, default 3
-        Number of channels to which images are brought: grey is repeated, alpha dropped. None keeps them.
+        Number of channels to which images are brought: gray is repeated, alpha dropped. None keeps them.
     cache : Cache, optional
         Where decoded images are kept.
     unreadable : {"raise", "skip"}, default "raise"
         What becomes of a file that is no image. To skip them, all files are decoded at once.
+    pages : {"first", "all"}, default "first"
+        Which pages of a TIFF with several are images. To find all, all TIFF files are opened at once.
+    max_pixels : int, optional
+        Larger files are refused; None takes any size.
+    alpha : bool, default True
+        Whether alpha is kept where `channels` is None.
+
+    Attributes
+    ----------
+    gray_alpha : set of int
+        Indices of the images, among those read, whose second of two channels is alpha: an array does not tell.
     """
 
     def __init__(
@@ -77,11 +111,19 @@ class Images(Sequence[np.ndarray]):
         channels: int | None = 3,
         cache: Cache | None = None,
         unreadable: str = "raise",
+        pages: str = "first",
+        max_pixels: int | None = MAX_PIXELS,
+        alpha: bool = True,
     ) -> None:
-        self.name, self.size, self.channels = name, size, as_channels(channels)
+        self.name, self.size, self.channels, self.alpha = name, size, as_channels(channels), alpha
+        self.max_pixels = as_max_pixels(max_pixels)
         self.cache = Cache(0) if cache is None else cache
+        self.gray_alpha: set[int] = set()
         self.entries = entries(name, where)
-        if as_choice("unreadable", unreadable, ("raise", "skip")) == "skip":
+        as_choice("unreadable", unreadable, ("raise", "skip"))
+        if as_choice("pages", pages, ("first", "all")) == "all":
+            self.entries = [page for entry in self.entries for page in self._pages(entry, unreadable)]
+        if unreadable == "skip":
             self._skip_unreadable()
 
     def __len__(self) -> int:
@@ -101,7 +143,7 @@ class Images(Sequence[np.ndarray]):
         """Raise where images differ in size, as their headers tell."""
         first: Size | None = None
         for index, entry in enumerate(self.entries):
-            shape = entry.shape[:2] if isinstance(entry, np.ndarray) else _size_of(self.name, entry)
+            shape = entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
             first = shape if first is None else first
             if shape != first:
                 raise ValueError(
@@ -112,22 +154,56 @@ class Images(Sequence[np.ndarray]):
     def label(self, index: int) -> str:
         """The name of an image in messages."""
         entry = self.entries[index]
-        return f"{self.name}[{index}]" if isinstance(entry, np.ndarray) else str(entry)
+        return f"{self.name}[{index}]" if isinstance(entry, Given) else str(entry)
 
     def _load(self, index: int) -> np.ndarray:
         entry = self.entries[index]
-        pixels = entry if isinstance(entry, np.ndarray) else _decode(self.name, entry)
+        given = entry if isinstance(entry, Given) else self._decode(entry)
+        pixels, _ = as_pixels(self.label(index), given.pixels)
+        pixels = with_axis(pixels)
+        if given.alpha and not self.alpha:
+            pixels = pixels[..., :-1]
         image = _with_channels(pixels, self.channels, self.label(index))
+        if given.alpha and image.shape[2] == 2:
+            self.gray_alpha.add(index)
         image = (image if self.size is None else resize(image, self.size)).view()
         image.flags.writeable = False  # the user's own, or soon in the cache
         return image
+
+    def _decode(self, page: Page) -> Given:
+        try:
+            name = str(page.path) if page.of == 1 else None
+            picture = read_picture(page.path, page=page.number, max_pixels=self.max_pixels, name=name)
+        except UnreadableError as error:
+            raise self._unreadable(page, error) from error
+        return Given(picture.pixels, picture.alpha)
+
+    def _size_of(self, page: Page) -> Size:
+        try:
+            return read_size(page.path, page=page.number, max_pixels=self.max_pixels)
+        except UnreadableError as error:
+            raise self._unreadable(page, error) from error
+
+    def _pages(self, entry: Any, unreadable: str) -> list[Any]:
+        if isinstance(entry, Given):
+            return [entry]
+        try:
+            count = count_pages(entry.path)
+        except UnreadableError as error:
+            if unreadable == "skip":  # and name it with the others
+                return [entry]
+            raise self._unreadable(entry, error) from error
+        return [Page(entry.path, number, count) for number in range(count)]
+
+    def _unreadable(self, page: Page, error: UnreadableError) -> ValueError:
+        return ValueError(f"`{self.name}` must hold images that can be read, got {page}: {error}")
 
     def _skip_unreadable(self) -> None:
         readable, bad = [], []
         for entry in self.entries:
             try:
-                if not isinstance(entry, np.ndarray):
-                    _decode(self.name, entry)
+                if not isinstance(entry, Given):
+                    self._decode(entry)
                 readable.append(entry)
             except ValueError:
                 bad.append(str(entry))
@@ -138,12 +214,12 @@ class Images(Sequence[np.ndarray]):
         self.entries = readable
 
 
-def entries(name: str, where: Any) -> list[Any]:
-    """Paths and arrays, at least one."""
+def entries(name: str, where: Any) -> list[Page | Given]:
+    """Files and images in memory, at least one."""
     if isinstance(where, str | os.PathLike):
-        return _files(name, where)
-    if isinstance(where, Image.Image) or (isinstance(where, np.ndarray) and where.ndim in (2, 3)):
-        return [_as_array(name, where)]
+        return [Page(path) for path in _files(name, where)]
+    if isinstance(where, Image.Image) or (isinstance(where, np.ndarray) and _is_single(name, where)):
+        return [_given(name, where)]
     if not isinstance(where, Sequence | np.ndarray):
         raise TypeError(
             f"`{name}` must be a folder, a glob pattern, or a list of paths or images, got {describe(where)}"
@@ -153,11 +229,32 @@ def entries(name: str, where: Any) -> list[Any]:
     return [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
 
 
-def as_source(source: Any, cache: Cache | None = None, unreadable: str = "raise") -> Any:
+def _is_single(name: str, array: np.ndarray) -> bool:
+    """Whether the array is one image, and not a stack of them.
+
+    (N, H, W) is a stack of gray images: with more channels than an image may have, its last axis can be nothing but a
+    width. Up to as many images it could also be one image with its channels in front, so the caller is asked.
+    """
+    if array.ndim != 3 or array.shape[2] <= MAX_CHANNELS:
+        return array.ndim in (2, 3)
+    if array.shape[0] > MAX_CHANNELS:
+        return False
+    raise ValueError(
+        f"`{name}` of shape {array.shape} is taken neither for {array.shape[0]} gray images nor for one image with its "
+        f"channels in front: pass images[..., None] or list(images) for the former, image.transpose(1, 2, 0) for the "
+        "latter"
+    )
+
+
+def as_source(
+    source: Any, cache: Cache | None = None, unreadable: str = "raise", max_pixels: int | None = MAX_PIXELS
+) -> Any:
     """What `Anomaly_Insertion.insert` takes for a source: None, or a callable that draws an image and reads it."""
     if source is None or (callable(source) and not isinstance(source, Image.Image)):
         return source
-    return Drawn(Images("source", source, channels=None, cache=cache, unreadable=unreadable))
+    return Drawn(
+        Images("source", source, channels=None, cache=cache, unreadable=unreadable, max_pixels=max_pixels, alpha=False)
+    )
 
 
 class Drawn:
@@ -176,6 +273,10 @@ def as_channels(value: Any) -> int | None:
     raise ValueError(f"`channels` must be 3, 1 or None, got {describe(value)}")
 
 
+def as_max_pixels(value: Any) -> int | None:
+    return None if value is None else int(as_number("max_pixels", value, 1, 2**63, integer=True))
+
+
 def as_target_size(value: Any) -> Size | None:
     """(height, width), one number for both, or None."""
     if value is None or not isinstance(value, int | np.integer):
@@ -189,7 +290,10 @@ def _files(name: str, where: str | os.PathLike[str]) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
+        listing = list_images(path)
+        if listing.passed_over:
+            warnings.warn(f"`{name}`, {str(where)!r}: {listing.passed_over}", UserWarning, stacklevel=5)
+        found = [path / file for file in listing.names]
     elif glob.has_magic(str(where)):
         found = [Path(file) for file in glob.iglob(str(where), recursive=True) if Path(file).is_file()]  # noqa: PTH207
     else:
@@ -201,46 +305,21 @@ def _files(name: str, where: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=lambda file: file.as_posix())
 
 
-def _entry(name: str, entry: Any) -> Any:
+def _entry(name: str, entry: Any) -> Page | Given:
     if isinstance(entry, str | os.PathLike):
         if not Path(entry).is_file():
             raise ValueError(f"`{name}` must be a file or an image, got {str(entry)!r}, which is no file")
-        return Path(entry)
-    return _as_array(name, entry)
+        return Page(Path(entry))
+    return _given(name, entry)
 
 
-def _as_array(name: str, image: Any) -> np.ndarray:
-    if isinstance(image, Image.Image):
-        image = _pixels(image)
-    if not isinstance(image, np.ndarray):
+def _given(name: str, image: Any) -> Given:
+    if not isinstance(image, Image.Image | np.ndarray):
         raise TypeError(f"`{name}` must be a path, an array or a PIL image, got {describe(image)}")
-    if image.ndim not in (2, 3) or image.size == 0:
-        raise ValueError(f"`{name}` must have shape (H, W) or (H, W, C), got {describe(image)}")
-    return image if image.ndim == 3 else image[..., None]
-
-
-def _decode(name: str, path: Path) -> np.ndarray:
-    try:
-        pixels = decode(path.read_bytes())
-    except (OSError, UnreadableError) as error:
-        raise ValueError(f"`{name}` must hold images that can be read, got {path}: {error}") from error
-    return pixels if pixels.ndim == 3 else pixels[..., None]
-
-
-def _size_of(name: str, path: Path) -> Size:
-    """As the header tells, after the rotation that EXIF asks for."""
-    try:
-        with Image.open(path) as image:
-            size = image.height, image.width
-            return size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"`{name}` must hold images that can be read, got {path}: {error}") from error
-
-
-def _pixels(image: Image.Image) -> np.ndarray:
-    mode = "L" if image.mode == "1" else image.mode if image.mode in PLAIN_MODES else "RGB"
-    array = np.array(image if mode == image.mode else image.convert(mode))
-    return array if array.ndim == 3 else array[..., None]
+    if isinstance(image, Image.Image):
+        return Given(*pil.to_array(name, image))
+    check_array(name, image)  # and no copy of what may be a view of many gigabytes
+    return Given(image, image.ndim == 3 and image.shape[2] == 4)
 
 
 def _with_channels(image: np.ndarray, channels: int | None, label: str) -> np.ndarray:
@@ -249,13 +328,13 @@ def _with_channels(image: np.ndarray, channels: int | None, label: str) -> np.nd
         return image
     if found not in (1, 2, 3, 4):
         raise ValueError(f"{label} has {found} channels, which `channels`={channels} cannot take; pass channels=None")
-    colours = image[..., : 1 if found < 3 else 3]
+    colors = image[..., : 1 if found < 3 else 3]
     if channels == 3:
-        return np.ascontiguousarray(colours) if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
-    return np.ascontiguousarray(colours if colours.shape[2] == 1 else _grey(colours))
+        return np.ascontiguousarray(colors) if colors.shape[2] == 3 else np.repeat(colors, 3, axis=2)
+    return np.ascontiguousarray(colors if colors.shape[2] == 1 else _gray(colors))
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def _gray(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.float64:  # which OpenCV's conversion does not take
         return (image @ (0.299, 0.587, 0.114))[..., None]
     return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import keyword
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pail.core.checks import as_choice, describe
 from pail.core.composite import Insertion
-from pail.sbi.fract_aug import fract_aug
+from pail.core.names import GOOD, MIXED, OWN, WORDS
+from pail.references import BY_TECHNIQUE
+from pail.sbi.fractal import fract_aug
 from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
-from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
+from pail.sbi.rand_augmented import rand_augmented_cut_paste
 from pail.sbi.superpixel_anomaly import superpixel_anomaly
-from pail.sfi.affined_anomaly import affined_anomlay
+from pail.sfi.affined import affined_anomlay
 from pail.sfi.cutpaste import cutpaste
 from pail.sfi.cutpaste_scar import cutpaste_scar
 from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
@@ -28,7 +31,7 @@ COMMON = ("roi", "severity", "rng")  # the keywords of every method
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """A technique: `function(frame, draw, [source,] **options)` makes an `Insertion`."""
+    """A technique: `function(image, sampler, [source,] **options)` makes an `Insertion`."""
 
     function: Callable[..., Insertion]
     family: Family
@@ -50,89 +53,88 @@ TECHNIQUES: dict[str, Technique] = {
     "cutpaste": Technique(
         cutpaste,
         "SFI",
-        "Li et al., CutPaste, CVPR 2021",
-        "a rectangle of the image, recoloured, elsewhere",
-        "https://arxiv.org/abs/2104.04015",
+        BY_TECHNIQUE["cutpaste"].label,
+        "a rectangle of the image, recolored, elsewhere",
+        BY_TECHNIQUE["cutpaste"].url,
         jitters=True,
     ),
     "cutpaste_scar": Technique(
         cutpaste_scar,
         "SFI",
-        "Li et al., CutPaste, CVPR 2021",
-        "a thin, turned strip of the image, recoloured, elsewhere",
-        "https://arxiv.org/abs/2104.04015",
+        BY_TECHNIQUE["cutpaste_scar"].label,
+        "a thin, turned strip of the image, recolored, elsewhere",
+        BY_TECHNIQUE["cutpaste_scar"].url,
         jitters=True,
     ),
     "simplex_noise_anomlay": Technique(
         simplex_noise_anomlay,
         "SFI",
-        "Tien et al., Revisiting Reverse Distillation (RD++), CVPR 2023",
+        BY_TECHNIQUE["simplex_noise_anomlay"].label,
         "simplex noise added to a rectangle",
-        "https://openaccess.thecvf.com/content/CVPR2023/html/"
-        "Tien_Revisiting_Reverse_Distillation_for_Anomaly_Detection_CVPR_2023_paper.html",
+        BY_TECHNIQUE["simplex_noise_anomlay"].url,
     ),
     "random_perturbation": Technique(
         random_perturbation,
         "SFI",
-        "Cao et al., Collaborative Discrepancy Optimization (CDO), IEEE TII 2023",
+        BY_TECHNIQUE["random_perturbation"].label,
         "one to four rectangles of uniform noise",
-        "https://ieeexplore.ieee.org/document/10034849",
+        BY_TECHNIQUE["random_perturbation"].url,
     ),
     "hard_aug_cutpaste": Technique(
         hard_aug_cutpaste,
         "SFI",
-        "Song et al., AnoSeg, 2021",
-        "a rectangle of a rotated, permuted, recoloured copy",
-        "https://arxiv.org/abs/2110.03396",
+        BY_TECHNIQUE["hard_aug_cutpaste"].label,
+        "a rectangle of a rotated, permuted, recolored copy",
+        BY_TECHNIQUE["hard_aug_cutpaste"].url,
     ),
     "perlin_noise_pattern": Technique(
         perlin_noise_pattern,
         "SBI",
-        "Zavrtanik et al., DRAEM, ICCV 2021",
+        BY_TECHNIQUE["perlin_noise_pattern"].label,
         "an augmented source through Perlin noise",
-        "https://arxiv.org/abs/2108.07610",
+        BY_TECHNIQUE["perlin_noise_pattern"].url,
         takes_source=True,
     ),
     "superpixel_anomaly": Technique(
         superpixel_anomaly,
         "SBI",
-        "TASAD, Image and Vision Computing 2023",
+        BY_TECHNIQUE["superpixel_anomaly"].label,
         "superpixels of a turned source",
-        "https://doi.org/10.1016/j.imavis.2023.104817",
+        BY_TECHNIQUE["superpixel_anomaly"].url,
         takes_source=True,
     ),
     "perlin_with_roi_anomaly": Technique(
         perlin_with_roi_anomaly,
         "SBI",
-        "Yang et al., MemSeg, 2022",
+        BY_TECHNIQUE["perlin_with_roi_anomaly"].label,
         "texture or shuffled structure through Perlin noise, on the foreground",
-        "https://arxiv.org/abs/2205.00908",
+        BY_TECHNIQUE["perlin_with_roi_anomaly"].url,
         takes_source=True,
         image_name="img",
     ),
     "rand_augmented_cut_paste": Technique(
         rand_augmented_cut_paste,
         "SBI",
-        "Yao et al., BGAD, CVPR 2023",
+        BY_TECHNIQUE["rand_augmented_cut_paste"].label,
         "warped and augmented parts of a source, moved onto the part",
-        "https://arxiv.org/abs/2207.01463",
+        BY_TECHNIQUE["rand_augmented_cut_paste"].url,
         takes_source=True,
         image_name="img_norm",
     ),
     "fract_aug": Technique(
         fract_aug,
         "SBI",
-        "Xia et al., FractalAD, 2023",
+        BY_TECHNIQUE["fract_aug"].label,
         "a turned square in the shape of a fractal",
-        "https://arxiv.org/abs/2301.12739",
+        BY_TECHNIQUE["fract_aug"].url,
         takes_source=True,
     ),
     "affined_anomlay": Technique(
         affined_anomlay,
         "hybrid",
-        "Shah et al., PAI-Lib, IEEE Access 2025",
-        "warped tiles, as they are, recoloured or filled with a source",
-        "https://doi.org/10.1109/ACCESS.2025.3580864",
+        BY_TECHNIQUE["affined_anomlay"].label,
+        "warped tiles, as they are, recolored or filled with a source",
+        BY_TECHNIQUE["affined_anomlay"].url,
         takes_source=True,
     ),
 }
@@ -153,14 +155,18 @@ def register(
     Parameters
     ----------
     name : str
-        The name of the method; an identifier that no method and no
-        technique has.
+        The name of the method: an identifier that is no technique, family,
+        attribute of `Anomaly_Insertion` or keyword of its methods, and no
+        folder or word of a data set, in lower or upper case.
     function : callable
-        ``function(frame, draw, **options)``, or ``function(frame, draw,
-        source, **options)`` where it takes a source, which answers with an
+        ``function(image, sampler, **options)``, or ``function(image,
+        sampler, source, **options)`` where it takes a source. It returns an
         `Insertion`. Its options are keyword-only and have defaults; it
-        draws every random number from `draw`, and takes its pixels from
-        ``frame.crop``.
+        draws every random number from `sampler`, and takes its pixels from
+        ``image.crop``, which cannot be written to. What it returns is
+        checked at every call, and has to reach into the region of interest
+        where there is one, as `pail.place` sees to; four draws that all
+        miss it are an error.
     family : {"SFI", "SBI", "hybrid"}, default "SFI"
         Source-free, source-based, or both.
     reference, summary : str, optional
@@ -180,12 +186,12 @@ def register(
     --------
     >>> import numpy as np
     >>> import pail
-    >>> def bright_square(frame, draw, *, size=0.2):
-    ...     share = draw.scaled("side", 0.5 * size, size)
-    ...     side = max(1, round(share * frame.side))
-    ...     box = pail.place(frame, draw, side, side)
-    ...     white = np.full_like(frame.crop(box), frame.peak)
-    ...     return pail.Insertion(box, white, opacity=draw.opacity())
+    >>> def bright_square(image, sampler, *, size=0.2):
+    ...     share = sampler.scaled("side", 0.5 * size, size)
+    ...     side = max(1, round(share * image.side))
+    ...     box = pail.place(image, sampler, side, side)
+    ...     white = np.full_like(image.crop(box), image.max_value)
+    ...     return pail.Insertion(box, white, opacity=sampler.opacity())
     >>> pail.register("bright_square", bright_square, summary="a square")
     >>> insertion = pail.Anomaly_Insertion()
     >>> image = np.zeros((64, 64), np.uint8)
@@ -196,8 +202,12 @@ def register(
     """
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a text, got {describe(name)}")
-    if not name.isidentifier() or name.startswith("_") or name in TECHNIQUES or name in _reserved():
-        raise ValueError(f"`name` must be an identifier that is not taken, got {name!r}")
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ValueError(f"`name` must be an identifier without an underscore in front, got {name!r}")
+    # Names are names of folders too, and some file systems do not tell "Good" from "good".
+    taken = {known.casefold(): "a technique" for known in TECHNIQUES} | _RESERVED
+    if name.casefold() in taken:
+        raise ValueError(f"`name` must be one that is not taken, got {name!r}, which is {taken[name.casefold()]}")
     if not callable(function):
         raise TypeError(f"`function` must be callable, got {describe(function)}")
     family = as_choice("family", family, FAMILIES)
@@ -226,5 +236,11 @@ def is_own(name: str) -> bool:
     return name in _OWN
 
 
-def _reserved() -> tuple[str, ...]:
-    return ("insert", "transform", "data_range", "source_range", "alpha", "affine_anom_color_change")
+def reserve(names: Iterable[str], what: str) -> None:
+    """Names that no technique may have, and in words what they are."""
+    _RESERVED.update({name.casefold(): what for name in names})
+
+
+_RESERVED: dict[str, str] = {}  # in lower case, and what each is
+reserve(FAMILIES, "a family of techniques")
+reserve([GOOD, MIXED, *(name.partition(".")[0] or name for name in OWN), *WORDS], "a word of data sets")

@@ -6,29 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.checks import as_choice, as_mask
-from pail.core.frame import Frame, as_frame
+from pail.core.checks import as_choice
+from pail.core.image import NormalImage, as_normal_image
+from pail.core.mask import as_mask
 from pail.pixels.foreground import foreground_of
+from pail.types import DataRangeLike
 
 __all__ = ["foreground"]
 
 
-def as_roi(roi: Any, frame: Frame, name: str = "roi") -> np.ndarray | None:
+def as_roi(roi: Any, image: NormalImage, name: str = "roi") -> np.ndarray | None:
     """None, a mask of the image's size, or "foreground", as uint8 {0, 255} (H, W) or None."""
     if roi is None:
         return None
     if isinstance(roi, str):
         as_choice(name, roi, ("foreground",))
-        return foreground_of(frame)
-    return as_mask(name, roi, frame.shape)
+        return foreground_of(image)
+    return as_mask(name, roi, image.shape)
 
 
-def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
+def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.ndarray:
     """Find the parts that lie on a plain background, or the whole image where
     there is no background.
 
-    A pixel is foreground where its colour is far from the background's, a
-    plane through the colours along the image's border; Otsu's threshold
+    A pixel is foreground where its color is far from the background's, a
+    plane through the colors along the image's border; Otsu's threshold
     says what is far. The whole image is foreground where that finds nothing
     to trust: a constant image, a surface or texture that fills the frame,
     parts that take up less than 1 % or more than 95 % of the image or most
@@ -44,9 +46,9 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
         Image of shape (H, W) or (H, W, C) with at most 16 channels, uint8,
         uint16, float32 or float64. The alpha channel of an image with four
         channels or of PIL mode LA or RGBA is ignored.
-    data_range : float, optional
-        Value of full scale; 255, 65535 or 1.0 by default, following the
-        dtype.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`: full scale, 255, 65535 or 1.0 by
+        default, following the dtype; or a window of values.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
         or mode.
     ValueError
         If `image` has another shape, is empty, or leaves ``[0,
-        data_range]``.
+        data_range]`` where that is a number.
 
     Examples
     --------
@@ -75,4 +77,4 @@ def foreground(image: Any, *, data_range: float | None = None) -> np.ndarray:
     >>> bool(foreground(np.full((256, 256), 0.5)).all())
     True
     """
-    return foreground_of(as_frame(image, data_range)) > 0
+    return foreground_of(as_normal_image(image, data_range, warns=True)) > 0

@@ -11,15 +11,21 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pail._install import install_hint
+
 try:
     import torch
     from torch.utils.data import Dataset
 except ImportError as error:
-    raise ImportError("pail.torch needs PyTorch: pip install 'pai-lib[torch]'") from error
+    raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
+from pail.core.image import as_normal_image
+from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
 from pail.inserter import Inserter
+from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
+from pail.types import DataRangeLike, Range
 from pail.warm import warm_up
 
 __all__ = ["PseudoAnomalyDataset"]
@@ -35,9 +41,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     A sample is a dict that PyTorch's default collate takes:
 
-    - ``"image"``: float32 (C, H, W) in [0, 1];
-    - ``"mask"``: float32 (1, H, W), 1 where an anomaly was inserted and 0
-      elsewhere;
+    - ``"image"``: float32 (C, H, W) in [0, 1], or uint8 with `dtype`;
+    - ``"mask"``: float32 or uint8 (1, H, W), 1 where an anomaly was
+      inserted and 0 elsewhere;
     - ``"label"``: int64, 1 where the mask holds an anomaly;
     - ``"technique"``: the techniques' names with " + " between them, "" for
       a normal image;
@@ -46,8 +52,10 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     Parameters
     ----------
-    normal : path, glob pattern, sequence of paths or images, or array (N, H, W, C)
-        The normal images. A folder is searched with all its subfolders.
+    normal : path, glob pattern, sequence of paths or images, or array
+        The normal images. A folder is searched with all its subfolders, but
+        for hidden ones and links. An array has shape (N, H, W, C), or
+        (N, H, W) with more than 16 gray images.
     source : as `normal`, or callable, optional
         Where techniques that take a source find it: one of the images is
         drawn for each anomaly; a callable is called with a
@@ -70,7 +78,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         `torch.nn.Module`) of a tensor (C, H, W), or one of albumentations.
     transform : callable, optional
         Changes image and mask after the insertion, such as a crop or a
-        normalisation: a function of two tensors ``(image, mask)`` that
+        normalization: a function of two tensors ``(image, mask)`` that
         returns both, a transform of torchvision (which gets `tv_tensors`),
         or one of albumentations. With `pairs` it is called for both images,
         with the same random numbers.
@@ -83,22 +91,37 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         set is made; forked workers share them, spawned ones keep as many of
         their own. None keeps nothing.
     channels : {3, 1, None}, default 3
-        Number of channels of the samples: grey images are repeated, alpha
+        Number of channels of the samples: gray images are repeated, alpha
         is dropped. None keeps what files have.
-    data_range, source_range : float, optional
-        As for `Anomaly_Insertion`; `data_range` is also what becomes 1 in a
-        sample.
+    data_range, source_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`; "auto" is for `data_range` alone and
+        takes the window of up to 100 of the images once, see
+        `pail.data_range_of`. `data_range` also says what becomes 0 and 1 in
+        a float sample; values outside are clipped there.
     unreadable : {"raise", "skip"}, default "raise"
         What becomes of a file that cannot be read. To skip them, all files
         are decoded at once.
+    dtype : {torch.float32, torch.uint8}, default torch.float32
+        Dtype of the tensors of images and masks. uint8 keeps the pixels of
+        8-bit images as they are, from 0 to 255, and the mask 0 and 1: a
+        quarter of the bytes for a worker to hand over. Convert them on the
+        device.
+    pages : {"first", "all"}, default "first"
+        Whether each page of a TIFF file with several is an image, or the
+        first alone, with a warning.
+    max_pixels : int, optional
+        Files with more pixels are refused before they are decoded: 179
+        million by default. None takes any size.
 
     Raises
     ------
     ValueError
         If there is no image, a file cannot be read (it is named), or images
         differ in size and no `size`, `augment` or `transform` is given that
-        would change it; and, as TypeError too, for arguments as `insert`
-        checks them.
+        would change it; where `dtype` is uint8 and images are not; and, as
+        TypeError too, for arguments as `insert` checks them: every
+        technique that may be drawn is tried with its options, and a region
+        on the first image.
 
     Notes
     -----
@@ -147,30 +170,51 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         cache: int | None = None,
         channels: int | None = 3,
-        data_range: float | None = None,
-        source_range: float | None = None,
+        data_range: DataRangeLike | None = None,
+        source_range: float | Range | None = None,
         unreadable: str = "raise",
+        dtype: torch.dtype = torch.float32,
+        pages: str = "first",
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
+        if dtype not in (torch.float32, torch.uint8):
+            raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
+        if dtype == torch.uint8 and data_range not in (None, 255):
+            raise ValueError(f"`data_range` must be None or 255 where `dtype` is torch.uint8, got {data_range!r}")
+        self.dtype = dtype
         self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)
         self.seed = int(as_number("seed", seed, 0, MAX_SEED, integer=True))
         self.pairs = as_flag("pairs", pairs)
         self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
         self.normal = Images(
-            "normal", normal, size=as_target_size(size), channels=channels, cache=kept, unreadable=unreadable
+            "normal",
+            normal,
+            size=as_target_size(size),
+            channels=channels,
+            cache=kept,
+            unreadable=unreadable,
+            pages=pages,
+            max_pixels=max_pixels,
         )
-        self.source = as_source(source, kept, unreadable)
+        if isinstance(data_range, str) and data_range == AUTO:
+            step = max(1, len(self.normal) // MOST_IMAGES)
+            data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
+        self.source = as_source(source, kept, unreadable, max_pixels)
         self._insert = Inserter(
             self.source,
             roi,
             data_range,
             source_range,
+            example=lambda: self._read((self.seed, 0, 0)),
             techniques=techniques,
             weights=weights,
             n_anomalies=n_anomalies,
             options=options,
             severity=severity,
         )
+        if dtype == torch.uint8:
+            self._check_bytes(self.normal[0], self.normal.label(0))
         if size is None and augment is None and transform is None:
             self.normal.check_sizes()
         self.normal.fill_cache()
@@ -209,9 +253,13 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         index = self._as_index(index)
         key = (self.seed, self._next_epoch(index), index)
         image = self._read(key)
+        self._check_bytes(image, self.normal.label(index))
+        alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
+        # Normal samples are checked as anomalous ones are.
+        as_normal_image(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insert(image, key)
+        result = self._insert(image, key, alpha=alpha)
         return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
 
     def _as_index(self, index: Any) -> int:
@@ -238,6 +286,12 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         with _seeded(*key, AUGMENT) as rng:
             return _augmented(self.augment, image.copy(), rng)
 
+    def _check_bytes(self, image: np.ndarray, label: str) -> None:
+        if self.dtype == torch.uint8 and image.dtype != np.uint8:
+            raise ValueError(
+                f"`dtype` torch.uint8 needs uint8 images, got {image.dtype} in {label}; pass torch.float32"
+            )
+
     def _sample(
         self, key: Key, normal: np.ndarray, image: np.ndarray, mask: np.ndarray, technique: str
     ) -> dict[str, Any]:
@@ -255,26 +309,34 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def _transformed(self, key: Key, image: np.ndarray, mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         if self.transform is None:
-            return self._to_tensor(image), _to_mask(mask)
+            return self._to_tensor(image), self._to_mask(mask)
         with _seeded(*key, TRANSFORM) as rng:
             if _is_albumentations(self.transform):
                 _seed_pipeline(self.transform, rng)
                 changed = self.transform(image=image, mask=mask // 255)
                 image, mask = changed["image"], changed["mask"]
-                pixels = image if isinstance(image, torch.Tensor) else self._to_tensor(image)
-                return _plain(pixels), _plain(torch.as_tensor(mask)).reshape(1, *mask.shape[-2:]).float()
-            changed = self.transform(*_as_tv_tensors(self._to_tensor(image), _to_mask(mask)))
+                if not isinstance(image, torch.Tensor):
+                    self._check_bytes(image, "what `transform` returns")
+                    image = self._to_tensor(image)
+                return _plain(image), _plain(torch.as_tensor(mask)).reshape(1, *mask.shape[-2:]).to(self.dtype)
+            changed = self.transform(*_as_tv_tensors(self._to_tensor(image), self._to_mask(mask)))
         if not isinstance(changed, tuple | list) or len(changed) != 2:
             raise TypeError(f"`transform` must return (image, mask), got {describe(changed)}")
-        return _plain(changed[0]), _plain(changed[1]).float()
+        return _plain(changed[0]), _plain(changed[1]).to(self.dtype)
+
+    def _to_mask(self, mask: np.ndarray) -> torch.Tensor:
+        """(1, H, W), 0 and 1."""
+        return torch.from_numpy((mask != 0).astype(np.uint8)[None]).to(self.dtype)
 
     def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
-        """float32 (C, H, W) in [0, 1]."""
-        full_scale = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
-        top = self._insert.insertion.data_range or full_scale
+        """(C, H, W): float32 in [0, 1], or the bytes."""
+        if self.dtype == torch.uint8:
+            return torch.from_numpy(np.stack(cv2.split(image)))
+        window = window_of("image", image, self._insert.insertion.data_range)
         pixels = np.empty((image.shape[2], *image.shape[:2]), np.float32)
         for plane, channel in zip(pixels, cv2.split(image), strict=True):  # a third faster than a transposed copy
-            np.divide(channel, np.float32(top), out=plane, casting="same_kind")
+            values = window.inside(channel) if window.clips else channel
+            np.divide(values, np.float32(window.max_value), out=plane, casting="same_kind")
         return torch.from_numpy(pixels)
 
 
@@ -327,10 +389,6 @@ def _plain(tensor: Any) -> torch.Tensor:
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"`transform` must return tensors, got {describe(tensor)}")
     return tensor.as_subclass(torch.Tensor)
-
-
-def _to_mask(mask: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy((mask != 0).astype(np.float32)[None])
 
 
 @contextmanager

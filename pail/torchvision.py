@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pail._install import install_hint
+
 try:
     import torch
     from torch.utils._pytree import tree_flatten, tree_unflatten
 except ImportError as error:
-    raise ImportError("pail.torchvision needs PyTorch: pip install 'pai-lib[torch]'") from error
+    raise ImportError(f"pail.torchvision needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range
+from pail.io import pil
+from pail.masks import boxes as mask_boxes
+from pail.masks import pieces
 from pail.reading import as_source
+from pail.types import DataRangeLike
 
 __all__ = ["InsertAnomaly"]
 
@@ -32,10 +38,23 @@ class InsertAnomaly(torch.nn.Module):
     as arguments or anywhere in a dict, tuple or list, and returns the same
     structure; everything else in it is handed through. The image is a
     tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
-    PIL image; a plain tensor counts as the image where there is no
-    `tv_tensors.Image`, and only the first. The mask, (H, W), (1, H, W), or
-    with B in front, is united with the anomaly's. An image alone,
-    ``transform(image)``, comes back as ``(image, mask)``.
+    PIL image, which keeps its mode; a plain tensor counts as the image where there is no
+    `tv_tensors.Image`, and only the first. An image alone,
+    ``transform(image)``, comes back as ``(image, mask)``, and a dict with
+    an image alone gets the mask as ``"mask"``.
+
+    What becomes of a mask depends on its shape:
+
+    - (H, W) and (1, H, W), a semantic mask: the anomaly is drawn into it;
+    - (B, H, W) and (B, 1, H, W) beside a batch: each image's anomaly is
+      drawn into its mask;
+    - (N, H, W) beside a single image, the masks of N instances: each
+      connected piece of the anomaly is appended as an instance. One mask,
+      (1, H, W), is an instance where the sample holds one box.
+
+    With `label`, each connected piece of the anomaly also adds a box to the
+    sample's `tv_tensors.BoundingBoxes`, whatever their format, and the
+    label to ``"labels"``, which has to be in the same dict.
 
     Parameters
     ----------
@@ -48,23 +67,31 @@ class InsertAnomaly(torch.nn.Module):
         As for `Anomaly_Insertion.insert`.
     mask_value : int, default 1
         What the anomaly is in masks that are not bool.
-    data_range : float, optional
+    label : int, optional
+        The anomaly's class, for samples with boxes. None leaves boxes and
+        labels as they are.
+    data_range : float, (float, float) or "auto", optional
         The value of full scale where it is not the dtype's (1 for floats).
 
     Raises
     ------
     TypeError
         If there is no image, or a structure without a mask, or an image of
-        another dtype.
+        another dtype; or `label` is given and a sample with boxes has no
+        labels; or for a PIL image of mode 1, P or PA, whose pixels cannot
+        take new values: convert it to L or RGB first.
     ValueError
         If a float image leaves [0, 1]: insert before Normalize, not after
-        it.
+        it; or masks, boxes or labels do not fit the image or each other.
 
     Notes
     -----
     Randomness is PyTorch's: `torch.manual_seed` repeats a run, and
     DataLoader workers differ. CUDA tensors are changed on the CPU and come
     back on their device.
+
+    Pieces of a few pixels get boxes and instances as well;
+    `torchvision.transforms.v2.SanitizeBoundingBoxes` drops small ones.
 
     Examples
     --------
@@ -87,9 +114,11 @@ class InsertAnomaly(torch.nn.Module):
         roi: Any = None,
         severity: Any = None,
         mask_value: int = 1,
-        data_range: float | None = None,
+        label: int | None = None,
+        data_range: DataRangeLike | None = None,
     ) -> None:
         super().__init__()
+        self.label = None if label is None else int(as_number("label", label, 0, 2**31 - 1, integer=True))
         self.p = as_number("p", p, 0, 1)
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
         self._inserter = Inserter(
@@ -107,25 +136,58 @@ class InsertAnomaly(torch.nn.Module):
         return f"p={self.p:g}"
 
     def forward(self, *inputs: Any) -> Any:
-        """The inputs with an anomaly in the image and in the mask."""
-        leaves, structure = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        """The inputs with an anomaly in the image, in the masks and, with `label`, among the boxes."""
+        if not inputs:
+            raise TypeError("the transform must get an image, or a sample that holds one, got nothing")
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        leaves, structure = tree_flatten(sample)
         place = _image_place(leaves)
-        image, marks = self._insert(leaves[place])
         masks = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "Mask")]
-        leaves[place] = image
-        if not masks and len(leaves) == 1:
-            return image, _as_mask(marks[..., None, :, :] * self.mask_value)
-        if not masks:
+        is_nested = isinstance(sample, Mapping | list | tuple) and not any(leaves[place] is v for v in _values(sample))
+        if not masks and (len(leaves) > 1 or is_nested):
             raise TypeError("the sample must hold a tv_tensors.Mask, into which the anomaly is drawn, got none")
-        for i in masks:
-            leaves[i] = self._united(leaves[i], marks)
+        boxes = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "BoundingBoxes")]
+        if len(boxes) > 1 and self.label is not None:
+            raise ValueError(f"the sample must hold one tv_tensors.BoundingBoxes for `label`, got {len(boxes)}")
+        count = len(leaves[boxes[0]]) if len(boxes) == 1 else None
+        lead, size = _shape_of(leaves[place])
+        kinds = [_mask_kind(leaves[i], lead, size, count) for i in masks]
+        if "instances" in kinds and boxes and self.label is None:
+            raise ValueError("`label` must be given for a sample with instance masks and boxes, got None")
+        labels = self._labels_place(sample, leaves, boxes, lead, size) if self.label is not None and boxes else None
+
+        leaves[place], marks = self._insert(leaves[place])
+        if not masks:
+            return _with_mask(sample, leaves[place], _as_mask(marks[..., None, :, :] * self.mask_value))
+        found = pieces(marks.cpu().numpy() > 0) if not lead and marks.any() else np.zeros((0, *size), np.uint8)
+        for i, kind in zip(masks, kinds, strict=True):
+            leaves[i] = self._appended(leaves[i], found) if kind == "instances" else self._united(leaves[i], marks)
+        if labels is not None and len(found):
+            leaves[boxes[0]] = _with_boxes(leaves[boxes[0]], mask_boxes(marks.cpu().numpy() > 0))
+            leaves[labels] = torch.cat([leaves[labels], leaves[labels].new_full((len(found),), self.label)])
         return tree_unflatten(leaves, structure)
+
+    def _labels_place(
+        self, sample: Any, leaves: list[Any], boxes: list[int], lead: tuple[int, ...], size: tuple[int, int]
+    ) -> int:
+        """Where the labels of the boxes are among the values; raises where they or the boxes do not fit."""
+        found = leaves[boxes[0]]
+        if lead:
+            raise ValueError("boxes must belong to a single image (C, H, W) for `label`, got a batch")
+        if tuple(found.canvas_size) != size:
+            raise ValueError(f"the boxes must have the image's canvas_size {size}, got {tuple(found.canvas_size)}")
+        home = _holder(sample, found) or {}
+        labels = next((v for k, v in home.items() if str(k).lower() == "labels" and isinstance(v, torch.Tensor)), None)
+        if labels is None:
+            raise TypeError('the dict with boxes must also hold a tensor "labels" for `label`, got none')
+        if labels.shape != (len(found),):
+            raise ValueError(f'"labels" must have one entry for each of {len(found)} boxes, got {tuple(labels.shape)}')
+        return next(i for i, leaf in enumerate(leaves) if leaf is labels)
 
     def _insert(self, image: Any) -> tuple[Any, torch.Tensor]:
         """The image, and where it was changed: uint8 {0, 1} (..., H, W)."""
         if isinstance(image, Image.Image):
-            i_a, m_a = self._insert_array(np.asarray(image))
-            return Image.fromarray(i_a), torch.from_numpy(m_a)
+            return self._insert_pil(image)
         _check(image)
         flat = image.detach().reshape(-1, *image.shape[-3:])
         pairs = [self._insert_tensor(single) for single in flat]
@@ -142,28 +204,124 @@ class InsertAnomaly(torch.nn.Module):
         i_a, m_a = self._insert_array(array)
         return torch.from_numpy(i_a).permute(2, 0, 1).to(image.dtype), torch.from_numpy(m_a)
 
+    def _insert_pil(self, image: Image.Image) -> tuple[Image.Image, torch.Tensor]:
+        """In the image's own mode; the very image where no anomaly is due."""
+        words = self._drawn()
+        if words is None:
+            return image, torch.zeros(image.height, image.width, dtype=torch.uint8)
+        pil.check_open(image)
+        array, alpha = pil.to_array("image", image)
+        check_range(array, self._inserter.insertion.data_range)
+        i_a, m_a = self._inserter(array, words, alpha=alpha if array.ndim == 3 else None)
+        return pil.with_pixels(image, i_a, m_a[..., 0]), torch.from_numpy(m_a[..., 0] // 255)
+
     def _insert_array(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        words = torch.randint(2**31, (4,)).tolist()
-        if words[0] >= self.p * 2**31:
+        words = self._drawn()
+        if words is None:
             return image.copy(), np.zeros(image.shape[:2], np.uint8)
-        i_a, m_a = self._inserter(image, words[1:])
+        i_a, m_a = self._inserter(image, words)
         return i_a, m_a[..., 0] // 255
 
+    def _drawn(self) -> list[int] | None:
+        """The seed of an anomaly, or None where there is to be none."""
+        words = torch.randint(2**31, (4,)).tolist()
+        return words[1:] if words[0] < self.p * 2**31 else None
+
     def _united(self, mask: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:
+        """A semantic mask with the anomaly."""
         marks = marks.to(mask.device, torch.bool)
-        if mask.shape != marks.shape and mask.ndim == marks.ndim + 1:
-            marks = marks.unsqueeze(-3)
-        if mask.shape != marks.shape and mask.shape[:-3] + mask.shape[-2:] != marks.shape[:-3] + marks.shape[-2:]:
-            raise ValueError(f"the mask must have the image's height and width, got {tuple(mask.shape)}")
+        marks = marks if mask.ndim == marks.ndim else marks.unsqueeze(-3)
+        return _like(torch.where(marks, self._value(mask), mask), mask)
+
+    def _appended(self, mask: torch.Tensor, found: np.ndarray) -> torch.Tensor:
+        """Instance masks, and those of the anomaly's pieces behind them."""
+        marks = torch.from_numpy(found > 0).to(mask.device)
+        plain = mask.as_subclass(torch.Tensor)
+        return _like(torch.cat([plain, torch.where(marks, self._value(mask), plain.new_zeros(()))]), mask)
+
+    def _value(self, mask: torch.Tensor) -> torch.Tensor:
         value = True if mask.dtype == torch.bool else self.mask_value
-        return _like(torch.where(marks, torch.as_tensor(value, dtype=mask.dtype, device=mask.device), mask), mask)
+        return torch.as_tensor(value, dtype=mask.dtype, device=mask.device)
+
+
+def _shape_of(image: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
+    """The numbers of a batch, () for a single image, and height and width."""
+    if isinstance(image, Image.Image):
+        return (), (image.height, image.width)
+    _check(image)
+    return tuple(image.shape[:-3]), (image.shape[-2], image.shape[-1])
+
+
+def _mask_kind(mask: torch.Tensor, lead: tuple[int, ...], size: tuple[int, int], boxes: int | None) -> str:
+    """ "semantic", or "instances", whose number may be that of the boxes."""
+    shape = tuple(mask.shape)
+    if shape[-2:] != size:
+        raise ValueError(f"the mask must have the image's height and width {size}, got {shape}")
+    rest = shape[:-2]
+    if lead:
+        if rest not in (lead, (*lead, 1)):
+            wanted = f"{(*lead, *size)} or {(*lead, 1, *size)}"
+            raise ValueError(f"the mask of a batch must have shape {wanted}, one for each image, got {shape}")
+        return "semantic"
+    if len(rest) > 1:
+        raise ValueError(f"the mask must have shape (H, W), (1, H, W) or (N, H, W), got {shape}")
+    if rest in ((), (1,)) and (rest == () or boxes != 1):
+        return "semantic"
+    if boxes is not None and rest != (boxes,):
+        raise ValueError(f"instance masks must be as many as the boxes, {boxes}, got {shape}")
+    return "instances"
+
+
+def _with_mask(sample: Any, image: Any, mask: torch.Tensor) -> Any:
+    """A sample that was an image alone, or a dict or list of one."""
+    if isinstance(sample, Mapping):
+        return {next(iter(sample)): image, "mask": mask}
+    return [image, mask] if isinstance(sample, list) else (image, mask)
+
+
+def _holder(sample: Any, value: Any) -> Mapping[Any, Any] | None:
+    """The dict in a structure that directly holds a value."""
+    if isinstance(sample, Mapping) and any(entry is value for entry in sample.values()):
+        return sample
+    return next((found for entry in _values(sample) if (found := _holder(entry, value)) is not None), None)
+
+
+def _values(sample: Any) -> Iterable[Any]:
+    """What a dict, list or tuple directly holds."""
+    return sample.values() if isinstance(sample, Mapping) else sample if isinstance(sample, tuple | list) else ()
+
+
+def _with_boxes(boxes: Any, corners: np.ndarray) -> torch.Tensor:
+    """The boxes, and upright ones behind them in the same format."""
+    from torchvision import tv_tensors
+
+    left, top, right, bottom = torch.from_numpy(corners).to(boxes.device).T
+    width, height = right - left, bottom - top
+    name, zero = boxes.format.value, torch.zeros_like(left)
+    x, y = (left + width / 2, top + height / 2) if name.startswith("CXCY") else (left, top)
+    columns = {
+        "XYXY": (left, top, right, bottom),
+        "XYWH": (left, top, width, height),
+        "CXCYWH": (x, y, width, height),
+        "XYWHR": (left, top, width, height, zero),
+        "CXCYWHR": (x, y, width, height, zero),
+        "XYXYXYXY": (left, top, right, top, right, bottom, left, bottom),
+    }
+    if name not in columns:
+        raise ValueError(f"the boxes must have a format out of {', '.join(columns)}, got {name}")
+    added = torch.stack([column.to(torch.float64) for column in columns[name]], dim=1).to(boxes.dtype)
+    return tv_tensors.wrap(torch.cat([boxes.as_subclass(torch.Tensor), added]), like=boxes)
 
 
 def _image_place(leaves: list[Any]) -> int:
-    """Where the image is among the values: a tv_tensors.Image, else a PIL image, else the first plain tensor."""
+    """Where the image is among the values: a tv_tensors.Image, else a PIL image, else the first plain tensor.
+
+    Of those, labels have fewer than three dimensions, and an image comes first.
+    """
     for is_image in (
         lambda leaf: _is_tv(leaf, "Image"),
         lambda leaf: isinstance(leaf, Image.Image),
+        lambda leaf: type(leaf) is torch.Tensor and leaf.ndim > 2,
         lambda leaf: type(leaf) is torch.Tensor,
     ):
         places = [i for i, leaf in enumerate(leaves) if is_image(leaf)]

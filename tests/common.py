@@ -1,16 +1,23 @@
 """What several test files use."""
 
+import contextlib
 import functools
+import io
+import itertools
+import math
 import os
+import random
 import signal
+import sys
 from contextlib import contextmanager
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from pail import pai
-from pail.core.draw import Draw
-from pail.core.frame import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
+from pail.core.sampler import Sampler
 from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)
@@ -20,12 +27,15 @@ def takes_source(name: str) -> bool:
     return pai.TECHNIQUES[name].takes_source
 
 
-def call(name, image, source=None, **keywords):
-    """One call of a technique by its name; the source only where it takes one."""
-    if source is not None and takes_source(name):
+def call(name, image, source=None, *, on=None, **keywords):
+    """One call of a technique, or of "insert", by its name, on an instance or with settings among the keywords.
+
+    The source is passed only where the technique takes one.
+    """
+    if source is not None and (name == "insert" or takes_source(name)):
         keywords["anom_source_img"] = source
     settings = {key: keywords.pop(key) for key in Settings._fields if key in keywords}
-    return getattr(pai.Anomaly_Insertion(**settings), name)(image, **keywords)
+    return getattr(on or pai.Anomaly_Insertion(**settings), name)(image, **keywords)
 
 
 @functools.lru_cache
@@ -50,32 +60,149 @@ def as_type(image: np.ndarray, dtype) -> np.ndarray:
     return fine.astype(dtype) if dtype.kind == "f" else np.round(fine * np.iinfo(dtype).max).astype(dtype)
 
 
-def check_contract(
-    image: np.ndarray, before: np.ndarray, i_a: np.ndarray, m_a: np.ndarray, peak: float | None = None
-) -> None:
-    """The invariants of an insertion; `peak` is full scale where it is not the dtype's."""
-    full = peak or (1.0 if image.dtype.kind == "f" else np.iinfo(image.dtype).max)
-    change = np.abs(i_a.astype(np.float64) - image).max(initial=0)
-    assert change >= 0.0199 * full, f"nothing visibly differs: {change / full:.4f} of the range"
-    assert i_a.shape == image.shape and i_a.dtype == image.dtype
-    assert i_a.flags.c_contiguous and m_a.flags.c_contiguous and i_a.flags.writeable
-    assert m_a.shape == (*image.shape[:2], 1) and m_a.dtype == np.uint8
-    assert np.isin(m_a, (0, 255)).all()
-    assert m_a.any()
-    outside = m_a[..., 0] == 0
-    assert i_a[outside].tobytes() == np.ascontiguousarray(image[outside]).tobytes()
-    assert np.array_equal(image, before)
-    assert not np.shares_memory(i_a, image)
-    if image.ndim == 3 and image.shape[2] == 4:
-        assert np.array_equal(i_a[..., 3], image[..., 3])
-    if image.dtype.kind == "f":
-        assert i_a.min() >= 0 and i_a.max() <= full
+def checked(name, image, source=None, *, on=None, **keywords):
+    """`call`, with every invariant of an insertion checked: the inputs are copied before, the call is made here."""
+    expected = Expected(name, image, source, on=on, **keywords)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        result = call(name, image, source, on=on, **keywords)
+    assert printed.getvalue() == "", f"printed {printed.getvalue()!r}"
+    expected.check(result)
+    return result
 
 
-def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[Frame, Draw]:
+class Expected:
+    """What has to hold after a call: made before it, from copies, without any of the library's own conversions."""
+
+    def __init__(self, name, image, source=None, *, on=None, **keywords):
+        settings = {key: getattr(on, key) if on else keywords.get(key) for key in ("data_range", "alpha")}
+        self.inputs = (image, source, keywords)
+        self.before = frozen(self.inputs)
+        self.normal = as_array(image).copy()
+        self.low, self.high = range_of(self.normal.dtype, settings["data_range"])
+        self.has_alpha = alpha_of(image, self.normal, settings["alpha"])
+        self.region = region_of(keywords.get("roi"))
+        if name == "rand_augmented_cut_paste" and keywords.get("mask") is not None:  # strictly kept, as a region is
+            mask = region_of(keywords["mask"])
+            self.region = mask if self.region is None else self.region & mask
+        self.anomalies = 1 if name != "insert" else np.max(keywords.get("n_anomalies", 1))
+        self.generators = global_generators()
+
+    def check(self, result):
+        i_a, m_a = result
+        self.check_kind(i_a, m_a)
+        inside = m_a[..., 0] > 0
+        self.check_pixels(i_a, inside)
+        self.check_instances(result, inside)
+        self.check_inputs(result)
+
+    def check_kind(self, i_a, m_a):
+        assert type(i_a) is np.ndarray and type(m_a) is np.ndarray
+        assert i_a.shape == self.normal.shape and i_a.dtype == self.normal.dtype, (i_a.shape, i_a.dtype)
+        assert m_a.shape == (*self.normal.shape[:2], 1) and m_a.dtype == np.uint8, (m_a.shape, m_a.dtype)
+        for array in (i_a, m_a):
+            assert array.flags.c_contiguous and array.flags.writeable, "an output is not contiguous, or read-only"
+        assert set(np.unique(m_a)) <= {0, 255}, f"the mask holds {np.unique(m_a)}"
+        assert m_a.any(), "the mask is empty"
+
+    def check_pixels(self, i_a, inside):
+        assert i_a[~inside].tobytes() == self.normal[~inside].tobytes(), "pixels outside the mask differ"
+        if self.region is not None:
+            assert not inside[~self.region].any(), "the mask leaves the region"
+        if self.has_alpha:
+            assert np.array_equal(i_a[..., -1], self.normal[..., -1]), "alpha differs"
+        after, before = (np.atleast_3d(a)[inside][:, : -1 if self.has_alpha else None] for a in (i_a, self.normal))
+        assert after.min() >= self.low and after.max() <= self.high, f"{after.min()}..{after.max()} inside the mask"
+        change = np.abs(after.astype(np.float64) - before).max() / (self.high - self.low)
+        assert change >= 0.01999, f"nothing visibly differs: {change:.4f} of the range"
+
+    def check_instances(self, result, inside):
+        instances = result.instances
+        assert instances.shape == inside.shape and instances.dtype == np.uint16
+        assert np.array_equal(instances > 0, inside), "the instances are not those of the mask"
+        assert instances.max() <= len(result.techniques) <= self.anomalies
+
+    def check_inputs(self, result):
+        assert self.generators == global_generators(), "a global generator was touched"
+        outputs = (*result, result.instances)
+        assert not any(np.may_share_memory(a, b) for a, b in itertools.combinations(outputs, 2)), "outputs share memory"
+        assert frozen(self.inputs) == self.before, "an input was written to"
+        for entry, output in itertools.product(arrays(self.inputs), outputs):
+            assert not np.may_share_memory(entry, output), "an output aliases an input"
+
+
+def frozen(value):
+    """A value as what must be equal after a call, byte for byte; nothing of objects that are meant to change."""
+    if isinstance(value, dict):
+        return [(key, frozen(entry)) for key, entry in value.items()]
+    if isinstance(value, list | tuple):
+        return [frozen(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.strides, value.flags.writeable, value.tobytes()
+    if isinstance(value, Image.Image):
+        return value.mode, value.size, value.tobytes()
+    return value if isinstance(value, int | float | str) else None
+
+
+def arrays(value):
+    """The arrays in nested arguments."""
+    if isinstance(value, dict | list | tuple):
+        return [array for entry in (value.values() if isinstance(value, dict) else value) for array in arrays(entry)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+PIL_AS = {"1": "L", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+
+
+def as_array(image):
+    """The pixels that an image stands for."""
+    if not isinstance(image, Image.Image):
+        return np.asarray(image)
+    mode = PIL_AS.get(image.mode, image.mode)
+    if mode == "P":
+        mode = "RGBA" if "transparency" in image.info else "RGB"
+    return np.asarray(image.convert(mode))
+
+
+def alpha_of(image, pixels, said):
+    """Whether the last channel is alpha: what was said, else PIL's word, else the fourth of four."""
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if said is not None:
+        return said and channels in (2, 4)
+    return channels == 4 or (isinstance(image, Image.Image) and "A" in image.getbands())
+
+
+def range_of(dtype, data_range):
+    """The lowest and the highest legal value."""
+    full = 1 if dtype.kind == "f" else np.iinfo(dtype).max
+    low, high = data_range if isinstance(data_range, tuple) else (0, full if data_range is None else data_range)
+    if dtype.kind == "f":
+        return float(dtype.type(low)), float(dtype.type(high))
+    return math.ceil(low), math.floor(high)
+
+
+def region_of(mask):
+    """Where a mask is true, whatever its dtype; None without one, and for the automatic foreground."""
+    if mask is None or isinstance(mask, str):
+        return None
+    mask = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) else mask)
+    mask = mask.view(np.uint8) if mask.dtype == bool else mask
+    return (mask if mask.ndim == 2 else mask[..., 0]) != 0
+
+
+def global_generators():
+    """The states of the generators that belong to the user's program."""
+    _, numbers, position, *gauss = np.random.get_state()  # noqa: NPY002
+    states = [random.getstate(), numbers.tobytes(), position, gauss]
+    if "torch" in sys.modules:
+        states.append(sys.modules["torch"].get_rng_state().numpy().tobytes())
+    return states
+
+
+def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[NormalImage, Sampler]:
     """What a technique sees of a call."""
-    frame = as_frame(image, data_range).restrict(roi)
-    return frame, Draw(np.random.default_rng(seed), severity)
+    frame = as_normal_image(image, data_range).restrict(roi)
+    return frame, Sampler(np.random.default_rng(seed), severity)
 
 
 @contextmanager

@@ -1,17 +1,21 @@
-"""Fuzzing: any image through any technique, junk at every keyword, and a soak.
+"""Fuzzing: every combination of what a call accepts, images with a flaw, junk at every keyword, and a soak.
 
-``python tests/fuzz.py [count]`` (100,000 by default) reports how many inputs were tried, how many refused and how many
-violated the contract, and ends with an error if one did. test_properties.py draws its cases from here, too.
+``python tests/fuzz.py [count] [--seed N]`` tries `count` combinations (100,000 by default) on both cores, and says how
+many were tried, how many refused and how many violated the contract; it ends with an error if one did. Each kind of
+violation is printed with its smallest case, which ``--case "Case(...)"`` makes again. The cases are those of
+test_combinations.py, drawn by a plain generator.
 """
 
 import argparse
 import gc
 import inspect
 import multiprocessing
+import re
 import sys
 import threading
+import time
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,127 +23,45 @@ import psutil
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import NAMES, as_type, call, check_contract, photograph, time_limit
+import strategies
+from common import NAMES, Expected, call, photograph, time_limit
+from strategies import check, laid_out, pixels, random_case
 
 from pail import pai
+from pail.call.insert import MAX_ANOMALIES
 
-CHOICES = {
-    "name": NAMES,
-    "height": (1, 2, 3, 5, 8, 13, 31, 48, 77),
-    "width": (1, 2, 3, 7, 8, 17, 33, 60, 101),
-    "channels": (None, None, 1, 2, 3, 3, 3, 4, 5, 16),
-    "dtype": ("uint8", "uint8", "uint16", "float32", "float64", ">u2"),
-    "layout": ("plain", "plain", "fortran", "reversed", "strided", "read-only", "pil"),
-    "content": ("photograph", "noise", "black", "white", "grey", "half", "gradient", "channel"),
-    "source": (None, "same", "small", "wide", "grey", "deep"),
-    "roi": (None, None, None, "pixel", "block", "noise", "all"),
-    "severity": (None, None, None, 0, 0.5, 1, (0.2, 0.8)),
-    "flaw": (None,) * 20 + ("nan", "negative", "bright", "dtype", "channels", "empty"),
-}
+FLAWS = ("nan", "negative", "bright", "dtype", "channels", "empty")
+NUMBERS = re.compile(r"\[.*|\d[\d.e+-]*", re.S)  # what differs between violations of one kind
 
 
-@dataclass(frozen=True)
-class Case:
-    """An image and a call, by words and a seed."""
-
-    name: str
-    height: int
-    width: int
-    channels: int | None
-    dtype: str
-    layout: str
-    content: str
-    source: str | None
-    roi: str | None
-    severity: object
-    flaw: str | None
-    seed: int
-
-    def region(self) -> np.ndarray:
-        """The ROI as a bool mask."""
-        rng = np.random.default_rng(self.seed)
-        roi = np.zeros((self.height, self.width), bool)
-        row, column = rng.integers(self.height), rng.integers(self.width)
-        if self.roi == "block":
-            roi[row : row + 9, column : column + 9] = True
-        elif self.roi == "noise":
-            roi |= rng.random(roi.shape) < 0.3
-        elif self.roi == "all":
-            roi[:] = True
-        roi[row, column] = True
-        return roi
+def try_case(rng) -> tuple[str, object, str]:
+    """A case from the generator: "valid", or what went wrong; the case, and its size for the report."""
+    case = random_case(rng)
+    try:
+        check(case)
+        return "valid", None, ""
+    except Exception as error:
+        return (
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            case.height * case.width,
+            repr(case),
+        )
 
 
-def cases():
-    """The hypothesis strategy of sound cases."""
-    from hypothesis import strategies as st
-
-    drawn = {name: st.sampled_from(options) for name, options in CHOICES.items()}
-    drawn["flaw"] = st.none()
-    drawn["height"], drawn["width"] = st.integers(1, 90), st.integers(1, 90)
-    return st.builds(Case, **drawn, seed=st.integers(0, 2**32))
-
-
-def random_case(rng) -> Case:
-    picks = {name: options[rng.integers(len(options))] for name, options in CHOICES.items()}
-    return Case(**picks, seed=int(rng.integers(2**32)))
-
-
-def pixels(case: Case) -> np.ndarray:
-    rng = np.random.default_rng(case.seed)
-    shape = (case.height, case.width, case.channels or 1)
-    if case.content in ("photograph", "half", "channel"):
-        planes = [photograph(case.height, case.width, i)[..., :3] for i in range(-(-shape[2] // 3))]
-        image = np.concatenate(planes, axis=2)[..., : shape[2]].copy()
-        if case.content == "half":
-            image[: -(-case.height // 2)] = 0
-        if case.content == "channel":
-            image[..., 0] = 0
-    elif case.content == "noise":
-        image = rng.integers(0, 256, shape, np.uint8)
-    elif case.content == "gradient":
-        image = np.linspace(0, 255, np.prod(shape)).reshape(shape).astype(np.uint8)
-    else:
-        image = np.full(shape, {"black": 0, "white": 255, "grey": 128}[case.content], np.uint8)
-    image = as_type(image, case.dtype)
-    return image[..., 0] if case.channels is None else image
-
-
-def laid_out(image: np.ndarray, layout: str) -> np.ndarray:
-    if layout == "fortran":
-        return np.asfortranarray(image)
-    if layout == "reversed":
-        return np.ascontiguousarray(image[::-1, ::-1])[::-1, ::-1]
-    if layout == "strided":
-        return np.repeat(image, 2, axis=1)[:, ::2]
-    if layout == "read-only":
-        image = image.copy()
-        image.flags.writeable = False
-    return image
-
-
-def source_of(kind: str | None):
-    return {
-        None: None,
-        "same": photograph(40, 50, 9),
-        "small": photograph(2, 3, 9),
-        "wide": Image.fromarray(photograph(9, 200, 9)),
-        "grey": photograph(30, 30, 9)[..., 0],
-        "deep": as_type(photograph(30, 30, 9), "float64"),
-    }[kind]
-
-
-def as_generated(case: Case):
-    """The image of a case as an array, and the call that inserts into it."""
-    image = laid_out(pixels(case), case.layout)
-    given = image
-    as_pil = case.layout == "pil" and image.dtype == np.uint8 and case.channels in (None, 3, 4)
-    if as_pil:
-        given = Image.fromarray(image)
-    keywords = {"rng": case.seed, "severity": case.severity}
-    if case.roi is not None:
-        keywords["roi"] = case.region()
-    return image, lambda: call(case.name, given, source_of(case.source), **keywords)
+def try_flaw(rng) -> tuple[str, object, str]:
+    """An image with a flaw, at a technique: "refused" by an error that names the image."""
+    case, flaw = random_case(rng), FLAWS[int(rng.integers(len(FLAWS)))]
+    name = NAMES[int(rng.integers(len(NAMES)))]
+    shown = f"{name}, {flaw}: {case!r}"
+    try:
+        with time_limit(20):
+            call(name, flawed(laid_out(pixels(case), case.layout), flaw), rng=case.seed)
+    except (TypeError, ValueError) as error:
+        named = f"`{pai.TECHNIQUES[name].image_name}`" in str(error)
+        return "refused" if named else f"the image is not named: {error!r}", case.height * case.width, shown
+    except Exception as error:
+        return repr(error), case.height * case.width, shown
+    return f"{flaw} is taken", case.height * case.width, shown
 
 
 def flawed(image: np.ndarray, flaw: str):
@@ -149,31 +71,9 @@ def flawed(image: np.ndarray, flaw: str):
         return np.zeros((*image.shape[:2], 17), image.dtype)
     if flaw == "empty":
         return image[:0]
-    image = image.astype(np.float64)
+    image = np.clip(image.astype(np.float64), 0, 1)
     image.flat[image.size // 2] = {"nan": np.nan, "negative": -0.5, "bright": 300.0}[flaw]
     return image
-
-
-def try_case(case: Case) -> str:
-    """ "valid", "refused", or what went wrong."""
-    image, insert = as_generated(case)
-    try:
-        with time_limit(10):
-            if case.flaw is None:
-                before = image.copy()
-                i_a, m_a = insert()
-                check_contract(image, before, i_a, m_a)
-                if case.roi is not None:
-                    assert not m_a[~case.region()].any(), "outside the ROI"
-                return "valid"
-            try:
-                call(case.name, flawed(image, case.flaw), rng=case.seed)
-            except (TypeError, ValueError) as error:
-                name = f"`{pai.TECHNIQUES[case.name].image_name}`"
-                return "refused" if name in str(error) else f"{case}: {name} is not named: {error!r}"
-            return f"{case}: taken"
-    except BaseException as error:
-        return f"{case}: {error!r}"
 
 
 JUNK = (
@@ -194,16 +94,18 @@ def keywords_of(name: str) -> list[str]:
 
 
 def try_junk(name: str, keyword: str, index: int) -> str:
-    """As `try_case`, for one junk value at one keyword of a method of the class."""
+    """ "valid", "refused", or what went wrong, for one junk value at one keyword of a method of the class."""
     image = photograph(24, 20)
     try:
         with time_limit(10):
+            expected = Expected(name, image)
+            expected.anomalies = MAX_ANOMALIES  # the junk may be a number of them
             try:
-                i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(image, **{keyword: JUNK[index]})
+                result = getattr(pai.Anomaly_Insertion(), name)(image, **{keyword: JUNK[index]})
             except (TypeError, ValueError) as error:
                 named = f"`{keyword}" in str(error)
                 return "refused" if named else f"{name}({keyword}={JUNK[index]!r}): not named: {error!r}"
-            check_contract(image, photograph(24, 20), i_a, m_a)
+            expected.check(result)
             return "valid"
     except BaseException as error:
         return f"{name}({keyword}={JUNK[index]!r}): {error!r}"
@@ -231,42 +133,60 @@ def soak(name: str, count: int = 10_000) -> str:
     )
 
 
-def batch(seed: int, count: int) -> list[str]:
+def batch(work, seed: int, count: int) -> list[tuple[str, object, str]]:
     rng = np.random.default_rng(seed)
-    return [try_case(random_case(rng)) for _ in range(count)]
+    return [work(rng) for _ in range(count)]
 
 
-def junk_batch(part: list[tuple[str, str, int]]) -> list[str]:
-    return [try_junk(*entry) for entry in part]
+def junk_batch(part: list[tuple[str, str, int]]) -> list[tuple[str, object, str]]:
+    return [(try_junk(*entry), 0, "") for entry in part]
 
 
-def report(title: str, results: list[str]) -> int:
-    violated = [result for result in results if result not in ("valid", "refused")]
-    print(f"{title}: {len(results)} inputs, {results.count('refused')} refused, {len(violated)} violated", flush=True)
-    for text in violated[:20]:
-        print("  ", text)
+def report(title: str, results: list[tuple[str, object, str]]) -> int:
+    """Print how many of what there were, and of each kind of violation the smallest case."""
+    said = [result for result, _, _ in results]
+    violated = [entry for entry in results if entry[0] not in ("valid", "refused")]
+    print(f"{title}: {len(said)} inputs, {said.count('refused')} refused, {len(violated)} violated", flush=True)
+    kinds = defaultdict(list)
+    for text, size, shown in violated:
+        kinds[NUMBERS.sub("#", text)].append((size, len(shown), text, shown))
+    for found in sorted(kinds.values(), key=len, reverse=True):
+        _, _, text, shown = min(found)
+        print(f"  {len(found)} times: {text[:400]}\n    {shown}")
     return len(violated)
 
 
+def run(pool, title: str, work, count: int, seed: int, size: int = 250) -> int:
+    """`count` inputs in parts, each with its own generator."""
+    sizes = [min(size, count - start) for start in range(0, count, size)]
+    seeds = [(seed, part) for part in range(len(sizes))]
+    parts = pool.map(batch, [work] * len(sizes), seeds, sizes)
+    return report(title, [result for part in parts for result in part])
+
+
 def main(count: int, seed: int) -> int:
+    start = time.perf_counter()
+    print(f"seed {seed}", flush=True)
     with ProcessPoolExecutor(2) as pool:
-        size = 500
-        sizes = [min(size, count - start) for start in range(0, count, size)]
-        parts = pool.map(batch, [seed * 1_000_003 + i for i in range(len(sizes))], sizes)
-        violated = report("images", [result for part in parts for result in part])
+        violated = run(pool, "combinations", try_case, count, seed)
+        violated += run(pool, "images with a flaw", try_flaw, count // 10, seed + 1)
         junk = all_junk()
-        parts = pool.map(junk_batch, [junk[start : start + size] for start in range(0, len(junk), size)])
+        parts = pool.map(junk_batch, [junk[first : first + 500] for first in range(0, len(junk), 500)])
         violated += report("junk at keywords", [result for part in parts for result in part])
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
-        violated += report("soak, techniques with 10,000 calls each", pool.map(soak, NAMES, chunksize=1))
+        soaked = [(result, 0, "") for result in pool.map(soak, NAMES, chunksize=1)]
+        violated += report("soak, techniques with 10,000 calls each", soaked)
+    print(f"{time.perf_counter() - start:.0f} s")
     return violated
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", nargs="?", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", help="a case as it was printed, to be tried again")
     options = parser.parse_args()
+    if options.case:
+        check(eval(options.case, vars(strategies)))
+        sys.exit(0)
     sys.exit(1 if main(options.count, options.seed) else 0)
-
-assert set(CHOICES) | {"seed"} == {field.name for field in fields(Case)}

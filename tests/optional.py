@@ -6,19 +6,21 @@ import shutil
 
 import pytest
 
+from pail._install import install_hint
+
 PROGRAMS = {"chromium": "apt-get install chromium, or set CHROMIUM to a browser's path"}
 MODULES = {
-    "dask": 'pip install "pai-lib[cluster]"',
-    "distributed": 'pip install "pai-lib[cluster]"',
-    "torch": 'pip install "pai-lib[torch]"',
-    "torchvision": 'pip install "pai-lib[benchmark]"',
-    "albumentations": 'pip install "pai-lib[albumentations]"',
-    "faster_coco_eval": 'pip install "pai-lib[coco]"',
-    "sphinx": 'pip install "pai-lib[docs]"',
-    "matplotlib": 'pip install "pai-lib[test]"',
-    "gradio": 'pip install "pai-lib[app]"',
-    "playwright": 'pip install "pai-lib[browser]"',
-    "anomalib": 'pip install "pai-lib[anomalib]"',
+    "dask": install_hint("cluster"),
+    "distributed": install_hint("cluster"),
+    "torch": install_hint("torch"),
+    "torchvision": install_hint("benchmark"),
+    "albumentations": install_hint("albumentations"),
+    "faster_coco_eval": install_hint("coco"),
+    "sphinx": install_hint("docs"),
+    "matplotlib": install_hint("test"),
+    "gradio": install_hint("app"),
+    "playwright": install_hint("browser"),
+    "anomalib": install_hint("anomalib"),
 }
 
 

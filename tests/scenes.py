@@ -30,9 +30,9 @@ def surface(name: str, shape: tuple[int, int] = SIZE, corner: tuple[int, int] = 
     return pixels[: shape[0], : shape[1]].astype(np.float32)
 
 
-def plain(colour: tuple[float, float, float], noise: float = 3.0, seed: int = 0) -> np.ndarray:
+def plain(color: tuple[float, float, float], noise: float = 3.0, seed: int = 0) -> np.ndarray:
     grain = np.random.default_rng(seed).normal(0, noise, (*SIZE, 1))
-    return (np.array(colour, np.float32) + grain).astype(np.float32)
+    return (np.array(color, np.float32) + grain).astype(np.float32)
 
 
 def disc(row: float, column: float, radius: float, shape: tuple[int, int] = SIZE) -> np.ndarray:
@@ -91,7 +91,7 @@ def part_in_noise() -> Scene:
     return lay(plain((150, 150, 150), 22), plain((70, 70, 70), 22, 1), polygon((50, 60), (60, 250), (210, 200)))
 
 
-def colour_of_equal_grey() -> Scene:
+def color_of_equal_gray() -> Scene:
     return lay(plain((185, 80, 80)), plain((80, 126, 110)), disc(140, 150, 75))
 
 
@@ -134,11 +134,11 @@ def _coins() -> np.ndarray:
     from skimage.filters import sobel
     from skimage.segmentation import watershed
 
-    grey = photo("coins.png")[..., 0]
-    seeds = np.zeros(grey.shape, int)
-    seeds[grey < 30] = 1
-    seeds[grey > 150] = 2
-    return binary_fill_holes(watershed(sobel(grey), seeds) == 2)
+    gray = photo("coins.png")[..., 0]
+    seeds = np.zeros(gray.shape, int)
+    seeds[gray < 30] = 1
+    seeds[gray > 150] = 2
+    return binary_fill_holes(watershed(sobel(gray), seeds) == 2)
 
 
 def coins() -> Scene:
@@ -220,7 +220,7 @@ WITH_GROUND: tuple[Callable[[], Scene], ...] = (
     part_in_a_corner,
     part_under_a_lamp,
     part_in_noise,
-    colour_of_equal_grey,
+    color_of_equal_gray,
     small_part,
     large_part,
     two_tone_part,

@@ -86,7 +86,7 @@ def test_exit_statuses(tmp_path):
     assert done.returncode == 1 and "bad.png" in done.stderr
     cv2.imwrite(str(tmp_path / "in" / "good.png"), photograph(40, 40))
     cv2.imwrite(str(tmp_path / "in" / "other.png"), photograph(40, 40, 1))
-    done = pail_command("generate", tmp_path / "in", tmp_path / "some", "--workers", 1)
+    done = pail_command("generate", tmp_path / "in", tmp_path / "some", "--layout", "flat", "--workers", 1)
     assert done.returncode == 3 and "bad.png" in done.stderr
 
 

@@ -4,8 +4,8 @@ from common import as_type, call, frame_and_draw, photograph
 from seeds import seeds
 
 from pail import pai
-from pail.core.draw import Draw
-from pail.core.frame import as_frame
+from pail.core.image import as_normal_image
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.shapes import rectangle_size
 from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
@@ -100,24 +100,24 @@ def test_a_callable_as_transform_gets_the_patch(name):
 
 
 @pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "grey", "four bands"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "gray", "four bands"])
 def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind):
     image = photograph(40, 50)
-    if kind == "grey":
+    if kind == "gray":
         image = image[..., 0]
     elif kind == "four bands":
         image = np.dstack([image, image[..., :1]])
     else:
         image = as_type(image, kind)
-    frame = as_frame(image, alpha=False)
+    frame = as_normal_image(image, alpha=False)
     seen = []
 
     def invert(patch):
         seen.append(patch)
         return patch.max() - patch
 
-    plain = technique(frame, Draw(np.random.default_rng(0)), transform=False)
-    result = technique(frame, Draw(np.random.default_rng(0)), transform=invert)
+    plain = technique(frame, Sampler(np.random.default_rng(0)), transform=False)
+    result = technique(frame, Sampler(np.random.default_rng(0)), transform=invert)
     (patch,) = seen
     assert patch.dtype == image.dtype and patch.shape[2:] == image.shape[2:]
     assert result.box == plain.box and result.content.shape == plain.content.shape

@@ -56,9 +56,10 @@ def tables(monkeypatch):
     return importlib.import_module("tables")
 
 
-def test_the_table_of_techniques_is_the_registry(tables):
+def test_what_readme_repeats_is_that_of_the_library(tables):
     text = PAGES[0].read_text(encoding="utf-8")
-    assert tables.fill(text, tables.techniques()) == text, "run python docs/tables.py"
+    assert tables.fill(text, tables.TECHNIQUES, tables.techniques()) == text, "run python docs/tables.py"
+    assert tables.fill(text, tables.CITATION, tables.citation()) == text, "run python docs/tables.py"
 
 
 def test_the_table_of_sizes_is_measured(tables):
@@ -89,7 +90,7 @@ def test_links_lead_somewhere(page):
 
 
 def modules():
-    return [m.name for m in pkgutil.walk_packages(pail.__path__, "pail.") if m.name != "pail.pixels._simplex"]
+    return [m.name for m in pkgutil.walk_packages(pail.__path__, "pail.") if m.name != "pail.sfi.simplex_noise._kernel"]
 
 
 @pytest.mark.parametrize("name", modules())
@@ -116,7 +117,7 @@ def public():
     """The functions, classes and methods that a user calls."""
     own = [getattr(pail, name) for name in pail.__all__ if inspect.isroutine(getattr(pail, name))]
     methods = [getattr(pai.Anomaly_Insertion, name) for name in [*NAMES, "insert"]]
-    helpers = [pail.masks.difference, pail.masks.soft, pail.roi.foreground]
+    helpers = [pail.masks.difference, pail.masks.soft, pail.masks.boxes, pail.masks.pieces, pail.roi.foreground]
     return [pai.Anomaly_Insertion, pail.PseudoAnomaly, *own, *methods, *helpers]
 
 

@@ -38,30 +38,79 @@ def picture(path):
 
 
 def assert_not_blank(image):
-    """Grey levels of all kinds, beyond the paper around the panels."""
+    """Gray levels of all kinds, beyond the paper around the panels."""
     panels = image[(image < 250).any(axis=2)]
     assert len(panels) > 0.3 * image[..., 0].size and panels.std() > 15
 
 
 def likeness(a, b):
     """Structural similarity of two pictures as they look at half of their size; 1 is the same."""
-    grey = [
+    gray = [
         cv2.cvtColor(cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         for x in (a, b)
     ]
-    return structural_similarity(*grey, data_range=255)
+    return structural_similarity(*gray, data_range=255)
+
+
+ALONE = """
+import os, runpy, sys, traceback
+import matplotlib.pyplot as plt
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    try:
+        runpy.run_path(next(name for name in os.listdir() if name.endswith(".py")), run_name="__main__")
+    except BaseException:
+        with open("failed.txt", "w") as file:
+            traceback.print_exc(file=file)
+    plt.close("all")
+"""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Each plot, copied alone into an empty folder and run there; one process for all, as imports take longest."""
+    need("matplotlib")
+    root = tmp_path_factory.mktemp("alone")
+    for name in PLOTS:
+        (root / name).mkdir()
+        shutil.copy(EXAMPLES / f"{name}.py", root / name)
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-c", ALONE, *(str(root / name) for name in PLOTS)]
+    subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, timeout=300)
+    return root
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_makes_its_figures(name, tmp_path):
-    need("matplotlib")
-    made = [Path(line) for line in run(f"{name}.py", tmp_path, folder=tmp_path).stdout.splitlines()]
-    assert sorted(made) == sorted(tmp_path.iterdir()) and made[0].name == f"{name.removeprefix('plot_')}.png"
-    assert len(made) >= 2 or name in ("plot_severity", "plot_roi", "plot_mix")
-    figures = [picture(path) for path in made]
+def test_a_plot_runs_alone_in_an_empty_folder_and_makes_its_figures(name, alone):
+    found = {path.name: path for path in (alone / name).iterdir()}
+    assert "failed.txt" not in found, found["failed.txt"].read_text()
+    count = len(found) - 1
+    assert set(found) == {f"{name}.py", *(f"{name.removeprefix('plot_')}_{k}.png" for k in range(1, count + 1))}
+    assert count >= (1 if name in ("plot_severity", "plot_roi", "plot_mix") else 2)
+    figures = [picture(path) for path in found.values() if path.suffix == ".png"]
     for figure in figures:
         assert_not_blank(figure)
     assert all(a.shape != b.shape or not np.array_equal(a, b) for a, b in combinations(figures, 2))
+
+
+def test_a_plot_takes_the_projects_photograph_where_there_is_one(tmp_path):
+    """And the helpers are the same text in every plot."""
+    need("matplotlib")
+    texts = {}
+    for name in PLOTS:
+        text = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef):
+                texts.setdefault(node.name, set()).add(ast.get_source_segment(text, node))
+    assert set(texts) == {"photograph", "show", "vary", "grid"} and all(len(found) == 1 for found in texts.values())
+    code = "from pathlib import Path\nimport numpy as np\nfrom PIL import Image\n" + texts["photograph"].pop()
+    code += "\nimport os, sys\nos.chdir(sys.argv[1])\nprint(photograph(sys.argv[2], lambda: np.zeros((7, 5))).shape)"
+
+    def shape_seen_from(folder):
+        command = [sys.executable, "-c", code, str(folder), "example_img/example_0.jpg"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert [shape_seen_from(folder) for folder in (EXAMPLES, ROOT, tmp_path)] == ["(320, 320, 3)"] * 2 + ["(7, 5, 3)"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -162,6 +211,25 @@ def test_the_quick_start_runs(tmp_path):
         assert_not_blank(picture(tmp_path / "quickstart" / f"{name}.png"))
 
 
+def test_downloads_run_alone(tmp_path):
+    """Without the project around them, and without what only a training needs."""
+    for name in ("quickstart.py", "on_your_images.py", "train_segmenter.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    cv2.imwrite(str(tmp_path / "part.jpg"), np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+
+    def alone(*arguments, missing=()):
+        code = "import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys({!r}));"
+        code = code.format(missing) + "runpy.run_path(sys.argv[0], run_name='__main__')"
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    alone("quickstart.py")
+    assert {path.stem for path in (tmp_path / "results" / "quickstart").iterdir()} == set(NAMES)
+    alone("on_your_images.py", ".", "--techniques", "cutpaste")
+    assert [path.name for path in (tmp_path / "results" / "on_your_images").iterdir()] == ["part.png"]
+    assert "--steps" in alone("train_segmenter.py", "--help", missing=("torch", "sklearn", "cv2", "pail"))
+
+
 def test_the_table_of_severities_is_written_into_the_page(tmp_path, monkeypatch):
     import severity_table
 
@@ -178,22 +246,23 @@ def test_the_table_of_severities_is_written_into_the_page(tmp_path, monkeypatch)
 
 
 def test_on_your_images(tmp_path):
-    """A grey, a colour and a 16-bit image, among files that are none."""
+    """A gray, a color and a 16-bit image, among files that are none."""
     folder = tmp_path / "parts"
     (folder / "deeper").mkdir(parents=True)
     random = np.random.default_rng(0)
     for name, image in {
-        "grey.png": random.integers(0, 256, (40, 60), np.uint8),
+        "gray.png": random.integers(0, 256, (40, 60), np.uint8),
         "deep.png": random.integers(0, 65536, (50, 50), np.uint16),
-        "colour.jpg": random.integers(0, 256, (64, 48, 3), np.uint8),
+        "deep.tif": random.integers(0, 256, (50, 50), np.uint8),
+        "color.jpg": random.integers(0, 256, (64, 48, 3), np.uint8),
     }.items():
         cv2.imwrite(str(folder / name), image)
-    (folder / "bad.png").write_bytes((folder / "grey.png").read_bytes()[:100])
+    (folder / "bad.png").write_bytes((folder / "gray.png").read_bytes()[:100])
     (folder / "notes.txt").write_text("no image")
     finished = run("on_your_images.py", folder, "--techniques", "SFI", "--out", tmp_path / "out", folder=tmp_path)
     assert "bad.png is left out" in finished.stderr and "notes.txt is left out" in finished.stderr
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert made == ["colour.jpg.png", "deep.png.png", "grey.png.png"]
+    assert made == ["color.png", "deep_png.png", "deep_tif.png", "gray.png"]
     for name in made:
         assert name in finished.stdout
         assert_not_blank(picture(tmp_path / "out" / name))

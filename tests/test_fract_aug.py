@@ -3,14 +3,14 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from common import as_type, call, check_contract, frame_and_draw, photograph
+from common import as_type, call, checked, frame_and_draw, photograph
 from seeds import seeds
 
 from pail import pai
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.pixels.fractal import Game, barnsley_maps, play, random_maps
-from pail.sbi.fract_aug import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
+from pail.core.sampler import Sampler
+from pail.sbi.fractal.chaos_game import Game, barnsley_maps, play, random_maps
+from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
 
 GAME = Game(0j, 10_000, "random", 2)
 
@@ -23,7 +23,7 @@ def insert(image, seed=0, source=None, *, severity=None, roi=None, **options):
 def fractals(side, image_side=256, count=250, game=GAME):
     frame, _ = frame_and_draw(np.zeros((image_side, image_side), np.uint8))
     for seed in seeds("fractals", count):
-        draw = Draw(np.random.default_rng(seed))
+        draw = Sampler(np.random.default_rng(seed))
         angle = draw.uniform("angle", 15, 75)
         yield _pad(_fractal(frame, draw, game, side, angle), side, 0, image_side).texture
 
@@ -72,7 +72,7 @@ def test_therandom_maps_have_the_singular_values_of_the_paper():
 
 
 def test_the_chaos_game_stays_on_the_attractor():
-    """Each point comes from one of the maps; a game of halvings towards three corners leaves Sierpinski's holes."""
+    """Each point comes from one of the maps; a game of halvings toward three corners leaves Sierpinski's holes."""
     maps = np.array([(0.5, 0, 0, 0.5, e, f) for e, f in ((0, 0), (0.5, 0), (0.25, 0.5))])
     for start in (0j, 1000 + 1000j):
         points = play(np.random.default_rng(0), Game(start, 10_000, "random", 3), maps, np.full(3, 1 / 3))
@@ -189,11 +189,11 @@ def test_without_jitter_and_noise_the_texture_is_the_turned_square():
         assert np.array_equal(inner, content[4:11, 2:13])
 
 
-def test_one_of_three_changes_of_the_colours():
+def test_one_of_three_changes_of_the_colors():
     texture = np.full((8, 8, 3), (100, 150, 50), np.uint8)
     kinds = []
     for seed in seeds("jitter", 300):
-        draw = Draw(np.random.default_rng(seed))
+        draw = Sampler(np.random.default_rng(seed))
         result = _jitter(texture, draw, 255.0)
         kinds.append(draw.drawn["jitter"][0])
         if kinds[-1] == "channels":
@@ -202,9 +202,10 @@ def test_one_of_three_changes_of_the_colours():
             for channel, gain in zip(draw.drawn["channels"][0], draw.drawn["gain"], strict=True):
                 expected[channel] = min(expected[channel] * gain, 255)
             assert np.abs(result[0, 0] - expected).max() <= 1
-    assert min(kinds.count(kind) for kind in ("colour", "light", "channels")) > 70
+    assert min(kinds.count(kind) for kind in ("color", "light", "channels")) > 70
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("size", [(20, 30), (64, 64), (300, 200)])
 def test_the_texture_comes_from_the_source(dtype, size):
@@ -236,10 +237,10 @@ def test_the_source_is_laid_over_the_image_as_if_resized():
 
 
 def test_the_mask_depends_neither_on_dtype_nor_on_channels():
-    colour = photograph(100, 90)
+    color = photograph(100, 90)
     for seed in range(10):
-        expected = call("fract_aug", colour, rng=seed)[1]
-        for image in (as_type(colour, "uint16"), as_type(colour, "float32"), colour[..., 0], np.dstack([colour] * 3)):
+        expected = call("fract_aug", color, rng=seed)[1]
+        for image in (as_type(color, "uint16"), as_type(color, "float32"), color[..., 0], np.dstack([color] * 3)):
             assert np.array_equal(call("fract_aug", image, rng=seed)[1], expected)
 
 
@@ -259,9 +260,9 @@ def test_a_call_does_not_know_the_calls_before_it():
     assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
 
 
-@pytest.mark.parametrize("grey", [0, 128, 255])
-def test_a_constant_image_is_changed(grey):
-    image = np.full((96, 96, 3), grey, np.uint8)
+@pytest.mark.parametrize("gray", [0, 128, 255])
+def test_a_constant_image_is_changed(gray):
+    image = np.full((96, 96, 3), gray, np.uint8)
     assert all((call("fract_aug", image, rng=seed)[0] != image).any() for seed in range(40))
 
 
@@ -294,11 +295,11 @@ def test_few_points_and_far_starts_still_give_a_mask():
 
 def test_a_square_stands_in_for_a_fractal_that_stays_empty():
     roi = np.zeros((96, 128), np.uint8)
-    roi[40:60, 70:90] = 255
+    roi[40:72, 70:110] = 255
     for seed in range(20):
         (box, content, mask, _), drawn = insert(photograph(96, 128), seed, roi=roi, iterations=1)
         assert "maps" not in drawn and mask is None
-        assert box[2:] == (6, 6) and content.shape == (6, 6, 3) and roi[box.slices].all()
+        assert box[2:] == (2, 2) and content.shape == (2, 2, 3) and roi[box.slices].all()
 
 
 def test_as_many_maps_as_asked_for():
@@ -316,10 +317,8 @@ SHAPES = [(1, 1), (1, 9), (2, 3), (3, 3), (8, 8), (7, 255), (41, 30, 1), (33, 47
 def test_every_size(shape, system):
     for seed, severity in enumerate((None, None, None, 0, 0.5, 1)):
         image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-        before = image.copy()
         options = {"size_range": (1, 1), "margin": 0.49} if seed == 2 else {}
-        i_a, m_a = call("fract_aug", image, rng=seed, severity=severity, system=system, **options)
-        check_contract(image, before, i_a, m_a)
+        checked("fract_aug", image, rng=seed, severity=severity, system=system, **options)
 
 
 @pytest.mark.parametrize(

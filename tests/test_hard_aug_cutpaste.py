@@ -4,7 +4,7 @@ import pytest
 from common import as_type, call, frame_and_draw, photograph
 from seeds import seeds
 
-from pail.sfi.hard_aug_cutpaste import _mean_grey, hard_aug_cutpaste
+from pail.sfi.hard_aug_cutpaste import _mean_gray, hard_aug_cutpaste
 
 ONLY = {
     "rotate": {"p_rotate": 1, "p_perm": 0, "p_jitter": 0},
@@ -26,11 +26,11 @@ def moved(image, drawn):
     result = np.dstack([cv2.resize(np.ascontiguousarray(plane), (columns, rows)) for plane in planes])
     if "order" not in drawn:
         return result
-    middle, centre = rows // 2, columns // 2
+    middle, center = rows // 2, columns // 2
     cells = [
         (slice(*vertical), slice(*horizontal))
         for vertical in ((0, middle), (middle, rows))
-        for horizontal in ((0, centre), (centre, columns))
+        for horizontal in ((0, center), (center, columns))
     ]
     copy = np.empty_like(result)
     for cell, origin in zip(cells, drawn["order"][0], strict=True):
@@ -142,39 +142,39 @@ def test_contrast_turns_about_the_mean_of_the_whole_image():
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
-def test_the_mean_grey_is_that_of_the_image(channels):
+def test_the_mean_gray_is_that_of_the_image(channels):
     image = np.random.default_rng(0).integers(0, 4000, (300, 500, channels), np.uint16)
-    grey = image[..., :3] @ (0.299, 0.587, 0.114) if channels in (3, 7) else image.mean(axis=2)
+    gray = image[..., :3] @ (0.299, 0.587, 0.114) if channels in (3, 7) else image.mean(axis=2)
     if channels == 4:  # RGBA
-        grey = image[..., :3] @ (0.299, 0.587, 0.114)
-    assert abs(_mean_grey(frame_and_draw(image)[0]) - grey.mean()) < 0.01
+        gray = image[..., :3] @ (0.299, 0.587, 0.114)
+    assert abs(_mean_gray(frame_and_draw(image)[0]) - gray.mean()) < 0.01
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_the_mean_grey_of_a_weave_is_exact(dtype):
+def test_the_mean_gray_of_a_weave_is_exact(dtype):
     """A mean over every fourth pixel is off by 190 of 255 levels."""
     image = np.full((512, 512), 60, np.uint8)
     image[::4], image[:, ::4] = 250, 250
     image = as_type(np.dstack([image] * 3), dtype)
-    assert abs(_mean_grey(frame_and_draw(image)[0]) - image.mean(dtype=float)) < 1e-3 * image.max()
+    assert abs(_mean_gray(frame_and_draw(image)[0]) - image.mean(dtype=float)) < 1e-3 * image.max()
 
 
-def test_saturation_changes_the_colours_and_not_the_grey():
+def test_saturation_changes_the_colors_and_not_the_gray():
     image = np.full((64, 64, 3), (150, 120, 90), np.uint8)
     options = {"brightness": 0, "contrast": 0, "hue": 0, "saturation": 0.6} | ONLY["jitter"]
-    grey = np.dot((150, 120, 90), (0.299, 0.587, 0.114))
+    gray = np.dot((150, 120, 90), (0.299, 0.587, 0.114))
     factors = []
     for seed in seeds("saturation", 30):
         (_, content, _, _), drawn = insert(image, seed, **options)
         factor = drawn["saturation"][0]
         factors.append(factor)
-        assert np.abs(content - (grey + factor * (image[0, 0] - grey))).max() <= 1
+        assert np.abs(content - (gray + factor * (image[0, 0] - gray))).max() <= 1
     assert 0.4 <= min(factors) < 0.6 and 1.4 < max(factors) <= 1.6
 
 
-@pytest.mark.parametrize("grey", [0, 128, 255])
-def test_a_constant_image_is_changed(grey):
-    image = np.full((48, 48, 3), grey, np.uint8)
+@pytest.mark.parametrize("gray", [0, 128, 255])
+def test_a_constant_image_is_changed(gray):
+    image = np.full((48, 48, 3), gray, np.uint8)
     assert all((call("hard_aug_cutpaste", image, rng=seed)[0] != image).any() for seed in range(60))
 
 

@@ -9,12 +9,12 @@ from pail.pixels import placing
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 def test_difference_is_what_changed_by_more_than_the_threshold(dtype):
-    peak = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
-    normal = np.full((4, 6, 3), 0.4 * peak).astype(dtype)
+    max_value = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    normal = np.full((4, 6, 3), 0.4 * max_value).astype(dtype)
     changed = normal.copy()
-    changed[0, :, 1] = np.array(0.45 * peak).astype(dtype)
-    changed[1, :, 2] = np.array(0.41 * peak).astype(dtype)
-    changed[2] = np.array(0.1 * peak).astype(dtype)
+    changed[0, :, 1] = np.array(0.45 * max_value).astype(dtype)
+    changed[1, :, 2] = np.array(0.41 * max_value).astype(dtype)
+    changed[2] = np.array(0.1 * max_value).astype(dtype)
     mask = np.zeros((4, 6, 1), np.uint8)
     mask[:2] = 255
     visible = masks.difference(normal, changed, mask)
@@ -26,11 +26,11 @@ def test_difference_is_what_changed_by_more_than_the_threshold(dtype):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 def test_soft_grades_the_change(dtype):
-    peak = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    max_value = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
     normal = np.zeros((20, 20), dtype)
     changed = normal.copy()
-    changed[:10] = np.array(0.2 * peak).astype(dtype)
-    changed[10:] = np.array(0.8 * peak).astype(dtype)
+    changed[:10] = np.array(0.2 * max_value).astype(dtype)
+    changed[10:] = np.array(0.8 * max_value).astype(dtype)
     mask = np.zeros((20, 20), bool)
     mask[2:18] = True
     label = masks.soft(normal, changed, mask)
@@ -120,9 +120,9 @@ def test_place_lays_a_sparse_shape_on_a_single_pixel_where_it_can():
         frame, draw = frame_and_draw(np.zeros(roi.shape, np.uint8), seed, roi=roi)
         box = placing.place(frame, draw, 30, 30, shape)  # inside the image, where the pixel cannot reach the ROI's
         assert box.intersect(frame.whole) == box and roi[box.slices].any()
-        frame = frame.restrict(np.ascontiguousarray(roi[::-1, ::-1]).copy())
-        frame.roi[:] = 0
-        frame.roi[50, 60] = 255
+        other = np.zeros_like(roi)
+        other[50, 60] = 255
+        frame = frame.restrict(other)
         assert placing.place(frame, draw, 30, 30, shape)[:2] == (35, 45)
 
 
@@ -132,3 +132,30 @@ def test_place_without_an_roi_is_uniform():
         frame, draw = frame_and_draw(np.zeros((50, 40), np.uint8), seed)
         tops.append(placing.place(frame, draw, 10, 10).top)
     assert min(tops) == 0 and max(tops) == 40 and abs(np.mean(tops) - 20) < 2
+
+
+def test_boxes_and_pieces_belong_together():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        mask = random.random((30, 41)) < random.uniform(0.02, 0.4)
+        mask[3, 4] = True
+        boxes, pieces = masks.boxes(mask), masks.pieces(mask[..., None].astype(np.uint8) * 255)
+        assert boxes.dtype == np.int64 and pieces.dtype == np.uint8 and len(boxes) == len(pieces)
+        assert np.array_equal(pieces.max(axis=0) > 0, mask) and ((pieces > 0).sum(axis=0) <= 1).all()
+        assert [tuple(box[:2][::-1]) for box in boxes] == sorted(tuple(box[:2][::-1]) for box in boxes)
+        for (left, top, right, bottom), piece in zip(boxes, pieces, strict=True):
+            rows, columns = np.nonzero(piece)
+            assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+            touching = np.zeros((32, 43), bool)  # no other piece beside it, diagonally either
+            for y in range(3):
+                for x in range(3):
+                    touching[y : y + 30, x : x + 41] |= piece > 0
+            assert not (touching[1:-1, 1:-1] & mask & (piece == 0)).any()
+
+
+def test_boxes_of_what_is_no_mask():
+    for function in (masks.boxes, masks.pieces):
+        with pytest.raises(ValueError, match=r"`m_a`.*empty"):
+            function(np.zeros((4, 4), bool))
+        with pytest.raises(TypeError, match="`m_a`"):
+            function("mask")

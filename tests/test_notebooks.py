@@ -73,6 +73,17 @@ def test_it_runs_and_shows_what_is_stored(name, tmp_path, monkeypatch):
     {"quickstart": check_quickstart, "training": check_training}.get(name, check)(found)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"training"}))  # which has no files but what is installed
+def test_a_download_runs_in_an_empty_folder(name, tmp_path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    found = notebooks.execute(FILES[name], empty)
+    check(found)
+    assert not any(empty.iterdir())
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_it_is_stored_from_a_clean_run(name):
     stored = nbformat.read(FILES[name], as_version=4)

@@ -1,11 +1,15 @@
 """perlin_noise_pattern (DRAEM) and perlin_with_roi_anomaly (MemSeg)."""
 
+import functools
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
 from common import call, frame_and_draw, photograph
 from seeds import seeds
 
+from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.sources import shuffled
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
 
@@ -14,7 +18,7 @@ WHITE = np.full((128, 128, 3), 255, np.uint8)
 
 
 def inside_values(name, count, **keywords):
-    """The one grey value that a white source leaves on a black image, call by call."""
+    """The one gray value that a white source leaves on a black image, call by call."""
     found = []
     for seed in seeds("perlin", count):
         i_a, m_a = call(name, BLACK, WHITE, rng=seed, **keywords)
@@ -164,3 +168,72 @@ def test_mask_and_roi_must_meet():
     left[:, :5], right[:, 20:] = True, True
     with pytest.raises(ValueError, match="`mask`"):
         call("perlin_with_roi_anomaly", photograph(32, 32), mask=left, roi=right)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Images of any proportions
+
+PROPORTIONS = ((400, 400), (200, 800), (80, 2000), (2000, 80))
+
+
+@functools.lru_cache
+def shapes_of(size, rotation):
+    """For 150 masks: the share of the image, and how it is dealt to the fifths of the longer side."""
+    fifths = []
+    for seed in seeds("proportions", 150):
+        frame, draw = frame_and_draw(np.zeros(size, np.uint8), seed)
+        mask = perlin_mask(frame, draw, PerlinOptions(rotation=rotation))
+        fifths.append([np.mean(part > 0) / 5 for part in np.array_split(mask, 5, axis=int(np.argmax(size)))])
+    return np.array(fifths)
+
+
+@pytest.mark.parametrize("rotation", [(-90, 90), None])
+@pytest.mark.parametrize("size", PROPORTIONS)
+def test_every_fifth_of_the_length_holds_a_fifth(size, rotation):
+    fifths = shapes_of(size, rotation) / shapes_of(size, rotation).sum(axis=1).mean()
+    error = fifths.std(axis=0) / len(fifths) ** 0.5
+    assert np.all(np.abs(fifths.mean(axis=0) - 0.2) < 3 * error)
+
+
+@pytest.mark.parametrize("rotation", [(-90, 90), None])
+def test_the_median_area_does_not_depend_on_the_proportions(rotation):
+    square = 0.054  # at 1:1, from 2,000 masks
+    for size in PROPORTIONS[1:]:
+        assert abs(np.median(shapes_of(size, rotation).sum(axis=1)) / square - 1) < 0.1
+
+
+@pytest.mark.parametrize("size", [(256, 256), (600, 700), (200, 5000), (5000, 200), (60, 1500)])
+@pytest.mark.parametrize(("severity", "share"), [(0, 0.005), (0.5, 0.0525), (1, 0.1)])
+def test_the_coverage_of_a_severity_is_met(size, severity, share):
+    for seed in seeds("coverage", 4):
+        frame, draw = frame_and_draw(np.zeros(size, np.uint8), seed, severity=severity)
+        mask = perlin_mask(frame, draw, PerlinOptions(rotation=(-90, 90)))
+        assert abs(np.mean(mask > 0) / share - 1) < 0.1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (1, 5000), (3000, 2), (7, 7), (5, 1200)])
+def test_masks_of_thin_and_tiny_images_are_parts(size):
+    covers = []
+    for seed in seeds("thin", 30):
+        frame, draw = frame_and_draw(np.zeros(size, np.uint8), seed)
+        covers.append(np.mean(perlin_mask(frame, draw, PerlinOptions(rotation=(-90, 90))) > 0))
+    assert min(covers) > 0
+    assert np.prod(size) < 10 or np.mean(covers) < 0.2
+
+
+def test_a_region_is_the_canvas_of_the_noise():
+    """Of a part of the image as much as of a whole one, in pieces as small."""
+    image, roi = photograph(256, 256), np.zeros((256, 256), bool)
+    roi[100:164, 30:94] = True
+    masks = [call("perlin_noise_pattern", image, rng=seed, roi=roi)[1][..., 0] for seed in seeds("canvas", 150)]
+    assert not any(mask[~roi].any() for mask in masks)
+    assert 0.035 < np.mean([mask[roi].mean() / 255 for mask in masks]) < 0.065
+
+
+def test_a_mask_of_a_long_image_takes_little_memory():
+    frame, draw = frame_and_draw(np.zeros((100, 30_000), np.uint8), 2)
+    tracemalloc.start()
+    perlin_mask(frame, draw, PerlinOptions(rotation=(44, 46)))
+    max_value = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max_value < 30 * frame.whole.area

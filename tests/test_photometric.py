@@ -1,4 +1,4 @@
-"""Colour jitter against torchvision's formulas, DRAEM's augmenters against imgaug and PIL, the user's augmenters."""
+"""Color jitter against torchvision's formulas, DRAEM's augmenters against imgaug and PIL, the user's augmenters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from PIL import Image, ImageOps
 from seeds import seeds
 
-from pail.core.draw import Draw
-from pail.core.frame import as_frame
+from pail.core.image import as_normal_image
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import apply_augmenter, as_augmenter, import_imgaug
 from pail.pixels.draem import AUGMENTERS, SPACES, augment
-from pail.pixels.jitter import apply_jitter, colour_jitter
+from pail.pixels.jitter import apply_jitter, color_jitter
 from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
@@ -26,8 +26,8 @@ PEAKS = (1.0, 255.0, 4095.0, 65535.0)
 SIZES = ((1, 1), (2, 3), (3, 2), (8, 8), (7, 255), (257, 311))
 
 
-def draw_of(seed: int | tuple[int, int]) -> Draw:
-    return Draw(np.random.default_rng(seed))
+def draw_of(seed: int | tuple[int, int]) -> Sampler:
+    return Sampler(np.random.default_rng(seed))
 
 
 def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -35,19 +35,19 @@ def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def picture(height: int = 90, width: int = 110, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Smooth colour blobs over the whole range, some of it saturated."""
+    """Smooth color blobs over the whole range, some of it saturated."""
     soft = cv2.GaussianBlur(noise((height, width, channels), seed).astype(np.float32), (0, 0), 4)
     soft = (soft.reshape(height, width, channels) - 128) * 9 + 128
     return np.clip(soft, 0, 255).astype(np.uint8)
 
 
 def calm(height: int = 90, width: int = 110, seed: int = 0) -> np.ndarray:
-    """Colours that stay away from the ends of the range."""
+    """Colors that stay away from the ends of the range."""
     return (90 + picture(height, width, seed=seed) // 4).astype(np.uint8)
 
 
-def colours(step: int = 15) -> np.ndarray:
-    """Colours of the whole cube, as an image."""
+def colors(step: int = 15) -> np.ndarray:
+    """Colors of the whole cube, as an image."""
     axis = np.arange(0, 256, step)
     return np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(axis.size, -1, 3).astype(np.uint8)
 
@@ -58,12 +58,12 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Colour jitter
+# Color jitter
 
 
-def reference_jitter(image: np.ndarray, peak: float, order: list[int], factors: tuple[float, ...]) -> np.ndarray:
+def reference_jitter(image: np.ndarray, max_value: float, order: list[int], factors: tuple[float, ...]) -> np.ndarray:
     """torchvision's formulas one after the other in float64, each clipped; hue through the standard library."""
-    x = image.astype(np.float64) / peak
+    x = image.astype(np.float64) / max_value
     luma = np.array([0.299, 0.587, 0.114])
     for index in order:
         factor = factors[index]
@@ -74,17 +74,17 @@ def reference_jitter(image: np.ndarray, peak: float, order: list[int], factors: 
         elif index == 2:
             x = factor * x + (1 - factor) * (x @ luma)[..., None]
         else:
-            turned = [colorsys.hsv_to_rgb((h + factor) % 1, s, v) for h, s, v in hsv_of(x)]
-            x = np.array(turned).reshape(x.shape)
+            rotated = [colorsys.hsv_to_rgb((h + factor) % 1, s, v) for h, s, v in hsv_of(x)]
+            x = np.array(rotated).reshape(x.shape)
         x = np.clip(x, 0, 1)
-    return x * peak
+    return x * max_value
 
 
 def hsv_of(x: np.ndarray) -> list[tuple[float, float, float]]:
     return [colorsys.rgb_to_hsv(*pixel) for pixel in x.reshape(-1, 3).tolist()]
 
 
-def factors_of(draw: Draw) -> tuple[list[int], tuple[float, ...]]:
+def factors_of(draw: Sampler) -> tuple[list[int], tuple[float, ...]]:
     return draw.drawn["jitter_order"][0], tuple(
         draw.drawn[n][0] for n in ("brightness", "contrast", "saturation", "hue")
     )
@@ -96,7 +96,7 @@ def test_jitter_in_8_bits_follows_the_sequential_form(strength, make):
     image = make(24, 30)
     for seed in range(25):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, 255, **strength)
+        result = color_jitter(image, draw, 255, **strength)
         gap = difference(result, reference_jitter(image, 255, *factors_of(draw)))
         assert result.dtype == np.uint8
         # Two or three times half a level of rounding, which a turn of the hue and a contrast of up to 2 enlarge.
@@ -110,27 +110,27 @@ def test_folding_three_changes_into_one_matrix_costs_no_more_than_rounding(make)
     image = make(24, 30)
     for seed in range(40):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, 255, **(WEAK | {"hue": 0}))
+        result = color_jitter(image, draw, 255, **(WEAK | {"hue": 0}))
         # Up to three roundings of half a level, each enlarged by what follows.
         assert difference(result, reference_jitter(image, 255, *factors_of(draw))).max() <= 1.75
 
 
-@pytest.mark.parametrize("peak", PEAKS)
+@pytest.mark.parametrize("max_value", PEAKS)
 @pytest.mark.parametrize("strength", [WEAK, STRONG], ids=["weak", "strong"])
-def test_jitter_of_float_images_is_the_sequential_form(peak, strength):
-    image = (picture(20, 24).astype(np.float32) / 255 * peak).astype(np.float32)
+def test_jitter_of_float_images_is_the_sequential_form(max_value, strength):
+    image = (picture(20, 24).astype(np.float32) / 255 * max_value).astype(np.float32)
     for seed in range(15):
         draw = draw_of(seed)
-        result = colour_jitter(image, draw, peak, **strength)
+        result = color_jitter(image, draw, max_value, **strength)
         assert result.dtype == np.float32
-        assert difference(result, reference_jitter(image, peak, *factors_of(draw))).max() <= 2e-5 * peak
-        assert result.min() >= 0 and result.max() <= peak
+        assert difference(result, reference_jitter(image, max_value, *factors_of(draw))).max() <= 2e-5 * max_value
+        assert result.min() >= 0 and result.max() <= max_value
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
 def test_jitter_clips_between_the_steps(order):
     """Brightness that saturates cannot be taken back by the contrast that follows."""
-    image, factors = colours(51), (1.5, 0.4, 1.1, 0.3)
+    image, factors = colors(51), (1.5, 0.4, 1.1, 0.3)
     gap = difference(apply_jitter(image, 255, order, factors), reference_jitter(image, 255, order, factors))
     assert gap.max() <= 2
 
@@ -138,7 +138,7 @@ def test_jitter_clips_between_the_steps(order):
 def test_jitter_draws_torchvisions_ranges():
     draw, image = draw_of(0), noise((2, 2, 3))
     for _ in range(2000):
-        colour_jitter(image, draw, 255, brightness=0.5, contrast=1.0, saturation=0.1, hue=0.5)
+        color_jitter(image, draw, 255, brightness=0.5, contrast=1.0, saturation=0.1, hue=0.5)
     for name, low, high in (("brightness", 0.5, 1.5), ("contrast", 0, 2), ("saturation", 0.9, 1.1), ("hue", -0.5, 0.5)):
         values = (np.array(draw.drawn[name]) - low) / (high - low)
         assert values.min() >= 0 and values.max() <= 1
@@ -152,40 +152,40 @@ def test_jitter_draws_torchvisions_ranges():
 
 def test_jitter_of_zero_changes_nothing_but_returns_a_new_array():
     image = noise((9, 11, 3))
-    result = colour_jitter(image, draw_of(1), 255, brightness=0, contrast=0, saturation=0, hue=0)
+    result = color_jitter(image, draw_of(1), 255, brightness=0, contrast=0, saturation=0, hue=0)
     assert np.array_equal(result, image) and not np.may_share_memory(result, image)
 
 
 def test_brightness_above_one_reaches_below_zero_no_factor():
     draw = draw_of(0)
     for _ in range(200):
-        colour_jitter(noise((1, 1, 3)), draw, 255, brightness=3, contrast=0, saturation=0, hue=0)
+        color_jitter(noise((1, 1, 3)), draw, 255, brightness=3, contrast=0, saturation=0, hue=0)
     assert min(draw.drawn["brightness"]) >= 0 and max(draw.drawn["brightness"]) > 3
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_jitter_of_few_channels_has_neither_hue_nor_saturation(channels):
     image = picture(20, 30, channels)
-    with_colour = apply_jitter(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
+    with_color = apply_jitter(image, 255, [3, 2, 1, 0], (1.2, 0.7, 1.9, 0.4))
     without = apply_jitter(image, 255, [1, 0, 2, 3], (1.2, 0.7, 1, 0))
-    assert np.array_equal(with_colour, without)
+    assert np.array_equal(with_color, without)
     middle = image.mean()
     expected = np.clip(np.clip(0.7 * image + 0.3 * middle, 0, 255) * 1.2, 0, 255)
-    assert difference(with_colour, expected).max() <= 1
+    assert difference(with_color, expected).max() <= 1
 
 
-@pytest.mark.parametrize("peak", [255, 65535.0])
-def test_jitter_of_many_channels_turns_the_hue_of_the_first_three(peak):
+@pytest.mark.parametrize("max_value", [255, 65535.0])
+def test_jitter_of_many_channels_turns_the_hue_of_the_first_three(max_value):
     image = picture(20, 30, 6)
-    image = image if peak == 255 else (image * np.float32(peak / 255)).astype(np.float32)
+    image = image if max_value == 255 else (image * np.float32(max_value / 255)).astype(np.float32)
     order, factors = [0, 2, 3, 1], (1.3, 0.6, 1.5, 0.3)
-    result = apply_jitter(image, peak, order, factors)
-    colour = apply_jitter(np.ascontiguousarray(image[..., :3]), peak, order, factors)
-    assert difference(result[..., :3], colour).max() <= peak / 255
-    bright = np.minimum(image * 1.3, peak)
-    turned = reference_jitter(image[..., :3], peak, [0, 2, 3], factors)
-    expected = 0.6 * bright[..., 3:] + 0.4 * (turned @ [0.299, 0.587, 0.114]).mean()
-    assert difference(result[..., 3:], expected).max() <= 1.5 * peak / 255
+    result = apply_jitter(image, max_value, order, factors)
+    color = apply_jitter(np.ascontiguousarray(image[..., :3]), max_value, order, factors)
+    assert difference(result[..., :3], color).max() <= max_value / 255
+    bright = np.minimum(image * 1.3, max_value)
+    rotated = reference_jitter(image[..., :3], max_value, [0, 2, 3], factors)
+    expected = 0.6 * bright[..., 3:] + 0.4 * (rotated @ [0.299, 0.587, 0.114]).mean()
+    assert difference(result[..., 3:], expected).max() <= 1.5 * max_value / 255
 
 
 def test_contrast_turns_around_the_mean_it_is_given():
@@ -201,9 +201,9 @@ def test_contrast_turns_around_the_mean_it_is_given():
 def test_jitter_keeps_shape_and_input(shape, channels):
     image = noise((*shape, channels))
     image.setflags(write=False)
-    for working, peak in ((image, 255), (image.astype(np.float32), 255.0)):
+    for working, max_value in ((image, 255), (image.astype(np.float32), 255.0)):
         working.setflags(write=False)
-        result = colour_jitter(working, draw_of(3), peak, **STRONG)
+        result = color_jitter(working, draw_of(3), max_value, **STRONG)
         assert result.shape == working.shape and result.dtype == working.dtype
         assert not np.may_share_memory(result, working)
 
@@ -212,14 +212,14 @@ def test_jitter_takes_a_part_of_an_image():
     image = noise((40, 50, 3))
     part = image[5:25, 7:30]
     assert np.array_equal(
-        colour_jitter(part, draw_of(2), 255, **WEAK), colour_jitter(part.copy(), draw_of(2), 255, **WEAK)
+        color_jitter(part, draw_of(2), 255, **WEAK), color_jitter(part.copy(), draw_of(2), 255, **WEAK)
     )
 
 
 def test_jitter_of_float_images_keeps_their_levels():
     ramp = np.linspace(0, 1, 4096, dtype=np.float32)
     image = np.stack([ramp, ramp**2, 1 - ramp], axis=-1)[None]
-    assert np.unique(colour_jitter(image, draw_of(0), 1.0, **WEAK)).size > 4096
+    assert np.unique(color_jitter(image, draw_of(0), 1.0, **WEAK)).size > 4096
 
 
 def test_8_bit_images_with_another_full_scale_stay_in_it():
@@ -258,7 +258,7 @@ def test_gamma_is_imgaugs(iaa, gammas):
 @pytest.mark.parametrize("add_first", [False, True])
 @pytest.mark.parametrize(("multiply", "add"), [(0.8, 30), (1.17, -21), (1.2, 30), (0.93, -30)])
 def test_brightness_is_imgaugs(iaa, space, add_first, multiply, add):
-    image = np.concatenate([colours(15), noise((18, 324, 3))])
+    image = np.concatenate([colors(15), noise((18, 324, 3))])
     parts = [iaa.Multiply(fixed(multiply)), iaa.Add(fixed(add))]
     reference = iaa.WithBrightnessChannels(parts[::-1] if add_first else parts, to_colorspace=space)
     result = AUGMENTERS["brightness"](image, 255, multiply=multiply, add=add, add_first=add_first, space=space)
@@ -285,7 +285,7 @@ def test_sharpness_is_imgaugs(iaa, factor, shape):
 
 @pytest.mark.parametrize(("hue", "saturation"), [(0, 0), (50, 50), (-50, -50), (17, -33), (-3, 41)])
 def test_hue_and_saturation_is_imgaugs(iaa, hue, saturation):
-    image = np.concatenate([colours(15), noise((18, 324, 3))])
+    image = np.concatenate([colors(15), noise((18, 324, 3))])
     reference = iaa.AddToHueAndSaturation(value_hue=fixed(hue), value_saturation=fixed(saturation))
     result = AUGMENTERS["hue_and_saturation"](image, 255, hue=hue, saturation=saturation)
     assert np.array_equal(result, reference.augment_image(image))
@@ -353,21 +353,21 @@ def test_rotation_is_imgaugs(iaa, angle, shape):
 def test_rotation_is_anticlockwise():
     image = np.zeros((41, 41, 3), np.uint8)
     image[19:22, 30:] = 255  # a bar that points right
-    turned = AUGMENTERS["rotate"](image, 255, angle=45)
-    assert turned[:15, 26:].any() and not turned[26:, 26:].any()
+    rotated = AUGMENTERS["rotate"](image, 255, angle=45)
+    assert rotated[:15, 26:].any() and not rotated[26:, 26:].any()
 
 
 @pytest.mark.parametrize("name", AUGMENTERS)
-@pytest.mark.parametrize("peak", PEAKS)
-def test_float_images_follow_the_same_formulas(name, peak):
+@pytest.mark.parametrize("max_value", PEAKS)
+def test_float_images_follow_the_same_formulas(name, max_value):
     image = calm(60, 80)
-    real = image.astype(np.float32) * np.float32(peak / 255)
+    real = image.astype(np.float32) * np.float32(max_value / 255)
     for seed in range(12):
         parameters = AUGMENTERS[name].sample(draw_of(seed))
-        result = AUGMENTERS[name](real, peak, **parameters)
-        assert result.dtype == np.float32 and result.min() >= 0 and result.max() <= peak
-        gap = difference(result * (255 / peak), AUGMENTERS[name](image, 255, **parameters))
-        # In 8 bits the colour spaces themselves have steps, of several grey levels for Lab, Luv and HSV.
+        result = AUGMENTERS[name](real, max_value, **parameters)
+        assert result.dtype == np.float32 and result.min() >= 0 and result.max() <= max_value
+        gap = difference(result * (255 / max_value), AUGMENTERS[name](image, 255, **parameters))
+        # In 8 bits the color spaces themselves have steps, of several gray levels for Lab, Luv and HSV.
         coarse = name in ("brightness", "hue_and_saturation")
         assert np.quantile(gap, 0.99) <= (5 if coarse else 1.51)
         assert gap.mean() <= (2 if coarse else 1)
@@ -394,36 +394,36 @@ def test_posterize_leaves_the_levels_that_it_says():
 def test_every_augmenter_takes_every_image(name, channels):
     for shape in SIZES:
         eight = noise((*shape, channels))
-        for image, peak in (
+        for image, max_value in (
             (eight, 255),
             (eight.astype(np.float32) / 255, 1.0),
             (eight.astype(np.float32) * 257, 65535.0),
         ):
             image.setflags(write=False)
             for seed in range(2):
-                result = AUGMENTERS[name](image, peak, **AUGMENTERS[name].sample(draw_of(seed)))
+                result = AUGMENTERS[name](image, max_value, **AUGMENTERS[name].sample(draw_of(seed)))
                 assert result.shape == image.shape and result.dtype == image.dtype
-                assert result.min() >= 0 and result.max() <= peak
+                assert result.min() >= 0 and result.max() <= max_value
                 assert not np.may_share_memory(result, image)
 
 
 @pytest.mark.parametrize("name", AUGMENTERS)
 def test_channels_beyond_the_third(name):
-    """The first three are treated as a colour image is; only what is about colour leaves the others alone."""
+    """The first three are treated as a color image is; only what is about color leaves the others alone."""
     image = picture(40, 50, 5)
     parameters = {
         **AUGMENTERS[name].sample(draw_of(4)),
         **{"solarize": {"threshold": 99}, "posterize": {"bits": 3}}.get(name, {}),
     }
     result = AUGMENTERS[name](image, 255, **parameters)
-    colour = AUGMENTERS[name](np.ascontiguousarray(image[..., :3]), 255, **parameters)
+    color = AUGMENTERS[name](np.ascontiguousarray(image[..., :3]), 255, **parameters)
     # OpenCV warps more than four channels with coarser weights.
-    assert difference(result[..., :3], colour).max() <= (6 if name == "rotate" else 0)
+    assert difference(result[..., :3], color).max() <= (6 if name == "rotate" else 0)
     stays = name in ("brightness", "hue_and_saturation")
     assert np.array_equal(result[..., 3:], image[..., 3:]) == stays
 
 
-def test_grey_images():
+def test_gray_images():
     image = picture(40, 50, 1)
     assert np.array_equal(AUGMENTERS["hue_and_saturation"](image, 255, hue=40, saturation=40), image)
     bright = AUGMENTERS["brightness"](image, 255, multiply=1.2, add=10, add_first=False, space="Lab")
@@ -514,10 +514,14 @@ def test_augmented_images_are_seldom_the_same():
 
 def test_channels_and_dtype_do_not_change_what_is_drawn():
     records = []
-    for image, peak in ((picture(), 255), (picture(channels=1), 255), (picture(channels=5).astype(np.float32), 255.0)):
+    for image, max_value in (
+        (picture(), 255),
+        (picture(channels=1), 255),
+        (picture(channels=5).astype(np.float32), 255.0),
+    ):
         draw = draw_of(8)
-        augment(image, draw, peak, count=10)
-        colour_jitter(image, draw, peak, **WEAK)
+        augment(image, draw, max_value, count=10)
+        color_jitter(image, draw, max_value, **WEAK)
         records.append(draw.drawn)
     assert records[0] == records[1] == records[2]
 
@@ -539,7 +543,7 @@ def test_imgaug_leaves_numpy_as_it_was(iaa):
 
 def test_a_missing_imgaug_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "imgaug", None)
-    with pytest.raises(ImportError, match=r"pai-lib\[imgaug\]"):
+    with pytest.raises(ImportError, match=r"pip install \"\.\[imgaug\]\""):
         import_imgaug()
     assert "sctypes" not in vars(np)
 
@@ -556,7 +560,7 @@ def test_what_an_augmenter_may_be(iaa):
 
 FRAMES = {
     "uint8": (noise((20, 30, 3)), None),
-    "grey": (noise((20, 30)), None),
+    "gray": (noise((20, 30)), None),
     "one channel": (noise((20, 30, 1)), None),
     "RGBA": (noise((20, 30, 4)), None),
     "uint16": (noise((20, 30, 3)).astype(np.uint16) * 257, None),
@@ -570,7 +574,7 @@ FRAMES = {
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_callable_sees_the_image_as_the_user_gave_it(name):
     image, data_range = FRAMES[name]
-    frame = as_frame(image, data_range)
+    frame = as_normal_image(image, data_range)
     seen = []
 
     def mirror(given: np.ndarray) -> np.ndarray:
@@ -584,14 +588,14 @@ def test_a_callable_sees_the_image_as_the_user_gave_it(name):
     result = apply_augmenter(mirror, pixels, draw_of(0), frame)
     wanted = image[..., :3] if name == "RGBA" else image
     assert seen[0].dtype == image.dtype and seen[0].shape == wanted.shape
-    assert difference(seen[0], wanted).max() <= 1e-6 * frame.peak
+    assert difference(seen[0], wanted).max() <= 1e-6 * frame.max_value
     assert np.array_equal(pixels, before)
     assert result.dtype == frame.working_dtype
     assert np.array_equal(result, before[:, ::-1])
 
 
 def test_an_augmenter_may_change_size_and_channels():
-    frame = as_frame(noise((20, 30, 3)))
+    frame = as_normal_image(noise((20, 30, 3)))
     result = apply_augmenter(lambda image: image[:7, :9, 0].copy(), frame.crop(), draw_of(0), frame)
     assert result.shape == (7, 9, 3)
     as_pil = apply_augmenter(lambda image: Image.fromarray(image).resize((5, 4)), frame.crop(), draw_of(0), frame)
@@ -599,9 +603,9 @@ def test_an_augmenter_may_change_size_and_channels():
 
 
 def test_a_callable_may_return_float64_for_float32():
-    frame = as_frame(noise((20, 30, 3)).astype(np.float32), 255)
+    frame = as_normal_image(noise((20, 30, 3)).astype(np.float32), 255)
     result = apply_augmenter(lambda image: image.astype(np.float64), frame.crop(), draw_of(0), frame)
-    assert np.array_equal(result, frame.image)
+    assert np.array_equal(result, frame.pixels)
 
 
 @pytest.mark.parametrize(
@@ -615,7 +619,7 @@ def test_a_callable_may_return_float64_for_float32():
     ],
 )
 def test_what_is_no_image_is_an_error_that_names_the_augmenter(bad, error):
-    frame = as_frame(picture(20, 30))
+    frame = as_normal_image(picture(20, 30))
     with pytest.raises(error, match="augmenter"):
         apply_augmenter(bad, frame.crop(), draw_of(0), frame)
 
@@ -629,7 +633,7 @@ def random_imgaug(iaa):
 
 
 def test_imgaug_augmenters_follow_the_draw_and_nothing_else(iaa):
-    augmenter, frame = random_imgaug(iaa), as_frame(picture())
+    augmenter, frame = random_imgaug(iaa), as_normal_image(picture())
     states = [str(augmenter.random_state.state), str(import_imgaug().random.get_global_rng().state)]
     legacy = np.random.get_state()[1].copy()  # noqa: NPY002
     results = [apply_augmenter(augmenter, frame.crop(), draw_of(seed), frame) for seed in (0, 0, 1, 2, 3)]
@@ -640,7 +644,7 @@ def test_imgaug_augmenters_follow_the_draw_and_nothing_else(iaa):
 
 
 def test_the_record_holds_the_seed_of_an_imgaug_augmenter(iaa):
-    draw, frame = draw_of(0), as_frame(picture())
+    draw, frame = draw_of(0), as_normal_image(picture())
     apply_augmenter(iaa.Fliplr(1.0), frame.crop(), draw, frame)
     assert isinstance(draw.drawn["augmenter_seed"][0], int)
 
@@ -648,22 +652,24 @@ def test_the_record_holds_the_seed_of_an_imgaug_augmenter(iaa):
 @pytest.mark.parametrize("name", FRAMES)
 def test_imgaug_augmenters_get_8_bits(iaa, name):
     image, data_range = FRAMES[name]
-    frame = as_frame(image, data_range)
+    frame = as_normal_image(image, data_range)
     pixels = frame.crop()
     before = pixels.copy()
     result = apply_augmenter(iaa.Invert(1.0), pixels, draw_of(0), frame)
     assert result.dtype == frame.working_dtype and result.shape == before.shape
     assert np.array_equal(pixels, before)
-    assert difference(result, frame.peak - before.astype(np.float64)).max() <= max(0.6 * frame.peak / 255, 1e-6)
+    assert difference(result, frame.max_value - before.astype(np.float64)).max() <= max(
+        0.6 * frame.max_value / 255, 1e-6
+    )
 
 
 def test_classes_derived_from_imgaugs_count_as_imgaugs(iaa):
     class Mine(iaa.Fliplr):
         pass
 
-    draw, frame = draw_of(0), as_frame(picture())
+    draw, frame = draw_of(0), as_normal_image(picture())
     result = apply_augmenter(Mine(1.0), frame.crop(), draw, frame)
-    assert np.array_equal(result, frame.image[:, ::-1]) and "augmenter_seed" in draw.drawn
+    assert np.array_equal(result, frame.pixels[:, ::-1]) and "augmenter_seed" in draw.drawn
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -674,7 +680,7 @@ def test_the_structure_is_the_image_with_its_cells_at_other_places():
     cells = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
     image = np.kron(cells, np.ones((8, 8), np.uint8))
     for seed in seeds("structure", 10):
-        frame, draw = as_frame(image), Draw(np.random.default_rng(seed))
+        frame, draw = as_normal_image(image), Sampler(np.random.default_rng(seed))
         options = {"augmenter": lambda pixels: pixels, "p_texture": 0, "use_mask": False}
         box, content, mask, _ = perlin_with_roi_anomaly(frame, draw, None, **options)
         order = draw.drawn["cells"][-1]

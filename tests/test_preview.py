@@ -13,8 +13,9 @@ from optional import need
 from PIL import Image
 
 import pail
-from pail.dataset.page import text
-from pail.dataset.preview import (
+from pail.pixels import panels
+from pail.report.page import text
+from pail.report.preview import (
     CELL,
     HEAD,
     LABEL,
@@ -25,8 +26,7 @@ from pail.dataset.preview import (
     preview_page,
     without_techniques,
 )
-from pail.dataset.report import GRID, Sample, Tally, report_page
-from pail.pixels import panels
+from pail.report.report import GRID, Sample, Tally, report_page
 
 COMMAND = "pail generate parts/ set/ -n 1000 --seed 3"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\n\udcff.png"
@@ -93,7 +93,10 @@ class TestSheet:
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 2, 3), (16, 16)])
     def test_any_size(self, shape):
-        preview([np.full(shape, 90, np.uint8)], techniques=["cutpaste", "fract_aug"], severities=(0, 1), command="")
+        image = np.full(shape, 90, np.uint8)
+        sheet = preview([image], techniques=["cutpaste", "fract_aug"], severities=(0, 1), command="")
+        fewer = preview([image], techniques=["cutpaste"], severities=(0, 1), command="")
+        assert sheet.height > fewer.height and sheet.width == fewer.width
 
     def test_twelve_bits_in_sixteen_are_not_black(self):
         dim = photograph(64, 64).astype(np.uint16) * 16
@@ -115,7 +118,7 @@ class TestSheet:
     def test_own_techniques_have_a_row(self):
         def square(frame, draw):
             box = pail.place(frame, draw, 9, 9)
-            return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak))
+            return pail.Insertion(box, np.full_like(frame.crop(box), frame.max_value))
 
         pail.register("square", square)
         try:
@@ -340,8 +343,8 @@ class TestBrowser:
         settings = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
         with browser_page(preview_file, [], [], **settings) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
-            colours = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-            ink, paper = (int(re.search(r"\d+", c)[0]) for c in page.evaluate(colours))
+            colors = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+            ink, paper = (int(re.search(r"\d+", c)[0]) for c in page.evaluate(colors))
             assert (ink > paper) == (scheme == "dark") and abs(ink - paper) > 180
 
     def test_report(self, tmp_path):

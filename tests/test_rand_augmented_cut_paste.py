@@ -7,11 +7,11 @@ from common import call, frame_and_draw, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
-from pail.pixels import operations, pieces, warp
-from pail.pixels.operations import OPERATIONS
 from pail.pixels.perlin_mask import perlin_mask
-from pail.sbi import rand_augmented_cut_paste as module
-from pail.sbi.rand_augmented_cut_paste import rand_augmented_cut_paste
+from pail.sbi.rand_augmented import operations, pieces, warp
+from pail.sbi.rand_augmented import technique as module
+from pail.sbi.rand_augmented.operations import OPERATIONS
+from pail.sbi.rand_augmented.technique import rand_augmented_cut_paste
 
 NAME = "rand_augmented_cut_paste"
 PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
@@ -189,14 +189,14 @@ def test_components_move_whole_with_their_pixels(monkeypatch, seeds):
 def test_pieces_reach_every_part_of_the_object(monkeypatch, seeds):
     foreground = square((200, 160), 60, 30, 110, 90)
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
-    centres = []
+    centers = []
     for seed in seeds(300):
         _, mask, _ = inserted(photograph(200, 160), seed=seed, source_mask=square((200, 160), 5, 5, 10, 10), **PLAIN)
-        centres.append([np.nonzero(mask)[0].mean(), np.nonzero(mask)[1].mean()])
-    centres = (np.array(centres) - [64.5, 34.5]) / [100, 80]
-    assert centres.min() > -0.02 and centres.max() < 1.02
-    assert np.abs(np.histogram(centres[:, 0], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
-    assert np.abs(np.histogram(centres[:, 1], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
+        centers.append([np.nonzero(mask)[0].mean(), np.nonzero(mask)[1].mean()])
+    centers = (np.array(centers) - [64.5, 34.5]) / [100, 80]
+    assert centers.min() > -0.02 and centers.max() < 1.02
+    assert np.abs(np.histogram(centers[:, 0], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
+    assert np.abs(np.histogram(centers[:, 1], 4, (0, 1))[0] / 300 - 0.25).max() < 0.1
 
 
 @pytest.mark.parametrize(("height", "moves"), [(80, False), (60, True)])
@@ -215,7 +215,7 @@ def test_a_users_region_holds_the_mask_and_half_of_its_area(box, seeds):
     image, region = photograph(200, 160), square((200, 160), *box)
     for seed in seeds(25):
         free = np.count_nonzero(inserted(image, seed=seed, in_fg_region=False)[1])
-        for keywords in ({"mask": region}, {"roi": region}, {"mask": region > 0, "in_fg_region": False}):
+        for keywords in ({"mask": region}, {"mask": region > 0, "in_fg_region": False}):
             _, mask, _ = inserted(image, seed=seed, **keywords)
             assert not mask[region == 0].any()
             assert np.count_nonzero(mask) >= min(free // 2, np.count_nonzero(region))
@@ -437,12 +437,12 @@ def test_kernels_mix_the_filter_with_the_pixel():
     assert np.isclose(operations.effects.sharpen_kernel(0.3, 0.6).sum(), 0.7 + 0.3 * 0.6)
 
 
-def test_contrast_and_colour_are_those_of_opencv():
+def test_contrast_and_color_are_those_of_opencv():
     image, rng = photograph(96, 80), np.random.default_rng(0)
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(int) + np.array([7, -20, 15])
     hsv = np.dstack([hsv[..., 0] % 180, np.clip(hsv[..., 1], 0, 255), np.clip(hsv[..., 2], 0, 255)])
     result = operations.effects.shift_hsv(7, -20, 15, 255).change(image, image[..., 0], rng)
     assert np.array_equal(result, cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB))
-    grey = np.ascontiguousarray(image[..., :1])
-    result = operations.effects.clahe(1.5, (96, 80), 255).change(grey, grey[..., 0], rng)
-    assert np.array_equal(result[..., 0], cv2.createCLAHE(1.5, (8, 8)).apply(grey[..., 0]))
+    gray = np.ascontiguousarray(image[..., :1])
+    result = operations.effects.clahe(1.5, (96, 80), 255).change(gray, gray[..., 0], rng)
+    assert np.array_equal(result[..., 0], cv2.createCLAHE(1.5, (8, 8)).apply(gray[..., 0]))

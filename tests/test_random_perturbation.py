@@ -32,7 +32,7 @@ def disc(side, background=235, part=90):
     return image
 
 
-def centres(drawn):
+def centers(drawn):
     return [
         (top + height, left + width)
         for top, left, height, width in zip(
@@ -65,11 +65,12 @@ def test_the_mask_is_the_union_of_the_drawn_rectangles():
         _, drawn = insert(image, seed)
         _, m_a = call("random_perturbation", image, rng=seed)
         expected = np.zeros((130, 200), np.uint8)
-        for (row, column), height, width in zip(centres(drawn), drawn["half_height"], drawn["half_width"], strict=True):
+        for (row, column), height, width in zip(centers(drawn), drawn["half_height"], drawn["half_width"], strict=True):
             expected[row - height : row + height, column - width : column + width] = 255
         assert np.array_equal(m_a[..., 0], expected)
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_the_noise_is_uniform_over_the_full_range_and_independent_between_channels(dtype):
     image = as_type(np.full((256, 256, 3), 128, np.uint8), dtype)
@@ -100,39 +101,39 @@ def test_every_byte_is_equally_likely_and_12_bits_stay_12_bits():
     assert i_a.max() == 100
 
 
-def test_centres_lie_on_the_automatic_foreground():
+def test_centers_lie_on_the_automatic_foreground():
     image = disc(256)
     allowed = cv2.circle(np.zeros((256, 256), np.uint8), (128, 128), 66, 1, -1)
     for seed in range(80):
-        assert all(allowed[centre] for centre in centres(insert(image, seed)[1]))
-    free = [centre for seed in range(80) for centre in centres(insert(image, seed, skip_background=False)[1])]
-    assert 0.1 < np.mean([allowed[centre] for centre in free]) < 0.5
+        assert all(allowed[center] for center in centers(insert(image, seed)[1]))
+    free = [center for seed in range(80) for center in centers(insert(image, seed, skip_background=False)[1])]
+    assert 0.1 < np.mean([allowed[center] for center in free]) < 0.5
 
 
-def test_centres_lie_on_the_foreground_of_the_papers_thresholds():
+def test_centers_lie_on_the_foreground_of_the_papers_thresholds():
     image = disc(256, background=250, part=120)
     allowed = cdo_foreground(frame_and_draw(image)[0])
     assert 0.05 < np.mean(allowed > 0) < 0.5
     for seed in range(40):
-        assert all(allowed[centre] for centre in centres(insert(image, seed, skip_background=True)[1]))
+        assert all(allowed[center] for center in centers(insert(image, seed, skip_background=True)[1]))
 
 
-@pytest.mark.parametrize("grey", [0, 255])
-def test_an_image_that_is_all_background_is_no_obstacle(grey):
-    image = np.full((64, 64, 3), grey, np.uint8)
-    places = {centres(insert(image, seed, skip_background=True)[1])[0] for seed in range(30)}
+@pytest.mark.parametrize("gray", [0, 255])
+def test_an_image_that_is_all_background_is_no_obstacle(gray):
+    image = np.full((64, 64, 3), gray, np.uint8)
+    places = {centers(insert(image, seed, skip_background=True)[1])[0] for seed in range(30)}
     assert len(places) > 20
 
 
 def test_after_max_try_the_foreground_is_given_up():
     image = disc(256)
     outside = cv2.circle(np.ones((256, 256), np.uint8), (128, 128), 70, 0, -1)
-    given_up = [outside[centre] for seed in range(60) for centre in centres(insert(image, seed, max_try=1)[1])]
+    given_up = [outside[center] for seed in range(60) for center in centers(insert(image, seed, max_try=1)[1])]
     assert np.mean(given_up) > 0.4
 
 
 def test_what_is_given_up_lies_anywhere(monkeypatch):
-    """A foreground that no rectangle has its centre on."""
+    """A foreground that no rectangle has its center on."""
     foreground = np.zeros((96, 96), np.uint8)
     foreground[0, 0] = 255
     monkeypatch.setattr(module, "coarse_foreground", lambda frame: foreground)
@@ -152,7 +153,7 @@ def test_max_try_holds_in_an_roi(monkeypatch):
     for max_try in (20, 200):
         options = {"roi": roi, "max_try": max_try, "patch_number": (1, 1), "size_range": (0.1, 0.1)}
         drawn = [insert(photograph(192, 192), seed, **options)[1] for seed in seeds("max_try", 100)]
-        shares.append(np.mean([foreground[row // 2, column // 2] > 0 for d in drawn for row, column in centres(d)]))
+        shares.append(np.mean([foreground[row // 2, column // 2] > 0 for d in drawn for row, column in centers(d)]))
     assert shares[0] < 0.6 and shares[1] > 0.9
 
 
@@ -162,7 +163,7 @@ def test_a_foreground_outside_the_roi_costs_no_tries(monkeypatch):
     monkeypatch.setattr(module, "coarse_foreground", lambda frame: foreground)
     monkeypatch.setattr(module, "place", lambda *arguments: tries.append(arguments) or place(*arguments))
     _, drawn = insert(photograph(96, 96), roi=roi, patch_number=(3, 3))
-    assert len(tries) == 3 and all(roi[centre] for centre in centres(drawn))
+    assert len(tries) == 3 and all(roi[center] for center in centers(drawn))
 
 
 def test_in_an_roi_most_of_every_rectangle_lies_inside_and_the_record_is_short():
@@ -171,7 +172,7 @@ def test_in_an_roi_most_of_every_rectangle_lies_inside_and_the_record_is_short()
     for seed in range(40):
         (box, _, mask, _), drawn = insert(photograph(200, 200), seed, roi=roi)
         assert len(drawn["top"]) == len(drawn["left"]) == drawn["patch_number"][0]
-        for row, column in centres(drawn):
+        for row, column in centers(drawn):
             assert roi[max(row - 25, 0) : row + 25, max(column - 25, 0) : column + 25].any()
         solid = np.full(box[2:], 255, np.uint8) if mask is None else mask
         assert (solid & roi[box.slices]).sum() >= solid.sum() / 2

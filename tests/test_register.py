@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from common import as_type, check_contract, photograph
+from common import as_type, checked, photograph
 
 import pail
 from pail import pai
@@ -49,8 +49,7 @@ def test_the_contract_holds(own, name):
             for channels in (None, 1, 3, 4, 6):
                 base = np.concatenate([photograph(*shape), photograph(*shape, 1)], axis=2)
                 image = as_type(base[..., 0] if channels is None else base[..., :channels], dtype)
-                i_a, m_a = getattr(own, name)(image, rng=3)
-                check_contract(image, image.copy(), i_a, m_a)
+                i_a, m_a = checked(name, image, on=own, rng=3)
                 assert pail.masks.difference(image, i_a, m_a, threshold=0.0199).any()
 
 
@@ -108,26 +107,168 @@ def test_what_cannot_be_registered_is_named(arguments, error, words):
         pail.register("spot", blurred_ellipse, family="SXI")
 
 
-BAD = {
-    "outside": lambda f, d: pail.Insertion(pail.Box(-1, 0, 2, 2), np.zeros((2, 2, 3), np.uint8)),
-    "of another size": lambda f, d: pail.Insertion(pail.Box(0, 0, 2, 2), np.zeros((3, 2, 3), np.uint8)),
-    "of another dtype": lambda f, d: pail.Insertion(pail.Box(0, 0, 2, 2), np.zeros((2, 2, 3), np.int64)),
-    "not finite": lambda f, d: pail.Insertion(pail.Box(0, 0, 2, 2), np.full((2, 2, 3), np.nan, np.float32)),
-    "of a bad mask": lambda f, d: pail.Insertion(
-        pail.Box(0, 0, 2, 2), np.zeros((2, 2, 3), np.uint8), np.ones((2, 2), np.uint8)
-    ),
-    "nothing": lambda f, d: None,
+BOX = pail.Box(0, 0, 2, 2)
+WHITE = np.zeros((2, 2, 3), np.uint8)
+
+
+def answer(box=BOX, content=WHITE, mask=None, opacity=1.0):
+    return lambda frame, draw: pail.Insertion(box, content, mask, opacity)
+
+
+def broken(frame, draw):
+    raise KeyError("size")
+
+
+BAD = {  # what it answers, the error, and what that says
+    "nothing": (lambda frame, draw: None, TypeError, "pail.Insertion"),
+    "a tuple": (lambda frame, draw: (BOX, WHITE, None, 1.0), TypeError, "pail.Insertion"),
+    "an image": (lambda frame, draw: frame.pixels, TypeError, "pail.Insertion"),
+    "a tuple as box": (answer((0, 0, 2, 2)), TypeError, "box is a pail.Box"),
+    "no box": (answer(None), TypeError, "box is a pail.Box"),
+    "floats in the box": (answer(pail.Box(0.0, 0.0, 2.0, 2.0)), TypeError, "box holds integers"),
+    "a text in the box": (answer(pail.Box(0, "0", 2, 2)), TypeError, "box holds integers"),
+    "outside": (answer(pail.Box(-1, 0, 2, 2)), ValueError, "inside the image"),
+    "below": (answer(pail.Box(95, 0, 2, 2)), ValueError, "inside the image"),
+    "an empty box": (answer(pail.Box(3, 3, 0, 2), WHITE[:0]), ValueError, "has a pixel"),
+    "a negative box": (answer(pail.Box(3, 3, -2, -2)), ValueError, "has a pixel"),
+    "content of another size": (answer(content=np.zeros((3, 2, 3), np.uint8)), ValueError, "content"),
+    "content without channels": (answer(content=np.zeros((2, 2), np.uint8)), ValueError, "content"),
+    "content of another dtype": (answer(content=np.zeros((2, 2, 3), np.int64)), TypeError, "content"),
+    "content of doubles": (answer(content=np.zeros((2, 2, 3))), TypeError, "content"),
+    "content as a list": (answer(content=WHITE.tolist()), TypeError, "content is an array"),
+    "no content": (answer(content=None), TypeError, "content is an array"),
+    "content of objects": (answer(content=WHITE.astype(object)), TypeError, "content is an array"),
+    "content of NaN": (answer(content=np.full((2, 2, 3), np.nan, np.float32)), ValueError, "finite"),
+    "a mask of ones": (answer(mask=np.ones((2, 2), np.uint8)), ValueError, "0 and 255"),
+    "a mask of zeros": (answer(mask=np.zeros((2, 2), np.uint8)), ValueError, "empty mask"),
+    "a mask of bools": (answer(mask=np.ones((2, 2), bool)), TypeError, "astype"),
+    "a mask of another size": (answer(mask=np.full((2, 3), 255, np.uint8)), ValueError, "mask"),
+    "a mask with an axis": (answer(mask=np.full((2, 2, 1), 255, np.uint8)), ValueError, "mask"),
+    "a mask as a list": (answer(mask=[[255, 255], [255, 255]]), TypeError, "mask"),
+    "opacity None": (answer(opacity=None), TypeError, "opacity"),
+    "opacity as text": (answer(opacity="full"), TypeError, "opacity"),
+    "opacity NaN": (answer(opacity=float("nan")), ValueError, "opacity"),
+    "opacity above 1": (answer(opacity=1.5), ValueError, "opacity"),
+    "opacity below 0": (answer(opacity=-0.1), ValueError, "opacity"),
+    "opacity True": (answer(opacity=True), TypeError, "opacity"),
+    "an error": (broken, ValueError, "it raised KeyError"),
+    "too few arguments": (lambda: None, TypeError, "it raised TypeError"),
+    "writes to the crop": (lambda frame, draw: frame.crop(BOX).__setitem__(0, 0), ValueError, "read-only"),
 }
 
 
+@pytest.fixture
+def registered():
+    """`register` for the time of a test."""
+    names = []
+
+    def register(name, function, **keywords):
+        pail.register(name, function, **keywords)
+        names.append(name)
+        return pai.Anomaly_Insertion(rng=0)
+
+    yield register
+    for name in names:
+        pail.unregister(name)
+
+
 @pytest.mark.parametrize("kind", BAD)
-def test_what_a_technique_answers_is_checked(kind):
-    pail.register("bad", BAD[kind])
-    try:
-        with pytest.raises((TypeError, ValueError), match="Insertion"):
-            pai.Anomaly_Insertion().bad(IMAGE)
-    finally:
-        pail.unregister("bad")
+def test_what_a_technique_answers_is_checked(registered, kind):
+    function, error, words = BAD[kind]
+    instance = registered("bad_one", function)
+    for insert in (instance.bad_one, lambda image: instance.insert(image, techniques="bad_one")):
+        with pytest.raises(error) as caught:
+            insert(IMAGE)
+        assert str(caught.value).startswith("the technique 'bad_one' must return") and words in str(caught.value)
+
+
+def test_integers_of_numpy_and_half_opacity_are_fine(registered):
+    def function(frame, draw):
+        box = pail.Box(*np.array([3, 4, 5, 6]))
+        return pail.Insertion(box, np.full((5, 6, 3), 255.0, np.float32), None, np.float32(0.5))
+
+    result = checked("fine", IMAGE, on=registered("fine", function))
+    assert np.abs(result.i_a[3:8, 4:10] - (IMAGE[3:8, 4:10] + 255.0) / 2).max() <= 0.5
+
+
+def test_wrong_keywords_are_named(own):
+    with pytest.raises(TypeError, match=r"'blurred_ellipse' takes the keywords size, sigma; got \['blur'\]"):
+        own.blurred_ellipse(IMAGE, blur=3)
+
+
+def test_a_technique_that_misses_the_region_is_named(registered):
+    roi = np.zeros((96, 112), bool)
+    roi[50:, 50:] = True
+    instance = registered("corner", answer())
+    assert instance.corner(IMAGE).m_a[:2, :2].all()
+    with pytest.raises(ValueError, match=r"'corner' must return an Insertion whose box reaches into the region"):
+        instance.corner(IMAGE, roi=roi)
+
+    def anywhere(frame, draw):  # above the region, or in the middle of it
+        top = draw.choice("top", (0, 60))
+        return pail.Insertion(pail.Box(top, 60, 5, 5), np.full((5, 5, 3), 255, np.uint8))
+
+    instance = registered("anywhere", anywhere)
+    made = 0
+    for seed in range(30):
+        try:
+            _, m_a = instance.anywhere(IMAGE, roi=roi, rng=seed)
+        except ValueError as error:
+            assert "4 draws missed it" in str(error)
+            continue
+        made += 1
+        assert not m_a[~roi].any()
+    assert 24 <= made <= 30  # one of sixteen misses it four times
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [None, 1, 3, 4])
+def test_what_a_technique_gets_cannot_be_written_to(registered, dtype, channels):
+    """Neither the caller's image nor the source, nor what is shared between the draws."""
+    seen = []
+
+    def writes(frame, draw, source):
+        for array in (frame.pixels, frame.roi, frame.crop(), frame.crop(BOX), source):
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0
+            seen.append(array)
+        return pail.Insertion(BOX, np.full((2, 2, frame.channels), frame.max_value, frame.working_dtype))
+
+    base = np.concatenate([photograph(40, 50), photograph(40, 50, 1)], axis=2)
+    image = as_type(base[..., 0] if channels is None else base[..., :channels], dtype).copy()
+    before, source, roi = image.copy(), image[:20].copy(), np.ones((40, 50), bool)
+    source_before = source.copy()
+    instance = registered("writes", writes, family="SBI")
+    checked("writes", image, source, on=instance, roi=roi)
+    instance.insert(image, source, techniques="writes", n_anomalies=2, roi=roi)
+    assert np.array_equal(image, before) and np.array_equal(source, source_before) and roi.all() and seen
+    assert image.flags.writeable and source.flags.writeable and roi.flags.writeable
+
+
+RESERVED = [
+    *("SFI", "SBI", "hybrid", "sfi"),
+    *("good", "Good", "mixed", "train", "test", "ground_truth", "images", "masks", "labels", "all", "manifest"),
+    *("insert", "transform", "transparency_range", "data_range", "affine_anom_color_change"),
+    *("image", "anom_source_img", "roi", "severity", "rng", "options", "techniques", "n_anomalies", "weights"),
+    *("cutpaste", "CutPaste", "class", "_own", "1st", ""),
+]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_names_that_mean_something_else_are_refused(name):
+    before = dict(pail.TECHNIQUES)
+    with pytest.raises(ValueError, match="`name` must be"):
+        pail.register(name, blurred_ellipse)
+    assert before == pail.TECHNIQUES
+
+
+def test_every_attribute_and_every_file_of_a_data_set_is_refused():
+    from pail.dataset import layout
+
+    names = {*dir(pai.Anomaly_Insertion()), *vars(pai.Anomaly_Insertion()), layout.MIXED, *layout.OWN}
+    for name in names:
+        with pytest.raises(ValueError, match="`name` must be"):
+            pail.register(name, blurred_ellipse)
 
 
 def test_the_guide_is_enough(tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 from scenes import FULL_FRAME, WITH_GROUND, Scene, bright_on_dark, dark_on_bright, gravel, photo, sensor_noise
 
 from pail import roi
-from pail.core.frame import as_frame
+from pail.core.image import as_normal_image
 from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
 from pail.roi import as_roi, foreground
 
@@ -33,7 +33,7 @@ def test_parts_on_a_background_are_found(scene: Callable[[], Scene]) -> None:
 
 @pytest.mark.parametrize("scene", [*WITH_GROUND, *FULL_FRAME], ids=lambda scene: scene.__name__)
 def test_the_coarse_foreground_answers_for_points_as_the_full_one_does(scene: Callable[[], Scene]) -> None:
-    frame = as_frame(scene()[0])
+    frame = as_normal_image(scene()[0])
     full, small = foreground_of(frame) > 0, coarse_foreground(frame)
     height, width = frame.shape
     rows, columns = np.indices(frame.shape)
@@ -82,6 +82,7 @@ DTYPES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values:UserWarning")  # that of a narrow range
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("scene", [bright_on_dark, dark_on_bright])
 def test_every_dtype_and_range(scene: Callable[[], Scene], name: str) -> None:
@@ -90,6 +91,7 @@ def test_every_dtype_and_range(scene: Callable[[], Scene], name: str) -> None:
     assert overlap(foreground(convert(picture), data_range=data_range), truth) >= 0.95
 
 
+@pytest.mark.filterwarnings("ignore:`image` has values:UserWarning")  # that of a narrow range
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("scene", [gravel, sensor_noise])
 def test_a_surface_stays_one_in_every_dtype(scene: Callable[[], Scene], name: str) -> None:
@@ -134,7 +136,7 @@ def test_tiny_and_thin_images(shape: tuple[int, int], channels: int, dtype: type
     assert mask.shape == shape
     assert mask.dtype == bool
     assert mask.any()
-    frame = as_frame(picture)
+    frame = as_normal_image(picture)
     for other in (threshold_foreground(frame, 128, True), cdo_foreground(frame)):
         assert other.shape == shape
         assert other.dtype == np.uint8
@@ -182,7 +184,7 @@ def test_edges_of_an_enlarged_mask_are_smooth() -> None:
 
 def test_as_roi() -> None:
     picture, _ = bright_on_dark()
-    frame = as_frame(picture)
+    frame = as_normal_image(picture)
     found = as_roi("foreground", frame)
     assert as_roi(None, frame) is None
     assert found.dtype == np.uint8
@@ -201,16 +203,16 @@ def test_threshold_foreground(
     convert: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int], threshold: float, reverse: bool
 ) -> None:
     """Brighter than the threshold with `bg_reverse`, the rest without."""
-    grey = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
-    grey.flat[0] = 100
-    grey = np.where(grey == threshold, grey + 1, grey).astype(np.uint8) if threshold not in (0, 255) else grey
-    mask = threshold_foreground(as_frame(convert(grey)), threshold, reverse)
-    assert np.array_equal(mask > 0, (grey > threshold) if reverse else (grey <= threshold))
+    gray = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
+    gray.flat[0] = 100
+    gray = np.where(gray == threshold, gray + 1, gray).astype(np.uint8) if threshold not in (0, 255) else gray
+    mask = threshold_foreground(as_normal_image(convert(gray)), threshold, reverse)
+    assert np.array_equal(mask > 0, (gray > threshold) if reverse else (gray <= threshold))
 
 
-def test_threshold_foreground_weighs_colours_and_keeps_the_threshold_itself_out_of_the_bright() -> None:
-    colours = np.array([[(0, 255, 0), (255, 0, 0), (0, 0, 255), (100, 100, 100)]], np.uint8)
-    frame = as_frame(colours)
+def test_threshold_foreground_weighs_colors_and_keeps_the_threshold_itself_out_of_the_bright() -> None:
+    colors = np.array([[(0, 255, 0), (255, 0, 0), (0, 0, 255), (100, 100, 100)]], np.uint8)
+    frame = as_normal_image(colors)
     assert threshold_foreground(frame, 100, True).tolist() == [[255, 0, 0, 0]]
     assert threshold_foreground(frame, 100, False).tolist() == [[0, 255, 255, 255]]
     assert not threshold_foreground(frame, 255, True).any()  # all background: the caller decides
@@ -220,7 +222,7 @@ def test_cdo_foreground_leaves_dark_bright_and_a_seam_out() -> None:
     picture = np.full((256, 256, 3), 120, np.uint8)
     picture[:, :100] = 10
     picture[:, 200:] = 250
-    columns = cdo_foreground(as_frame(picture))[128] > 0
+    columns = cdo_foreground(as_normal_image(picture))[128] > 0
     assert np.flatnonzero(columns).min() == 109  # the dilation reaches 9 pixels over the edge
     assert np.flatnonzero(columns).max() == 190
     assert columns[109:191].all()
@@ -230,14 +232,14 @@ def test_cdo_foreground_leaves_dark_bright_and_a_seam_out() -> None:
 def test_cdo_foreground_scales(side: int) -> None:
     picture = np.full((side, side), 120, np.uint8)
     picture[:, : side // 2] = 10
-    share = np.count_nonzero(cdo_foreground(as_frame(picture))) / side**2
+    share = np.count_nonzero(cdo_foreground(as_normal_image(picture))) / side**2
     assert share == pytest.approx(0.5 - 9 / 256, abs=0.015)
 
 
 def test_cdo_foreground_takes_the_mean_of_the_channels_and_may_be_empty() -> None:
-    assert cdo_foreground(as_frame(np.full((64, 64, 3), (0, 0, 255), np.uint8))).all()  # the mean is 85
-    assert not cdo_foreground(as_frame(np.full((64, 64, 3), 5, np.uint8))).any()
-    assert not cdo_foreground(as_frame(np.full((64, 64, 5), 0.9, np.float32))).any()
+    assert cdo_foreground(as_normal_image(np.full((64, 64, 3), (0, 0, 255), np.uint8))).all()  # the mean is 85
+    assert not cdo_foreground(as_normal_image(np.full((64, 64, 3), 5, np.uint8))).any()
+    assert not cdo_foreground(as_normal_image(np.full((64, 64, 5), 0.9, np.float32))).any()
 
 
 def test_the_examples_run() -> None:

@@ -7,7 +7,7 @@ import pytest
 from common import photograph
 from skimage import data, segmentation
 
-from pail.pixels.segments import ITERATIONS, SIDE, coarse_segments, enlarge, grid_labels, superpixels
+from pail.pixels.superpixels import ITERATIONS, SIDE, coarse_segments, enlarge, grid_labels, superpixels
 
 TEXTURES = ("brick", "gravel", "grass", "coffee", "astronaut")
 
@@ -72,7 +72,7 @@ def test_the_depth_of_the_image_does_not_matter():
     assert recall(fine, superpixels(image, 255, 100)) > 0.95
 
 
-def test_grey_counts_as_much_as_colour():
+def test_gray_counts_as_much_as_color():
     image = photograph(200, 180)[..., :1]
     rgb = superpixels(np.repeat(image, 3, 2), 255, 100)
     for channels in (1, 2, 5):
@@ -130,7 +130,7 @@ def test_an_enlarged_mask_keeps_its_area_and_has_no_stairs():
     assert enlarge(thin, (512, 512)).any()
 
 
-def test_coarse_segments_follow_colours():
+def test_coarse_segments_follow_colors():
     image = np.zeros((200, 200, 3), np.uint8)
     image[:, 100:] = 250
     labels = coarse_segments(image, np.full((200, 200), 255, np.uint8), 255, 10)

@@ -11,11 +11,11 @@ import pytest
 from common import call, photograph
 from seeds import seeds
 
-GREY = np.full((256, 256, 3), 128, np.uint8)
+GRAY = np.full((256, 256, 3), 128, np.uint8)
 
 
 def difference(seed, **keywords):
-    i_a, m_a = call("simplex_noise_anomlay", GREY, rng=seed, **keywords)
+    i_a, m_a = call("simplex_noise_anomlay", GRAY, rng=seed, **keywords)
     rows, columns = np.flatnonzero(m_a.any(axis=(1, 2))), np.flatnonzero(m_a.any(axis=(0, 2)))
     assert np.count_nonzero(m_a) == len(rows) * len(columns)
     return (i_a.astype(int) - 128)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -52,11 +52,11 @@ def spectrum(name, **keywords):
 
 def test_frequency_is_the_first_wavelength():
     """The waves of one octave are as many times shorter as `frequency` is smaller."""
-    centres = []
+    centers = []
     for frequency in (1 / 8, 1 / 16, 1 / 32):
         power = spectrum("frequency", octaves=1, frequency=frequency) ** 2
-        centres.append((np.arange(1, len(power)) * power[1:]).sum() / power[1:].sum())
-    assert 1.3 < centres[1] / centres[0] < 2.5 and 1.3 < centres[2] / centres[1] < 2.5
+        centers.append((np.arange(1, len(power)) * power[1:]).sum() / power[1:].sum())
+    assert 1.3 < centers[1] / centers[0] < 2.5 and 1.3 < centers[2] / centers[1] < 2.5
 
 
 def test_persistence_is_the_weight_of_the_finer_octaves():

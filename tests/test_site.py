@@ -18,6 +18,7 @@ from filelock import FileLock
 from optional import need
 
 import pail
+from pail.references import BY_TECHNIQUE
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
@@ -32,13 +33,13 @@ LOOK = """async () => {
   window.scrollTo(5000, 0);
   const reached = window.scrollX;
   window.scrollTo(0, 0);
-  const channels = colour => (colour.match(/[0-9.]+/g) || []).map(Number);
-  const light = colour => channels(colour).slice(0, 3)
+  const channels = color => (color.match(/[0-9.]+/g) || []).map(Number);
+  const light = color => channels(color).slice(0, 3)
     .map(v => v / 255).map(v => v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const ground = e => {
-    const colour = e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)";
-    return (channels(colour)[3] ?? 1) > 0.9 ? colour : ground(e.parentElement);
+    const color = e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)";
+    return (channels(color)[3] ?? 1) > 0.9 ? color : ground(e.parentElement);
   };
   const faint = () => [...document.querySelectorAll("main :is(p, li, td, th, dt, h1, h2, a, code)")].filter(e => {
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
@@ -192,8 +193,10 @@ def test_a_technique_has_its_cost_paper_and_differences(name, site, pages):
     for size in ("256x256", "1024x1024"):
         gray, rgb = re.findall(rf"^\| {name} \| {size} \| \w+ \| ([\d.]+) ", bench, re.M)
         assert re.search(rf"{size}\s+{re.escape(gray)}\s+{re.escape(rgb)}\s", text), size
+    paper = BY_TECHNIQUE[name]
+    assert paper.doi in html and paper.key in text and paper.authors[-1].split(",")[0] in text
     url = pail.TECHNIQUES[name].url
-    assert not url or url in pages[f"techniques/{name}.html"].links
+    assert url in pages[f"techniques/{name}.html"].links
     fidelity = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
     rows = re.findall(rf"^\|[^|]*`{name}`[^|]*\| ([\w ]{{12,}})", fidelity, re.M)
     assert rows and all(row.strip() in text for row in rows)
@@ -258,4 +261,10 @@ def test_links_of_a_page_hold_on_github_and_on_the_site():
 def test_the_citation_names_this_version_and_the_paper():
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {pail.__version__}\n" in text
-    assert pail.TECHNIQUES["affined_anomlay"].url == f"https://doi.org/{re.search('doi: (.*)', text)[1]}"
+    paper = BY_TECHNIQUE["affined_anomlay"]
+    said = dict(re.findall(r'^  (\w+): "?(.*?)"?$', text, re.M))
+    expected = {"title": paper.title, "journal": paper.venue, "volume": paper.volume, "doi": paper.doi}
+    expected |= dict(zip(("start", "end"), paper.pages.split("-"), strict=True), year=str(paper.year))
+    assert {name: said[name] for name in expected} == expected
+    families, given = (re.findall(rf"{key}-names: (.*)", text) for key in ("family", "given"))
+    assert paper.authors == tuple(f"{family}, {name}" for family, name in zip(families, given, strict=True))

@@ -96,7 +96,7 @@ def test_epochs_differ_and_go_on_by_themselves():
     for epoch, expected in enumerate((first, second)):
         said.set_epoch(epoch)
         assert by_index(DataLoader(said, batch_size=5)) == expected
-    assert contents(said[0]) == contents(said[0])
+    assert contents(said[0]) == contents(said[0]) != contents(said[1])
 
 
 WORKERS = [
@@ -240,11 +240,11 @@ def test_folders_patterns_lists_and_arrays(folder):
 
 
 def test_channels_and_depths():
-    grey = [image[..., 0] for image in IMAGES]
-    assert PseudoAnomalyDataset(grey)[0]["image"].shape == (3, 48, 48)
-    assert PseudoAnomalyDataset(grey, channels=None)[0]["image"].shape == (1, 48, 48)
+    gray = [image[..., 0] for image in IMAGES]
+    assert PseudoAnomalyDataset(gray)[0]["image"].shape == (3, 48, 48)
+    assert PseudoAnomalyDataset(gray, channels=None)[0]["image"].shape == (1, 48, 48)
     assert PseudoAnomalyDataset(IMAGES, channels=1)[0]["image"].shape == (1, 48, 48)
-    assert PseudoAnomalyDataset([np.dstack([IMAGES[0], grey[0]])])[0]["image"].shape == (3, 48, 48)
+    assert PseudoAnomalyDataset([np.dstack([IMAGES[0], gray[0]])])[0]["image"].shape == (3, 48, 48)
     deep = IMAGES.astype(np.uint16) * 16
     for images, top in ((deep, 4095), (IMAGES.astype(np.float32), 255)):
         sample = PseudoAnomalyDataset(images, data_range=top, p_anomaly=1)[0]
@@ -343,6 +343,15 @@ def test_bad_files_are_named(folder):
         ([IMAGES], {"augment": 3}, TypeError, "`augment`"),
         ([IMAGES], {"transform": 3}, TypeError, "`transform`"),
         ([IMAGES], {"unreadable": "maybe"}, ValueError, "`unreadable`"),
+        ([IMAGES], {"dtype": torch.float16}, ValueError, "`dtype` must be torch.float32 or torch.uint8"),
+        ([IMAGES], {"dtype": "uint8"}, ValueError, "`dtype`"),
+        ([IMAGES], {"dtype": torch.uint8, "data_range": 200}, ValueError, "`data_range` must be None or 255"),
+        ([IMAGES.astype(np.uint16)], {"dtype": torch.uint8}, ValueError, r"`dtype` .*uint16 in normal\[0\]"),
+        ([IMAGES / 255], {"dtype": torch.uint8}, ValueError, r"`dtype` .*float64 in normal\[0\]"),
+        ([IMAGES], {"roi": "background"}, ValueError, "`roi`"),
+        ([IMAGES], {"roi": np.ones((9, 9), bool)}, ValueError, r"`roi` .*\(48, 48\)"),
+        ([IMAGES], {"roi": lambda image: image}, ValueError, "`roi`"),
+        ([IMAGES], {"roi": np.ones((48, 48), bool), "size": 24}, ValueError, r"`roi` .*\(24, 24\)"),
     ],
 )
 def test_bad_arguments_are_named(arguments, keywords, error, text):
@@ -402,7 +411,7 @@ def test_workers_start_after_opencv_has_used_its_threads():
 def test_without_torch_the_error_names_the_extra():
     code = "import sys; sys.modules['torch'] = None\nimport pail.torch"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "pai-lib[torch]" in result.stderr
+    assert ".[torch]" in result.stderr
 
 
 def test_augment_and_transform_by_torchvision():
@@ -433,3 +442,168 @@ def test_augment_and_transform_by_albumentations():
     assert sample["image"].shape == (3, 40, 40) and sample["mask"].shape == (1, 40, 40)
     if FORK:
         assert passes(1, build()) == passes(1, build(), num_workers=2, multiprocessing_context="fork")
+
+
+def test_bytes_are_what_the_floats_are_made_of():
+    for keywords in ({}, {"pairs": True, "p_anomaly": 1}, {"channels": 1}):
+        floats, integers = make(**keywords), make(dtype=torch.uint8, **keywords)
+        for index in range(8):
+            sample, whole = floats[index], integers[index]
+            for key in {"image", "mask", "normal"} & sample.keys():
+                assert whole[key].dtype == torch.uint8 and whole[key].shape == sample[key].shape
+            assert torch.equal(whole["image"].float() / 255, sample["image"])
+            assert torch.equal(whole["mask"].float(), sample["mask"]) and set(whole["mask"].unique().tolist()) <= {0, 1}
+            assert whole["label"] == sample["label"] and whole["technique"] == sample["technique"]
+    batch = next(iter(DataLoader(make(dtype=torch.uint8, p_anomaly=1), batch_size=12)))
+    assert batch["image"].dtype == batch["mask"].dtype == torch.uint8 and batch["mask"].flatten(1).any(1).all()
+
+
+def test_bytes_where_an_image_or_a_transform_is_something_else():
+    mixed = PseudoAnomalyDataset([IMAGES[0], IMAGES[1].astype(np.uint16) * 257], dtype=torch.uint8)
+    mixed[0]
+    with pytest.raises(ValueError, match=r"`dtype` .*uint16 in normal\[1\]"):
+        mixed[1]
+    sample = make(dtype=torch.uint8, transform=lambda image, mask: (image.flip(-1), mask.flip(-1)))[0]
+    assert sample["image"].dtype == sample["mask"].dtype == torch.uint8
+    halves = make(dtype=torch.uint8, transform=lambda image, mask: (image / 2, mask))  # the user's own choice
+    assert halves[0]["image"].dtype == torch.float32 and halves[0]["mask"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("name", sorted(pai.TECHNIQUES))
+def test_each_technique_is_tried_when_the_data_set_is_made(name):
+    """However seldom it is drawn."""
+    other = "cutpaste" if name != "cutpaste" else "fract_aug"
+    for keyword, value in pai.TECHNIQUES[name].parameters.items():
+        with pytest.raises((TypeError, ValueError), match=f"`{keyword}"):
+            make(techniques=[other, name], weights=[1, 0], options={name: {keyword: object()}})
+        assert make(techniques=[other, name], weights=[1, 0], options={name: {keyword: value}})
+
+
+def test_options_that_are_masks_of_the_image_are_taken():
+    mask = np.zeros((48, 48), bool)
+    mask[5:40, 5:40] = True
+    options = {"rand_augmented_cut_paste": {"source_mask": mask[:40, :40], "mask": mask}}
+    data = make(techniques="rand_augmented_cut_paste", options=options, p_anomaly=1)
+    assert data[0]["label"] == 1
+    with pytest.raises(ValueError, match="`mask`"):
+        make(techniques="rand_augmented_cut_paste", options={"rand_augmented_cut_paste": {"mask": mask & False}})
+
+
+def left_part(image):
+    region = np.zeros(image.shape[:2], bool)
+    region[:, : image.shape[1] // 2] = True
+    return region
+
+
+def combined(**keywords):
+    """All at once: a region by a function, severity, weights, options, several anomalies, augmentation, bytes."""
+    return PseudoAnomalyDataset(
+        list(IMAGES),
+        SOURCES,
+        techniques=["SFI", "fract_aug", "superpixel_anomaly"],
+        weights=[2, 1, 0.5],
+        n_anomalies=(1, 3),
+        options={"fract_aug": {"n_maps": 3}, "cutpaste": {"area_ratio": (0.05, 0.1)}},
+        severity=(0.3, 0.8),
+        roi=left_part,
+        p_anomaly=0.8,
+        size=40,
+        augment=jitter,
+        pairs=True,
+        cache=10**6,
+        **{"seed": 5, "dtype": torch.uint8, **keywords},
+    )
+
+
+def test_everything_together_holds_what_each_promises():
+    data, counts = combined(), set()
+    for index in range(12):
+        sample = data[index]
+        mask, image, normal = sample["mask"].bool(), sample["image"], sample["normal"]
+        assert image.shape == (3, 40, 40) and image.dtype == torch.uint8
+        assert not mask[..., 20:].any() and bool(mask.any()) == bool(sample["label"])
+        outside = ~mask.expand(3, -1, -1)
+        assert torch.equal(image[outside], normal[outside]) and torch.equal(image, normal) == (sample["label"] == 0)
+        counts.add(len(sample["technique"].split(" + ")) if sample["technique"] else 0)
+    assert counts >= {0, 1, 2}
+
+
+def test_everything_together_follows_seed_epoch_and_index():
+    data = combined()
+    expected = passes(data=data)
+    assert expected[0] != expected[1]
+    assert passes(data=combined()) == expected != passes(data=combined(seed=6))
+    spawned = passes(data=combined(), num_workers=2, multiprocessing_context="spawn", persistent_workers=True)
+    assert spawned == expected
+    again = combined()
+    again.set_epoch(1)
+    assert contents(again[7]).items() <= expected[1][7].items()
+    floats = combined(dtype=torch.float32)
+    floats.set_epoch(1)
+    sample = floats[7]
+    assert sample["technique"] == expected[1][7]["technique"]
+    assert (sample["image"] * 255).round().to(torch.uint8).numpy().tobytes() == expected[1][7]["image"]
+
+
+@pytest.mark.parametrize("p_anomaly", [0, 1])
+def test_normal_and_anomalous_samples_pass_the_same_check(p_anomaly, tmp_path):
+    import tifffile
+
+    for bad, error, words in (
+        (IMAGES.astype(np.int64), TypeError, "int64"),
+        (IMAGES.astype(np.float32), ValueError, r"normal\[2\].*\[0, 1\]"),
+        (np.where(IMAGES > 0, np.nan, 0.5).astype(np.float32), ValueError, r"normal\[2\].*NaN"),
+        (IMAGES.astype(np.uint16), ValueError, "data_range"),
+    ):
+        data_range = 9 if bad.dtype == np.uint16 else None
+        with pytest.raises(error, match=words):
+            PseudoAnomalyDataset(bad, p_anomaly=p_anomaly, data_range=data_range)[2]
+    tifffile.imwrite(tmp_path / "a.tif", IMAGES[0].astype(np.float32), photometric="rgb")
+    with pytest.raises(ValueError, match=r"a\.tif.*\[0, 1\]"):
+        PseudoAnomalyDataset(tmp_path, p_anomaly=p_anomaly)[0]
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        PseudoAnomalyDataset(IMAGES, p_anomaly=p_anomaly, augment=lambda image: image.astype(np.float32))[0]
+
+
+def test_a_stack_of_gray_images_is_many_images():
+    grays = np.stack([photograph(40, 40, seed)[..., 0] for seed in range(17)])
+    data = PseudoAnomalyDataset(grays, channels=None)
+    assert len(data) == 17 and data[0]["image"].shape == (1, 40, 40)
+    with pytest.raises(ValueError, match=r"`normal`.*images\[\.\.\., None\]"):
+        PseudoAnomalyDataset(grays[:16])
+
+
+def test_folders_are_listed_as_for_data_sets_on_disk(folder):
+    from pail.dataset.store import Store
+
+    for name in (".ipynb_checkpoints/0.png", ".thumbnails/1.png", "__MACOSX/2.png", ".3.png", "dir.png/4.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(IMAGES[0]).save(folder / name)
+    data = PseudoAnomalyDataset(folder)
+    names = [entry.path.relative_to(folder).as_posix() for entry in data.normal.entries]
+    assert names == Store(folder).names() == ["a/1.png", "a/2.png", "b/0.png", "dir.png/4.jpg"]
+    assert all(data[index]["image"].shape == (3, 48, 48) for index in range(4))
+
+
+def test_alpha_of_gray_files_is_carried_through(tmp_path):
+    alpha = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48) % 200
+    image = Image.fromarray(np.dstack([IMAGES[0][..., 0], alpha.astype(np.uint8)]))
+    image.save(tmp_path / "a.png")
+    for normal in (tmp_path, [image]):
+        data = PseudoAnomalyDataset(normal, channels=None, p_anomaly=1, cache=10**6)
+        for _ in range(3):
+            sample = data[0]
+            assert np.array_equal(np.round(sample["image"][1].numpy() * 255), alpha) and sample["mask"].any()
+
+
+def test_pages_and_large_files(tmp_path):
+    import tifffile
+
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as file:
+        for image in IMAGES[:3]:
+            file.write(image, photometric="rgb")
+    data = PseudoAnomalyDataset(tmp_path, pages="all", p_anomaly=0)
+    found = [np.round(data[i]["image"].numpy() * 255).astype(np.uint8).transpose(1, 2, 0) for i in range(3)]
+    assert len(data) == 3 and np.array_equal(found, IMAGES[:3])
+    with pytest.raises(ValueError, match=r"scan\.tif.*max_pixels"):
+        PseudoAnomalyDataset(tmp_path, pages="all", max_pixels=48 * 48 - 1)

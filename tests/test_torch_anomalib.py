@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import skimage.data
 
+from pail._install import install_hint
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {  # what the page leaves to defaults or sets for real sizes
     "Padim()": "Padim(pre_trained=False, pre_processor=Padim.configure_pre_processor((64, 64)))",  # without a download
@@ -22,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # theirs are not ours to mend
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Runs the block of the page with that word in it, in a folder with crops of a wall; its names afterwards."""
-    pytest.importorskip("anomalib", reason="needs anomalib (pip install 'pai-lib[anomalib]')", exc_type=ImportError)
+    """Runs the block of the page with that word in it, in a folder with crops of a wall; its names afterward."""
+    pytest.importorskip("anomalib", reason=f"needs anomalib ({install_hint('anomalib')})", exc_type=ImportError)
     wall, rng = skimage.data.brick(), np.random.default_rng(0)
     for folder, count in (("parts", 24), ("textures", 2), ("real", 4)):
         (tmp_path / folder).mkdir()

@@ -31,7 +31,8 @@ from pail.app.parameters import Bounds, as_option, control, controls, parse, sam
 from pail.app.serve import Guard, refusal, tune
 from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
 from pail.dataset import recipe as recipes
-from pail.dataset.images import decode, encode
+from pail.io.read import decode
+from pail.io.write import encode
 
 SECRET = b"not for the page"
 
@@ -189,7 +190,7 @@ def bright_square():
         """
         side = max(1, round(draw.scaled("side", 0.5 * size, size) * frame.side))
         box = pail.place(frame, draw, side, side)
-        return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak), opacity=draw.opacity())
+        return pail.Insertion(box, np.full_like(frame.crop(box), frame.max_value), opacity=draw.opacity())
 
     pail.register("bright_square", bright_square, summary="a bright square ${x} {{y}} `z`")
     yield "bright_square"
@@ -264,8 +265,64 @@ def test_the_python_call_makes_the_first_draw(case, bench, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(taken.python, names)
+    imported = {line.split()[1] for line in taken.python.splitlines() if line.startswith(("import ", "from "))}
+    assert imported <= {"pathlib", "cv2", "numpy", "PIL", "pail"}
+    absolute = [line for line in taken.python.splitlines() if str(bench.normals.folder.absolute()) in line]
+    assert absolute == [f"IMAGES = Path({bench.normals.folder.absolute()!r})"]
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask)
+
+
+def odd_files(folder):
+    """Files that no single reader of OpenCV or Pillow reads as `pail generate` does."""
+    from PIL import Image
+
+    image = photograph(48, 64, seed=4)
+    write(folder / "alpha.png", np.dstack([image, image[..., 0]]))
+    write(folder / "deep.png", image[..., 0].astype(np.uint16) * 256)
+    write(folder / "gray.tif", image[..., 0])
+    Image.fromarray(image).save(folder / "photo.jpg")
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    Image.fromarray(image).save(folder / "turned.jpg", exif=rotated)
+    Image.fromarray(image).convert("P").save(folder / "palette.png")
+
+
+@pytest.mark.parametrize("size", [None, (40, 30), (60, 40)], ids=str)
+def test_the_python_call_reads_files_of_all_kinds(size, tmp_path, monkeypatch):
+    (tmp_path / "parts").mkdir()
+    odd_files(tmp_path / "parts")
+    bench = Bench(tmp_path / "parts", tmp_path / "parts")
+    for place, name in enumerate(bench.names):
+        settings = Settings((Entry("perlin_noise_pattern"),), image=place, size=size)
+        taken = export(bench, settings)
+        folder = tmp_path / "zips" / str(place)
+        with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+            archive.extractall(folder)
+        monkeypatch.chdir(folder)
+        names = {}
+        exec(taken.python, names)
+        draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+        assert names["image"].dtype == draw.normal.dtype, name
+        assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask), name
+
+
+def test_a_painted_recipe_runs_wherever_the_zip_is_unpacked(folders, bench, tmp_path, monkeypatch):
+    taken = export(bench, Settings((Entry("random_perturbation"),), region="painted", painted=painting()))
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "taken" / "away")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recipe = tmp_path / "taken" / "away" / "recipe.toml"
+    pail.generate(folders / "parts", "set", recipe=recipe, workers=1, number=6)
+    made = [decode(file.read_bytes()) > 0 for file in Path("set/masks").iterdir()]
+    assert len(made) == 6
+    for mask in made:
+        region = cv2.resize(as_mask(painting()), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        assert mask.any() and not mask[~region].any()
+    first = recipe.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ") and "regions/" in first
+    assert "# " not in export(bench, Settings((Entry("random_perturbation"),))).recipe
 
 
 def test_without_sources(folders):
@@ -417,10 +474,34 @@ def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
     monkeypatch.setattr("pail.app.folder.KEPT", 100_000)
     images = Images(Folder(folders / "parts"))
     first = images.get("part 0.png")
-    assert images.get("part 0.png") is first and not first.flags.writeable
+    assert images.get("part 0.png") is first and not first.pixels.flags.writeable
     for side in range(60, 90):
         images.get("part 0.png", (side, side))
-    assert sum(kept.nbytes for kept in images._kept.values()) <= 100_000
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= 100_000
+
+
+def test_decoded_images_are_shared_by_threads(tmp_path, monkeypatch):
+    """Many threads, a bound that is always reached, and switches as often as Python can make them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    for index in range(12):
+        write(tmp_path / f"{index:02}.png", np.full((8, 8), 20 * index, np.uint8))
+    images = Images(Folder(tmp_path))
+    bound = 150 * 64
+    monkeypatch.setattr("pail.app.folder.KEPT", bound)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            asked = [(k % 12, (8, 8 + k // 12 % 16)) for k in np.random.default_rng(0).permutation(6_000).tolist()]
+            found = list(pool.map(lambda ask: images.get(f"{ask[0]:02}.png", ask[1]), asked))
+    finally:
+        sys.setswitchinterval(before)
+    assert all(
+        kept.pixels.shape == size and (kept.pixels == 20 * k).all()
+        for kept, (k, size) in zip(found, asked, strict=True)
+    )
+    assert sum(kept.pixels.nbytes for kept in images._kept.values()) <= bound
 
 
 def test_what_the_canvas_may_send():
@@ -432,13 +513,15 @@ def test_what_the_canvas_may_send():
 
     clear = encode(np.zeros((8, 8, 4), np.uint8), "png", 1)
     large = encode(np.full((8, MOST_SIDE + 1), 255, np.uint8), "png", 1)
+    whole = base64.b64decode(painting().removeprefix(PREFIX))
     for data, message in [
         ("", "nothing is"),
         (sent(clear), "nothing is"),
         (sent(large), f"at most {MOST_SIDE} pixels"),
         (sent(bomb(60_000)), "pixels|PNG"),
         (sent(b"GIF89a"), "must be a PNG"),
-        (sent(clear[:40]), "PNG|pixels|truncated"),
+        (sent(clear[:40]), "`region` must be a"),
+        *((sent(whole[:end]), "`region` must be a") for end in range(0, len(whole) - 12, 9)),
         (PREFIX + "!!!", "must be a PNG"),
         (PREFIX + "A" * 3_000_000, "at most 2 MB"),
         ("file:///etc/passwd", "as the page paints it"),
@@ -502,6 +585,11 @@ def test_wrong_settings_are_shown_and_the_page_goes_on(page):
     assert "alert" in [*page.sheet(Asked, *values(page, severity=[3, 4]))][-1]
     assert "alert" in page.draw(Asked, *values(page, technique="os"))
     assert "alert" in page.draw(Asked, *values(page, image="/etc/passwd"))
+    for seed in (None, "", "x", -1, 1.5, 2**70):
+        for said in (page.draw(Asked, *values(page, seed=seed)), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
+            assert 'role="alert"' in said and "seed&#96;" in said
+        assert "seed&#96;" in page.take(*values(page, seed=seed))[-1]
+        assert "seed&#96;" in page.add(1, *values(page, seed=seed))[-1]
     assert page.draw(Asked, *values(page)).count("<img") == 4
 
 
@@ -697,7 +785,7 @@ def test_without_gradio(folders, monkeypatch):
     for name in [name for name in sys.modules if name.startswith(("pail.app.page", "pail.app.widgets"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(ImportError, match=r'needs gradio: pip install "pai-lib\[app\]"'):
+    with pytest.raises(ImportError, match=r'needs gradio: pip install "\.\[app\]"'):
         tune(folders / "parts", browser=False, wait=False)
 
 
@@ -729,10 +817,10 @@ def test_the_command_serves_until_it_is_ended(folders):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no/such/folder"], "`folder` must be a folder with images"),
-        (["{parts}", "--source", "no/such"], "`source` must be a folder with images"),
-        (["{parts}", "--recipe", "no.toml"], "`recipe` must be a file"),
-        (["{parts}", "--port", "0"], "`port` must be"),
+        (["no/such/folder"], "IMAGES must be a folder with images"),
+        (["{parts}", "--source", "no/such"], "--source must be a folder with images"),
+        (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
+        (["{parts}", "--port", "0"], "--port must be"),
     ],
 )
 def test_the_command_says_what_is_wrong(folders, arguments, message):

@@ -20,7 +20,7 @@ from test_tune import GRADIO, bright_square, write  # noqa: F401 - the fixture
 from pail.app.draws import Bench
 from pail.app.serve import tune
 from pail.dataset import recipe as recipes
-from pail.dataset.images import decode
+from pail.io.read import decode
 
 need("gradio")
 need("playwright.sync_api")

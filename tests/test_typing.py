@@ -1,6 +1,8 @@
 """What a type checker and a tab key see."""
 
+import ast
 import importlib
+import importlib.util
 import pkgutil
 import runpy
 import shutil
@@ -67,30 +69,70 @@ def test_repr_says_the_settings():
     )
 
 
-FLOORS = ["core", "pixels", "masks roi types", "sfi sbi", "registry", "call", "pai", "warm"]
+# From the ground up: a module imports from its own floor and those before it. Each part of the package stands on one.
+FLOORS = [
+    "_version _install references",
+    "core io",
+    "pixels",
+    "masks roi types",
+    "sfi sbi beyond",
+    "registry",
+    "call citation",
+    "pai",
+    "warm inserter",
+    "dataset reading report",
+    "torch torchvision albumentations app",
+    "pail",
+    "cli",
+    "__main__",
+]
+TECHNIQUES = ("sfi", "sbi", "beyond")
+
+
+def part_of(module):
+    """The part of the package that a module belongs to: the second word of its name, "pail" for the package itself."""
+    return module.split(".")[1] if "." in module else module
 
 
 def floor(module):
-    part = module.split(".")[1] if "." in module else ""
-    found = [i for i, rooms in enumerate(FLOORS) if part in rooms.split()]
-    return found[0] if found else len(FLOORS)
+    found = [number for number, parts in enumerate(FLOORS) if part_of(module) in parts.split()]
+    assert len(found) == 1, f"say in FLOORS on which floor {module} stands"
+    return found[0]
 
 
-def test_imports_go_down_only():
-    """Floors from the ground up; sfi and sbi never import each other, nor a technique another."""
-    import ast
+def modules():
+    return ["pail", *(info.name for info in pkgutil.walk_packages(pail.__path__, "pail."))]
 
-    for info in pkgutil.walk_packages(pail.__path__, "pail."):
-        spec = importlib.util.find_spec(info.name)
-        if spec.origin is None or floor(info.name) == len(FLOORS):
-            continue
-        for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
-            targets = []
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pail":
-                targets = [node.module] if node.module != "pail" else [f"pail.{alias.name}" for alias in node.names]
-            for target in targets:
-                if target in ("pail._version", "pail.__version__"):
-                    continue
-                assert floor(target) <= floor(info.name), f"{info.name} imports {target}"
-                technique = info.name.split(".")[1] in ("sfi", "sbi")
-                assert not (technique and target.split(".")[1] in ("sfi", "sbi")), f"{info.name} imports {target}"
+
+def imports(source, names):
+    """The modules of the package that a source imports, wherever in it: `from pail import x` is pail.x where that is
+    a module, and the package itself otherwise."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "pail")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pail":
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in names else node.module for name in inner)
+
+
+def test_every_module_has_a_floor():
+    for name in modules():
+        floor(name)
+    with pytest.raises(AssertionError, match="say in FLOORS"):
+        floor("pail.attic")
+
+
+@pytest.mark.parametrize("name", modules())
+def test_imports_go_down_only(name):
+    spec = importlib.util.find_spec(name)
+    for target in imports(Path(spec.origin).read_text(encoding="utf-8"), modules()):
+        assert floor(target) <= floor(name), f"{name} imports {target}"
+        if part_of(name) in TECHNIQUES and part_of(target) in TECHNIQUES:  # a package of its own at most
+            assert name.split(".")[:3] == target.split(".")[:3], f"{name} imports {target}"
+
+
+def test_imports_are_found_in_every_form():
+    source = (
+        "import pail\nfrom pail import roi, TECHNIQUES\ndef f():\n    from pail.core import box\n    import pail.cli\n"
+    )
+    assert sorted(imports(source, modules())) == ["pail", "pail", "pail.cli", "pail.core.box", "pail.roi"]

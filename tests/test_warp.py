@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pail.core.box import Box
-from pail.pixels import warp
+from pail.sbi.rand_augmented import warp
 
 SHAPES = [(64, 64), (1, 1), (2, 3), (7, 255), (257, 311)]
 
@@ -108,10 +108,10 @@ def test_elastic_scales_with_the_image(seeds):
     for seed in seeds(200):
         for side, moves in ((256, small), (1024, large)):
             corner, bend = warp.elastic((side, side), np.random.default_rng(seed))
-            centre = np.full((1, 1, 2), side / 2)
-            moves.append(np.abs(corner(centre) - centre).max() / side)
+            center = np.full((1, 1, 2), side / 2)
+            moves.append(np.abs(corner(center) - center).max() / side)
             if side == 256:
-                residue.append(bend(centre + 20) - centre - 20)
+                residue.append(bend(center + 20) - center - 20)
     assert np.allclose(small, large, rtol=0.05)
     assert 0.03 < np.mean(small) < 0.3
     assert 0.5 < np.std(residue) < 1.2

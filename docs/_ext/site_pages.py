@@ -14,7 +14,7 @@ from pail import TECHNIQUES
 GUIDES = {
     "control": "Where an anomaly lands, how strong it is, which technique makes it, and how it is made again.",
     "your-own-technique": "A defect that only your parts have, in a few lines, with all promises kept.",
-    "datasets": "Labelled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
+    "datasets": "Labeled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
     "training": "Fresh anomalies in every epoch, from PyTorch, torchvision and albumentations.",
     "tune": "Settings that fit your parts, found by looking.",
     "choosing": "Which technique for which defect, and how to mix them.",
@@ -22,7 +22,7 @@ GUIDES = {
     "performance": "What a call costs, what makes it fast, and what misses its target.",
     "fidelity": "What is done otherwise than in the original and in the papers, why, and the way back.",
     "architecture": "For whoever maintains the library: the rooms of the code and the way of one call.",
-    "credits": "Where the bundled photographs come from, and under which licences.",
+    "credits": "Where the bundled photographs come from, and under which licenses.",
 }
 NO_GUIDES = ("index", "start", "guides", "changelog", "contributing", "release")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}

@@ -1,8 +1,8 @@
 """A page a technique, the cards that lead to them, and the table of costs, of what the project knows of each.
 
-From `TECHNIQUES` come family, paper and summary, from docstrings the parameters, from docs/performance.md the times of
-the last bench, from docs/fidelity.md the differences, from the gallery the pictures, and from techniques/when.toml the
-words on when to use it.
+From `TECHNIQUES` come family and summary, from `pail.references` the paper, from docstrings the parameters, from
+docs/performance.md the times of the last bench, from docs/fidelity.md the differences, from the gallery the pictures,
+and from techniques/when.toml the words on when to use it.
 """
 
 import re
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pail import TECHNIQUES, Technique
+from pail.references import BY_TECHNIQUE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -128,11 +129,12 @@ def technique_page(
     differences: list[str],
 ) -> str:
     """The page of one technique."""
-    paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
+    paper = BY_TECHNIQUE[name]
     parts = [
         f"# {name}",
         f"Inserts {technique.summary}.",
-        f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}. Paper: {paper}.",
+        f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}.",
+        f"Paper: [{paper.nickname}]({paper.url}). {paper.text}",
         pictures(docs, name),
         "## When to use it",
         f"**It looks like** {words['looks']}",
@@ -146,6 +148,8 @@ def technique_page(
         "## How it differs from the original",
         difference_table(differences),
         "What holds for all techniques, and what was not verified, is on the page on [fidelity](../fidelity.md).",
+        "## How to cite it",
+        f"```bibtex\n{paper.bibtex}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

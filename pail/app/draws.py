@@ -16,15 +16,16 @@ from pail.app.folder import Folder, Images, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, Settings, recipe
 from pail.dataset import plan as plans
-from pail.dataset.images import UnreadableError
-from pail.dataset.make import Inputs, arguments, insertion, region
+from pail.dataset import window
+from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan
 from pail.dataset.recipe import Recipe
+from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
 
 @dataclass(frozen=True)
-class Draw:
+class Preview:
     """One anomaly, and how it is looked at."""
 
     number: int  # of the item in the data set
@@ -54,6 +55,9 @@ class Bench:
         self.rois = _folder("roi", roi) if roi not in (None, "foreground") else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
+        if self.given.get("data_range") == "auto":
+            found = window.find(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
+            self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
@@ -86,20 +90,22 @@ class Bench:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
         plan = self._plan(settings.seed)
         count = len(plan.numbers)
-        self.name(settings.image)
-        numbers = range(DRAWS) if whole_folder else range(settings.image, DRAWS * count, count)
+        first = plan.turn(self.name(settings.image))
+        numbers = range(DRAWS) if whole_folder else range(first, DRAWS * count, count)
         return [_alone(plan.item(number)) for number in numbers]
 
     def _plan(self, seed: int) -> Plan:
         return _plan(seed, tuple(self.names), tuple(self.sources.folder.listed) if self.sources else ())
 
-    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Draw:
+    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Preview:
         """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
         name = item.normals[0]
-        pixels = self.normals.get(name, checked.size)
-        source, source_name = self.source(item)
-        roi = region(checked, self.inputs(settings, name), name, pixels.shape)
-        result = insertion(checked).insert(
+        original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
+        pixels = picture.pixels
+        found, source_name = self.source(item)
+        source = None if found is None else source_pixels(found, checked)
+        roi = region(checked, self.inputs(settings, name), name, pixels, original.pixels.shape[:2])
+        result = insertion(checked, as_alpha(picture, checked)).insert(
             pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
         )
         mask = result.m_a[..., 0]
@@ -109,9 +115,11 @@ class Bench:
         covered = cv2.countNonZero(mask)
         visible = cv2.countNonZero(changed) / covered
         techniques = tuple(result.techniques)
-        return Draw(item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques)
+        return Preview(
+            item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques
+        )
 
-    def source(self, item: Item) -> tuple[np.ndarray | None, str | None]:
+    def source(self, item: Item) -> tuple[Picture | None, str | None]:
         """The first that can be read, as `make` takes it."""
         for name in item.sources:
             assert self.sources is not None

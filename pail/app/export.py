@@ -6,16 +6,27 @@ import io
 import pprint
 import shlex
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from PIL import Image
+
 from pail.app.draws import Bench
+from pail.app.folder import Images
 from pail.app.painted import Painted, mask_file
 from pail.app.settings import Settings
 from pail.dataset import recipe as recipes
-from pail.dataset.make import arguments, make
+from pail.dataset.make import Inputs, arguments, as_alpha, make, region, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
+from pail.io.read import UnreadableError
+
+PAINTED = "# The painted region is the folder regions/ of pail-tune.zip, which has to lie beside this file."
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,12 @@ def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> E
     """The recipe of these settings, and the files that `pail generate` makes of it for the items of the sheet."""
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
-    toml, python, line = recipes.dumps(checked), call(bench, settings, checked, items[0]), command(bench, settings)
+    toml, line = recipes.dumps(checked), command(bench, settings)
+    if settings.region == "painted":
+        toml = f"{PAINTED}\n{toml}"
+    python, arrays = call(bench, settings, checked, items[0])
     files, failed = {"recipe.toml": toml.encode(), "call.py": python.encode(), "run.txt": f"{line}\n".encode()}, []
+    files |= arrays
     for item in items:
         made = make(checked, bench.inputs(settings, item.normals[0]), item)
         files |= made.files
@@ -45,35 +60,122 @@ def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> E
 
 
 def command(bench: Bench, settings: Settings) -> str:
-    """The line that makes the data set; with a painted region it is run where the zip was unpacked."""
+    """The line that makes the data set, run where recipe.toml lies."""
     source = ["--source", bench.sources.folder.absolute()] if bench.sources else []
     return shlex.join(["pail", "generate", bench.normals.folder.absolute(), "set", *source, "--recipe", "recipe.toml"])
 
 
-def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> str:
-    """The first draw in Python."""
+def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple[str, dict[str, bytes]]:
+    """The first draw in Python, and the arrays that it loads where neither OpenCV nor Pillow reads the same pixels."""
     name = item.normals[0]
-    needs_resize = checked.size is not None or settings.region in ("painted", "given")
-    lines = ["from pathlib import Path", "from pail import pai", "from pail.dataset.images import decode"]
-    lines += ["from pail.core.ops import resize"] if needs_resize else []
-    image = _decoded(bench.normals.folder.absolute(name))
-    lines += [f"image = resize({image}, {checked.size})" if checked.size else f"image = {image}"]
-    keywords = _keywords(checked)
-    positional = ["image"]
-    if item.sources and bench.sources:
-        lines += [f"source = {_decoded(bench.sources.folder.absolute(_readable(bench, item)))}"]
-        positional += ["source"]
+    files: dict[str, bytes] = {}
+    lines: list[str] = []
+    try:
+        picture = bench.normals.get(name)
+        pixels = bench.normals.get(name, checked.size, checked.fit).pixels
+    except (UnreadableError, OSError) as error:
+        return f"# {name} cannot be read: {error}\n", files
+    paths, arguments = {"IMAGES": bench.normals.folder.absolute()}, "image"
+    files |= _read(lines, "image", bench.normals, name, picture.pixels, f"IMAGES / {name!r}")
+    if checked.size:
+        files |= _resized(lines, picture.pixels, pixels)
+    source_name = bench.source(item)[1]
+    if bench.sources and source_name is not None:
+        paths["SOURCES"] = bench.sources.folder.absolute()
+        source = bench.sources.get(source_name)
+        files |= _read(lines, "source", bench.sources, source_name, source.pixels, f"SOURCES / {source_name!r}")
+        if source_pixels(source, checked).shape != source.pixels.shape:
+            lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
+        arguments = "image, source"
+    keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     if settings.region in ("painted", "given"):
-        masks = bench.inputs(settings, name)
-        path = f"regions/{mask_file(name)}" if settings.region == "painted" else _mask(masks, name)
-        lines += [f"region = resize({_decoded(path)}, image.shape[:2], nearest=True) > 0"]
-    words = [", ".join(positional)]
-    words += [f"{key}={_literal(value)}" for key, value in keywords.items()]
+        inputs = bench.inputs(settings, name)
+        mask = region(checked, inputs, name, pixels, picture.pixels.shape)
+        where = f"HERE / {f'regions/{mask_file(name)}'!r}"
+        if settings.region == "given" and bench.rois:
+            paths["MASKS"] = bench.rois.absolute()
+            where = f"MASKS / {inputs.roi_names[name.rpartition('.')[0]]!r}"
+        files |= _region(lines, inputs, name, where, mask)
     if settings.region != "all":
-        words += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
-    words += [f"rng={(checked.seed, item.number)}"]
-    words = [f"    {word}," for word in words]
-    return "\n".join([*lines, f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked)}).insert(", *words, ")", ""])
+        keywords += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
+    keywords += [f"rng={(checked.seed, item.number)}"]
+
+    body = "\n".join(lines)
+    places = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
+    places += [f"{key} = Path({path!r})" for key, path in paths.items() if f"{key} /" in body]
+    imports = ["from pathlib import Path", ""]
+    imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
+    imports += ["from PIL import Image"] if "Image.open" in body else []
+    text = [*imports, "", "from pail import pai", "", *places, "", *lines]
+    text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
+    text += [f"    {word}," for word in (arguments, *keywords)]
+    return "\n".join([*text, ")", ""]), files
+
+
+# Ways to read an image as `pail generate` does. Which of them gives the same pixels depends on the file.
+READERS: tuple[tuple[str, Callable[[Path], Any]], ...] = (
+    ("np.array(Image.open({}))", lambda path: np.array(Image.open(path))),
+    (
+        "cv2.cvtColor(cv2.imread(str({})), cv2.COLOR_BGR2RGB)",
+        lambda path: cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB),  # type: ignore[arg-type]
+    ),
+    ("cv2.imread(str({}), cv2.IMREAD_UNCHANGED)", lambda path: cv2.imread(str(path), cv2.IMREAD_UNCHANGED)),
+)
+
+
+def _read(lines: list[str], name: str, images: Images, file: str, pixels: np.ndarray, where: str) -> dict[str, bytes]:
+    if images.folder.is_local:
+        for text, read in READERS:
+            if _agrees(partial(read, Path(images.folder.absolute(file))), pixels):
+                lines += [f"{name} = {text.format(where)}"]
+                return {}
+    return _stored(lines, name, pixels)
+
+
+def _resized(lines: list[str], whole: np.ndarray, pixels: np.ndarray) -> dict[str, bytes]:
+    if whole.shape == pixels.shape:
+        return {}
+    size = pixels.shape[1], pixels.shape[0]
+    for how in ("INTER_AREA", "INTER_LINEAR"):
+        if _agrees(partial(cv2.resize, whole, size, interpolation=getattr(cv2, how)), pixels):
+            lines += [f"image = cv2.resize(image, {size}, interpolation=cv2.{how})"]
+            return {}
+    return _stored(lines, "image", pixels)
+
+
+def _region(lines: list[str], inputs: Inputs, name: str, where: str, mask: np.ndarray) -> dict[str, bytes]:
+    """The line that reads a region, at the size of the image."""
+    size = mask.shape[1], mask.shape[0]
+    assert inputs.rois is not None
+    data = inputs.rois.read(inputs.roi_names[name.rpartition(".")[0]])
+
+    def read() -> np.ndarray:
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return cv2.resize(found, size, interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[arg-type]
+
+    if (where.startswith("MASKS") and not inputs.rois.is_local) or not _agrees(read, mask > 0):
+        return _stored(lines, "region", mask > 0)
+    lines += [
+        f"region = cv2.imread(str({where}), cv2.IMREAD_GRAYSCALE)",
+        f"region = cv2.resize(region, {size}, interpolation=cv2.INTER_NEAREST) > 127",
+    ]
+    return {}
+
+
+def _agrees(read: Callable[[], Any], pixels: np.ndarray) -> bool:
+    try:
+        found = read()
+    except (OSError, ValueError, TypeError, cv2.error):
+        return False
+    return found is not None and found.dtype == pixels.dtype and np.array_equal(found, pixels)
+
+
+def _stored(lines: list[str], name: str, pixels: np.ndarray) -> dict[str, bytes]:
+    """The array as a file in the zip, and the line that loads it."""
+    memory = io.BytesIO()
+    np.save(memory, pixels)
+    lines += [f"{name} = np.load(HERE / {f'{name}.npy'!r})"]
+    return {f"{name}.npy": memory.getvalue()}
 
 
 def _keywords(checked: Recipe) -> dict[str, Any]:
@@ -89,26 +191,9 @@ def _keywords(checked: Recipe) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def _readable(bench: Bench, item: Item) -> str:
-    """The source that the draw takes: the first that can be read."""
-    _, name = bench.source(item)
-    return name or item.sources[0]
-
-
-def _mask(inputs: Any, name: str) -> str:
-    stem = name.rpartition(".")[0]
-    if stem not in inputs.roi_names:
-        raise ValueError(f"`roi` must have a mask for {name}, got none")
-    return str(inputs.rois.absolute(inputs.roi_names[stem]))
-
-
-def _instance(checked: Recipe) -> str:
-    given = {name: getattr(checked, name) for name in ("data_range", "source_range", "alpha")}
+def _instance(checked: Recipe, alpha: bool | None) -> str:
+    given = {"data_range": checked.data_range, "source_range": checked.source_range, "alpha": alpha}
     return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
-
-
-def _decoded(path: str) -> str:
-    return f"decode(Path({path!r}).read_bytes())"
 
 
 def _literal(value: Any) -> str:

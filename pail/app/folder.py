@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from pail.core.ops import resize
-from pail.dataset.images import decode
-from pail.dataset.page import data_uri
+from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
+from pail.io.read import Picture, decode, read_picture
 from pail.pixels.panels import as_bytes, fit, shades
+from pail.report.page import data_uri
 
 THUMBNAIL = 104  # pixels of the longer side
 KEPT = 96 << 20  # bytes of decoded images that are kept
@@ -30,6 +31,7 @@ class Folder(Store):
         super().__init__(url)
         self._root = Path(self.url).resolve()
         self.listed: Sequence[str] = tuple(self.names())  # links included: they count for the numbers of items
+        self._names = frozenset(self.listed)
 
     def absolute(self, name: str = "") -> str:
         """Where the folder or a file in it lies, from wherever one looks."""
@@ -40,36 +42,35 @@ class Folder(Store):
         return not self.is_local or Path(self.path(name)).resolve().is_relative_to(self._root)
 
     def read(self, name: str) -> bytes:
-        if name not in self._known() or not self.is_inside(name):
+        if name not in self._names or not self.is_inside(name):
             raise OutsideError(f"{name} is a link that leads out of {self.url}, and is not read")
         return super().read(name)
 
-    def _known(self) -> frozenset[str]:
-        if not hasattr(self, "_names"):
-            self._names = frozenset(self.listed)
-        return self._names
-
 
 class Images:
-    """Decoded images of a folder, those used lately within a bound, and thumbnails."""
+    """Decoded images of a folder, those used lately within a bound, and thumbnails. Threads share them."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self._kept: dict[tuple[str, tuple[int, int] | None], np.ndarray] = {}
+        self._lock = threading.Lock()  # of what is kept; nothing is read while it is held
+        self._kept: dict[tuple[str, Size, str], Picture] = {}
         self._thumbnails: dict[str, str] = {}
 
-    def get(self, name: str, size: tuple[int, int] | None = None) -> np.ndarray:
-        """The pixels as `pail generate` has them, at a size; nobody may write to them."""
-        key = name, size
-        pixels = self._kept.pop(key, None)
-        if pixels is None:
-            pixels = decode(self.folder.read(name))
-            pixels = pixels if size is None else resize(pixels, size)
-            pixels.flags.writeable = False
-        self._kept[key] = pixels  # at the end again: used last
-        while sum(kept.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
-            self._kept.pop(next(iter(self._kept)), None)
-        return pixels
+    def get(self, name: str, size: Size = None, fit: str = "crop") -> Picture:
+        """The image as `pail generate` has it, at a size; nobody may write to its pixels."""
+        key = name, size, fit
+        with self._lock:
+            picture = self._kept.get(key)
+        if picture is None:
+            picture = read_picture(self.folder.read(name), name=name)
+            picture = replace(picture, pixels=fitted(picture.pixels, size, fit))
+            picture.pixels.flags.writeable = False
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = picture  # at the end: used last
+            while sum(kept.pixels.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
+                del self._kept[next(iter(self._kept))]
+        return picture
 
     def thumbnail(self, name: str) -> str:
         """A small picture as a data URI; empty where the file is no image."""

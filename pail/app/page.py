@@ -13,12 +13,14 @@ from typing import Any
 import gradio as gr
 
 from pail.app import view, widgets
-from pail.app.draws import SHOWN, Bench, Draw, Newest
+from pail.app.draws import SHOWN, Bench, Newest, Preview
 from pail.app.export import export
 from pail.app.parameters import Bounds, Control
 from pail.app.settings import Entry, Settings, basket, control_values, entries, options, put
 from pail.app.styles import CSS
+from pail.core.checks import as_number
 from pail.dataset import recipe as recipes
+from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
 THUMBNAILS = 24  # on a page of the strip
@@ -86,19 +88,20 @@ class Page:
             values["anomalies"],
             values["region"],
             values["painted"] or "",
-            values["seed"],
-            self._size(values["image"], values["size"]),
+            self._seed(values["seed"]),
+            self._size(values["size"]),
         )
 
-    def _size(self, image: int, side: str) -> tuple[int, int] | None:
-        """Height and width of the output; the image's proportions hold for all."""
-        if side == "given":
+    def _seed(self, value: Any) -> int:
+        if value is None or value == "":
+            raise ValueError("`seed` must be an integer from 0, and the box is empty")
+        return int(as_number("seed", value, 0, 2**63 - 1, integer=True))
+
+    def _size(self, size: str) -> Size:
+        """The size of the output, as a recipe has it."""
+        if size == "given":
             return recipes.make(size=self.bench.given.get("size")).size
-        if side == "own":
-            return None
-        height, width = self.bench.normals.get(self.bench.name(image)).shape[:2]
-        scale = int(side) / max(height, width)
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return None if size == "own" else int(size)
 
     def draw(self, request: gr.Request, *values: Any) -> str:
         """The first draw, or what is wrong."""
@@ -122,7 +125,7 @@ class Page:
         except SHOWN as raised:
             yield view.error(raised)
             return
-        draws: list[Draw | Exception | None] = [None] * len(items)
+        draws: list[Preview | Exception | None] = [None] * len(items)
         for place, item in enumerate(items):
             try:
                 draws[place] = self.bench.draw(settings, checked, item)
@@ -160,7 +163,7 @@ class Page:
         if region != "painted":
             return gr.update(visible="hidden"), gr.skip()
         try:
-            picture = view.background(self.bench.normals.get(self.bench.name(image)), CANVAS)
+            picture = view.background(self.bench.normals.get(self.bench.name(image)).pixels, CANVAS)
         except SHOWN:
             return gr.update(visible=True), gr.skip()  # the result says what is wrong
         return gr.update(visible=True), gr.update(background=picture)
@@ -272,7 +275,7 @@ def _common(page: Page) -> tuple[Any, Any]:
     severity = [severity, severity] if isinstance(severity, (int, float)) else severity
     anomalies = given.get("anomalies", [1, 1])
     with gr.Group():
-        add["severity"] = widgets.handles(SEVERITY, value=severity, key="pail-severity", word="as published")
+        add["severity"] = widgets.handles(SEVERITY, value=severity, key="pail-severity", word="default")
         add["anomalies"] = widgets.handles(
             ANOMALIES, value=[anomalies] * 2 if isinstance(anomalies, int) else anomalies, key="pail-anomalies"
         )
@@ -292,7 +295,7 @@ def _common(page: Page) -> tuple[Any, Any]:
             sizes,
             value="given" if given.get("size") else "own",
             label="Size of the output, longer side",
-            info="Smaller is faster. It is the recipe's size, for all images, in the proportions of this one.",
+            info="Pixels of the shorter side; proportions are kept. Smaller is faster. The recipe has this size.",
             elem_id="pail-size",
             filterable=False,
         )

@@ -9,9 +9,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from pail.core.ops import as_bytes
-from pail.dataset.images import decode, encode
+from pail.core.ops import as_bytes, with_axis
 from pail.dataset.store import Store
+from pail.io.read import read_picture
+from pail.io.write import encode
 
 PREFIX = "data:image/png;base64,"
 MOST_BYTES = 2 << 20  # of the text that comes from the browser
@@ -32,9 +33,14 @@ def as_mask(data: object) -> np.ndarray:
         raise ValueError(f"`region` must be a PNG, as the page paints it, got something else: {error}") from error
     if max(width, height) > MOST_SIDE:
         raise ValueError(f"`region` must have sides of at most {MOST_SIDE} pixels, got {width} x {height}")
-    pixels = decode(png)
-    alpha = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels.reshape(height, width, -1)[..., 0]
-    mask = as_bytes(alpha > 127)
+    try:
+        picture = read_picture(png)
+    except ValueError as error:
+        raise ValueError(
+            f"`region` must be a whole PNG, as the page paints it, got one that ends early: {error}"
+        ) from error
+    pixels = with_axis(picture.pixels)
+    mask = as_bytes(pixels[..., -1 if picture.alpha else 0] > 127)
     if not mask.any():
         raise ValueError("`region` is painted, but nothing is: paint where anomalies may land")
     return mask

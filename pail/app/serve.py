@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from pail._install import install_hint
 from pail.app.draws import Bench
 from pail.core.checks import as_number
 from pail.dataset import recipe as recipes
@@ -142,7 +143,7 @@ def tune(
     try:
         from pail.app.page import build, look
     except ImportError as error:
-        raise ImportError(f'`pail tune` needs gradio: pip install "pai-lib[app]" ({error})') from error
+        raise ImportError(f"`pail tune` needs gradio: {install_hint('app')} ({error})") from error
     from starlette.middleware import Middleware
 
     threading.Thread(target=warm_up, daemon=True).start()

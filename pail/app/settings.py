@@ -9,10 +9,24 @@ from typing import Any
 from pail.app.parameters import Control, as_option, controls, same
 from pail.dataset import recipe as recipes
 from pail.dataset.recipe import Recipe
+from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
 DRAWS = 12  # on the sheet
-KEPT = ("format", "compression", "coco", "test_share", "data_range", "source_range", "alpha")  # of a given recipe
+KEPT = (  # of a given recipe
+    "format",
+    "compression",
+    "coco",
+    "segmentation",
+    "classes",
+    "val_share",
+    "test_share",
+    "data_range",
+    "source_range",
+    "alpha",
+    "fit",
+    "max_pixels",
+)
 REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
 
 
@@ -36,7 +50,7 @@ class Settings:
     region: str = "all"  # "foreground", "painted", or "given": the masks of a given recipe
     painted: str = ""
     seed: int = 0
-    size: tuple[int, int] | None = None
+    size: Size = None
 
 
 def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +67,8 @@ def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
     """The recipe whose data set holds what the page shows.
 
-    It has the flat layout, in which the images take turns: item k + j * images is draw j of image k.
+    It has the flat layout, in which the images take turns: from an image's first item on, every item after as many as
+    there are images is a draw of it.
     """
     if not settings.entries:
         raise ValueError("`basket` must hold a technique: add one first")

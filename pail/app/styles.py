@@ -1,4 +1,4 @@
-"""The look of the page. Colours are the theme's, so that the dark one works, too; fonts are the system's."""
+"""The look of the page. Colors are the theme's, so that the dark one works, too; fonts are the system's."""
 
 CSS = """
 .gradio-container { max-width: 1560px !important; padding: 0 !important; overflow: visible !important; }

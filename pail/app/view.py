@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.app.draws import Draw
+from pail.app.draws import Preview
 from pail.app.parameters import shown
-from pail.dataset.page import data_uri, text
 from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades, shrink
 from pail.registry import FAMILIES, TECHNIQUES
+from pail.report.page import data_uri, text
 
 FAMILY = {
     "SFI": "From the image itself (source-free)",
@@ -25,7 +25,7 @@ LINE = 3  # pixels that an outline is wide to one side
 SMALL = 256  # of mask, difference and crop, and of the sheet's pictures
 
 
-def result(draw: Draw, *, outlined: bool = True) -> str:
+def result(draw: Preview, *, outlined: bool = True) -> str:
     """The anomaly, its mask, what changed, and the framed part enlarged."""
     limits = _shades(draw)
     crop = crop_around(draw.mask)
@@ -45,12 +45,12 @@ def result(draw: Draw, *, outlined: bool = True) -> str:
     )
 
 
-def sheet(draws: Sequence[Draw | Exception | None], *, outlined: bool = True) -> str:
+def sheet(draws: Sequence[Preview | Exception | None], *, outlined: bool = True) -> str:
     """The draws in order; one that failed says why, one to come is an empty place."""
     return f'<div class="pail-sheet">{"".join(_cell(draw, outlined=outlined) for draw in draws)}</div>'
 
 
-def _cell(draw: Draw | Exception | None, *, outlined: bool) -> str:
+def _cell(draw: Preview | Exception | None, *, outlined: bool) -> str:
     if draw is None:
         return '<figure class="pail-empty"></figure>'
     if isinstance(draw, Exception):
@@ -132,7 +132,7 @@ def background(pixels: np.ndarray, side: int) -> str:
     return data_uri(fit(as_bytes(pixels, shades(pixels)), side))
 
 
-def _facts(draw: Draw) -> str:
+def _facts(draw: Preview) -> str:
     takes = any(TECHNIQUES[name].takes_source for name in draw.techniques)
     where = f", source {draw.source}" if takes and draw.source else ""
     made = " + ".join(draw.techniques)
@@ -149,7 +149,7 @@ def _figure(image: np.ndarray, caption: str, kind: str = "jpeg", *, alt: str = "
     )
 
 
-def _shades(draw: Draw) -> Shades:
+def _shades(draw: Preview) -> Shades:
     return shades(draw.normal)
 
 

@@ -151,10 +151,10 @@ canvas.addEventListener('keydown', event => {
     send();
   }
 });
-function fill(colour) {
+function fill(color) {
   pen.globalCompositeOperation = 'source-over';
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  if (colour) { pen.fillStyle = colour; pen.fillRect(0, 0, canvas.width, canvas.height); }
+  if (color) { pen.fillStyle = color; pen.fillRect(0, 0, canvas.width, canvas.height); }
   send();
 }
 element.querySelector('[data-do=clear]').addEventListener('click', () => fill(''));

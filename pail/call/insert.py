@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
-from pail.core.checks import as_number, as_range, describe
+from pail.core.checks import as_number, as_range, close_match, describe
 from pail.core.settings import Common, Settings
 from pail.registry import FAMILIES, TECHNIQUES
 
@@ -29,17 +30,25 @@ def insert(
     options: Any = None,
 ) -> PseudoAnomaly:
     """See `pail.pai.Anomaly_Insertion.insert`."""
-    names, chances = as_techniques(techniques, weights)
+    names, shares = _flat(techniques, weights)
+    chances = _cumulated(shares)
     lowest, highest = as_count(n_anomalies)
     keywords = as_options(options)
     pick_source = as_picker(source)
     call = begin(image, settings, common)
+    # A family is recorded as its members, and None as all names: what is registered later does not change a replay.
+    arguments = {
+        "techniques": tuple(names),
+        "weights": None if set(shares) == {1.0} else tuple(shares),
+        "n_anomalies": n_anomalies,
+        "options": options,
+    }
+    given = of_given(call, "insert", arguments, source)
     rng = call.rng
     for _ in range(lowest + int(rng.random() * (highest - lowest + 1))):
         name = names[int(np.searchsorted(chances, rng.random(), side="right"))]
         add(call, name, pick_source(rng) if TECHNIQUES[name].takes_source else None, keywords.get(name, {}))
-    arguments = {"techniques": techniques, "weights": weights, "n_anomalies": n_anomalies, "options": options}
-    return finish(call, "insert", arguments)
+    return finish(call, given)
 
 
 def as_options(value: Any) -> dict[str, dict[str, Any]]:
@@ -55,22 +64,35 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         known = TECHNIQUES[name].parameters
         for key in keywords:
             if key not in known:
-                raise TypeError(f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}")
+                raise TypeError(
+                    f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
+                    f"{close_match(key, known)}"
+                )
     return {name: dict(keywords) for name, keywords in value.items()}
 
 
 def as_techniques(techniques: Any, weights: Any) -> tuple[list[str], np.ndarray]:
     """The techniques that a call may draw, and their cumulated chances. A family shares its weight equally."""
+    names, shares = _flat(techniques, weights)
+    return names, _cumulated(shares)
+
+
+def _flat(techniques: Any, weights: Any) -> tuple[list[str], list[float]]:
+    """The names, families as their members, and the weight of each."""
     entries = _entries(techniques)
-    shares = _weights(weights, len(entries))
-    names, chances = [], []
-    for members, share in zip(entries, shares, strict=True):
+    names: list[str] = []
+    shares: list[float] = []
+    for members, weight in zip(entries, _weights(weights, len(entries)), strict=True):
         names += members
-        chances += [share / len(members)] * len(members)
-    total = np.cumsum(chances)
-    if total[-1] <= 0:
+        shares += [weight / len(members)] * len(members)
+    if sum(shares) <= 0:
         raise ValueError(f"`weights` must give a chance to a technique, got {weights!r}")
-    return names, total / total[-1]
+    return names, shares
+
+
+def _cumulated(shares: list[float]) -> np.ndarray:
+    total = np.cumsum(shares)
+    return total / total[-1]
 
 
 def _entries(techniques: Any) -> list[list[str]]:
@@ -92,7 +114,8 @@ def _members(entry: Any) -> list[str]:
         return [name for name, technique in TECHNIQUES.items() if technique.family == entry]
     known = ", ".join([*TECHNIQUES, *FAMILIES])
     error = ValueError if isinstance(entry, str) else TypeError
-    raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}")
+    meant = close_match(entry, [*TECHNIQUES, *FAMILIES])
+    raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}{meant}")
 
 
 def _weights(weights: Any, count: int) -> list[float]:

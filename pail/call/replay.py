@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pail._version import __version__
 from pail.call import record as records
+from pail.call.codec import NOTHING, NotHeldError, decode
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
 from pail.core.checks import describe
-from pail.core.frame import Frame, as_frame
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.settings import Common, Settings
-from pail.registry import TECHNIQUES
+from pail.registry import TECHNIQUES, is_own
 
-FIELDS = ("technique", "version", "stack", "image", "rng", "settings", "arguments")
+FIELDS = ("technique", "image", "anom_source_img", "rng", "settings", "arguments", "result")
+PARTS = {"i_a": "the pseudo-anomalous image", "m_a": "the mask"}
 
 
 def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **overrides: Any) -> PseudoAnomaly:
@@ -27,34 +28,36 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     ----------
     record : dict
         The `record` of a result; it may have been through JSON.
-    image : array_like or PIL.Image.Image
+    image : ndarray or PIL.Image.Image
         The normal image of that call.
     anom_source_img : optional
-        The source of that call, where it had one; the same list, or an
-        equal callable, for `insert`.
+        The source of that call, where it used one, in the same form: for
+        `insert` one image, a list of the same images in the same order, or
+        an equal callable. A source that the call did not use is ignored.
     **overrides
         Arguments that a record cannot hold because they are objects, such
-        as ``augmenter=``.
+        as ``augmenter=`` or ``transform=``. Those inside the options of
+        `insert` are passed as they were: ``options={"perlin_noise_pattern":
+        {"augmenter": augmenter}}``. An argument that the record does hold
+        is replaced, and has to lead to the same bytes.
 
     Returns
     -------
     PseudoAnomaly
-        ``(i_a, m_a)`` as before: the same bytes on the same versions of the
-        library, NumPy, OpenCV, Pillow and scikit-image.
+        ``(i_a, m_a)``, the same bytes as before.
 
     Raises
     ------
     TypeError
-        If `record` is no record.
+        If `record` is no record, or the recorded call had no such argument.
     ValueError
-        If the record is of another version of the library, or the image or
-        the source is not that of the record, or an object is missing.
-
-    Warns
-    -----
-    UserWarning
-        If the record was made with another major version of OpenCV, which
-        may give other bytes.
+        If the record is of another minor version of the library, the image
+        or the source is not that of the record or is given in another form,
+        or an object has to be passed again. Also if the bytes of the result
+        are not those of the record: the message says whether image or mask
+        differ, and names the versions of the library, NumPy, OpenCV, Pillow
+        and scikit-image that are other ones, techniques of your own, and
+        arguments that were passed again.
 
     Examples
     --------
@@ -68,70 +71,83 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     True
     """
     _check(record)
-    arguments = _arguments(record["arguments"], overrides)
-    settings = Settings(**_arguments(record["settings"], {k: v for k, v in overrides.items() if k == "transform"}))
-    _check_image(record, as_frame(image, settings.data_range, alpha=settings.alpha))
-    steps = record["steps"] if record["technique"] == "insert" else [record]
-    if anom_source_img is None and any(step["source"] for step in steps):
-        raise ValueError("`anom_source_img` must be given: the record was made with a source")
+    recorded, steps = record["arguments"], [record]
+    if record["technique"] == "insert":
+        steps = record["steps"]
+        recorded = _without_unused(recorded, steps, overrides)
+    arguments = _arguments(recorded, overrides)
+    kept = {name: record["settings"][name] for name in Settings._fields}
+    settings = Settings(**_arguments(kept, {name: v for name, v in overrides.items() if name == "transform"}))
+    _check_image(record, as_normal_image(image, settings.data_range, alpha=settings.alpha))
+    source = _source(record["anom_source_img"], anom_source_img)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
     if record["technique"] == "insert":
-        result = insert(image, anom_source_img, settings, common, **arguments)
+        result = insert(image, source, settings, common, **arguments)
     else:
-        result = run(record["technique"], image, anom_source_img, settings, common, arguments)
-    _check_sources(steps, result.record)
+        _check_own(record["technique"], arguments)
+        result = run(record["technique"], image, source, settings, common, arguments)
+    _check_result(record, steps, result, sorted(overrides))
     return result
 
 
 def _check(value: Any) -> None:
-    if not isinstance(value, dict) or not all(field in value for field in FIELDS):
+    if not isinstance(value, dict) or not isinstance(value.get("version"), str):
         raise TypeError(f"`record` must be a dict that a result has as its `record`, got {describe(value)}")
-    if not isinstance(value["arguments"], dict) or not {"roi", "severity"} <= set(value["arguments"]):
-        raise TypeError("`record` must be a dict that a result has as its `record`, got one without arguments")
-    if not isinstance(value["settings"], dict) or set(value["settings"]) != set(Settings._fields):
-        raise TypeError("`record` must be a dict that a result has as its `record`, got one without settings")
-    if value["version"] != __version__:
-        raise ValueError(f"`record` must be of version {__version__} of the library, got {value['version']!r}")
+    version = value["version"]
+    if _minor(version) != _minor(__version__):
+        raise ValueError(
+            f"`record` must be of a version {_minor(__version__)}.x of the library, as {__version__} is, got one of "
+            f"{version!r}; other minor versions draw other anomalies"
+        )
+    missing = [field for field in FIELDS if field not in value]
+    if missing:
+        raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without {missing[0]!r}")
     if value["technique"] not in (*TECHNIQUES, "insert"):
         known = ", ".join((*TECHNIQUES, "insert"))
         raise ValueError(f"`record` must name a technique out of {known}, got {value['technique']!r}")
-    _check_stack(value["stack"])
+    wanted = {
+        "arguments": {"roi", "severity"},
+        "settings": set(Settings._fields),
+        "result": {"i_a", "m_a"},
+        "image": {"shape", "dtype", "checksum"},
+    }
+    for field, keys in wanted.items():
+        if not isinstance(value[field], dict) or not keys <= set(value[field]):
+            raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without its {field}")
+    steps = value.get("steps") if value["technique"] == "insert" else [value]
+    if (
+        not isinstance(steps, list)
+        or not steps
+        or not all(isinstance(step, dict) and {"technique", "source"} <= set(step) for step in steps)
+    ):
+        raise TypeError("`record` must be a dict that a result has as its `record`, got one without its steps")
 
 
-def _check_stack(recorded: Any) -> None:
-    there = str(recorded.get("opencv", "")) if isinstance(recorded, dict) else ""
-    here = records.stack()["opencv"]
-    if there.split(".")[0] != here.split(".")[0]:
-        warnings.warn(
-            f"`record` was made with OpenCV {there or 'of unknown version'} and is replayed with {here}: "
-            "the bytes may differ",
-            UserWarning,
-            stacklevel=4,
-        )
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
-def _check_image(record: dict[str, Any], frame: Frame) -> None:
-    shown = records.of_image(frame)
-    if shown != record["image"]:
-        raise ValueError(f"`image` must be the one of the record, {record['image']}, got {shown}")
-
-
-def _check_sources(steps: list[dict[str, Any]], again: dict[str, Any]) -> None:
-    seen = again["steps"] if again["technique"] == "insert" else [again]
-    for old, new in zip(steps, seen, strict=True):
-        if old["source"] != new["source"]:
-            raise ValueError(
-                f"`anom_source_img` must be the one of the record, with checksum {old['source']}, got {new['source']}"
-            )
+def _without_unused(recorded: dict[str, Any], steps: list[dict[str, Any]], overrides: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `insert`, less options of techniques that it did not draw where they hold objects."""
+    options = recorded.get("options")
+    if not isinstance(options, dict) or next(iter(options), "$").startswith("$"):
+        return recorded
+    kept = {}
+    for name, entry in options.items():
+        if name not in {step["technique"] for step in steps} and name not in (overrides.get("options") or {}):
+            try:
+                decode("options", entry)
+            except NotHeldError:
+                continue
+        kept[name] = entry
+    return {**recorded, "options": kept}
 
 
 def _arguments(recorded: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     for name in overrides:
         if name not in recorded and name != "transform":
             raise TypeError(f"`{name}` must be an argument of the recorded call: {', '.join(recorded)}")
-    return {
-        name: overrides[name] if name in overrides else records.decode(name, value) for name, value in recorded.items()
-    }
+    return {name: decode(name, value, overrides.get(name, NOTHING)) for name, value in recorded.items()}
 
 
 def _generator(state: Any) -> np.random.Generator:
@@ -139,3 +155,70 @@ def _generator(state: Any) -> np.random.Generator:
         return records.rng_from_state(state)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"`record` must hold the state of a generator under 'rng', got {describe(state)}") from error
+
+
+def _check_image(record: dict[str, Any], image: NormalImage) -> None:
+    shown = records.of_image(image.pixels.shape, image.pixels.dtype, records.fingerprint(image.pixels))
+    if shown != record["image"]:
+        raise ValueError(f"`image` must be the one of the record, {record['image']}, got {shown}")
+
+
+def _source(recorded: dict[str, Any] | None, source: Any) -> Any:
+    """The source, in the form in which it was given; None where the recorded call used none."""
+    if recorded is None:
+        return None
+    if source is None:
+        raise ValueError(f"`anom_source_img` must be given: the record was made with {_form(recorded)}")
+    form = records.source_form(source)
+    if form != recorded:
+        raise ValueError(
+            f"`anom_source_img` must be given as in the recorded call, {_form(recorded)}, got {_form(form)}; "
+            "the numbers that are drawn depend on it"
+        )
+    return source
+
+
+def _form(form: Any) -> str:
+    name, count = (form.get("form"), form.get("count")) if isinstance(form, dict) else (None, None)
+    return {"image": "one image", "callable": "a callable", "list": f"a list of {count}"}.get(str(name), describe(form))
+
+
+def _check_own(technique: str, arguments: dict[str, Any]) -> None:
+    """A technique of the user's own may have other options by now."""
+    known = TECHNIQUES[technique].parameters
+    for name in arguments:
+        if name not in known:
+            raise ValueError(
+                f"`record` must be of the technique {technique!r} as it is registered, with {', '.join(known) or 'no'} "
+                f"options, got one with {name!r}"
+            )
+
+
+def _check_result(
+    record: dict[str, Any], steps: list[dict[str, Any]], result: PseudoAnomaly, passed_again: list[str]
+) -> None:
+    """Other bytes are an error, which names what may have caused them."""
+    again = result.record
+    seen = again["steps"] if again["technique"] == "insert" else [again]
+    for old, new in zip(steps, seen, strict=False):
+        if old["source"] != new["source"] and old["technique"] == new["technique"]:
+            raise ValueError(
+                f"`anom_source_img` must be the one of the record, with checksum {old['source']}, got {new['source']}"
+            )
+    different = [what for key, what in PARTS.items() if record["result"][key] != again["result"][key]]
+    if not different:
+        return
+    there = {"pail": record["version"], **(record.get("stack") or {})}
+    here = {"pail": __version__, **again["stack"]}
+    causes = [f"{name} was {there.get(name)} and is {here[name]}" for name in here if there.get(name) != here[name]]
+    own = sorted({step["technique"] for step in (*steps, *seen) if is_own(step["technique"])})
+    causes += [f"{name} is a technique of your own, which may be registered with another function" for name in own]
+    causes += [f"`{name}` was passed again and may be another" for name in passed_again]
+    if len(causes) == 0:
+        causes = [
+            "`image` or `anom_source_img` may be another where their checksums do not look, or the result was "
+            "written to before its record was read"
+        ]
+    raise ValueError(
+        f"`record` must give the same bytes again, but {' and '.join(different)} differ: {'; '.join(causes)}"
+    )

@@ -36,12 +36,13 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
         k where the k-th anomaly of `techniques`, counted from 1, is on top,
         and 0 outside the mask.
     record : dict
-        What `pail.replay` needs to make the same bytes again, as
-        JSON-serialisable values: technique, arguments, drawn numbers, the
-        generator's state, versions, and checksums of the image and the
-        source. It is made when it is first read; until then the result
-        keeps the normal image and the source alive, and both have to stay
-        as they are.
+        What `pail.replay` needs to make the same bytes again, a
+        JSON-serializable dict: technique, arguments, drawn numbers, the
+        generator's state, versions, and checksums of the image, the source
+        and the result. It is computed on first access, from copies of the
+        arguments that were made with the call: changing them, the image or
+        the source afterward does not change it. Read it before you write to
+        `i_a` or `m_a`, whose checksums it holds.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How a result is looked at in a notebook: labelled panels, made with Pillow alone."""
+"""How a result is looked at in a notebook: labeled panels, made with Pillow alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pail.core.checks import as_mask, as_number
-from pail.core.frame import as_frame
+from pail.core.checks import as_number
+from pail.core.image import as_normal_image
+from pail.core.mask import as_mask
 from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades
+from pail.types import DataRangeLike
 
 GAP, HEAD = 8, 22  # pixels between panels, and of the line of labels above them
 PAPER, INK = "#ffffff", "#16191d"
 
 
-def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: float | None = None) -> Image.Image:
-    """Labelled panels of one insertion: normal, pseudo-anomalous, the mask,
+def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRangeLike | None = None) -> Image.Image:
+    """Labeled panels of one insertion: normal, pseudo-anomalous, the mask,
     the anomaly enlarged, and what changed.
 
     Parameters
@@ -29,9 +31,10 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: float | N
         pseudo-anomalous image.
     side : int, default 256
         Pixels of the longer side of a panel, 32 to 4096.
-    data_range : float, optional
-        The value of full scale where it is not the dtype's. Depths beyond 8
-        bit are stretched for display.
+    data_range : float, (float, float) or "auto", optional
+        As for `Anomaly_Insertion`. A window of values is displayed from
+        black to white, that of `i_n` for "auto"; without one, depths beyond
+        8 bit are stretched to what `i_n` holds.
 
     Returns
     -------
@@ -54,14 +57,17 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: float | N
     (1312, 278)
     """
     side = int(as_number("side", side, 32, 4096, integer=True))
-    normal, changed = as_frame(i_n, data_range, "i_n").image, as_frame(i_a, data_range, "i_a").image
+    image = as_normal_image(i_n, data_range, "i_n")
+    window = image.window
+    normal = image.pixels
+    changed = as_normal_image(i_a, window[:2] if window.clips else data_range, "i_a").pixels
     if normal.shape != changed.shape or normal.dtype != changed.dtype:
         raise ValueError(
             f"`i_a` must have the shape and dtype of `i_n`, {normal.shape} {normal.dtype}, "
             f"got {changed.shape} {changed.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape[:2])
-    limits = shades(normal)
+    limits = Shades(*window[:2]) if window.clips else shades(normal)
     return _row(
         {
             "normal": fit(as_bytes(normal, limits), side),

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.core.settings import Common, Settings
 
 
@@ -18,16 +18,16 @@ class Step:
     """One anomaly of a call, and what its record needs."""
 
     name: str
-    options: dict[str, Any]
-    draw: Draw
-    source: np.ndarray | None
+    sampler: Sampler
+    takes_source: bool
+    source: int | None  # the fingerprint of what it took
 
 
 @dataclass(slots=True)
 class Call:
     """A validated call and what grows from anomaly to anomaly."""
 
-    frame: Frame  # of the normal image
+    image: NormalImage  # of the normal image
     settings: Settings
     common: Common
     rng: np.random.Generator
@@ -35,4 +35,5 @@ class Call:
     i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
     instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several
+    areas: list[int] = field(default_factory=list)  # how many pixels of each are on top, where there are several
     steps: list[Step] = field(default_factory=list)

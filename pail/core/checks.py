@@ -1,13 +1,13 @@
-"""Plain arguments: each check returns the normalised value, or raises an error that names the argument."""
+"""Plain arguments: each check returns the normalized value, or raises an error that names the argument."""
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -69,7 +69,7 @@ def as_range(
     above: bool = False,
 ) -> tuple[float, float]:
     """`value` as (lower, upper), both numbers as in `as_number` and in that order."""
-    if not _is_pair(value):
+    if not is_pair(value):
         raise TypeError(f"`{name}` must be a pair (low, high), got {describe(value)}")
     lower = as_number(f"{name}[0]", value[0], low, high, integer=integer, above=above)
     upper = as_number(f"{name}[1]", value[1], low, high, integer=integer, above=above)
@@ -78,7 +78,8 @@ def as_range(
     return lower, upper
 
 
-def _is_pair(value: Any) -> bool:
+def is_pair(value: Any) -> bool:
+    """Whether a value is a sequence of two, of whatever."""
     if type(value) is tuple:
         return len(value) == 2
     return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and np.shape(value)[:1] == (2,)
@@ -98,43 +99,22 @@ def as_choice(name: str, value: Any, options: Sequence[Any]) -> Any:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"`{name}` must be one of {known}, got {describe(value)}")
     if value not in options:
-        raise ValueError(f"`{name}` must be one of {known}, got {describe(value)}")
+        raise ValueError(f"`{name}` must be one of {known}, got {describe(value)}{close_match(value, options)}")
     return value
+
+
+def close_match(value: Any, known: Iterable[Any]) -> str:
+    """The end of a message about an unknown name: the known one that was probably meant."""
+    names = {name.lower(): name for name in known if isinstance(name, str)}
+    found = difflib.get_close_matches(str(value).lower(), names, 1)
+    return f"; did you mean {names[found[0]]!r}?" if found else ""
 
 
 def as_size(name: str, value: Any) -> tuple[int, int] | None:
     """(height, width) in pixels, or None."""
     if value is None:
         return None
-    if not _is_pair(value):
+    if not is_pair(value):
         raise TypeError(f"`{name}` must be (height, width) or None, got {describe(value)}")
     height, width = (int(as_number(f"{name}[{i}]", v, 1, MAX_SIDE, integer=True)) for i, v in enumerate(value))
     return height, width
-
-
-def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask (H, W) or (H, W, 1), array or PIL, as uint8 {0, 255} (H, W); never all false.
-
-    It holds bools, or 0 and one other number, which is 255 or 1.
-    """
-    if isinstance(value, Image.Image):
-        value = np.asarray(value)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "buf":
-        raise TypeError(f"`{name}` must be a mask of bool, 0 and 255 or 0 and 1, got {describe(value)}")
-    mask = value[..., 0] if value.ndim == 3 and value.shape[2] == 1 else value
-    if mask.ndim != 2 or mask.size == 0 or max(mask.shape) > MAX_SIDE:
-        raise ValueError(f"`{name}` must be a mask of shape (H, W) or (H, W, 1), got {describe(value)}")
-    if shape is not None and mask.shape != shape:
-        raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
-    mask = np.ascontiguousarray(mask)
-    binary = mask.view(np.uint8) if mask.dtype == np.bool_ else (mask != 0).view(np.uint8)
-    if not cv2.hasNonZero(binary):
-        raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
-    if mask.dtype != np.bool_ and not _is_binary(mask):
-        raise ValueError(f"`{name}` must hold only 0 and 255, or 0 and 1, got other values")
-    return np.negative(binary)
-
-
-def _is_binary(mask: np.ndarray) -> bool:
-    highest = mask.max()
-    return highest in (1, 255) and bool(((mask == 0) | (mask == highest)).all())

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.frame import Frame
-from pail.core.ops import with_axis
+from pail.core.image import NormalImage
+from pail.core.ops import as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
 VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
@@ -22,7 +22,7 @@ class Insertion(NamedTuple):
     """What a technique wants to see inserted: `content` on `box` where `mask`
     is not 0.
 
-    `box` lies inside the image; `content` is (h, w, C) in the frame's
+    `box` lies inside the image; `content` is (h, w, C) in the image's
     working dtype (float32 is accepted for uint8 frames too); `mask` is
     uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all
     content.
@@ -34,14 +34,11 @@ class Insertion(NamedTuple):
     opacity: float = 1.0
 
 
-def to_dtype(content: np.ndarray, frame: Frame) -> np.ndarray:
-    """Working values as the image's own: rounded for integers, clipped to [0, peak]."""
-    dtype = frame.image.dtype
-    if content.dtype == np.uint8 and frame.is_byte:
+def to_dtype(content: np.ndarray, image: NormalImage) -> np.ndarray:
+    """Working values as the image's own: rounded for integers, clipped to the range or the window."""
+    if content.dtype == np.uint8 and image.is_byte:
         return content
-    if frame.is_integer:
-        return np.clip(np.rint(content), 0, math.floor(frame.peak)).astype(dtype)
-    return np.clip(content.astype(dtype, copy=False), 0, dtype.type(frame.peak))  # clipped in the dtype that is kept
+    return image.window.outside(content, image.pixels.dtype)
 
 
 def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Insertion:
@@ -50,36 +47,47 @@ def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Inser
     return Insertion(box, content[box.slices], mask[box.slices], opacity)
 
 
-def composite(frame: Frame, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where
     the mask is true.
 
-    With `shift` the content is the image itself, moved towards the far end
-    of the range, so that it is seen.
+    With `shift` the content is the normal image itself, moved toward the
+    far end of the range, so that it is seen.
     """
     box, content, mask, opacity = insertion
-    if frame.roi is not None:
-        mask = _in_roi(frame.roi[box.slices], mask)
+    if image.roi is not None:
+        mask = _in_roi(image.roi[box.slices], mask)
     if box.area == 0 or (mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask))):
         raise RuntimeError("internal error: a technique drew an empty mask; please report it with its record")
-    i_a = frame.image.copy()
-    m_a = np.zeros((*frame.shape, 1), np.uint8)
+    i_a = image.pixels.copy()
+    m_a = np.zeros((*image.shape, 1), np.uint8)
     m_a[box.slices] = 255 if mask is None else mask[..., None]
     for rows in _strips(box, content):
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
-        pixels = _shift(frame, part) if shift else _blend(frame, part, content[rows], opacity)
-        _paste(frame, i_a, part, to_dtype(pixels, frame), None if mask is None else mask[rows])
+        pixels = _shift(image, part, opacity) if shift else _blend(image, part, content[rows], opacity)
+        _paste(image, i_a, part, to_dtype(pixels, image), None if mask is None else mask[rows])
     return i_a, m_a
 
 
-def is_visible(frame: Frame, i_a: np.ndarray, box: Box) -> bool:
-    """Whether a pixel of the box differs by at least `VISIBLE` of the range; a row or a few settle it nearly always."""
-    before, after = frame.image[box.slices], i_a[box.slices]
+def is_visible(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
+    """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
+    from the image's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
+    before, after = (image.window.clip(pixels[box.slices]) for pixels in (image.pixels, i_a))
     middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
-        if cv2.norm(before[rows], after[rows], cv2.NORM_INF) >= VISIBLE * frame.peak:
+        where = () if mask is None else (np.ascontiguousarray(mask[rows]),)
+        if cv2.norm(before[rows], after[rows], cv2.NORM_INF, *where) >= VISIBLE * image.max_value:
             return True
     return False
+
+
+def restored(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray) -> np.ndarray:
+    """Where, under a mask (h, w) on the box, an anomaly put back the normal image's pixels that an earlier one had
+    changed: uint8 {0, 255} (h, w). `image` is that with the earlier ones."""
+    assert image.normal is not None
+    normal, before, after = (pixels[box.slices] for pixels in (image.normal.pixels, image.pixels, i_a))
+    back = as_bytes((largest_change(after, normal) == 0) & (largest_change(before, normal) > 0))
+    return cv2.bitwise_and(back, mask)
 
 
 def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -94,26 +102,30 @@ def _strips(box: Box, content: np.ndarray) -> list[slice]:
     return [slice(top, min(top + count, box.height)) for top in range(0, box.height, count)]
 
 
-def _blend(frame: Frame, box: Box, content: np.ndarray, opacity: float) -> np.ndarray:
+def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) -> np.ndarray:
     if opacity >= 1:
         return content
-    original = frame.crop(box).astype(content.dtype, copy=False)
+    original = image.crop(box).astype(content.dtype, copy=False)
     return with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
 
 
-def _shift(frame: Frame, box: Box) -> np.ndarray:
-    """The image moved towards the far end of the range, pixel by pixel; by a level at least."""
-    original = frame.crop(box).astype(np.float32)
-    step = np.float32(max(SHIFT * frame.peak, 1 if frame.is_integer else 0))
-    return np.where(original < frame.peak / 2, original + step, original - step)
+def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
+    """The normal image moved toward the far end of the range, pixel by pixel; less where the anomaly is to be faint.
+
+    By as much as is visible at least, which rounding to whole levels must not undo.
+    """
+    original = (image.normal or image).crop(box).astype(np.float32)
+    share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * image.max_value
+    step = np.float32(max(share, math.ceil(VISIBLE * image.max_value) if image.is_integer else 0))
+    return np.where(original < image.max_value / 2, original + step, original - step)
 
 
-def _paste(frame: Frame, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None) -> None:
+def _paste(image: NormalImage, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None) -> None:
     """Write `content` to `i_a` on `box` where the mask is true."""
     if mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask)):
         return
     region = with_axis(i_a[box.slices])
-    if frame.alpha:
+    if image.alpha:
         content = np.concatenate([content, region[..., -1:]], axis=2)
     if mask is None:
         region[...] = content

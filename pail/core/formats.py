@@ -1,21 +1,18 @@
-"""The image formats that are accepted: arrays and PIL images, their channels and their range of values."""
+"""The image formats that are accepted: arrays and PIL images, and their channels."""
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pail.core.checks import MAX_SIDE, as_number, describe
+from pail.core.checks import MAX_SIDE, describe
+from pail.io import pil
 
 MAX_CHANNELS = 16
-CONVERTED_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBa": "RGBA", "PA": "RGBA"}
-PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N")
 DTYPES = ("u1", "u2", "f4", "f8")
-RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, has room for
 
 
 def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndarray, bool]:
@@ -25,36 +22,15 @@ def as_pixels(name: str, image: Any, alpha: bool | None = None) -> tuple[np.ndar
     none, True that the last of two or four channels is one.
     """
     if isinstance(image, Image.Image):
-        array, has_alpha = _pil_to_array(name, image)
+        array, has_alpha = pil.to_array(name, image)
     elif isinstance(image, np.ndarray):
         array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
     else:
         raise TypeError(f"`{name}` must be {_no_image(image)}")
-    _check_dtype(name, array)
-    _check_shape(name, array)
+    check_array(name, array)
     if alpha is not None:
         has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
-
-
-def _pil_to_array(name: str, image: Image.Image) -> tuple[np.ndarray, bool]:
-    """The pixels of a PIL image, and whether the last channel is alpha."""
-    mode = image.mode
-    if mode == "P":
-        mode = "RGBA" if "transparency" in image.info else "RGB"
-    mode = CONVERTED_MODES.get(mode, mode)
-    if mode not in PLAIN_MODES:
-        raise TypeError(
-            f"`{name}` must be a PIL image of mode 1, L, LA, P, RGB, RGBA, F or I;16, "
-            f"got mode {image.mode}; convert it first"
-        )
-    if 0 in image.size:
-        raise ValueError(f"`{name}` must not be empty, got a PIL image of size {image.size}")
-    try:
-        array = np.asarray(image.convert(mode) if mode != image.mode else image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # truncated, or closed
-        raise ValueError(f"`{name}` must be an image whose pixels can be read, got a PIL image with {error}") from error
-    return array, mode in ("LA", "RGBA")
 
 
 def _no_image(value: Any) -> str:
@@ -66,6 +42,12 @@ def _no_image(value: Any) -> str:
     if hasattr(value, "detach") and hasattr(value, "permute"):
         return f"a numpy array or a PIL image, got a tensor; pass tensor.permute(1, 2, 0).numpy(), got {type(value)}"
     return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
+
+
+def check_array(name: str, array: np.ndarray) -> None:
+    """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
+    _check_dtype(name, array)
+    _check_shape(name, array)
 
 
 def _check_dtype(name: str, array: np.ndarray) -> None:
@@ -88,25 +70,3 @@ def _check_shape(name: str, array: np.ndarray) -> None:
         raise ValueError(f"`{name}` must have at most {MAX_CHANNELS} channels, got {shape[2]} in {shape}")
     if max(shape[:2]) > MAX_SIDE:
         raise ValueError(f"`{name}` must have sides of at most {MAX_SIDE} pixels, got {shape}")
-
-
-def as_data_range(name: str, value: Any) -> float | None:
-    return None if value is None else as_number(name, value, *RANGE_LIMITS)
-
-
-def top_of_range(name: str, array: np.ndarray, data_range: float | None, keyword: str = "data_range") -> float:
-    """The value of full scale in the array's own dtype; raises where the pixels leave [0, that value]."""
-    integer = array.dtype.kind == "u"
-    limit = float(np.iinfo(array.dtype).max) if integer else 1.0
-    peak = limit if data_range is None else float(array.dtype.type(data_range) if not integer else data_range)
-    if integer and peak > limit:
-        raise ValueError(f"`{keyword}` must be at most {limit:g} for {array.dtype} images, got {data_range!r}")
-    if integer and peak == limit:
-        return peak
-    low, high = array.min(), array.max()
-    if math.isnan(low) or math.isnan(high):
-        raise ValueError(f"`{name}` must not contain NaN")
-    if low < 0 or high > peak:
-        hint = f"pass the right `{keyword}`" if integer else f"scale it, or pass its range as `{keyword}`"
-        raise ValueError(f"`{name}` must lie in [0, {peak:g}], got values from {low!s} to {high!s}; {hint}")
-    return peak

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import cv2
 import numpy as np
 
 
 def as_bytes(mask: np.ndarray) -> np.ndarray:
-    """A bool mask as uint8 {0, 255}."""
-    return np.negative(mask.view(np.uint8))
+    """A bool mask as a fresh array of uint8 {0, 255}, whatever byte stands for true."""
+    result: np.ndarray = (mask.view(np.uint8) != 0).view(np.uint8)
+    return np.negative(result, out=result)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def with_axis(array: np.ndarray) -> np.ndarray:
     """(h, w) as (h, w, 1): OpenCV drops the trailing axis of one-channel images."""
     return array[..., None] if array.ndim == 2 else array
+
+
+def largest_change(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The largest absolute difference of a channel between two images of one shape and dtype, (h, w)."""
+    return reduce(cv2.max, cv2.split(cv2.absdiff(one, other)))
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:

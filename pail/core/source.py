@@ -2,74 +2,85 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.formats import as_data_range, as_pixels, top_of_range
-from pail.core.frame import Frame
+from pail.core.formats import as_pixels
+from pail.core.image import NormalImage
 from pail.core.ops import with_axis
+from pail.core.warn import warn_user
+from pail.core.window import Window, as_data_range, window_of
 
 DARK = 1 / 8  # a source that reaches no higher in its range was probably meant in another
+OUTSIDE = 1 / 2  # ... and so was one with more of its pixels outside of the window
 
 
 def as_source(
     value: Any,
-    frame: Frame,
+    image: NormalImage,
     name: str = "anom_source_img",
     *,
     source_range: Any = None,
     alpha: bool | None = None,
     warns: bool = False,
 ) -> np.ndarray:
-    """A source image in the frame's working dtype, range and channels, at its own size. Never write to it.
+    """A source image in the image's working dtype, range and channels, at its own size. Never write to it.
 
-    Its full scale is `source_range`; by default the image's where both have one dtype, else that of its dtype.
+    Its range is `source_range`, a number or a window; by default the image's where both have one dtype, else that of
+    its dtype. Values outside of a window are taken for its nearer end.
     """
     native, has_alpha = as_pixels(name, value, alpha)
     given = as_data_range("source_range", source_range)
-    default = frame.peak if native.dtype == frame.image.dtype else None
+    default = image.data_range if native.dtype == image.pixels.dtype else None
     keyword = "data_range" if given is None and default is not None else "source_range"
-    top = top_of_range(name, native, default if given is None else given, keyword)
+    window = window_of(name, native, default if given is None else given, keyword)
     pixels = with_axis(native)
-    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, frame.channels)
+    same_bytes = image.is_byte and native.dtype == np.uint8 and window.max_value == image.max_value
+    if window.clips and not same_bytes:
+        pixels = window.inside(pixels)
+    pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, image.channels)
     if warns and given is None and native.dtype != np.uint8:  # bytes are hardly ever in another range
-        _warn_if_dark(name, native, top)
-    if frame.is_byte and pixels.dtype == np.uint8 and top == frame.peak:
+        _warn_if_unfit(name, native, window)
+    if same_bytes:
         return pixels
-    scaled = pixels.astype(np.float32) * np.float32(frame.peak / top)
-    return np.rint(scaled).astype(np.uint8) if frame.is_byte else scaled
+    scaled = pixels.astype(np.float32) * np.float32(image.max_value / window.max_value)
+    return np.rint(scaled).astype(np.uint8) if image.is_byte else scaled
 
 
-def _warn_if_dark(name: str, pixels: np.ndarray, top: float) -> None:
-    """A 12-bit source in uint16, or one of 0 to 1 beside images of 0 to 255, would be pasted near black."""
+def _warn_if_unfit(name: str, pixels: np.ndarray, window: Window) -> None:
+    """A 12-bit source in uint16, or one of 0 to 1 beside images of 0 to 255, would be pasted near black; one of full
+    scale beside images of a narrow window, in black and white."""
     highest = pixels.max()
-    if 0 < highest < DARK * top:
-        warnings.warn(
-            f"`{name}` reaches {highest!s} at most but is read in a range of 0 to {top:g}; "
-            "if that is not its full scale, pass `source_range`",
-            UserWarning,
-            stacklevel=2,
-        )
+    if highest > 0 and highest - window.low < DARK * window.max_value:
+        text = f"reaches {highest!s} at most"
+    elif window.clips and np.mean((pixels < window.low) | (pixels > window.high)) > OUTSIDE:
+        text = f"has values from {pixels.min()!s} to {highest!s}"
+    else:
+        return
+    warn_user(
+        "source range",
+        f"`{name}` {text} but is read in a range of {window.low:g} to {window.high:g}; "
+        "if that is not its range, pass `source_range`",
+    )
 
 
 def _match_channels(source: np.ndarray, channels: int) -> np.ndarray:
-    """(h, w, K) as (h, w, channels): grey is repeated, colour averaged; missing channels are filled with the grey."""
+    """(h, w, K) as (h, w, channels): gray is repeated, color averaged; missing channels are filled with the gray."""
     have = source.shape[2]
     if have == channels:
         return source
     if have > channels > 1:
         return np.ascontiguousarray(source[..., :channels])
-    grey = source[..., :1]
+    gray = source[..., :1]
     if have >= 3:
-        grey = with_axis(cv2.cvtColor(np.ascontiguousarray(source[..., :3], _colour_dtype(source)), cv2.COLOR_RGB2GRAY))
+        gray = with_axis(cv2.cvtColor(np.ascontiguousarray(source[..., :3], _color_dtype(source)), cv2.COLOR_RGB2GRAY))
     if channels == 1:
-        return grey.astype(source.dtype, copy=False)
-    return np.concatenate([source, *[grey] * (channels - have)], axis=2).astype(source.dtype, copy=False)
+        return gray.astype(source.dtype, copy=False)
+    return np.concatenate([source, *[gray] * (channels - have)], axis=2).astype(source.dtype, copy=False)
 
 
-def _colour_dtype(image: np.ndarray) -> type:
-    """OpenCV converts colours of uint8, uint16 and float32."""
+def _color_dtype(image: np.ndarray) -> type:
+    """OpenCV converts colors of uint8, uint16 and float32."""
     return np.float32 if image.dtype == np.float64 else image.dtype.type

@@ -1,65 +1,74 @@
-"""annotations.json with RLE masks and boxes, beside any layout."""
+"""COCO's annotations beside any layout: one file for all, and one for each split where there are several."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
-import numpy as np
-
-from pail.dataset.images import decode
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import SPLITS, Recipe
 from pail.dataset.store import Store
 
-
-def encoder() -> Any:
-    """The module that encodes masks, of faster-coco-eval or pycocotools."""
-    for name in ("faster_coco_eval.mask", "faster_coco_eval.core.mask", "pycocotools.mask"):
-        try:
-            module = __import__(name, fromlist=["encode"])
-        except ImportError:
-            continue
-        if hasattr(module, "encode"):
-            return module
-    raise ImportError('`coco` needs an encoder of masks: pip install "pai-lib[coco]"')
+WHOLE = "annotations.json"
 
 
-def write_coco(out: Store, recipe: Recipe) -> None:
-    """A line of the manifest at a time, so that the memory stays flat."""
-    coder = encoder()
-    labels = {name: label for label, name in enumerate(recipe.names, 1)}
-    with out.writing("annotations.json") as file:
-        file.write(b'{"info":{"description":"PAI-Lib"},"categories":')
-        file.write(json.dumps([{"id": label, "name": name} for name, label in labels.items()]).encode())
-        for key, entry in (("images", _image), ("annotations", _annotation)):
-            file.write(f',"{key}":['.encode())
-            first = True
-            for line in out.lines("manifest.jsonl"):
-                text = entry(json.loads(line), out, labels, coder)
-                if text is not None:
-                    file.write(b"" if first else b",")
-                    file.write(json.dumps(text).encode())
-                    first = False
-            file.write(b"]")
-        file.write(b"}\n")
+def file_of(split: str) -> str:
+    """The file of one split."""
+    return f"annotations_{split}.json"
 
 
-def _image(line: dict[str, Any], out: Store, labels: dict[str, int], coder: Any) -> dict[str, Any]:
-    return {"id": line["index"], "file_name": line["image"], "height": line["height"], "width": line["width"]}
+def write_coco(
+    out: Store, recipe: Recipe, entries: Callable[[], Iterator[dict[str, Any]]], splits: dict[str, int]
+) -> None:
+    """Write the annotations, an entry at a time, so that memory stays flat.
+
+    Parameters
+    ----------
+    out : Store
+        The data set.
+    recipe : Recipe
+        Its recipe.
+    entries : callable
+        Iterates over the entries of the parts: the line of the manifest as "made", its annotations as "annotations".
+    splits : dict
+        The number of images of each split.
+    """
+    classes = recipe.classes_by_technique
+    categories = [{"id": number, "name": name} for number, name in enumerate(recipe.class_names, 1)]
+    names = {split: file_of(split) for split in SPLITS if splits.get(split)} if len(splits) > 1 else {}
+    out.remove([file_of(split) for split in SPLITS if split not in names])
+    with contextlib.ExitStack() as stack:
+        every = {split: stack.enter_context(out.writing(name)) for split, name in names.items()}
+        every[""] = stack.enter_context(out.writing(WHOLE))
+        for file in every.values():
+            file.write(b'{"info":{"description":"PAI-Lib"},"categories":' + json.dumps(categories).encode())
+            file.write(b',"images":[')
+        written = dict.fromkeys(every, 0)
+        for entry in entries():
+            line = entry["made"]
+            image = {"id": line["index"], "file_name": line["image"], "height": line["height"], "width": line["width"]}
+            _write(every, written, line["split"], image)
+        for file in every.values():
+            file.write(b'],"annotations":[')
+        written = dict.fromkeys(every, 0)
+        for entry in entries():
+            line = entry["made"]
+            for annotation in entry.get("annotations", ()):
+                number = classes[annotation["category_id"]] + 1
+                _write(every, written, line["split"], {**annotation, "image_id": line["index"], "category_id": number})
+        for file in every.values():
+            file.write(b"]}\n")
 
 
-def _annotation(line: dict[str, Any], out: Store, labels: dict[str, int], coder: Any) -> dict[str, Any] | None:
-    """The mask of an image as one object, under its first technique."""
-    if line["label"] == 0:
-        return None
-    mask = (decode(out.read(line["mask"])) > 0).astype(np.uint8)
-    code = coder.encode(np.asfortranarray(mask))
-    return {
-        "id": line["index"],
-        "image_id": line["index"],
-        "category_id": labels[line["techniques"][0]],
-        "segmentation": {"size": list(code["size"]), "counts": code["counts"].decode("ascii")},
-        "area": int(mask.sum()),
-        "bbox": line["bbox"],
-        "iscrowd": 0,
-    }
+def _write(every: dict[str, IO[bytes]], written: dict[str, int], split: str, values: dict[str, Any]) -> None:
+    """One more image or annotation, into the file of all and that of the split.
+
+    Annotations are numbered from 1 in each file: evaluators take 0 for "no match".
+    """
+    for key in ("", split):
+        if key in every:
+            file, number = every[key], written[key] + 1
+            entry = values if "image_id" not in values else {"id": number, **values}
+            file.write((b"" if number == 1 else b",") + json.dumps(entry, separators=(",", ":")).encode())
+            written[key] = number

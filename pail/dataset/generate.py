@@ -7,14 +7,18 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+import sys
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 import joblib
-import numpy as np
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
@@ -22,15 +26,28 @@ from pail.call.record import stack
 from pail.core.checks import as_number, describe
 from pail.dataset import plan as plans
 from pail.dataset import recipe as recipes
+from pail.dataset import window
 from pail.dataset.coco import write_coco
-from pail.dataset.images import decode
-from pail.dataset.layout import OWN, data_yaml
-from pail.dataset.make import Inputs, dump, make
+from pail.dataset.inputs import (
+    State,
+    changes,
+    check_normals,
+    check_regions,
+    list_images,
+    list_pages,
+    read,
+    state_of,
+)
+from pail.dataset.labels import coco_encoder
+from pail.dataset.layout import OWN, data_yaml, notes
+from pail.dataset.make import SOURCES, Inputs, dump, make
 from pail.dataset.plan import Item, Plan
+from pail.dataset.progress import Progress, ticking
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import LOCK, StoppedError, Store
-from pail.pai import Anomaly_Insertion
-from pail.registry import TECHNIQUES, is_own, register
+from pail.inserter import try_techniques
+from pail.io.read import decode
+from pail.registry import TECHNIQUES, is_own, register, unregister
 
 PARTS = ".pail/parts"
 INPUTS = ".pail/inputs.json"
@@ -45,6 +62,9 @@ class Summary:
     anomalies: int = 0
     techniques: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    splits: dict[str, int] = field(default_factory=dict)  # images in each
+    missing: list[str] = field(default_factory=list)  # what was asked for and not made, and why
+    data_range: float | tuple[float, float] | None = None  # found, where the recipe says "auto"
 
     @property
     def images(self) -> int:
@@ -55,9 +75,13 @@ class Summary:
         return f"{self.out.rstrip('/')}/manifest.jsonl"
 
     @property
+    def report(self) -> str:
+        return f"{self.out.rstrip('/')}/report.html"
+
+    @property
     def status(self) -> int:
-        """The exit status: 0 all made, 3 some files skipped, 1 nothing made."""
-        return 1 if self.images == 0 else 3 if self.skipped else 0
+        """The exit status: 0 all made, 1 nothing made, 3 some files skipped, 4 fewer images than asked for."""
+        return 1 if self.images == 0 else 4 if self.missing else 3 if self.skipped else 0
 
 
 def generate(
@@ -70,10 +94,11 @@ def generate(
     shard: str | tuple[int, int] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    verify: bool = False,
     progress: bool = False,
     **options: Any,
 ) -> Summary:
-    """Make a labelled data set of pseudo-anomalies from a folder of normal
+    """Make a labeled data set of pseudo-anomalies from a folder of normal
     images.
 
     Parameters
@@ -90,27 +115,39 @@ def generate(
         A recipe file, whose options those given here override.
     workers : int, optional
         Number of processes; all cores by default. Inside
-        ``joblib.parallel_config`` its backend is used. The bytes do not
-        depend on it.
+        ``joblib.parallel_config`` its backend is used (loky, threading,
+        multiprocessing, dask, ...), and its ``n_jobs`` where `workers` is
+        not given. The bytes do not depend on it.
     shard : str or (int, int), optional
         ``"2/4"``: the second of four parts. Their folders and, in order,
         their manifests add up to the whole set.
     resume : bool, default False
-        Go on with a run that was ended: the same files come out as of one
-        that was not.
+        Resume an interrupted run: the same files come out as of one that
+        was not interrupted. Files that were made and are missing, or have
+        another size, are made again.
     overwrite : bool, default False
-        Drop the data set that is in `out`.
+        Delete the data set in `out` first.
+    verify : bool, default False
+        Keep checksums of all files that are read. A run that is resumed
+        compares them instead of the time of writing, and compares the
+        checksums of the files that were made.
     progress : bool, default False
         Whether a bar is shown.
     **options
         ``number`` (of anomalous images) or ``per_image``, ``techniques``,
         ``weights``, ``options`` (keywords of techniques), ``anomalies`` (in
         an image), ``roi`` ("foreground" or a folder of masks),
-        ``severity``, ``size`` (height, width), ``seed``, ``layout``
+        ``severity``, ``size`` (pixels of the shorter side, or (height,
+        width)), ``fit`` ("crop", "pad", "stretch"), ``seed``, ``layout``
         ("mvtec", "flat", "yolo"), ``purpose`` ("training", "validation"),
-        ``test_share``, ``format`` ("png", "tiff", "jpg", "bmp"),
-        ``compression`` (of PNG, 0 to 9), ``coco``, ``data_range``,
-        ``source_range``, ``alpha``.
+        ``val_share`` and ``test_share`` (of the normal images),
+        ``classes`` ("technique", "single", or the name of the only class),
+        ``format`` ("png", "tiff", "jpg", "bmp"), ``compression`` (of PNG, 0
+        to 9), ``coco``, ``segmentation`` (of COCO: "rle", "polygon"),
+        ``data_range`` (a number, (low, high), or "auto": the 0.1 and 99.9 %
+        quantiles of up to 100 of the images), ``source_range``, ``alpha``,
+        ``exclude`` (patterns of names), ``follow_links``, ``pages``
+        ("first", "all"), ``max_pixels``.
 
     Returns
     -------
@@ -120,11 +157,14 @@ def generate(
     Raises
     ------
     TypeError, ValueError
-        If an option is wrong, there is no image, or `out` holds something
-        else; nothing has been touched then.
+        If an option is wrong, there is no image, `normals` holds more than
+        normal images, or `out` holds something else; nothing has been
+        touched then.
     StoppedError
         If the disk is full or a file cannot be written; ``resume=True``
         goes on.
+    InsertionError
+        If a technique fails for a reason that lies in no file.
 
     Examples
     --------
@@ -140,14 +180,26 @@ def generate(
     >>> summary.good, summary.anomalies
     (4, 6)
     """
+    if resume and overwrite:
+        raise ValueError(
+            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
+        )
     checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **_given(options)})
-    count = joblib.cpu_count() if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
-    run = _prepare(Store(normals), Store(out), None if source is None else Store(source), checked, shard)
+    count = None if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
+    sources = None if source is None else Store(source)
+    run = _prepare(Store(normals), Store(out), sources, checked, shard, verify=verify)
     _check_claim(run, resume=resume, overwrite=overwrite)
-    with _locked(run.out):
-        _claim(run, resume=resume, overwrite=overwrite)
-        _work(run, count, progress=progress)
-        return _finish(run)
+    for note in notes(checked):
+        warnings.warn(note, stacklevel=2)
+    try:
+        with _locked(run.out):
+            _claim(run, resume=resume, overwrite=overwrite)
+            if progress and run.window:
+                sys.stderr.write(f"data_range: {run.window}\n")
+            _work(run, count, progress=progress)
+            return _finish(run)
+    finally:
+        SOURCES.forget(run.inputs.run)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +215,9 @@ class Run:
     plan: Plan
     chunks: range  # those of this shard
     fingerprint: str  # of the lists of files
+    state: State  # of the files
+    verify: bool = False
+    window: window.FolderWindow | None = None  # where "auto" found one
 
     @property
     def recipe(self) -> Recipe:
@@ -182,37 +237,34 @@ def prepare(
     )
 
 
-def _prepare(normals: Store, out: Store, source: Store | None, recipe: Recipe, shard: Any) -> Run:
-    names = normals.names()
-    if not names:
-        raise ValueError(f"`normals` must be a folder with images, got {normals} with none")
-    sources = [] if source is None else source.names()
-    if source is not None and not sources:
-        raise ValueError(f"`source` must be a folder with images, got {source} with none")
-    rois, roi_names = None, {}
-    if recipe.roi not in (None, "foreground"):
-        rois = Store(str(recipe.roi))
-        roi_names = {name.rpartition(".")[0]: name for name in rois.names()}
-        if not roi_names:
-            raise ValueError(f"`roi` must be 'foreground' or a folder of masks, got {rois} with no image")
+def _prepare(
+    normals: Store, out: Store, source: Store | None, recipe: Recipe, shard: Any, *, verify: bool = False
+) -> Run:
+    rois = None if recipe.roi in (None, "foreground") else Store(str(recipe.roi))
     _check_apart(out, normals, source, rois)
-    _try(recipe)
+    if recipe.coco:
+        coco_encoder()
+    names = list_images("normals", normals, recipe)
+    sources = [] if source is None else list_images("source", source, recipe)
+    masks = [] if rois is None else list_images("roi", rois, recipe)
+    roi_names = {name.rpartition(".")[0]: name for name in masks}
+    if rois is not None:
+        check_regions(names, roi_names, rois)
+    check_normals(normals, names, recipe)
+    state = state_of({"normal": (normals, names), "source": (source, sources), "roi": (rois, masks)}, checksums=verify)
+    names = list_pages(normals, names, recipe)
+    found = None
+    if recipe.data_range == "auto":
+        found = window.find(names, lambda name: read(normals, name, recipe).pixels, alpha=recipe.alpha)
+        recipe = replace(recipe, data_range=(found.low, found.high))
+    try_techniques(recipe.names, recipe.options, recipe.severity)
     plan = plans.make(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)
     lists = json.dumps([names, sources, sorted(roi_names.values())]).encode()
     inputs = Inputs(normals, source, rois, roi_names)
-    return Run(inputs, out, plan, chunks, f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}")
-
-
-def _try(recipe: Recipe) -> None:
-    """Each technique once, so that a wrong keyword is an error of the call and not of every image."""
-    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
-    for name in recipe.names:
-        keywords = recipe.options.get(name, {})
-        Anomaly_Insertion().insert(
-            image, image, techniques=name, options={name: keywords}, severity=recipe.severity, rng=0
-        )
+    fingerprint = f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}"
+    return Run(inputs, out, plan, chunks, fingerprint, state, verify, found)
 
 
 def _check_apart(out: Store, *others: Store | None) -> None:
@@ -278,13 +330,54 @@ def _check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
         raise ValueError(f"`out` must be new or empty, got {run.out}; pass {hint}")
     if not started:
         raise ValueError(f"`out` must be a started data set to resume, got {run.out}")
-    if json.loads(run.out.read(INPUTS)) != _own_claim(run):
-        raise ValueError(f"`out` must have been started with the same recipe, files and version, got {run.out}")
+    _check_same(run, _read_claim(run.out))
     return True
 
 
-def _own_claim(run: Run) -> dict[str, str]:
-    return {"version": __version__, "inputs": run.fingerprint, "recipe": recipes.dumps(run.recipe)}
+def _own_claim(run: Run) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "inputs": run.fingerprint,
+        "recipe": recipes.dumps(run.recipe),
+        "verify": run.verify,
+        "files": run.state,
+    }
+
+
+def _read_claim(out: Store) -> dict[str, Any]:
+    try:
+        claim = json.loads(out.read(INPUTS))
+        claim["version"], claim["inputs"], claim["recipe"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"`out` must hold a whole {INPUTS}, got a damaged one in {out}: the run cannot be resumed; "
+            "overwrite=True (--overwrite) deletes the set and starts over"
+        ) from error
+    return dict(claim)
+
+
+def _check_same(run: Run, claim: dict[str, Any]) -> None:
+    """Raise where a started set is not that of this run: what was made and what is to be made would not fit."""
+    own = _own_claim(run)
+    wanted = f"`out` must have been started with the same recipe, files and version, got {run.out}"
+    if claim["version"] != own["version"]:
+        raise ValueError(f"{wanted} of version {claim['version']}, this is {own['version']}")
+    before, now = (recipes.loads(text) for text in (claim["recipe"], own["recipe"]))
+    other = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+    if other and (other != ["data_range"] or run.window is None):  # a window that was found follows the files
+        raise ValueError(f"{wanted} with another {', '.join(other)}")
+    if run.verify and not claim.get("verify"):
+        raise ValueError(f"`verify` must have been set when the run was started, got no checksums in {run.out}")
+    found = changes(claim.get("files", []), own["files"], checksums=run.verify)
+    if found:
+        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ValueError(
+            f"{wanted}; since then {', '.join(found[:3])}{more}. Start over with overwrite=True (--overwrite) or a new "
+            "folder"
+        )
+    if claim["inputs"] != own["inputs"]:
+        shards = (text.rpartition(" ")[2] for text in (claim["inputs"], own["inputs"]))
+        raise ValueError(f"{wanted} of shard {' and not '.join(shards)}")
 
 
 def _claim(run: Run, *, resume: bool, overwrite: bool) -> None:
@@ -308,62 +401,146 @@ def _part(chunk: int) -> str:
     return f"{PARTS}/{chunk // 1000:06}/{chunk:09}.jsonl"
 
 
-def _work(run: Run, count: int, *, progress: bool) -> None:
+def _work(run: Run, count: int | None, *, progress: bool) -> None:
     own = {name: t for name, t in TECHNIQUES.items() if is_own(name) and name in run.recipe.names}
-    todo = (chunk for chunk in run.chunks if not run.out.exists(_part(chunk)))
-    tasks = (
-        joblib.delayed(_make_chunk)(run.recipe, run.inputs, run.out, list(run.plan.items(chunk)), _part(chunk), own)
-        for chunk in todo
-    )
-    for made in _bar(_results(tasks, count), len(run.chunks), progress=progress):
-        del made
+    total = min(run.chunks.stop * plans.CHUNK, run.plan.size) - min(run.chunks.start * plans.CHUNK, run.plan.size)
+    with Progress(total, shown=progress) as bar, _one_thread():
+        finished = _finished(run)
+        tasks = (
+            joblib.delayed(_make_chunk)(
+                run.recipe, run.inputs, run.out, list(run.plan.items(chunk)), _part(chunk), own, bar.path
+            )
+            for chunk in run.chunks
+            if not finished(chunk, bar)
+        )
+        for images, skipped in _results(tasks, count):
+            bar.chunk(images, skipped)
 
 
-def _results(tasks: Any, count: int) -> Iterator[int]:
-    backend = joblib.parallel.get_active_backend()[0]
-    if type(backend).__name__ == "DaskDistributedBackend":
-        yield from joblib.Parallel(return_as="generator", batch_size=1)(tasks)
-    elif count == 1:
-        for function, arguments, keywords in tasks:
-            yield function(*arguments, **keywords)
-    else:
-        with joblib.parallel_config("loky", n_jobs=count, inner_max_num_threads=1):
+def _finished(run: Run) -> Callable[[int, Progress], bool]:
+    """Whether a chunk was made by an earlier run, and its files are still there."""
+    sizes: dict[str, int] | None = None  # of all files, asked for once where they are far away
+
+    def size(name: str) -> int | None:
+        nonlocal sizes
+        if run.out.is_local:
+            return run.out.size(name)
+        sizes = run.out.sizes() if sizes is None else sizes
+        return sizes.get(name)
+
+    def is_whole(name: str, expected: list[int]) -> bool:
+        if size(name) != expected[0]:
+            return False
+        return not run.verify or zlib.crc32(run.out.read(name)) == expected[1]
+
+    def finished(chunk: int, bar: Progress) -> bool:
+        if not run.out.exists(_part(chunk)):
+            return False
+        try:
+            entries = [json.loads(line) for line in islice(run.out.lines(_part(chunk)), 1, None, 2)]
+            whole = len(entries) == len(run.plan.indices(chunk))
+            whole = whole and all(is_whole(name, what) for entry in entries for name, what in entry["files"].items())
+        except (ValueError, KeyError, TypeError):  # a torn part, which names what may be there
+            return False
+        if whole:
+            bar.before(len(entries))
+        return whole
+
+    return finished
+
+
+def _results(tasks: Any, count: int | None) -> Iterator[tuple[int, int]]:
+    """What the chunks return, on joblib's configured backend; on processes of loky where none is configured."""
+    backend, configured = joblib.parallel.get_active_backend()
+    jobs = count or configured or -1
+    if type(backend).__name__ == "LokyBackend":
+        if joblib.effective_n_jobs(jobs) == 1:
+            yield from _in_turn(tasks)
+            return
+        threads = {} if backend.inner_max_num_threads else {"inner_max_num_threads": 1}
+        with joblib.parallel_config("loky", n_jobs=jobs, **threads):
             yield from joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="3*n_jobs")(tasks)
+    elif not getattr(backend, "supports_return_generator", False):  # slices keep memory flat, and the bar moving
+        pool = joblib.Parallel(n_jobs=jobs, batch_size=1)
+        with pool:
+            while some := list(islice(tasks, 3 * joblib.effective_n_jobs(jobs))):
+                yield from pool(some)
+    else:
+        yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(tasks)
 
 
-def _bar(results: Iterator[int], total: int, *, progress: bool) -> Iterator[int]:
-    if not progress:
-        return results
-    from tqdm.auto import tqdm
-
-    return iter(tqdm(results, total=total, unit="chunk", desc=f"{plans.CHUNK} images a chunk"))
+def _in_turn(tasks: Any) -> Iterator[tuple[int, int]]:
+    for function, arguments, keywords in tasks:
+        yield function(*arguments, **keywords)
 
 
-def _make_chunk(recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any]) -> int:
-    """Make the items' files, then, when all are there, the part that says so."""
-    for name, technique in own.items():
-        if name not in TECHNIQUES:
-            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
-    lines = []
-    with _one_thread():
+def _make_chunk(
+    recipe: Recipe, inputs: Inputs, out: Store, items: list[Item], part: str, own: dict[str, Any], ticks: str | None
+) -> tuple[int, int]:
+    """Make the items' files, then, when all are there, the part that says so. Returns images and skipped files."""
+    _register(own, only=recipe.techniques is None)
+    lines, skipped = [], 0
+    with _one_thread(), ticking(ticks) as tick:
         for item in items:
             made = make(recipe, inputs, item)
             for name, data in made.files.items():
                 out.write(name, data)
-            lines.append({"made": made.line, "skipped": made.skipped})
-    out.write(part, b"".join(dump(line) for line in lines))
-    return len(items)
+            files = {name: [len(data), zlib.crc32(data)] for name, data in made.files.items()}
+            beside = {"skipped": made.skipped, "files": files}
+            lines += [
+                dump(made.line),
+                dump({**beside, "annotations": made.annotations} if made.annotations else beside),
+            ]
+            skipped += len(made.skipped)
+            tick(len(made.skipped))
+    out.write(part, b"".join(lines))
+    return len(items), skipped
+
+
+class _Threads:
+    """OpenCV's threads, which are the process's: the first that asks for one puts them away, the last puts them back.
+
+    Those of BLAS and numba are held by the workers' environment.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._before = threading.Lock(), 0, 1
+
+    def take(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self._users += 1
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                cv2.setNumThreads(self._before)
+
+
+_THREADS = _Threads()
+
+
+def _register(own: dict[str, Any], *, only: bool) -> None:
+    """The techniques of the user's own, as they are where the run was started: workers live on from earlier runs."""
+    stale = [name for name in TECHNIQUES if is_own(name) and (only or name in own)]
+    for name in stale:
+        if TECHNIQUES[name] is not own.get(name):
+            unregister(name)
+    for name, technique in own.items():
+        if name not in TECHNIQUES:
+            register(name, technique.function, family=technique.family, takes_source=technique.takes_source)
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """OpenCV's threads; those of BLAS and numba are held by the workers' environment."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    _THREADS.take()
     try:
         yield
     finally:
-        cv2.setNumThreads(threads)
+        _THREADS.give_back()
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -372,30 +549,63 @@ def _one_thread() -> Iterator[None]:
 
 def _finish(run: Run) -> Summary:
     """The manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
-    summary = Summary(run.out.url)
+    summary = Summary(run.out.url, data_range=run.recipe.data_range)
     seen: dict[tuple[str, str], dict[str, str]] = {}
+    lacking: list[dict[str, str]] = []  # the last normal image that was tried for each anomaly that is missing
+    planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
-        for entry in _entries(run):
-            for skipped in entry["skipped"]:
+        for item, (line, beside) in zip(planned, _entries(run), strict=True):
+            passed_over = json.loads(beside)["skipped"]
+            for skipped in passed_over:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
-            if entry["made"] is not None:
-                manifest.write(dump(entry["made"]))
-                _count(summary, entry["made"])
+            made = json.loads(line)
+            if made is not None:
+                manifest.write(line)
+                _count(summary, made)
+            elif not item.is_good:
+                lacking.append(passed_over[-1])
     summary.skipped = [seen[key] for key in sorted(seen)]
+    summary.missing = _missing(run, summary, lacking)
     run.out.write("skipped.jsonl", b"".join(dump(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":
-        run.out.write("data.yaml", data_yaml(run.recipe).encode())
+        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits).encode())
     if run.recipe.coco:
-        write_coco(run.out, run.recipe)
+        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits)
     run.out.write("dataset.json", _description(run, summary))
     _report(run, summary)
     return summary
 
 
-def _entries(run: Run) -> Iterator[dict[str, Any]]:
+def _missing(run: Run, summary: Summary, lacking: list[dict[str, str]]) -> list[str]:
+    """A line for each thing that was asked for and not made."""
+    found = []
+    if lacking:
+        asked, example = summary.anomalies + len(lacking), lacking[0]
+        found.append(
+            f"{len(lacking)} of {asked} anomalous images were not made: no normal image that was tried for them can be "
+            f"used, for example {example['file']!r}: {example['reason']}"
+        )
+    normals = len(run.plan.numbers)
+    for split, names in run.plan.splits.items():
+        if not names:
+            share = run.recipe.shares[split]
+            found.append(f"the {split} split is empty: its share is {share:g} of {normals} normal images")
+    return found
+
+
+def _made(run: Run) -> Iterator[dict[str, Any]]:
+    """Of each item that was made the line of the manifest and, as "annotations", what COCO says of it."""
+    for line, beside in _entries(run):
+        made = json.loads(line)
+        if made is not None:
+            yield {**json.loads(beside), "made": made}
+
+
+def _entries(run: Run) -> Iterator[tuple[bytes, bytes]]:
+    """Of each item the line of the manifest, or null, and the line that tells its files and what it skipped."""
     for chunk in run.chunks:
-        for line in run.out.lines(_part(chunk)):
-            yield json.loads(line)
+        part = run.out.lines(_part(chunk))
+        yield from zip(part, part, strict=True)
 
 
 def lines(out: Store) -> Iterator[dict[str, Any]]:
@@ -405,6 +615,7 @@ def lines(out: Store) -> Iterator[dict[str, Any]]:
 
 
 def _count(summary: Summary, line: dict[str, Any]) -> None:
+    summary.splits[line["split"]] = summary.splits.get(line["split"], 0) + 1
     if line["label"] == 0:
         summary.good += 1
         return
@@ -423,6 +634,7 @@ def _description(run: Run, summary: Summary) -> bytes:
         "counts": {
             "good": summary.good,
             "anomalies": summary.anomalies,
+            "splits": summary.splits,
             "techniques": dict(sorted(summary.techniques.items())),
             "skipped": len(summary.skipped),
         },
@@ -437,7 +649,7 @@ def command(run: Run) -> str:
 
 
 def _report(run: Run, summary: Summary) -> None:
-    from pail.dataset.report import report_page  # with the panels and the page it draws
+    from pail.report.report import report_page  # with the panels and the page it draws
 
     facts = {"command": command(run), "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url

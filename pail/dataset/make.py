@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import threading
+import uuid
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import cv2
 import numpy as np
 
+from pail.call.result import PseudoAnomaly
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.ops import resize
-from pail.dataset.images import UnreadableError, decode, encode
-from pail.dataset.layout import MIXED, image_name, label_name, mask_name, polygons
+from pail.core.source import as_source
+from pail.dataset.inputs import read, stem_of
+from pail.dataset.labels import coco_annotations, layers, manifest_pieces, yolo_label
+from pail.dataset.layout import MIXED, image_name, label_name, mask_name
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
+from pail.dataset.sizes import fitted, inside
 from pail.dataset.store import Store
-from pail.masks import difference
+from pail.io.read import Picture, UnreadableError, read_mask
+from pail.io.write import encode
 from pail.pai import Anomaly_Insertion
+from pail.pixels.foreground import foreground_of
+from pail.roi import as_roi
 
 CACHE_BYTES = 48 << 20  # of decoded sources that a process keeps
-TRIED = (UnreadableError, OSError, ValueError, TypeError)
+VISIBLE = np.float32(0.02)  # of the range: a smaller change would not be seen
+
+
+class InsertionError(RuntimeError):
+    """A technique failed in a way that no image explains: the run ends, since every other image would fail, too."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Inputs:
     sources: Store | None
     rois: Store | None
     roi_names: dict[str, str]  # of normal images, without their suffix
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # what is kept of files is kept for one run
 
 
 @dataclass(frozen=True)
@@ -39,40 +55,59 @@ class Made:
     line: dict[str, Any] | None
     files: dict[str, bytes]
     skipped: list[dict[str, str]]
+    annotations: list[dict[str, Any]] = field(default_factory=list)  # COCO's, of the pieces
 
 
 class _Decoded:
-    """Sources that were decoded lately, within a bound: every image takes one, and there are few."""
+    """Sources that a run decoded lately, within a bound: every image takes one, and there are few."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
-        self._kept: dict[tuple[str, str], np.ndarray] = {}
+        self._kept: dict[tuple[str, str, str], Picture] = {}
+        self._lock = threading.Lock()  # of processes that make images in threads
 
-    def get(self, store: Store, name: str) -> np.ndarray:
-        key = store.url, name
-        if key not in self._kept:
-            pixels = decode(store.read(name))
-            pixels.flags.writeable = False
-            self._kept[key] = pixels
-            self._bytes += pixels.nbytes
+    def get(self, recipe: Recipe, inputs: Inputs, name: str) -> Picture:
+        assert inputs.sources is not None
+        key = inputs.run, inputs.sources.url, name
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+        picture = read(inputs.sources, name, recipe)
+        picture.pixels.flags.writeable = False
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = picture
+                self._bytes += picture.pixels.nbytes
             while self._bytes > self._limit and len(self._kept) > 1:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
-        return self._kept[key]
+                self._bytes -= self._kept.pop(next(iter(self._kept))).pixels.nbytes
+        return picture
+
+    def forget(self, run: str) -> None:
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == run]:
+                self._bytes -= self._kept.pop(key).pixels.nbytes
 
 
-_SOURCES = _Decoded(CACHE_BYTES)
+SOURCES = _Decoded(CACHE_BYTES)
 
 
 def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
-    """The item's files as bytes."""
+    """The item's files as bytes. A file that is at fault is skipped, and the next one takes its place.
+
+    Raises
+    ------
+    InsertionError
+        If a technique fails although its image, its source and its region are sound.
+    """
     skipped: list[dict[str, str]] = []
     for name in item.normals:
         try:
-            pixels = _fit(decode(inputs.normals.read(name)), recipe.size)
+            picture = read(inputs.normals, name, recipe)
+            frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
             if item.is_good:
-                return _good(recipe, item, name, pixels, skipped)
-            return _damaged(recipe, inputs, item, name, pixels, skipped)
-        except TRIED as error:
+                return _good(recipe, item, name, frame.pixels, alpha, skipped)
+            return _damaged(recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2], skipped)
+        except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
     return Made(None, {}, skipped)
 
@@ -81,13 +116,42 @@ def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _fit(pixels: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    return pixels if size is None else resize(pixels, size)
+def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
+    """What `Anomaly_Insertion` is told of alpha: what the recipe says, else what the file says of two channels."""
+    if recipe.alpha is None and picture.alpha and picture.pixels.shape[2] == 2:
+        return True
+    return recipe.alpha
 
 
-def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]) -> Made:
+def _checked(picture: Picture, recipe: Recipe) -> NormalImage:
+    """The image at the size of the set; UnreadableError where it cannot be in one, damaged or not."""
+    try:
+        pixels = fitted(picture.pixels, recipe.size, recipe.fit)
+        return as_normal_image(pixels, recipe.data_range, alpha=as_alpha(picture, recipe))
+    except (TypeError, ValueError, cv2.error) as error:
+        raise UnreadableError(str(error)) from error
+
+
+def _encoded(pixels: np.ndarray, recipe: Recipe, alpha: bool | None) -> bytes:
+    try:
+        return encode(pixels, recipe.format, recipe.compression, alpha=bool(alpha))
+    except ValueError as error:  # a format that cannot hold this image
+        raise UnreadableError(str(error)) from error
+
+
+def encode_mask(mask: np.ndarray, compression: int) -> bytes:
+    """A mask as PNG, 8 bits. Runs of equal bytes are all there is in it: no filter, in a fifth of the time."""
+    parameters = [cv2.IMWRITE_PNG_COMPRESSION, compression, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # of newer versions of OpenCV
+        parameters += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    return cv2.imencode(".png", np.ascontiguousarray(mask), parameters)[1].tobytes()
+
+
+def _good(
+    recipe: Recipe, item: Item, name: str, pixels: np.ndarray, alpha: bool | None, skipped: list[dict[str, str]]
+) -> Made:
     target = image_name(recipe, item, "good")
-    files = {target: encode(pixels, recipe.format, recipe.compression)}
+    files = {target: _encoded(pixels, recipe, alpha)}
     if label := label_name(recipe, item, "good"):
         files[label] = b""
     line = {"index": item.index, "image": target, "mask": None, "label": 0, "split": item.split, "techniques": []}
@@ -95,25 +159,34 @@ def _good(recipe: Recipe, item: Item, name: str, pixels: np.ndarray, skipped: li
 
 
 def _damaged(
-    recipe: Recipe, inputs: Inputs, item: Item, name: str, pixels: np.ndarray, skipped: list[dict[str, str]]
+    recipe: Recipe,
+    inputs: Inputs,
+    item: Item,
+    name: str,
+    frame: NormalImage,
+    alpha: bool | None,
+    original: tuple[int, ...],
+    skipped: list[dict[str, str]],
 ) -> Made:
-    source, source_name = _source(inputs, item, skipped)
-    roi = region(recipe, inputs, name, pixels.shape)
-    result = insertion(recipe).insert(pixels, source, **arguments(recipe), roi=roi, rng=(recipe.seed, item.number))
+    pixels = frame.pixels
+    roi = region(recipe, inputs, name, pixels, original)
+    result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
     kind = techniques[0] if len(set(techniques)) == 1 else MIXED
     target, beside = image_name(recipe, item, kind), mask_name(recipe, item, kind)
     mask = result.m_a[..., 0]
     files = {
-        target: encode(result.i_a, recipe.format, recipe.compression),
-        beside: encode(mask, "png", recipe.compression),
+        target: _encoded(result.i_a, recipe, alpha),
+        beside: encode_mask(mask, recipe.compression),
     }
+    found = layers(result.instances, techniques)
+    shape = mask.shape[0], mask.shape[1]
     if label := label_name(recipe, item, kind):
-        files[label] = polygons(mask, recipe.names.index(techniques[0])).encode()
+        files[label] = yolo_label(found, shape, recipe.classes_by_technique)
     left, top, width, height = cv2.boundingRect(mask)
     pixels_set = cv2.countNonZero(mask)
     inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
-    changed = difference(pixels[inside], result.i_a[inside], result.m_a[inside], data_range=recipe.data_range)
+    visible = _visible(frame, result.i_a, mask, inside)
     line = {
         "index": item.index,
         "image": target,
@@ -127,14 +200,78 @@ def _damaged(
         "width": mask.shape[1],
         "area": round(pixels_set / mask.size, 6),
         "bbox": [left, top, width, height],
-        "visible": round(cv2.countNonZero(changed) / pixels_set, 4),
+        "pieces": manifest_pieces(found),
+        "visible": round(visible / pixels_set, 4),
         "record": _lean(result.record, roi),
     }
-    return Made(line, files, skipped)
+    annotations = coco_annotations(found, shape, recipe.segmentation) if recipe.coco else []
+    return Made(line, files, skipped, annotations)
 
 
-def insertion(recipe: Recipe) -> Anomaly_Insertion:
-    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=recipe.alpha)
+def _inserted(
+    recipe: Recipe,
+    inputs: Inputs,
+    item: Item,
+    name: str,
+    frame: NormalImage,
+    alpha: bool | None,
+    roi: Any,
+    skipped: list[dict[str, str]],
+) -> tuple[PseudoAnomaly, str | None]:
+    """The anomaly, with the first source that can be used, or none."""
+    instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
+    for source_name in (*item.sources, None):
+        try:
+            source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
+        except (UnreadableError, OSError) as error:
+            skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
+            continue
+        try:
+            return instance.insert(pixels, source, **common, roi=roi, rng=(recipe.seed, item.number)), source_name
+        except Exception as error:
+            _blame_region(inputs, name, frame, roi)
+            if source is None or (reason := _source_fault(recipe, frame, source)) is None:
+                beside = f" with source {source_name!r}" if source_name else ""
+                text = f"anomaly {item.number}, of {name!r}{beside}: {type(error).__name__}: {error}"
+                raise InsertionError(text) from error
+            skipped.append({"file": str(source_name), "role": "source", "reason": reason})
+    raise AssertionError("unreachable")
+
+
+def _blame_region(inputs: Inputs, name: str, frame: NormalImage, roi: Any) -> None:
+    """Raise where the region of an image is why an insertion failed."""
+    try:
+        as_roi(roi, frame)
+    except (TypeError, ValueError) as error:
+        file = inputs.roi_names.get(stem_of(name), "")
+        raise UnreadableError(f"its region {file} cannot be used: {error}") from error
+
+
+def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str | None:
+    """What is wrong with a source, if something is."""
+    try:
+        as_source(source, frame, source_range=recipe.source_range, alpha=recipe.alpha)
+    except (TypeError, ValueError, cv2.error) as error:
+        return str(error)
+    return None
+
+
+def _visible(frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
+    """How many pixels of the mask changed by more than what can be seen; as `pail.masks.difference` tells."""
+    clip = frame.window.clip
+    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.pixels[inside]), clip(after[inside]))))
+    seen = change.astype(np.float32) / np.float32(frame.max_value) > VISIBLE
+    return int(np.count_nonzero(seen & (mask[inside] > 0)))
+
+
+def source_pixels(picture: Picture, recipe: Recipe) -> np.ndarray:
+    """A source without alpha, where the file has it: nothing of it is inserted."""
+    return picture.pixels if recipe.alpha is not None or not picture.alpha else picture.pixels[..., :-1]
+
+
+def insertion(recipe: Recipe, alpha: bool | None) -> Anomaly_Insertion:
+    """The instance for an image; `alpha` as `as_alpha` gives it."""
+    return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=alpha)
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
@@ -148,34 +285,43 @@ def arguments(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _source(inputs: Inputs, item: Item, skipped: list[dict[str, str]]) -> tuple[np.ndarray | None, str | None]:
-    for name in item.sources:
-        assert inputs.sources is not None
-        try:
-            return _SOURCES.get(inputs.sources, name), name
-        except TRIED as error:
-            skipped.append({"file": name, "role": "source", "reason": _reason(error)})
-    return None, None
+def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, original: tuple[int, ...]) -> Any:
+    """None, "foreground", or the mask of where anomalies may land in an image.
 
-
-def region(recipe: Recipe, inputs: Inputs, name: str, shape: tuple[int, ...]) -> Any:
-    """None, "foreground", or the mask of the normal image's name; an image without one has no region."""
+    That is the mask of the normal image's name, brought to the size of the set as the image was, whose height and
+    width were `original`; nothing of what padding added counts. An image without a mask of its name has no region.
+    """
+    place = inside(original, recipe.size, recipe.fit)
     if recipe.roi in (None, "foreground") or inputs.rois is None:
-        return recipe.roi
-    mask_file = inputs.roi_names.get(name.rpartition(".")[0])
+        if place is None:
+            return recipe.roi
+        mask = np.zeros(pixels.shape[:2], np.uint8)
+        part = as_normal_image(np.ascontiguousarray(pixels[place]), recipe.data_range, alpha=recipe.alpha)
+        mask[place] = 255 if recipe.roi is None else foreground_of(part)
+        return mask
+    mask_file = inputs.roi_names.get(stem_of(name))
     if mask_file is None:
-        raise ValueError(f"`roi` has no mask for {name}")
-    mask = decode(inputs.rois.read(mask_file))
-    mask = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-    return resize((mask > 0).astype(np.uint8) * np.uint8(255), (shape[0], shape[1]), nearest=True)
+        raise UnreadableError(f"`roi` has no mask for {name}")
+    try:
+        mask = read_mask(inputs.rois.read(mask_file), name=mask_file)
+    except (UnreadableError, OSError) as error:
+        raise UnreadableError(f"its region {mask_file} cannot be read: {_reason(error)}") from error
+    mask = resize(mask, (original[0], original[1]), nearest=True)
+    mask = fitted(mask, recipe.size, recipe.fit, nearest=True)
+    if place is not None:
+        shown = mask[place]
+        mask = np.zeros_like(mask)
+        mask[place] = shown
+    return mask
 
 
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
-    """A mask is read again from its file; a line of the manifest does not hold it."""
+    """Without what the set has elsewhere: versions once for all images, and masks in their files."""
+    record = {name: value for name, value in record.items() if name != "stack"}
     if isinstance(region, np.ndarray):
         record = {**record, "arguments": {**record["arguments"], "roi": "file"}}
     return record
 
 
-def dump(line: dict[str, Any]) -> bytes:
+def dump(line: dict[str, Any] | None) -> bytes:
     return json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import SPLITS, Recipe
 
 CHUNK = 32  # items that are made, and resumed, together; the same for any number of workers
 SPARES = 8  # files that are tried in place of one that cannot be read
@@ -21,7 +21,7 @@ class Item:
 
     index: int  # in the set
     number: int  # in its name: of the normal image for good ones, of the anomaly for the others
-    split: str  # "train" or "test"
+    split: str  # "train", "val" or "test"
     normals: tuple[str, ...]  # the one to take, and those in its place where it cannot be read
     sources: tuple[str, ...] = ()
     is_good: bool = False
@@ -32,12 +32,12 @@ class Plan:
     """The lists of files, split by normal image, and how many anomalies are made."""
 
     recipe: Recipe
-    train: tuple[str, ...]
-    test: tuple[str, ...]
+    splits: dict[str, tuple[str, ...]]  # the normal images of each split, those that have a share
     sources: tuple[str, ...]
     numbers: dict[str, int]  # of each normal image, in the order of their names
     good: tuple[tuple[str, str], ...]  # (split, normal) of the images that stay good
-    damaged: tuple[tuple[str, tuple[str, ...]], ...]  # (split, the normals whose damaged copies are in it)
+    pools: dict[str, tuple[str, ...]]  # the normal images whose damaged copies are in a split, in a keyed order
+    deal: tuple[tuple[str, int], ...]  # (split, place in its pool): whose turn it is, over and over
     anomalies: int
 
     @property
@@ -48,27 +48,24 @@ class Plan:
     def chunks(self) -> int:
         return -(-self.size // CHUNK)
 
+    def indices(self, chunk: int) -> range:
+        return range(chunk * CHUNK, min((chunk + 1) * CHUNK, self.size))
+
     def items(self, chunk: int) -> Iterator[Item]:
-        for index in range(chunk * CHUNK, min((chunk + 1) * CHUNK, self.size)):
-            yield self.item(index)
+        return map(self.item, self.indices(chunk))
 
     def item(self, index: int) -> Item:
         if index < len(self.good):
             split, normal = self.good[index]
             return Item(index, self.numbers[normal], split, (normal,), is_good=True)
         number = index - len(self.good)
-        split, normals, place = self._pool(number)
+        split, place = self.deal[number % len(self.deal)]
         first = np.random.default_rng((self.recipe.seed, number, 1)).integers(0, 2**62)
-        return Item(index, number, split, _ring(normals, place), _ring(self.sources, int(first)))
+        return Item(index, number, split, _ring(self.pools[split], place), _ring(self.sources, int(first)))
 
-    def _pool(self, number: int) -> tuple[str, tuple[str, ...], int]:
-        """Normal images take turns; of several splits each gets its share."""
-        place = number % sum(len(normals) for _, normals in self.damaged)
-        for split, normals in self.damaged:
-            if place < len(normals):
-                return split, normals, place
-            place -= len(normals)
-        raise AssertionError("unreachable")
+    def turn(self, normal: str) -> int:
+        """The number of the first anomaly that is dealt to a normal image; the next follow after each round."""
+        return next(n for n, (split, place) in enumerate(self.deal) if self.pools[split][place] == normal)
 
 
 def _ring(names: tuple[str, ...], start: int) -> tuple[str, ...]:
@@ -76,43 +73,77 @@ def _ring(names: tuple[str, ...], start: int) -> tuple[str, ...]:
     return tuple(names[(start + step) % len(names)] for step in range(min(SPARES, len(names)))) if names else ()
 
 
-def _hash(seed: int, name: str) -> bytes:
+def _hash(seed: int, name: str, purpose: str = "") -> bytes:
     """A name may hold bytes that are no text."""
-    return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(f"{seed}/{purpose}{name}".encode("utf-8", "surrogateescape")).digest()
 
 
 def make(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
     """Split the normal images by a hash of seed and name, so that a part and its damaged copy share a side."""
     ranked = sorted(normals, key=lambda name: _hash(recipe.seed, name))
     if recipe.purpose == "validation":
+        split = "val" if recipe.layout == "yolo" else "test"
         half = max(1, len(ranked) // 2)
         good, damaged = (ranked[:half], ranked[half:]) if len(ranked) > 1 else (ranked, ranked)
-        train, test = list[str](), sorted(normals)
-        kept = [("test", name) for name in sorted(good)[: recipe.number]]
-        pools = [("test", sorted(damaged))]
-        return _plan(recipe, train, test, sources, normals, kept, pools, len(kept))
-    count = min(max(round(recipe.test_share * len(ranked)), 1), len(ranked)) if recipe.test_share > 0 else 0
-    test, train = sorted(ranked[:count]), sorted(ranked[count:])
-    kept = [(split, name) for split, names in (("train", train), ("test", test)) for name in names]
-    pools = [("train", train), ("test", test)]
+        asked = recipe.number or (recipe.per_image * len(damaged) if recipe.per_image else len(good))
+        kept = [(split, name) for name in sorted(good)[:asked]]
+        return _plan(recipe, {split: ranked}, sources, kept, {split: damaged}, asked)
+    splits, start = dict[str, list[str]](), 0
+    counts = _counts(recipe, len(ranked))
+    for split in ("test", "val", "train"):
+        splits[split] = ranked[start : start + counts[split]]
+        start += counts[split]
+    kept = [(split, name) for split in SPLITS for name in sorted(splits[split])]
+    pools = splits
     if recipe.layout == "mvtec":  # nothing damaged to train on
-        pools = [("test", test or train)]
+        pools = {"test": splits["test"]}
     if recipe.layout == "flat":
-        kept, pools = [], [("train", sorted(normals))]
-    number = recipe.number or (recipe.per_image or DEFAULT_PER_IMAGE) * sum(len(names) for _, names in pools)
-    return _plan(recipe, train, test, sources, normals, kept, pools, number)
+        kept = []
+    number = recipe.number or (recipe.per_image or DEFAULT_PER_IMAGE) * sum(len(names) for names in pools.values())
+    return _plan(recipe, splits, sources, kept, pools, number)
+
+
+def _counts(recipe: Recipe, total: int) -> dict[str, int]:
+    """How many normal images each split gets: at least one where it has a share and there are enough."""
+    shares = recipe.shares
+    needed = ("test", "train", "val") if recipe.layout == "mvtec" else ("train", "val", "test")
+    counts = dict.fromkeys(SPLITS, 0)
+    for split in [split for split in needed if shares[split] > 0][:total]:
+        counts[split] = 1
+    for split in ("test", "val", "train"):
+        rest = total - sum(counts.values())
+        wanted = total if split == "train" else round(shares[split] * total)
+        if shares[split] > 0:
+            counts[split] += min(rest, max(0, wanted - counts[split]))
+    return counts
 
 
 def _plan(
     recipe: Recipe,
-    train: list[str],
-    test: list[str],
+    splits: dict[str, list[str]],
     sources: list[str],
-    normals: list[str],
     kept: list[tuple[str, str]],
-    pools: list[tuple[str, list[str]]],
+    pools: dict[str, list[str]],
     anomalies: int,
 ) -> Plan:
-    numbers = {name: number for number, name in enumerate(sorted(normals))}
-    damaged = tuple((split, tuple(names)) for split, names in pools if names)
-    return Plan(recipe, tuple(train), tuple(test), tuple(sources), numbers, tuple(kept), damaged, anomalies)
+    """Deal the anomalies: each start of the order holds of every split what is its share, and no image twice."""
+    names = sorted(name for group in splits.values() for name in group)
+    dealt = {
+        split: tuple(sorted(group, key=lambda name: _hash(recipe.seed, name, "anomaly/")))
+        for split, group in ((split, pools.get(split)) for split in SPLITS)
+        if group
+    }
+    turns = sorted(
+        ((place + 0.5) / len(group), SPLITS.index(split), split, place)
+        for split, group in dealt.items()
+        for place in range(len(group))
+    )
+    deal = tuple((split, place) for _, _, split, place in turns)
+    numbers = {name: number for number, name in enumerate(names)}
+    shown = {split: tuple(sorted(splits.get(split, ()))) for split in SPLITS}
+    shown = {split: group for split, group in shown.items() if group or _has_share(recipe, split)}
+    return Plan(recipe, shown, tuple(sources), numbers, tuple(kept), dealt, deal, anomalies)
+
+
+def _has_share(recipe: Recipe, split: str) -> bool:
+    return recipe.purpose == "training" and recipe.shares[split] > 0

@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pail.call.insert import as_count, as_options, as_techniques
-from pail.core.checks import as_choice, as_flag, as_number, as_range, as_size, describe
-from pail.core.formats import as_data_range
-from pail.dataset.images import FORMATS
+from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
+from pail.core.window import as_data_range
+from pail.dataset.sizes import FITS
+from pail.io.write import FORMATS
 from pail.registry import TECHNIQUES
 
 if sys.version_info >= (3, 11):
@@ -21,7 +24,12 @@ else:
     import tomli as tomllib
 
 LAYOUTS = ("mvtec", "flat", "yolo")
+PAGES = ("first", "all")
 PURPOSES = ("training", "validation")
+SPLITS = ("train", "val", "test")
+SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
+SEGMENTATIONS = ("rle", "polygon")
+SINGLE = "anomaly"  # the class of all pieces where there is one
 MOST = 10**9
 
 
@@ -35,17 +43,25 @@ class Recipe:
     anomalies: tuple[int, int] = (1, 1)  # in an image
     roi: str | None = None  # "foreground", or a folder of masks
     severity: float | tuple[float, float] | None = None
-    size: tuple[int, int] | None = None  # height, width
+    size: int | tuple[int, int] | None = None  # of the shorter side, or height and width
+    fit: str = "crop"  # to height and width
     seed: int = 0
     layout: str = "mvtec"
     purpose: str = "training"
-    test_share: float = 0.3  # of the normal images
+    val_share: float | None = None  # of the normal images; None is the layout's own
+    test_share: float | None = None
+    classes: str = "technique"  # "technique", "single", or the name of the only class
     format: str = "png"
     compression: int = 1
     coco: bool = False
-    data_range: float | None = None
+    segmentation: str = "rle"  # of COCO
+    data_range: Any = None  # full scale, (low, high), or "auto" until the run has looked at its images
     source_range: float | None = None
     alpha: bool | None = None
+    exclude: tuple[str, ...] = ()  # patterns of names that are passed over
+    follow_links: bool = False  # to folders
+    pages: str = "first"  # of files that hold several images
+    max_pixels: int | None = None  # of an image that is read
 
     @property
     def names(self) -> list[str]:
@@ -54,6 +70,27 @@ class Recipe:
     @property
     def weights(self) -> list[float] | None:
         return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes of labels, in the order of their numbers."""
+        if self.classes == "technique":
+            return self.names
+        return [SINGLE if self.classes == "single" else self.classes]
+
+    @property
+    def classes_by_technique(self) -> dict[str, int]:
+        """The number of each technique's class, from 0."""
+        return {name: number if self.classes == "technique" else 0 for number, name in enumerate(self.names)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the normal images in each split."""
+        val, test = (
+            default if given is None else given
+            for given, default in zip((self.val_share, self.test_share), SHARES[self.layout], strict=True)
+        )
+        return {"train": max(0.0, round(1 - val - test, 12)), "val": val, "test": test}
 
     @property
     def options(self) -> dict[str, dict[str, Any]]:
@@ -67,14 +104,33 @@ def make(**options: Any) -> Recipe:
     known = {field.name for field in fields(Recipe)} | {"weights", "options"}
     for name in options:
         if name not in known:
-            raise TypeError(f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}")
+            raise TypeError(
+                f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}{close_match(name, known)}"
+            )
     given = {name: value for name, value in options.items() if value is not None}
     techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
     checked = {name: CHECKS[name](name, value) for name, value in given.items()}
     recipe = replace(Recipe(techniques=techniques), **checked)
     if recipe.number is not None and recipe.per_image is not None:
         raise ValueError("`number` and `per_image` must not be given both, got two numbers")
+    _check_shares(recipe)
     return recipe
+
+
+def _check_shares(recipe: Recipe) -> None:
+    """Whether the splits can be made, and no part stands on two sides."""
+    val, test = recipe.shares["val"], recipe.shares["test"]
+    if recipe.purpose == "validation":
+        for name, given in (("val_share", recipe.val_share), ("test_share", recipe.test_share)):
+            if given is not None:
+                raise ValueError(f"`{name}` must be left out of a validation set, which is one split, got {given}")
+    elif val + test > 1 + 1e-9:
+        raise ValueError(f"`val_share` and `test_share` must add up to 1 at most, got {val} and {test}")
+    elif recipe.layout == "mvtec" and test == 0:
+        raise ValueError(
+            "`test_share` must be above 0 in the mvtec layout, where all anomalies are in the test split, got 0: "
+            "with layout 'flat' or 'yolo' anomalies are made of the training images"
+        )
 
 
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
@@ -120,14 +176,38 @@ def _severity(name: str, value: Any) -> float | tuple[float, float]:
     return as_range(name, value, 0, 1) if is_range else as_number(name, value, 0, 1)
 
 
-def _size(name: str, value: Any) -> tuple[int, int] | None:
-    return as_size(name, (value, value) if isinstance(value, int) else value)
+def _size(name: str, value: Any) -> int | tuple[int, int] | None:
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return as_size(name, value)
+    try:
+        return int(as_number(name, value, 1, MAX_SIDE, integer=True))
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must be the pixels of the shorter side, or (height, width), got {describe(value)}"
+        ) from None
+
+
+def _patterns(name: str, value: Any) -> tuple[str, ...]:
+    patterns = [value] if isinstance(value, str) else value
+    if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
+        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
+    return tuple(patterns)
 
 
 def _roi(name: str, value: Any) -> str:
     if isinstance(value, (str, Path)) and str(value):
         return str(value)
     raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
+
+
+def _classes(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return value.strip()
+    raise ValueError(f"`{name}` must be 'technique', 'single' or the name of a class, got {describe(value)}")
+
+
+def _share(name: str, value: Any) -> float:
+    return as_number(name, value, 0, 1)
 
 
 CHECKS: dict[str, Any] = {
@@ -140,18 +220,28 @@ CHECKS: dict[str, Any] = {
     "seed": _integer(0, 2**63 - 1),
     "layout": lambda name, value: as_choice(name, value, LAYOUTS),
     "purpose": lambda name, value: as_choice(name, value, PURPOSES),
-    "test_share": lambda name, value: as_number(name, value, 0, 1),
+    "val_share": _share,
+    "test_share": _share,
+    "classes": _classes,
     "format": lambda name, value: as_choice(name, value, FORMATS),
     "compression": _integer(0, 9),
     "coco": as_flag,
-    "data_range": as_data_range,
+    "segmentation": lambda name, value: as_choice(name, value, SEGMENTATIONS),
+    "fit": lambda name, value: as_choice(name, value, FITS),
+    "data_range": lambda name, value: as_data_range(
+        name, tuple(value) if isinstance(value, list) else value, auto=True
+    ),
     "source_range": as_data_range,
     "alpha": as_flag,
+    "exclude": _patterns,
+    "follow_links": as_flag,
+    "pages": lambda name, value: as_choice(name, value, PAGES),
+    "max_pixels": _integer(1, 2**53),
 }
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The options in a recipe file."""
+    """The options in a recipe file. A relative folder of masks is looked for beside the file first."""
     path = Path(path)
     try:
         options = loads(path.read_text(encoding="utf-8"))
@@ -159,6 +249,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
+    beside = path.parent / str(options.get("roi") or "")
+    if options.get("roi") not in (None, "foreground") and beside.is_dir():
+        options["roi"] = str(beside)  # a folder of masks that is handed on with its recipe
     make(**options)
     return options
 

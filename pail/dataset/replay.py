@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
+from pail._version import __version__
+from pail.call.record import stack
 from pail.dataset import recipe as recipes
 from pail.dataset.generate import lines
-from pail.dataset.make import Inputs, make
+from pail.dataset.make import Inputs, Made, make
 from pail.dataset.plan import Item
 from pail.dataset.store import Store
+from pail.io.read import UnreadableError, decode
+
+
+class Remade(NamedTuple):
+    """The image's file, whether image and mask have the bytes of those in the set, and where not, what differs."""
+
+    image: bytes
+    is_same: bool
+    reason: str = ""
 
 
 def remake(
@@ -17,15 +29,17 @@ def remake(
     index: int,
     normals: str | os.PathLike[str],
     source: str | os.PathLike[str] | None = None,
-) -> tuple[bytes, bool]:
-    """The file of the image with that index, and whether it is the one in the set."""
+) -> Remade:
+    """Make the image with that index again, and compare it with the one in the set."""
     folder = Store(dataset)
+    versions = _versions(folder)
     line = _line(folder, index)
     recipe = recipes.make(**recipes.loads(folder.read("recipe.toml").decode()))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
     rois = Store(recipe.roi) if recipe.roi not in (None, "foreground") else None
-    roi_names = {name.rpartition(".")[0]: name for name in rois.names()} if rois else {}
+    listed = rois.listing(follow_links=recipe.follow_links).names if rois else []
+    roi_names = {name.rpartition(".")[0]: name for name in listed}
     number = int(line["image"].rpartition("/")[2].partition(".")[0].removeprefix("good_"))
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
@@ -33,8 +47,53 @@ def remake(
     made = make(recipe, inputs, item)
     if made.line is None:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
-    data = made.files[made.line["image"]]
-    return data, data == folder.read(line["image"]) and made.line == line
+    if made.skipped:
+        raise ValueError(f"`source` must hold {line['source']}: {made.skipped[0]['reason']}")
+    differing = _differing(folder, line, made)
+    image = made.files[made.line["image"]]
+    if not differing:
+        return Remade(image, True)
+    now = {"pail": __version__, **stack()}
+    other = [
+        f"{name} {was} there, {now.get(name, 'none')} here" for name, was in versions.items() if was != now.get(name)
+    ]
+    why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
+    return Remade(image, False, f"{', '.join(differing)} ({why})")
+
+
+def _versions(folder: Store) -> dict[str, str]:
+    """What the set was made with; an error where that cannot be replayed."""
+    try:
+        description = json.loads(folder.read("dataset.json"))
+        versions = {"pail": str(description["version"]), **description["stack"]}
+    except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"`dataset` must be a finished set, whose dataset.json names the versions that made it, got {folder}"
+        ) from error
+    if versions["pail"].split(".")[:2] != __version__.split(".")[:2]:
+        raise ValueError(
+            f"`dataset` must be of version {'.'.join(__version__.split('.')[:2])} of the library, got "
+            f"{versions['pail']} in {folder}"
+        )
+    return versions
+
+
+def _differing(folder: Store, line: dict[str, Any], made: Made) -> list[str]:
+    """Which files have other bytes, and whether at least their pixels are the same."""
+    assert made.line is not None
+    found = []
+    for role in ("image", "mask"):
+        if line[role] is None:
+            continue
+        there, here = folder.read(line[role]), made.files[made.line[role]] if made.line[role] else b""
+        if there == here:
+            continue
+        try:
+            same = decode(there).tobytes() == decode(here).tobytes()
+        except UnreadableError:
+            same = False
+        found.append(f"the {role} has {'the same pixels in another file' if same else 'other pixels'}")
+    return found
 
 
 def _line(folder: Store, index: int) -> dict[str, Any]:

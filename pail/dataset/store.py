@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pail.dataset.images import SUFFIXES
+from pail._install import install_hint
+from pail.io.listing import Listing, sift, walk
 
 LOCK = ".pail/lock"
 PART = ".part"  # the end of a name under which a file is written before it gets its own
@@ -21,13 +22,67 @@ class StoppedError(RuntimeError):
     """Nothing more can be written: disk full, limit reached, or no right."""
 
 
+def _below(root: str, path: str) -> str:
+    """A remote path as a name."""
+    return path.lstrip("/")[len(root.lstrip("/")) + 1 :]
+
+
+def _drop(system: Any, path: str) -> None:
+    with contextlib.suppress(Exception):  # what a file system raises is its own, and the first error counts
+        if system.exists(path):
+            system.rm(path)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+MARKS = (
+    "ETag",
+    "etag",
+    "checksum",
+    "md5Hash",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "modified",
+    "updated",
+    "created",
+)
+
+
+def _remote_stamp(entry: dict[str, Any]) -> tuple[int, str]:
+    """Size, and the first thing that a file system says about a file's state."""
+    mark = next((str(entry[key]) for key in MARKS if entry.get(key) is not None), "")
+    return int(entry["size"] or 0), mark
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoppedError(f"{path} cannot be written: {_reason(error)}") from error
+
+
+class _Writer:
+    """A file whose write errors are told apart from all others that happen while it is open."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self._file, self._named = file, path
+
+    def write(self, data: bytes) -> int:
+        with _named(self._named):
+            return self._file.write(data)
+
+
 class Store:
     """A folder. Names are relative, with forward slashes; a file is there whole, or not at all."""
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.url = os.fspath(url).removeprefix("file://")
         self.is_local = "://" not in self.url
-        self._path = Path(self.url)
+        self._path = Path(self.url).absolute()  # wherever the process, or a worker of it, goes later
 
     def __repr__(self) -> str:
         return self.url
@@ -36,7 +91,7 @@ class Store:
         try:
             import fsspec
         except ImportError as error:
-            raise ImportError(f'{self.url} needs fsspec: pip install "pai-lib[cluster]"') from error
+            raise ImportError(f"{self.url} needs fsspec: {install_hint('cluster')}") from error
         system, path = fsspec.core.url_to_fs(self.url)
         return system, path.rstrip("/")
 
@@ -62,42 +117,110 @@ class Store:
             yield from file
 
     def write(self, name: str, data: bytes) -> None:
-        """Under a temporary name in the same folder, then renamed."""
+        """Under a temporary name in the same folder, then renamed; an object is put whole, or dropped."""
         if not self.is_local:
             system, root = self._remote()
-            system.pipe_file(f"{root}/{name}", data)  # an object is put whole
+            try:
+                system.pipe_file(f"{root}/{name}", data)
+            except BaseException as error:
+                _drop(system, f"{root}/{name}")
+                if isinstance(error, OSError):
+                    raise StoppedError(f"{self.path(name)} cannot be written: {_reason(error)}") from error
+                raise
             return
-        target = self._path / name
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PART}")
+        target = os.path.join(self._path, name)  # noqa: PTH118 (every image comes by here)
+        folder, _, file = target.rpartition(os.sep)
+        part = f"{folder}{os.sep}.{file}.{uuid.uuid4().hex}{PART}"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(target)
-        except OSError as error:
+            self._open_in_folder(part, folder, data)
+            os.replace(part, target)  # noqa: PTH105
+        except BaseException as error:
             with contextlib.suppress(OSError):
-                part.unlink()
-            raise StoppedError(f"{target} cannot be written: {error.strerror}") from error
+                os.unlink(part)  # noqa: PTH108
+            if isinstance(error, OSError):
+                raise StoppedError(f"{target} cannot be written: {_reason(error)}") from error
+            raise
+
+    def _open_in_folder(self, part: str, folder: str, data: bytes) -> None:
+        """Write a file; its folder is made when it is found to lack."""
+        try:
+            file = open(part, "wb", buffering=0)  # noqa: PTH123, SIM115
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+            file = open(part, "wb", buffering=0)  # noqa: PTH123, SIM115
+        with file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """A file for many writes that gets its name at the end."""
-        if not self.is_local:
-            system, root = self._remote()
-            with system.open(f"{root}/{name}", "wb") as file:
-                yield file
-            return
-        target = self._path / name
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PART}")
+        """A file for many writes that gets its name at the end, or never: when the block raises, it is dropped."""
+        part = f"{name.rpartition('/')[0]}/.{name.rpartition('/')[2]}.{uuid.uuid4().hex}{PART}".lstrip("/")
+        system, root = (None, "") if self.is_local else self._remote()
+        file = None
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                yield file
-            part.replace(target)
-        except OSError as error:
-            raise StoppedError(f"{target} cannot be written: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            with _named(self.path(name)):
+                if system is None:
+                    (self._path / part).parent.mkdir(parents=True, exist_ok=True)
+                    file = (self._path / part).open("wb")
+                else:
+                    file = system.open(f"{root}/{part}", "wb")
+            yield _Writer(file, self.path(name))  # type: ignore[misc]
+            with _named(self.path(name)):
+                file.close()
+                if system is None:
+                    (self._path / part).replace(self._path / name)
+                else:
+                    system.mv(f"{root}/{part}", f"{root}/{name}")
+        except BaseException:
+            with contextlib.suppress(Exception):
+                discard = getattr(file, "discard", None)
+                discard() if discard else None  # what was not sent yet of a remote file
+            with contextlib.suppress(Exception):
+                file.close() if file else None
+            if system is None:
+                with contextlib.suppress(OSError):
+                    (self._path / part).unlink()
+            else:
+                _drop(system, f"{root}/{part}")
+            raise
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None where there is none."""
+        if self.is_local:
+            try:
+                found = os.stat(os.path.join(self._path, name))  # noqa: PTH116, PTH118
+            except OSError:
+                return None
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        system, root = self._remote()
+        try:
+            found = system.info(f"{root}/{name}")
+        except FileNotFoundError:
+            return None
+        return found["size"] if found["type"] == "file" else None
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all files below: one request where the files are far away."""
+        system, root = self._remote()
+        return {_below(root, path): entry["size"] for path, entry in system.find(root, detail=True).items()}
+
+    def stamps(self, names: list[str]) -> dict[str, tuple[int, str]]:
+        """Size of each file, and what else tells that it was changed: when it was written, or a checksum."""
+        if self.is_local:
+            return {name: self._stamp(name) for name in names}
+        system, root = self._remote()
+        found = {_below(root, path): entry for path, entry in system.find(root, detail=True).items()}
+        missing = {"size": 0}
+        return {name: _remote_stamp(found.get(name, missing)) for name in names}
+
+    def _stamp(self, name: str) -> tuple[int, str]:
+        try:
+            found = (self._path / name).stat()
+        except OSError:  # a link to nowhere
+            return 0, ""
+        return found.st_size, str(found.st_mtime_ns)
 
     def exists(self, name: str) -> bool:
         if self.is_local:
@@ -105,24 +228,19 @@ class Store:
         system, root = self._remote()
         return bool(system.exists(f"{root}/{name}"))
 
-    def names(self, *, suffixes: tuple[str, ...] | None = SUFFIXES) -> list[str]:
-        """All files below, sorted; links to folders are not followed."""
-        if self.is_local:
-            found = self._local_names()
-        else:
-            system, root = self._remote()
-            skip = len(root.lstrip("/")) + 1
-            found = [path.lstrip("/")[skip:] for path in system.find(root)]
-        return sorted(name for name in found if suffixes is None or name.lower().endswith(suffixes))
+    def names(self) -> list[str]:
+        """All images below, sorted; links to folders are not followed."""
+        return self.listing().names
 
-    def _local_names(self) -> list[str]:
-        if not self._path.is_dir():
-            return []
-        found = []
-        for folder, _, files in os.walk(self._path, followlinks=False):
-            inside = Path(folder).relative_to(self._path)
-            found += [(inside / file).as_posix() for file in files]
-        return [name for name in found if not name.startswith(".") and "/." not in name]
+    def listing(self, *, follow_links: bool = False) -> Listing:
+        """All images below, and what was passed over; see `pail.io.listing`."""
+        if self.is_local:
+            return sift(*walk(self._path, follow_links=follow_links))
+        return sift(self._remote_names())
+
+    def _remote_names(self) -> list[str]:
+        system, root = self._remote()
+        return [_below(root, path) for path in system.find(root)]
 
     def is_empty(self) -> bool:
         """Whether no file and no link lies below, but for a lock and a claim that was not finished."""
@@ -132,7 +250,7 @@ class Store:
                 for folder, dirs, files in os.walk(self._path)
                 for name in (*files, *(d for d in dirs if (Path(folder) / d).is_symlink()))
             )
-        return not self.names(suffixes=None)
+        return not self._remote_names()
 
     def _counts(self, folder: Path, name: str) -> bool:
         inside = folder.relative_to(self._path).as_posix()

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pail._install import install_hint
 from pail.core.checks import describe
 from pail.core.composite import to_dtype
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.core.source import as_source
 
 
@@ -35,7 +36,7 @@ def import_imgaug() -> Any:
             import imgaug
             import imgaug.augmenters
     except ImportError as error:
-        raise ImportError('imgaug is not installed: pip install "pai-lib[imgaug]"') from error
+        raise ImportError(f"imgaug is not installed: {install_hint('imgaug')}") from error
     finally:
         if lent:
             vars(np).pop("sctypes")
@@ -70,27 +71,29 @@ def as_transform(name: str, value: Any) -> Any:
     )
 
 
-def apply_augmenter(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, name: str = "augmenter") -> np.ndarray:
-    """`image` through the user's augmenter, back in the working dtype and
+def apply_augmenter(
+    augmenter: Any, pixels: np.ndarray, sampler: Sampler, image: NormalImage, name: str = "augmenter"
+) -> np.ndarray:
+    """`pixels` through the user's augmenter, back in the working dtype and
     channels; its size may have changed.
 
-    A callable gets a copy in the frame's own dtype and range, (h, w) for
+    A callable gets a copy in the image's own dtype and range, (h, w) for
     frames of that shape and (h, w, C) otherwise. An imgaug augmenter gets 8
-    bits; a copy of it works, seeded from `draw`. Errors call it `name`.
+    bits; a copy of it works, seeded from `sampler`. Errors call it `name`.
     """
     if _is_imgaug(augmenter):
-        return _as_result(_call_imgaug(augmenter, image, draw, frame, name), frame, name)
-    own = to_dtype(image, frame)
-    own = own.copy() if own is image or np.may_share_memory(own, image) else own
-    result = _call(augmenter, own[..., 0] if frame.image.ndim == 2 else own, name)
-    if isinstance(result, np.ndarray) and result.dtype.kind == frame.image.dtype.kind == "f":
-        result = result.astype(frame.image.dtype, copy=False)
-    return _as_result(result, frame, name)
+        return _as_result(_call_imgaug(augmenter, pixels, sampler, image, name), image, name)
+    own = to_dtype(pixels, image)
+    own = own.copy() if own is pixels or np.may_share_memory(own, pixels) else own
+    result = _call(augmenter, own[..., 0] if image.pixels.ndim == 2 else own, name)
+    if isinstance(result, np.ndarray) and result.dtype.kind == image.pixels.dtype.kind == "f":
+        result = result.astype(image.pixels.dtype, copy=False)
+    return _as_result(result, image, name)
 
 
-def _as_result(result: Any, frame: Frame, name: str) -> np.ndarray:
+def _as_result(result: Any, image: NormalImage, name: str) -> np.ndarray:
     """What came back, as a source: of four bands where the image has four, instead of three and alpha."""
-    return as_source(result, frame, f"{name}(image)", alpha=False if frame.channels == 4 else None)
+    return as_source(result, image, f"{name}(image)", alpha=False if image.channels == 4 else None)
 
 
 def _call(function: Callable[[np.ndarray], Any], image: np.ndarray, name: str) -> Any:
@@ -100,13 +103,13 @@ def _call(function: Callable[[np.ndarray], Any], image: np.ndarray, name: str) -
         raise ValueError(f"`{name}` must turn an image into an image, but it raised {error!r}") from error
 
 
-def _call_imgaug(augmenter: Any, image: np.ndarray, draw: Draw, frame: Frame, name: str) -> Any:
+def _call_imgaug(augmenter: Any, pixels: np.ndarray, sampler: Sampler, image: NormalImage, name: str) -> Any:
     worker = augmenter.deepcopy()
-    worker.seed_(draw.integer("augmenter_seed", 0, 2**31 - 1))
-    eight = image.copy()
-    if not frame.is_byte:
-        eight = np.clip(np.rint(image * np.float32(255 / frame.peak)), 0, 255).astype(np.uint8)
-    result = _call(worker.augment_image, eight[..., 0] if frame.image.ndim == 2 else eight, name)
-    if frame.image.dtype == np.uint8 and frame.peak != 255 and isinstance(result, np.ndarray):
-        return np.rint(result * np.float32(frame.peak / 255)).astype(np.uint8)
+    worker.seed_(sampler.integer("augmenter_seed", 0, 2**31 - 1))
+    eight = pixels.copy()
+    if not image.is_byte:
+        eight = np.clip(np.rint(pixels * np.float32(255 / image.max_value)), 0, 255).astype(np.uint8)
+    result = _call(worker.augment_image, eight[..., 0] if image.pixels.ndim == 2 else eight, name)
+    if image.pixels.dtype == np.uint8 and not image.is_byte and isinstance(result, np.ndarray):
+        return np.rint(result * np.float32(image.max_value / 255) + np.float32(image.window.low)).astype(np.uint8)
     return result

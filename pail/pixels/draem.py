@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.draw import Draw
 from pail.core.ops import with_axis
-from pail.pixels.colour import STRIP_BYTES, in_strips, is_plain, on_colour, scale_values, through_float
+from pail.core.sampler import Sampler
+from pail.pixels.color import STRIP_BYTES, in_strips, is_plain, on_color, scale_values, through_float
 
 FINE_LEVELS = 1 << 16  # steps of the histograms of images that are not 8-bit
 
@@ -73,36 +73,36 @@ def _histogram(image: np.ndarray, levels: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Augmenter:
-    """One augmenter: `sample` draws its parameters, a call with (image, peak, **parameters) applies it.
+    """One augmenter: `sample` draws its parameters, a call with (image, max_value, **parameters) applies it.
 
     `table` gives the look-up table of those that change each value by itself, for 8-bit images: (256,), (C, 256) or
     None for no change. `function` is the rest.
     """
 
-    sample: Callable[[Draw], dict[str, Any]]
+    sample: Callable[[Sampler], dict[str, Any]]
     function: Callable[..., np.ndarray]
     table: Callable[..., np.ndarray | None] | None = None
 
-    def __call__(self, image: np.ndarray, peak: float, **parameters: Any) -> np.ndarray:
-        return _apply(image, peak, [(self, parameters)])
+    def __call__(self, image: np.ndarray, max_value: float, **parameters: Any) -> np.ndarray:
+        return _apply(image, max_value, [(self, parameters)])
 
 
-def augment(image: np.ndarray, draw: Draw, peak: float, *, count: int = 3) -> np.ndarray:
+def augment(image: np.ndarray, sampler: Sampler, max_value: float, *, count: int = 3) -> np.ndarray:
     """`count` of DRAEM's ten augmenters, no two alike, one after the other; a new array."""
     names = list(AUGMENTERS)
-    chosen = draw.keep("augmenters", [names[i] for i in draw.rng.permutation(len(names))[:count]])
-    return _apply(image, peak, [(AUGMENTERS[name], AUGMENTERS[name].sample(draw)) for name in chosen])
+    chosen = sampler.keep("augmenters", [names[i] for i in sampler.rng.permutation(len(names))[:count]])
+    return _apply(image, max_value, [(AUGMENTERS[name], AUGMENTERS[name].sample(sampler)) for name in chosen])
 
 
-def _apply(image: np.ndarray, peak: float, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
-    if not is_plain(image, peak):
-        return through_float(lambda pixels, top: _apply(pixels, top, steps), image, peak)
+def _apply(image: np.ndarray, max_value: float, steps: list[tuple[Augmenter, dict[str, Any]]]) -> np.ndarray:
+    if not is_plain(image, max_value):
+        return through_float(lambda pixels, top: _apply(pixels, top, steps), image, max_value)
     result = image
     if image.dtype == np.uint8:
         result = _apply_to_levels(image, steps)
     else:
         for augmenter, parameters in steps:
-            result = augmenter.function(result, peak, **parameters)
+            result = augmenter.function(result, max_value, **parameters)
     return image.copy() if result is image else result
 
 
@@ -118,9 +118,9 @@ def _apply_to_levels(image: np.ndarray, steps: list[tuple[Augmenter, dict[str, A
     return levels.settle()
 
 
-def _sample_gamma(draw: Draw) -> dict[str, Any]:
-    # Three numbers for grey images too: what is drawn later must not depend on the channels.
-    return {"gammas": [draw.uniform("gamma", 0.5, 2.0) for _ in range(3)]}
+def _sample_gamma(sampler: Sampler) -> dict[str, Any]:
+    # Three numbers for gray images too: what is drawn later must not depend on the channels.
+    return {"gammas": [sampler.uniform("gamma", 0.5, 2.0) for _ in range(3)]}
 
 
 def _gamma_table(levels: _Levels, gammas: list[float]) -> np.ndarray:
@@ -128,16 +128,16 @@ def _gamma_table(levels: _Levels, gammas: list[float]) -> np.ndarray:
     return (np.linspace(0, 1, 256, dtype=np.float32) ** exponents[:, None] * 255).astype(np.uint8)
 
 
-def gamma_contrast(image: np.ndarray, peak: float, gammas: list[float]) -> np.ndarray:
+def gamma_contrast(image: np.ndarray, max_value: float, gammas: list[float]) -> np.ndarray:
     """peak * (v / peak) ** gamma, with a gamma for each channel (the three repeat beyond the third)."""
-    planes = cv2.split(image * np.float32(1 / peak))
+    planes = cv2.split(image * np.float32(1 / max_value))
     raised = [cv2.pow(plane, gamma) for plane, gamma in zip(planes, np.resize(gammas, len(planes)), strict=True)]
-    return np.minimum(with_axis(cv2.merge(raised)) * np.float32(peak), np.float32(peak))
+    return np.minimum(with_axis(cv2.merge(raised)) * np.float32(max_value), np.float32(max_value))
 
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """A colour space of OpenCV and its channel of brightness."""
+    """A color space of OpenCV and its channel of brightness."""
 
     to: int
     back: int
@@ -155,20 +155,20 @@ SPACES = {
 }
 
 
-def _sample_brightness(draw: Draw) -> dict[str, Any]:
+def _sample_brightness(sampler: Sampler) -> dict[str, Any]:
     return {
-        "multiply": draw.uniform("brightness_multiply", 0.8, 1.2),
-        "add": draw.integer("brightness_add", -30, 30),
-        "add_first": draw.flag("brightness_add_first"),
-        "space": draw.choice("brightness_space", tuple(SPACES)),
+        "multiply": sampler.uniform("brightness_multiply", 0.8, 1.2),
+        "add": sampler.integer("brightness_add", -30, 30),
+        "add_first": sampler.flag("brightness_add_first"),
+        "space": sampler.choice("brightness_space", tuple(SPACES)),
     }
 
 
-def _brighten(values: np.ndarray, multiply: float, add: float, add_first: bool, peak: float) -> np.ndarray:
+def _brighten(values: np.ndarray, multiply: float, add: float, add_first: bool, max_value: float) -> np.ndarray:
     """Clipped after each of the two steps; works on `values` itself."""
     for number, operation in ((add, np.add), (multiply, np.multiply))[:: 1 if add_first else -1]:
         operation(values, np.float32(number), out=values)
-        np.clip(values, 0, peak, out=values)
+        np.clip(values, 0, max_value, out=values)
     return values
 
 
@@ -180,39 +180,41 @@ def _brightness_table(multiply: float, add: int, add_first: bool) -> np.ndarray:
     return _brighten(values, multiply, add, add_first, 255).astype(np.uint8)
 
 
-def brightness(image: np.ndarray, peak: float, multiply: float, add: int, add_first: bool, space: str) -> np.ndarray:
-    """Multiply and add (in 255ths of full scale) on the channel of brightness of a colour space."""
+def brightness(
+    image: np.ndarray, max_value: float, multiply: float, add: int, add_first: bool, space: str
+) -> np.ndarray:
+    """Multiply and add (in 255ths of full scale) on the channel of brightness of a color space."""
     if image.shape[2] < 3:
-        return _brighten(image.copy(), multiply, add * peak / 255, add_first, peak)
+        return _brighten(image.copy(), multiply, add * max_value / 255, add_first, max_value)
     if image.dtype == np.uint8:
         table = _brightness_table(multiply, add, add_first)
-        return on_colour(lambda colour: _brightness_8(colour, SPACES[space], table), image)
-    return on_colour(
-        lambda colour: _brightness_float(colour, peak, SPACES[space], multiply, add / 255, add_first), image
+        return on_color(lambda color: _brightness_8(color, SPACES[space], table), image)
+    return on_color(
+        lambda color: _brightness_float(color, max_value, SPACES[space], multiply, add / 255, add_first), image
     )
 
 
-def _brightness_8(colour: np.ndarray, space: _Space, table: np.ndarray) -> np.ndarray:
-    converted = cv2.cvtColor(colour, space.to)
+def _brightness_8(color: np.ndarray, space: _Space, table: np.ndarray) -> np.ndarray:
+    converted = cv2.cvtColor(color, space.to)
     changed = cv2.LUT(cv2.extractChannel(converted, space.channel), table)
     cv2.insertChannel(changed, converted, space.channel)
     return cv2.cvtColor(converted, space.back)
 
 
 def _brightness_float(
-    colour: np.ndarray, peak: float, space: _Space, multiply: float, add: float, add_first: bool
+    color: np.ndarray, max_value: float, space: _Space, multiply: float, add: float, add_first: bool
 ) -> np.ndarray:
-    converted = cv2.cvtColor(colour * np.float32(1 / peak), space.to)
+    converted = cv2.cvtColor(color * np.float32(1 / max_value), space.to)
     _brighten(converted[..., space.channel], multiply, add * space.top, add_first, space.top)
     changed = cv2.cvtColor(converted, space.back)
-    return np.clip(changed, 0, 1, out=changed) * np.float32(peak)
+    return np.clip(changed, 0, 1, out=changed) * np.float32(max_value)
 
 
-def _sample_sharpness(draw: Draw) -> dict[str, Any]:
-    return {"factor": draw.uniform("sharpness", 0, 2)}
+def _sample_sharpness(sampler: Sampler) -> dict[str, Any]:
+    return {"factor": sampler.uniform("sharpness", 0, 2)}
 
 
-def sharpness(image: np.ndarray, peak: float, factor: float) -> np.ndarray:
+def sharpness(image: np.ndarray, max_value: float, factor: float) -> np.ndarray:
     """factor * image + (1 - factor) * PIL's SMOOTH of it: below 1 blurred, above sharpened. The border stays."""
     # SMOOTH is nine parts of a 3x3 box and four of the pixel itself.
     box, own = (1 - factor) * 9 / 13, factor + (1 - factor) * 4 / 13
@@ -220,43 +222,43 @@ def sharpness(image: np.ndarray, peak: float, factor: float) -> np.ndarray:
     blurred = cv2.blur(image, (3, 3)).reshape(image.shape[0], -1)
     result = cv2.addWeighted(blurred, box, image.reshape(blurred.shape), own, rounding).reshape(image.shape)
     if image.dtype != np.uint8:
-        np.clip(result, 0, peak, out=result)
+        np.clip(result, 0, max_value, out=result)
     for edge in (0, -1):
         result[edge], result[:, edge] = image[edge], image[:, edge]
     return result
 
 
-def _sample_hue_and_saturation(draw: Draw) -> dict[str, Any]:
-    return {"hue": draw.integer("hue_add", -50, 50), "saturation": draw.integer("saturation_add", -50, 50)}
+def _sample_hue_and_saturation(sampler: Sampler) -> dict[str, Any]:
+    return {"hue": sampler.integer("hue_add", -50, 50), "saturation": sampler.integer("saturation_add", -50, 50)}
 
 
-def hue_and_saturation(image: np.ndarray, peak: float, hue: int, saturation: int) -> np.ndarray:
-    """Hue turned by hue / 255 of half the circle, saturation / 255 added to the saturation. Grey images stay."""
+def hue_and_saturation(image: np.ndarray, max_value: float, hue: int, saturation: int) -> np.ndarray:
+    """Hue turned by hue / 255 of half the circle, saturation / 255 added to the saturation. Gray images stay."""
     if image.shape[2] < 3:
         return image
     steps = int(np.float32(hue) / np.float32(255) * 180)  # of two degrees each, as in imgaug
     if image.dtype == np.uint8:
-        return on_colour(lambda colour: _hue_and_saturation_8(colour, steps, saturation), image)
-    return on_colour(lambda colour: _hue_and_saturation_float(colour, 2 * steps, saturation / 255), image)
+        return on_color(lambda color: _hue_and_saturation_8(color, steps, saturation), image)
+    return on_color(lambda color: _hue_and_saturation_float(color, 2 * steps, saturation / 255), image)
 
 
-def _hue_and_saturation_8(colour: np.ndarray, steps: int, saturation: int) -> np.ndarray:
-    hues, saturations, values = cv2.split(cv2.cvtColor(colour, cv2.COLOR_RGB2HSV))
+def _hue_and_saturation_8(color: np.ndarray, steps: int, saturation: int) -> np.ndarray:
+    hues, saturations, values = cv2.split(cv2.cvtColor(color, cv2.COLOR_RGB2HSV))
     table = ((np.arange(256) + steps) % 180).astype(np.uint8)
     saturations = cv2.addWeighted(saturations, 1, saturations, 0, saturation)
     return cv2.cvtColor(cv2.merge([cv2.LUT(hues, table), saturations, values]), cv2.COLOR_HSV2RGB)
 
 
-def _hue_and_saturation_float(colour: np.ndarray, degrees: float, saturation: float) -> np.ndarray:
-    hsv = cv2.cvtColor(colour, cv2.COLOR_RGB2HSV)
+def _hue_and_saturation_float(color: np.ndarray, degrees: float, saturation: float) -> np.ndarray:
+    hsv = cv2.cvtColor(color, cv2.COLOR_RGB2HSV)
     flat = hsv.reshape(len(hsv), -1)
     np.add(flat, np.tile(np.array([degrees % 360, saturation, 0], np.float32), hsv.shape[1]), out=flat)
     np.clip(hsv[..., 1], 0, 1, out=hsv[..., 1])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-def _sample_solarize(draw: Draw) -> dict[str, Any]:
-    applies, threshold = draw.flag("solarize"), draw.uniform("solarize_threshold", 32, 128)
+def _sample_solarize(sampler: Sampler) -> dict[str, Any]:
+    applies, threshold = sampler.flag("solarize"), sampler.uniform("solarize_threshold", 32, 128)
     return {"threshold": threshold if applies else None}
 
 
@@ -268,27 +270,27 @@ def _solarize_table(levels: _Levels, threshold: float | None) -> np.ndarray | No
     return table
 
 
-def solarize(image: np.ndarray, peak: float, threshold: float | None) -> np.ndarray:
+def solarize(image: np.ndarray, max_value: float, threshold: float | None) -> np.ndarray:
     """Values from the whole part of `threshold` (in 255ths of full scale) on are inverted."""
     if threshold is None:
         return image
-    limit = np.float32(int(threshold) * (peak / 255) * (1 - 1e-6))  # a value on the threshold is inverted
-    return np.where(image >= limit, np.float32(peak) - image, image)
+    limit = np.float32(int(threshold) * (max_value / 255) * (1 - 1e-6))  # a value on the threshold is inverted
+    return np.where(image >= limit, np.float32(max_value) - image, image)
 
 
-def _sample_posterize(draw: Draw) -> dict[str, Any]:
-    return {"bits": draw.integer("posterize_bits", 1, 8)}
+def _sample_posterize(sampler: Sampler) -> dict[str, Any]:
+    return {"bits": sampler.integer("posterize_bits", 1, 8)}
 
 
 def _posterize_table(levels: _Levels, bits: int) -> np.ndarray | None:
     return None if bits == 8 else np.arange(256, dtype=np.uint8) & np.uint8(256 - (1 << (8 - bits)))
 
 
-def posterize(image: np.ndarray, peak: float, bits: int) -> np.ndarray:
+def posterize(image: np.ndarray, max_value: float, bits: int) -> np.ndarray:
     """2 ** bits levels, each value down to the next; 8 bits change nothing, whatever the dtype."""
     if bits == 8:
         return image
-    step = (1 << (8 - bits)) * peak / 255
+    step = (1 << (8 - bits)) * max_value / 255
     return np.floor(image * np.float32(1 / step) + np.float32(1e-5)) * np.float32(step)
 
 
@@ -296,12 +298,12 @@ def _invert_table(levels: _Levels) -> np.ndarray:
     return np.arange(255, -1, -1, dtype=np.uint8)
 
 
-def invert(image: np.ndarray, peak: float) -> np.ndarray:
-    return np.float32(peak) - image
+def invert(image: np.ndarray, max_value: float) -> np.ndarray:
+    return np.float32(max_value) - image
 
 
-def _sample_autocontrast(draw: Draw) -> dict[str, Any]:
-    return {"cutoff": draw.integer("autocontrast_cutoff", 0, 20)}
+def _sample_autocontrast(sampler: Sampler) -> dict[str, Any]:
+    return {"cutoff": sampler.integer("autocontrast_cutoff", 0, 20)}
 
 
 def _cut_off(counts: np.ndarray, cutoff: int) -> tuple[int, int]:
@@ -321,26 +323,26 @@ def _autocontrast_table(levels: _Levels, cutoff: int) -> np.ndarray:
     return np.clip(tables, 0, 255).astype(np.uint8)
 
 
-def _fine_levels(plane: np.ndarray, peak: float) -> tuple[np.ndarray, float, float] | None:
+def _fine_levels(plane: np.ndarray, max_value: float) -> tuple[np.ndarray, float, float] | None:
     """A float plane as 16-bit levels between its extremes, and these; None where they are the same."""
     low, high = cv2.minMaxLoc(plane)[:2]
-    if high - low <= 1e-7 * peak:
+    if high - low <= 1e-7 * max_value:
         return None
     step = (high - low) / (FINE_LEVELS - 1)
     return ((plane - np.float32(low)) * np.float32(1 / step) + np.float32(0.5)).astype(np.uint16), low, step
 
 
-def autocontrast(image: np.ndarray, peak: float, cutoff: int) -> np.ndarray:
+def autocontrast(image: np.ndarray, max_value: float, cutoff: int) -> np.ndarray:
     """Each channel stretched to full scale, without the `cutoff` percent at either end of its values."""
     planes = list(cv2.split(image))
     for c, plane in enumerate(planes):
-        fine = _fine_levels(plane, peak)
+        fine = _fine_levels(plane, max_value)
         if fine is None:
             continue
         first, last = _cut_off(_histogram(with_axis(fine[0]), FINE_LEVELS)[0], cutoff)
         if last > first:
-            low, scale = fine[1] + first * fine[2], peak / ((last - first) * fine[2])
-            planes[c] = scale_values(with_axis(plane), scale, -low * scale, peak)[..., 0]
+            low, scale = fine[1] + first * fine[2], max_value / ((last - first) * fine[2])
+            planes[c] = scale_values(with_axis(plane), scale, -low * scale, max_value)[..., 0]
     return with_axis(cv2.merge(planes))
 
 
@@ -358,27 +360,27 @@ def _equalize_step(counts: np.ndarray) -> int:
     return int(counts.sum() - counts[np.flatnonzero(counts)[-1]]) // 255
 
 
-def equalize(image: np.ndarray, peak: float) -> np.ndarray:
-    """Histogram equalisation of each channel as PIL does it, on 65536 levels."""
+def equalize(image: np.ndarray, max_value: float) -> np.ndarray:
+    """Histogram equalization of each channel as PIL does it, on 65536 levels."""
     planes = list(cv2.split(image))
     for c, plane in enumerate(planes):
-        fine = _fine_levels(plane, peak)
+        fine = _fine_levels(plane, max_value)
         if fine is None:
             continue
         counts = _histogram(with_axis(fine[0]), FINE_LEVELS)[0]
         step = _equalize_step(counts)
         if step:
-            ranks = np.minimum((np.cumsum(counts) - counts) / step, 255) * (peak / 255)
+            ranks = np.minimum((np.cumsum(counts) - counts) / step, 255) * (max_value / 255)
             planes[c] = ranks.astype(np.float32)[fine[0]]
     return with_axis(cv2.merge(planes))
 
 
-def _sample_rotate(draw: Draw) -> dict[str, Any]:
-    return {"angle": draw.uniform("augmenter_rotation", -45, 45)}
+def _sample_rotate(sampler: Sampler) -> dict[str, Any]:
+    return {"angle": sampler.uniform("augmenter_rotation", -45, 45)}
 
 
-def rotate(image: np.ndarray, peak: float, angle: float) -> np.ndarray:
-    """Turned by `angle` degrees, anticlockwise, about the centre on the same canvas; the corners become 0."""
+def rotate(image: np.ndarray, max_value: float, angle: float) -> np.ndarray:
+    """Turned by `angle` degrees, anticlockwise, about the center on the same canvas; the corners become 0."""
     rows, columns = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), angle, 1)
     if image.shape[2] != 3:
@@ -394,7 +396,7 @@ def rotate(image: np.ndarray, peak: float, angle: float) -> np.ndarray:
     return result
 
 
-def _sample_nothing(draw: Draw) -> dict[str, Any]:
+def _sample_nothing(sampler: Sampler) -> dict[str, Any]:
     return {}
 
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import as_bytes, with_axis
 
 THUMBNAIL_SIDE = 192  # the foreground is decided on a thumbnail of this side
 COARSE_SIDE = 96  # ... and for the test of single points on one of this side
 SMALLEST_SIDE = 8  # a thumbnail with a shorter side has no border to speak of
-LEVELS = 8  # an image with less than this many grey levels between darkest and brightest is constant
-FLOAT_LEVELS = 4095  # grey levels of a float image
+LEVELS = 8  # an image with less than this many gray levels between darkest and brightest is constant
+FLOAT_LEVELS = 4095  # gray levels of a float image
 RELATIVE_SPAN = 0.03  # ... and so is one with a smaller span, as a part of its brightest pixel
 EVEN_SPREAD, EVEN_MEAN = 0.8, 0.15  # a surface's border against the whole; of all test scenes with a part the
 # nearest, a part in a corner, differs by 0.21 in the mean
@@ -35,62 +35,64 @@ CDO_DARK, CDO_BRIGHT = 30.0, 220.0
 CDO_MEDIAN, CDO_DILATION = 7, 19  # at 256 x 256
 
 
-def foreground_of(frame: Frame) -> np.ndarray:
-    """The automatic foreground of a frame as uint8 {0, 255} (H, W)."""
-    return frame.once("foreground", _find)
+def foreground_of(image: NormalImage) -> np.ndarray:
+    """The automatic foreground of an image as uint8 {0, 255} (H, W)."""
+    return image.cached("foreground", _find)
 
 
-def _find(frame: Frame) -> np.ndarray:
-    mask = _coarse(frame, THUMBNAIL_SIDE)
-    return np.full(frame.shape, 255, np.uint8) if mask is None else _enlarged(mask, frame.shape)
+def _find(image: NormalImage) -> np.ndarray:
+    mask = _coarse(image, THUMBNAIL_SIDE)
+    return np.full(image.shape, 255, np.uint8) if mask is None else _enlarged(mask, image.shape)
 
 
-def coarse_foreground(frame: Frame) -> np.ndarray | None:
+def coarse_foreground(image: NormalImage) -> np.ndarray | None:
     """The automatic foreground as a small thumbnail, None for the whole image: enough to test a point."""
-    return frame.once("coarse foreground", lambda normal: _coarse(normal, COARSE_SIDE))
+    return image.cached("coarse foreground", lambda normal: _coarse(normal, COARSE_SIDE))
 
 
-def _coarse(frame: Frame, side: int) -> np.ndarray | None:
-    small = _thumbnail(frame, side)
-    return None if _is_constant(frame, small) or _is_even(small) else _parts(small)
+def _coarse(image: NormalImage, side: int) -> np.ndarray | None:
+    small = _thumbnail(image, side)
+    return None if _is_constant(image, small) or _is_even(small) else _parts(small)
 
 
-def threshold_foreground(frame: Frame, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
-    """The pixels whose grey is at most the threshold (of 0..255), or above it with `bg_reverse`."""
-    frame = frame.normal or frame
-    pixels = with_axis(frame.image)[..., : frame.channels]
-    grey = _grey(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
-    limit = bg_threshold * frame.peak / 255
-    limit = limit if grey.dtype == np.float32 else math.floor(limit)
-    return as_bytes(grey > limit if bg_reverse else grey <= limit)
+def threshold_foreground(image: NormalImage, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
+    """The pixels whose gray is at most the threshold (of 0..255), or above it with `bg_reverse`."""
+    image = image.normal or image
+    pixels = image.crop() if image.window.clips else with_axis(image.pixels)[..., : image.channels]
+    gray = _gray(np.ascontiguousarray(pixels, np.float32 if pixels.dtype == np.float64 else pixels.dtype))
+    limit = bg_threshold * image.max_value / 255
+    limit = limit if gray.dtype == np.float32 else math.floor(limit)
+    return as_bytes(gray > limit if bg_reverse else gray <= limit)
 
 
-def cdo_foreground(frame: Frame) -> np.ndarray:
+def cdo_foreground(image: NormalImage) -> np.ndarray:
     """What is neither dark nor bright, without a wide seam along what is."""
-    return frame.once("cdo foreground", _find_cdo)
+    return image.cached("cdo foreground", _find_cdo)
 
 
-def _find_cdo(frame: Frame) -> np.ndarray:
-    small = _thumbnail(frame, CDO_SIDE)
+def _find_cdo(image: NormalImage) -> np.ndarray:
+    small = _thumbnail(image, CDO_SIDE)
     mean = _mean(small)
     background = np.where((mean < CDO_DARK) | (mean > CDO_BRIGHT), np.uint8(255), np.uint8(0))
     scale = min(mean.shape) / CDO_SIDE
     background = cv2.medianBlur(background, _odd(CDO_MEDIAN * scale))
     side = _odd(CDO_DILATION * scale)
     background = cv2.dilate(background, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side)))
-    return _enlarged(cv2.bitwise_not(background), frame.shape)
+    return _enlarged(cv2.bitwise_not(background), image.shape)
 
 
-def _thumbnail(frame: Frame, side: int) -> np.ndarray:
-    """A copy of at most `side` pixels, (h, w, channels) float32 in [0, 255], quicker and coarser than the frame's."""
-    scale = min(1.0, side / max(frame.shape))
-    height, width = (max(1, round(length * scale)) for length in frame.shape)
-    pixels = with_axis(frame.image)
+def _thumbnail(image: NormalImage, side: int) -> np.ndarray:
+    """A copy of at most `side` pixels, (h, w, channels) float32 in [0, 255], quicker and coarser than the image's."""
+    scale = min(1.0, side / max(image.shape))
+    height, width = (max(1, round(length * scale)) for length in image.shape)
+    pixels = with_axis(image.pixels)
     if scale < 0.5:  # every few pixels say enough
         pixels = with_axis(cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST_EXACT))
-    pixels = np.ascontiguousarray(pixels[..., : frame.channels])
+    pixels = np.ascontiguousarray(pixels[..., : image.channels])
+    if image.window.clips:  # before neighbors are averaged: a dead pixel is no more than black or white
+        pixels = image.window.inside(pixels)
     small = with_axis(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
-    return small.astype(np.float32) * np.float32(255 / frame.peak)
+    return small.astype(np.float32) * np.float32(255 / image.max_value)
 
 
 def _odd(length: float) -> int:
@@ -104,7 +106,7 @@ def _mean(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., 0] if channels == 1 else cv2.transform(pixels, np.full((1, channels), 1 / channels, np.float32))
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
+def _gray(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.shape[2] == 3 else _mean(pixels)
 
 
@@ -116,10 +118,10 @@ def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.threshold(soft, 127, 255, cv2.THRESH_BINARY)[1]
 
 
-def _is_constant(frame: Frame, small: np.ndarray) -> bool:
-    """Whether too few grey levels, of the image's own, lie between the darkest and the brightest pixel."""
+def _is_constant(image: NormalImage, small: np.ndarray) -> bool:
+    """Whether too few gray levels, of the image's own, lie between the darkest and the brightest pixel."""
     low, high = float(small.min()), float(small.max())
-    levels = frame.peak if frame.image.dtype.kind == "u" else FLOAT_LEVELS
+    levels = image.max_value if image.pixels.dtype.kind == "u" else FLOAT_LEVELS
     return min(small.shape[:2]) < SMALLEST_SIDE or high - low < max(LEVELS * 255 / levels, RELATIVE_SPAN * high)
 
 
@@ -196,17 +198,17 @@ def _rim_places(height: int, width: int) -> np.ndarray:
 
 
 def _background(small: np.ndarray) -> list[np.ndarray]:
-    """The plane in each channel through the colours along the border, less those that stand out from it."""
+    """The plane in each channel through the colors along the border, less those that stand out from it."""
     height, width, channels = small.shape
     rows, columns = (np.arange(n, dtype=np.float32) / n - np.float32(0.5) for n in (height, width))
-    on_rim, colours = _rim_places(height, width), _on_rim(small)[::4]
+    on_rim, colors = _rim_places(height, width), _on_rim(small)[::4]
     plane = np.zeros((3, channels), np.float32)
-    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colours that all stand out leave the slope open
-    plane[0] = np.median(colours, axis=0)
+    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # colors that all stand out leave the slope open
+    plane[0] = np.median(colors, axis=0)
     for _ in range(PLANE_ROUNDS):
-        off = np.abs(colours - on_rim @ plane) @ np.ones(channels, np.float32)
+        off = np.abs(colors - on_rim @ plane) @ np.ones(channels, np.float32)
         near = on_rim * (off <= 2.5 * np.median(off) + 1e-3)[:, None]
-        plane = np.linalg.solve(near.T @ on_rim + ridge, near.T @ colours)
+        plane = np.linalg.solve(near.T @ on_rim + ridge, near.T @ colors)
     return [a + b * rows[:, None] + c * columns for a, b, c in plane.T]
 
 

@@ -43,7 +43,7 @@ def shades(image: np.ndarray) -> Shades:
 
 
 def as_bytes(image: np.ndarray, limits: Shades) -> np.ndarray:
-    """8-bit RGB of an image of any depth and number of channels: grey is repeated, bands beyond three are left out."""
+    """8-bit RGB of an image of any depth and number of channels: gray is repeated, bands beyond three are left out."""
     pixels = _bands(image)
     if pixels.dtype != np.uint8 or limits != (0, 255):
         scale = 255 / (limits.high - limits.low)
@@ -52,7 +52,7 @@ def as_bytes(image: np.ndarray, limits: Shades) -> np.ndarray:
 
 
 def _bands(image: np.ndarray) -> np.ndarray:
-    """(H, W, 1) or (H, W, 3); two channels are grey and alpha."""
+    """(H, W, 1) or (H, W, 3); two channels are gray and alpha."""
     pixels = image[..., None] if image.ndim == 2 else image
     return pixels[..., :1] if pixels.shape[2] < 3 else pixels[..., :3]
 
@@ -145,10 +145,10 @@ def difference(i_n: np.ndarray, i_a: np.ndarray, limits: Shades) -> np.ndarray:
     """What changed, the most over the channels; black is nothing, and faint changes are lifted by a square root."""
     gap = cv2.absdiff(i_a, i_n) if i_a.dtype.kind == "u" else np.abs(i_a.astype(np.float32) - i_n)
     share = gap.reshape(*i_n.shape[:2], -1).max(axis=2).astype(np.float32) / (limits.high - limits.low)
-    return colours(np.sqrt(np.clip(share, 0, 1)))
+    return colors(np.sqrt(np.clip(share, 0, 1)))
 
 
-def colours(share: np.ndarray) -> np.ndarray:
+def colors(share: np.ndarray) -> np.ndarray:
     """RGB of values from 0 to 1, dark to bright."""
     table = cv2.applyColorMap((np.clip(share, 0, 1) * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
     return cv2.cvtColor(table, cv2.COLOR_BGR2RGB)

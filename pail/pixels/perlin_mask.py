@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from pail.core.box import Box
 from pail.core.checks import as_number, as_range
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import as_bytes, resize
-from pail.pixels.perlin import Noise, sample_step
+from pail.core.sampler import Sampler
+from pail.pixels.perlin import Noise
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
+LAST_SHARE = 0.05  # of the area: the highest noise, where ten masks in a row were empty
+LEAST_SAMPLE = 10_000  # values, of which half a percent are enough to tell a level
 MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everything
 
 
@@ -50,8 +53,8 @@ PLAIN = PerlinOptions()
 
 
 def perlin_mask(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     options: PerlinOptions = PLAIN,
     *,
     roi: np.ndarray | None = None,
@@ -61,74 +64,87 @@ def perlin_mask(
 
     It is made at `shape`, the image's own by default, and has the image's size. The noise is redrawn, lattice
     included, while nothing of the mask is inside. A severity sets the share of the area that is covered. Where the
-    image has an ROI that holds less than half of what was drawn, the threshold falls inside it until it does.
+    frame has a region of interest, the noise is made over the bounding box of `roi`, and the area is that of `roi`.
     """
-    shape = frame.shape if shape is None else shape
-    region = None if roi is None else resize(roi, shape, nearest=True)
+    box = image.whole if roi is None or image.roi is None else Box.around(roi)
+    inside = roi if roi is None else roi[box.slices]
+    mask = _mask_on_box(image, sampler, options, inside, box[2:], box[2:] if shape is None else shape)
+    if box != image.whole:
+        mask = cv2.copyMakeBorder(
+            mask, box.top, image.height - box.bottom, box.left, image.width - box.right, cv2.BORDER_CONSTANT, value=0
+        )
+    if not cv2.hasNonZero(mask):
+        mask[fallback_box(image, sampler, roi).slices] = 255
+        mask = mask if roi is None else cv2.bitwise_and(mask, roi)
+    return mask
+
+
+def noise_mask(image: NormalImage, sampler: Sampler, shape: tuple[int, int]) -> np.ndarray:
+    """Perlin noise of DRAEM's lattices above its threshold as a mask of any shape; may be empty."""
+    return _mask_on_box(image, sampler, PLAIN, None, shape, shape)
+
+
+def _mask_on_box(
+    image: NormalImage,
+    sampler: Sampler,
+    options: PerlinOptions,
+    inside: np.ndarray | None,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """The mask at `size`, cut to `inside`, from noise at `shape`; all 0 where there is no pixel in it."""
+    region = None if inside is None else resize(inside, shape, nearest=True)
+    counted = None if image.roi is None else region
     for _ in range(MASK_TRIES):
-        noise = draw_noise(draw, shape, options.scales, options.rotation)
-        level = _level(noise, draw, options.threshold)
-        if frame.roi is not None and region is not None:
-            level = _level_in_roi(noise, level, region)
-        mask = noise.above(level)
+        noise = draw_noise(sampler, shape, options.scales, options.rotation)
+        mask = noise.above(_level(noise, sampler, options.threshold, counted))
         if options.threshold == "random" and cv2.countNonZero(mask) > MAX_RANDOM_COVERAGE * mask.size:
             continue
-        mask = resize(mask, frame.shape, nearest=True)
-        inside = mask if roi is None else cv2.bitwise_and(mask, roi)
-        if cv2.hasNonZero(inside):
-            return inside
-    return _last_resort(frame, draw, noise, region, roi)
+        mask = resize(mask, size, nearest=True)
+        mask = mask if inside is None else cv2.bitwise_and(mask, inside)
+        if cv2.hasNonZero(mask):
+            return mask
+    rotated = noise.rotated()
+    values = rotated.ravel() if region is None else rotated[region > 0]
+    if len(values) == 0:
+        return mask
+    mask = resize(as_bytes(rotated > _level_of_share(values, LAST_SHARE)), size, nearest=True)
+    return mask if inside is None else cv2.bitwise_and(mask, inside)
 
 
 def draw_noise(
-    draw: Draw, shape: tuple[int, int], scales: tuple[int, int], angles: tuple[float, float] | None
+    sampler: Sampler, shape: tuple[int, int], scales: tuple[int, int], angles: tuple[float, float] | None
 ) -> Noise:
-    cells = tuple(min(2 ** draw.integer("perlin_scale", *scales), size) for size in shape)
-    angle = 0.0 if angles is None else draw.uniform("angle", *angles)
-    return Noise.drawn(shape, (cells[0], cells[1]), draw.rng, angle)
+    cells = 2 ** sampler.integer("perlin_scale", *scales), 2 ** sampler.integer("perlin_scale", *scales)
+    angle = 0.0 if angles is None else sampler.uniform("angle", *angles)
+    return Noise.drawn(shape, cells, sampler.rng, angle)
 
 
-def _level(noise: Noise, draw: Draw, threshold: float | str) -> float:
-    if draw.severity is not None:
-        share = draw.keep("coverage", draw.at_severity("coverage"))
-        return _level_of_share(noise.sample().ravel(), share)
+def _level(noise: Noise, sampler: Sampler, threshold: float | str, region: np.ndarray | None) -> float:
+    """The level above which the noise is in the mask; with a severity, the one that leaves its share of the area."""
+    if sampler.severity is not None:
+        share = sampler.keep("coverage", sampler.at_severity("coverage"))
+        return _level_of_share(_sampled(noise, region), share)
     if isinstance(threshold, str):
-        values = noise.values()
-        return draw.uniform("threshold", float(values.min()), float(values.max()))
+        values = noise.rotated()
+        return sampler.uniform("threshold", float(values.min()), float(values.max()))
     return threshold
+
+
+def _sampled(noise: Noise, region: np.ndarray | None) -> np.ndarray:
+    """A sample of the noise in the region; denser where the region takes up little of the noise."""
+    step = noise.sample_step
+    if region is None:
+        return noise.sample(step).ravel()
+    count = cv2.countNonZero(region) / step**2
+    if count < LEAST_SAMPLE:
+        step = max(1, int(step * math.sqrt(count / LEAST_SAMPLE)))
+    sample = noise.sample(step)
+    values = sample[region[::step, ::step] > 0]
+    return values if len(values) else sample.ravel()
 
 
 def _level_of_share(values: np.ndarray, share: float) -> float:
     """The level that this share of the values exceeds, at least one of them."""
-    place = max(len(values) - max(1, math.ceil(share * len(values))), 0)
+    place = max(len(values) - max(1, round(share * len(values))), 0)
     return float(np.nextafter(np.partition(values, place)[place], np.float32(-2)))
-
-
-def _level_in_roi(noise: Noise, level: float, roi: np.ndarray) -> float:
-    """`level`, or the lower one at which the ROI holds half of the area that exceeds `level` anywhere.
-
-    Judged on a sample of the noise; the tenth on top makes up for what a sample misses.
-    """
-    step = sample_step(roi.shape)
-    sample = noise.sample()
-    values = sample[roi[::step, ::step] > 0]
-    wanted = 1.1 * np.count_nonzero(sample > level) / 2
-    if len(values) == 0 or np.count_nonzero(values > level) >= wanted:
-        return level
-    return _level_of_share(values, min(1.0, wanted / len(values)))
-
-
-def _last_resort(
-    frame: Frame, draw: Draw, noise: Noise, region: np.ndarray | None, roi: np.ndarray | None
-) -> np.ndarray:
-    """The highest twentieth of the noise inside the ROI, or a square where even that misses."""
-    turned = noise.turned()
-    values = turned.ravel() if region is None else turned[region > 0]
-    if len(values):
-        mask = resize(as_bytes(turned > _level_of_share(values, 0.05)), frame.shape, nearest=True)
-        mask = mask if roi is None else cv2.bitwise_and(mask, roi)
-        if cv2.hasNonZero(mask):
-            return mask
-    mask = np.zeros(frame.shape, np.uint8)
-    mask[fallback_box(frame, draw, roi).slices] = 255
-    return mask if roi is None else cv2.bitwise_and(mask, roi)

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 
 from pail.core.box import Box
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 
 FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
-LUCKY_TRIES = 8  # at a uniform place, before all places are weighed
+REJECTION_TRIES = 8  # at a uniform place, before all places are weighed
 PICKS = 20  # of places that a correlation promises
 
 
-def place(frame: Frame, draw: Draw, height: int, width: int, shape: np.ndarray | None = None) -> Box:
+def place(image: NormalImage, sampler: Sampler, height: int, width: int, shape: np.ndarray | None = None) -> Box:
     """A box of that size inside the image, which has room for it: uniform over
     the places where all of it fits.
 
@@ -25,19 +25,19 @@ def place(frame: Frame, draw: Draw, height: int, width: int, shape: np.ndarray |
     inside; where there is none, the box covers the ROI as well as it can,
     with one pixel at least.
     """
-    if frame.roi is None:
-        top = draw.integer("top", 0, frame.height - height)
-        return Box(top, draw.integer("left", 0, frame.width - width), height, width)
-    box = _place_in_roi(frame.roi, draw.rng, height, width, shape)
-    draw.keep("top", box.top)
-    draw.keep("left", box.left)
+    if image.roi is None:
+        top = sampler.integer("top", 0, image.height - height)
+        return Box(top, sampler.integer("left", 0, image.width - width), height, width)
+    box = _place_in_roi(image.roi, sampler.rng, height, width, shape)
+    sampler.keep("top", box.top)
+    sampler.keep("left", box.left)
     return box
 
 
-def fallback_box(frame: Frame, draw: Draw, roi: np.ndarray | None = None) -> Box:
-    """Where a random mask stays empty: a square of a sixteenth of the shorter side, in `roi` or in the frame's."""
-    side = max(1, round(frame.side * FALLBACK_FRACTION))
-    return place(frame if roi is None else frame.restrict(roi), draw, side, side)
+def fallback_box(image: NormalImage, sampler: Sampler, roi: np.ndarray | None = None) -> Box:
+    """Where a random mask stays empty: a square of a sixteenth of the region's side, in `roi` or in the image's."""
+    side = max(1, round(image.region_side * FALLBACK_FRACTION))
+    return place(image if roi is None else image.restrict(roi), sampler, side, side)
 
 
 def _place_in_roi(roi: np.ndarray, rng: np.random.Generator, height: int, width: int, shape: np.ndarray | None) -> Box:
@@ -48,7 +48,7 @@ def _place_in_roi(roi: np.ndarray, rng: np.random.Generator, height: int, width:
     fits = _Corners.of_fits(around, tight, (height, width), roi.shape)
     if fits.size:
         full = height * width if shape is None else cv2.countNonZero(shape)
-        for down, right in rng.random((LUCKY_TRIES, 2)).tolist():
+        for down, right in rng.random((REJECTION_TRIES, 2)).tolist():
             box = Box(fits.top + int(down * fits.rows), fits.left + int(right * fits.columns), height, width)
             if _overlap(roi, box, shape) == full:
                 return box

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pail.core.draw import Draw
+from pail.core.sampler import Sampler
 
 
 def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:
@@ -21,6 +21,16 @@ def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[
     return min(max(round(height), 1), rows), min(max(round(width), 1), columns)
 
 
-def draw_aspect(draw: Draw, aspect_ratio: tuple[tuple[float, float], tuple[float, float]]) -> float:
+def within_area(size: tuple[int, int], area: float) -> tuple[int, int]:
+    """(height, width) with the longer side shortened, where rounding made the rectangle larger than `area` px^2."""
+    height, width = size
+    if height * width <= area:
+        return size
+    if height >= width:
+        return max(int(area / width), 1), width
+    return height, max(int(area / height), 1)
+
+
+def draw_aspect(sampler: Sampler, aspect_ratio: tuple[tuple[float, float], tuple[float, float]]) -> float:
     """Width / height: a coin chooses one of the two ranges, as in CutPaste."""
-    return draw.uniform("aspect", *draw.choice("aspect_range", aspect_ratio))
+    return sampler.uniform("aspect", *sampler.choice("aspect_range", aspect_ratio))

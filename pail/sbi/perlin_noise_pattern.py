@@ -8,16 +8,16 @@ import numpy as np
 
 from pail.core.checks import as_flag, as_range, as_size
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
 from pail.pixels.sources import augmented_source
 
 
 def perlin_noise_pattern(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     resize: Any = None,
@@ -35,13 +35,13 @@ def perlin_noise_pattern(
     augment_source = as_flag("augment_source", augment_source)
     augmenter = as_augmenter("augmenter", augmenter)
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
-    opacity = draw.scaled("opacity", 1 - beta_range[1], 1 - beta_range[0])
+    opacity = sampler.scaled("opacity", 1 - beta_range[1], 1 - beta_range[0])
     mask = perlin_mask(
-        frame,
-        draw,
+        image,
+        sampler,
         perlin,
-        roi=frame.roi,
+        roi=image.roi,
         shape=size,
     )
-    content = augmented_source(frame, draw, source, augmenter, always=augment_source or source is None)
+    content = augmented_source(image, sampler, source, augmenter, always=augment_source or source is None)
     return through_mask(mask, content, opacity)

@@ -7,11 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.checks import as_flag, as_mask, as_number, as_range
+from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
+from pail.core.mask import as_mask
 from pail.core.ops import resize
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import as_augmenter
 from pail.pixels.foreground import foreground_of, threshold_foreground
 from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
@@ -19,8 +20,8 @@ from pail.pixels.sources import augmented_source, shuffled
 
 
 def perlin_with_roi_anomaly(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     source: np.ndarray | None,
     *,
     use_mask: Any = True,
@@ -42,18 +43,18 @@ def perlin_with_roi_anomaly(
     p_texture = as_number("p_texture", p_texture, 0, 1)
     augmenter = as_augmenter("augmenter", augmenter)
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
-    region = _region(frame, use_mask, mask, bg_threshold, bg_reverse)
-    opacity = draw.scaled("opacity", *transparency_range)
+    region = _region(image, use_mask, mask, bg_threshold, bg_reverse)
+    opacity = sampler.scaled("opacity", *transparency_range)
     shape = perlin_mask(
-        frame,
-        draw,
+        image,
+        sampler,
         perlin,
         roi=region,
     )
-    return through_mask(shape, _content(frame, draw, source, augmenter, grid, p_texture), opacity)
+    return through_mask(shape, _content(image, sampler, source, augmenter, grid, p_texture), opacity)
 
 
-def _region(frame: Frame, use_mask: Any, mask: Any, bg_threshold: Any, bg_reverse: Any) -> np.ndarray | None:
+def _region(image: NormalImage, use_mask: Any, mask: Any, bg_threshold: Any, bg_reverse: Any) -> np.ndarray | None:
     """Where the anomaly may land: the user's mask, else the given thresholds, else the automatic foreground.
 
     An automatic foreground without a pixel in the ROI gives way to the ROI; a user's mask does not.
@@ -65,28 +66,30 @@ def _region(frame: Frame, use_mask: Any, mask: Any, bg_threshold: Any, bg_revers
     if mask is not None and not use_mask:
         raise ValueError("`mask` must be None where `use_mask` is False, got a mask")
     if mask is not None:
-        region = as_mask("mask", mask, frame.shape)
+        region = as_mask("mask", mask, image.shape)
     elif not use_mask:
-        return frame.roi
+        return image.roi
     elif bg_threshold is not None:
-        region = threshold_foreground(frame, bg_threshold, bg_reverse)
+        region = threshold_foreground(image, bg_threshold, bg_reverse)
     else:
-        region = foreground_of(frame)
-    if frame.roi is not None:
-        region = cv2.bitwise_and(region, frame.roi)
+        region = foreground_of(image)
+    if image.roi is not None:
+        region = cv2.bitwise_and(region, image.roi)
     if cv2.hasNonZero(region):
         return region
     if mask is not None:
         raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
-    return frame.roi
+    return image.roi
 
 
 def _content(
-    frame: Frame, draw: Draw, source: np.ndarray | None, augmenter: Any, grid: int, p_texture: float
+    image: NormalImage, sampler: Sampler, source: np.ndarray | None, augmenter: Any, grid: int, p_texture: float
 ) -> np.ndarray:
     """The source as texture, or the augmented image with its grid cells shuffled as structure."""
-    if source is not None and draw.flag("texture", p_texture):
+    if source is not None and sampler.flag("texture", p_texture):
         return (
-            augmented_source(frame, draw, source, augmenter, always=False) if augmenter else resize(source, frame.shape)
+            augmented_source(image, sampler, source, augmenter, always=False)
+            if augmenter
+            else resize(source, image.shape)
         )
-    return shuffled(augmented_source(frame, draw, None, augmenter, always=True), draw, grid)
+    return shuffled(augmented_source(image, sampler, None, augmenter, always=True), sampler, grid)

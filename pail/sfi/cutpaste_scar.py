@@ -1,4 +1,4 @@
-"""CutPaste-Scar: a thin strip of the image, recoloured a little, turned and pasted elsewhere."""
+"""CutPaste-Scar: a thin strip of the image, recolored a little, turned and pasted elsewhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_range
 from pail.core.composite import Insertion
-from pail.core.draw import Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import with_axis
+from pail.core.sampler import Sampler
 from pail.pixels.augmenter import as_transform
 from pail.pixels.placing import place
 from pail.pixels.sources import change_patch
@@ -23,8 +23,8 @@ PAPER_LENGTH = (10 / 256, 25 / 256)
 
 
 def cutpaste_scar(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     *,
     rotation: Any = (-45, 45),
     width: Any = PAPER_WIDTH,
@@ -36,33 +36,33 @@ def cutpaste_scar(
     width = as_range("width", width, 0, 1, above=True)
     length = as_range("length", length, 0, 1, above=True)
     transform = as_transform("transform", transform)
-    content = frame.crop(_strip(frame, draw, width, length))
-    content = change_patch(frame, draw, content, transform)
-    content, alpha = _turn(content, draw.uniform("angle", *rotation), frame.shape)
-    target = place(frame, draw, alpha.shape[0], alpha.shape[1], alpha)
-    return Insertion(target, content, alpha, draw.opacity())
+    content = image.crop(_strip(image, sampler, width, length))
+    content = change_patch(image, sampler, content, transform)
+    content, alpha = _turn(content, sampler.uniform("angle", *rotation), image.shape)
+    target = place(image, sampler, alpha.shape[0], alpha.shape[1], alpha)
+    return Insertion(target, content, alpha, sampler.opacity())
 
 
-def _strip(frame: Frame, draw: Draw, width: tuple[float, float], length: tuple[float, float]) -> Box:
+def _strip(image: NormalImage, sampler: Sampler, width: tuple[float, float], length: tuple[float, float]) -> Box:
     """Where the strip is cut: upright, at least one pixel wide and never wider than long."""
-    columns = max(1, round(draw.scaled("width", *width) * frame.side))
-    rows = min(max(columns, round(draw.scaled("length", *length) * frame.side)), frame.height)
-    columns = min(columns, frame.width)
-    top = draw.integer("source_top", 0, frame.height - rows)
-    return Box(top, draw.integer("source_left", 0, frame.width - columns), rows, columns)
+    columns = max(1, round(sampler.scaled("width", *width) * image.region_side))
+    rows = min(max(columns, round(sampler.scaled("length", *length) * image.region_side)), image.height)
+    columns = min(columns, image.width)
+    top = sampler.integer("source_top", 0, image.height - rows)
+    return Box(top, sampler.integer("source_left", 0, image.width - columns), rows, columns)
 
 
 def _turn(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The strip and its support, turned on a canvas that holds them; both cut about the centre to `limit`."""
+    """The strip and its support, turned on a canvas that holds them; both cut about the center to `limit`."""
     rows, columns = content.shape[:2]
     sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))
     height = min(math.ceil(rows * cosine + columns * sine - 1e-6), limit[0])
     width = min(math.ceil(rows * sine + columns * cosine - 1e-6), limit[1])
     matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), angle, 1)
     matrix[:, 2] += (width - columns) / 2, (height - rows) / 2
-    turned = cv2.warpAffine(content, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    rotated = cv2.warpAffine(content, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     solid = np.full((rows, columns), 255, np.uint8)
     alpha = cv2.warpAffine(solid, matrix, (width, height), flags=cv2.INTER_NEAREST)
     if not cv2.hasNonZero(alpha):  # a strip of a pixel can fall between the pixels
         alpha[height // 2, width // 2] = 255
-    return with_axis(turned), alpha
+    return with_axis(rotated), alpha

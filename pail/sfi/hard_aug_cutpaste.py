@@ -13,11 +13,11 @@ import numpy as np
 from pail.core.box import Box
 from pail.core.checks import as_number, as_range, as_sequence
 from pail.core.composite import Insertion
-from pail.core.draw import SEVERITY, Draw
-from pail.core.frame import Frame
+from pail.core.image import NormalImage
 from pail.core.ops import with_axis
-from pail.pixels.colour import LUMA
-from pail.pixels.jitter import colour_jitter
+from pail.core.sampler import SEVERITY, Sampler
+from pail.pixels.color import LUMA
+from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import place
 from pail.pixels.shapes import draw_aspect, rectangle_size
 
@@ -27,7 +27,7 @@ QUARTER = 90
 
 
 class Steps(NamedTuple):
-    """How the copy is augmented: quarter turns anticlockwise, origin of each quadrant, colour jitter."""
+    """How the copy is augmented: quarter turns anticlockwise, origin of each quadrant, color jitter."""
 
     turns: int
     order: tuple[int, ...] | None
@@ -46,8 +46,8 @@ class Pixels(NamedTuple):
 
 
 def hard_aug_cutpaste(
-    frame: Frame,
-    draw: Draw,
+    image: NormalImage,
+    sampler: Sampler,
     *,
     angles: Any = (0, 90, 180, 270),
     p_rotate: Any = 0.5,
@@ -76,12 +76,12 @@ def hard_aug_cutpaste(
             ("hue", hue, 0.5),
         )
     }
-    box = _rectangle(frame, draw, area_ratio)
-    steps = _steps(draw, turns, chances, frame.shape)
-    content = _rearrange(frame, steps).read(box)
+    box = _rectangle(image, sampler, area_ratio)
+    steps = _steps(sampler, turns, chances, image.shape)
+    content = _rearrange(image, steps).read(box)
     if steps.jitter:
-        content = colour_jitter(content, draw, frame.peak, mean=_mean_grey(frame), **strengths)
-    return Insertion(box, content, opacity=draw.opacity())
+        content = color_jitter(content, sampler, image.max_value, mean=_mean_gray(image), **strengths)
+    return Insertion(box, content, opacity=sampler.opacity())
 
 
 def _as_turns(name: str, angle: Any) -> int:
@@ -91,47 +91,48 @@ def _as_turns(name: str, angle: Any) -> int:
     return angle // QUARTER % 4
 
 
-def _rectangle(frame: Frame, draw: Draw, area_ratio: tuple[float, float] | None) -> Box:
+def _rectangle(image: NormalImage, sampler: Sampler, area_ratio: tuple[float, float] | None) -> Box:
     """Where it is pasted: of an area as in CutPaste, or between two uniform points."""
     if area_ratio is None:
-        height, width = (_span(draw, name, n) for name, n in zip(("height", "width"), frame.shape, strict=True))
+        around = image.region_box
+        height, width = _span(sampler, "height", around.height), _span(sampler, "width", around.width)
     else:
-        area = draw.scaled("area_ratio", *area_ratio) * frame.height * frame.width
-        height, width = rectangle_size(area, draw_aspect(draw, ASPECT_RATIO), frame.shape)
-    return place(frame, draw, height, width)
+        area = sampler.scaled("area_ratio", *area_ratio) * image.region_area
+        height, width = rectangle_size(area, draw_aspect(sampler, ASPECT_RATIO), image.region_box[2:])
+    return place(image, sampler, height, width)
 
 
-def _span(draw: Draw, name: str, size: int) -> int:
+def _span(sampler: Sampler, name: str, size: int) -> int:
     """The distance of two distinct uniform points of 0..size, by its distribution function 1 - (1 - x)^2."""
-    quantile = draw.scaled(f"{name}_quantile", *((0, 1) if draw.severity is None else SEVERITY["quantile"]))
+    quantile = sampler.scaled(f"{name}_quantile", *((0, 1) if sampler.severity is None else SEVERITY["quantile"]))
     return min(1 + int((1 - math.sqrt(1 - quantile)) * size), size)
 
 
-def _steps(draw: Draw, turns: Sequence[int], chances: dict[str, float], shape: tuple[int, int]) -> Steps:
+def _steps(sampler: Sampler, turns: Sequence[int], chances: dict[str, float], shape: tuple[int, int]) -> Steps:
     """The steps taken; at least one that changes something."""
     possible = {"rotate": any(turns), "perm": min(shape) >= 2, "jitter": True}
-    taken = {name: draw.flag(name, chance) and possible[name] for name, chance in chances.items()}
+    taken = {name: sampler.flag(name, chance) and possible[name] for name, chance in chances.items()}
     if not any(taken.values()):
         wanted = [name for name in chances if possible[name] and chances[name] > 0]
-        taken[draw.choice("forced", wanted or ["jitter"])] = True
+        taken[sampler.choice("forced", wanted or ["jitter"])] = True
     if taken["rotate"] and not (taken["perm"] or taken["jitter"]):
         turns = [turn for turn in turns if turn]
     return Steps(
-        draw.choice("turns", turns) if taken["rotate"] else 0,
-        draw.choice("order", ORDERS) if taken["perm"] else None,
+        sampler.choice("turns", turns) if taken["rotate"] else 0,
+        sampler.choice("order", ORDERS) if taken["perm"] else None,
         taken["jitter"],
     )
 
 
-def _rearrange(frame: Frame, steps: Steps) -> Pixels:
-    """The copy before its colours are jittered."""
-    pixels = _fit(_turn(frame, steps.turns), frame.shape)
+def _rearrange(image: NormalImage, steps: Steps) -> Pixels:
+    """The copy before its colors are jittered."""
+    pixels = _fit(_turn(image, steps.turns), image.shape)
     return pixels if steps.order is None else _permute(pixels, steps.order)
 
 
-def _turn(frame: Frame, turns: int) -> Pixels:
+def _turn(image: NormalImage, turns: int) -> Pixels:
     """The image after quarter turns anticlockwise."""
-    rows, columns = frame.shape
+    rows, columns = image.shape
 
     def read(box: Box) -> np.ndarray:
         top, left, height, width = box
@@ -141,7 +142,7 @@ def _turn(frame: Frame, turns: int) -> Pixels:
             2: Box(rows - box.bottom, columns - box.right, height, width),
             3: Box(rows - box.right, top, width, height),
         }[turns]
-        return np.rot90(frame.crop(origin), turns)
+        return np.rot90(image.crop(origin), turns)
 
     return Pixels((rows, columns) if turns % 2 == 0 else (columns, rows), read)
 
@@ -167,11 +168,11 @@ def _fit(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
 
 def _permute(pixels: Pixels, order: Sequence[int]) -> Pixels:
     """The four quadrants at other places; quadrant i, in reading order, comes from `order[i]`."""
-    (middle, centre), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
+    (middle, center), (rows, columns) = (size // 2 for size in pixels.shape), pixels.shape
     cells = [
         Box(top, left, height, width)
         for top, height in ((0, middle), (middle, rows - middle))
-        for left, width in ((0, centre), (centre, columns - centre))
+        for left, width in ((0, center), (center, columns - center))
     ]
 
     def read(box: Box) -> np.ndarray:
@@ -196,10 +197,10 @@ def _window(pixels: Pixels, cell: Box) -> Pixels:
     return Pixels(cell[2:], lambda box: pixels.read(box.shift(cell.top, cell.left)))
 
 
-def _mean_grey(frame: Frame) -> float:
+def _mean_gray(image: NormalImage) -> float:
     """The mean that contrast turns about, of every pixel: a grid of some would fall in with the threads of a weave."""
-    pixels = with_axis(frame.image)
+    pixels = image.crop() if image.window.clips else with_axis(image.pixels)
     means = cv2.mean(pixels if pixels.shape[2] <= 4 else np.ascontiguousarray(pixels[..., :3]))
-    if frame.channels < 3:
-        return sum(means[: frame.channels]) / frame.channels
+    if image.channels < 3:
+        return sum(means[: image.channels]) / image.channels
     return sum(weight * value for weight, value in zip(LUMA, means, strict=False))

@@ -36,10 +36,10 @@ again = pail.replay(mixed.record, image, [image, 255 - image])
 warped = insertion.affined_anomlay(image, variant="AAC", severity=0.5)
 
 
-def bright_square(frame: pail.Frame, draw: pail.Draw, *, size: float = 0.2) -> pail.Insertion:
-    side = max(1, round(draw.scaled("side", size / 2, size) * frame.side))
-    box = pail.place(frame, draw, side, side)
-    return pail.Insertion(box, np.full_like(frame.crop(box), frame.peak), opacity=draw.opacity())
+def bright_square(image: pail.NormalImage, sampler: pail.Sampler, *, size: float = 0.2) -> pail.Insertion:
+    side = max(1, round(sampler.scaled("side", size / 2, size) * image.side))
+    box = pail.place(image, sampler, side, side)
+    return pail.Insertion(box, np.full_like(image.crop(box), image.max_value), opacity=sampler.opacity())
 
 
 pail.register("bright_square", bright_square, family="SFI", summary="a bright square")

@@ -1,0 +1,144 @@
+"""Labels of objects: the connected pieces of the anomalies, as manifest entries, for YOLO and for COCO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail._install import install_hint
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The pieces of one anomaly: the 8-connected parts of what is seen of it."""
+
+    technique: str
+    left: int  # of the crop in the image
+    top: int
+    numbers: np.ndarray  # int32 (h, w) crop: the number of the piece from 1, or 0
+    boxes: np.ndarray  # int32 (n, 4): left, top, width, height in the image
+    areas: np.ndarray  # int32 (n,): pixels
+
+
+def layers(instances: np.ndarray, techniques: Sequence[str]) -> list[Layer]:
+    """The pieces of each anomaly; one that later anomalies cover entirely has none.
+
+    Parameters
+    ----------
+    instances : uint16 array (H, W)
+        k where the k-th anomaly is on top, counted from 1, and 0 elsewhere.
+    techniques : sequence of str
+        The technique of each anomaly.
+    """
+    found = []
+    for number, technique in enumerate(techniques, 1):
+        own = (instances == number).astype(np.uint8)
+        left, top, width, height = cv2.boundingRect(own)
+        if not width:
+            continue
+        crop = own[top : top + height, left : left + width]
+        _, numbers, stats, _ = cv2.connectedComponentsWithStats(crop, connectivity=8)
+        boxes = stats[1:, : cv2.CC_STAT_AREA] + np.array([left, top, 0, 0], np.int32)
+        found.append(Layer(technique, left, top, numbers, boxes, stats[1:, cv2.CC_STAT_AREA]))
+    return found
+
+
+def manifest_pieces(found: list[Layer]) -> list[dict[str, Any]]:
+    """A short entry for each piece."""
+    return [
+        {"technique": layer.technique, "bbox": box, "pixels": pixels}
+        for layer in found
+        for box, pixels in zip(layer.boxes.tolist(), layer.areas.tolist(), strict=True)
+    ]
+
+
+def outlines(layer: Layer, *, corners: bool) -> tuple[np.ndarray, np.ndarray]:
+    """One closed outline around each piece of a layer, with its holes; see `_outlines.trace`."""
+    from pail.dataset._outlines import trace
+
+    numbers = cv2.copyMakeBorder(layer.numbers, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    _, holes = cv2.connectedComponents((numbers == 0).astype(np.uint8), connectivity=4)
+    points, ends = trace(numbers, holes, len(layer.areas), corners=corners)
+    points += np.array([layer.left - 1, layer.top - 1], np.int32)
+    return points, ends
+
+
+def yolo_label(found: list[Layer], shape: tuple[int, int], classes: dict[str, int]) -> bytes:
+    """A line for each piece: its class and the corners of its outline as fractions of the sides.
+
+    Corners are the centers of pixels, so that readers that round down and draw with `cv2.fillPoly` get the mask. A
+    piece of one or two corners repeats the last: readers ask for three.
+    """
+    text = [np.array([f"{(i + 0.5) / side:.6f} ".encode() for i in range(side)]) for side in (shape[1], shape[0])]
+    written: list[bytes | memoryview] = []
+    for layer in found:
+        points, ends = outlines(layer, corners=False)
+        corners = np.empty((len(points), 2), text[0].dtype)
+        for axis in (0, 1):
+            corners[:, axis] = text[axis][points[:, axis]]
+        width, characters = corners.itemsize * 2, corners.view(np.uint8).reshape(-1).data
+        head = f"{classes[layer.technique]} ".encode()
+        for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            again = [characters[(end - 1) * width : end * width]] * max(0, 3 - (end - start))
+            written += [head, *again, characters[start * width : end * width - 1], b"\n"]
+    return b"".join(written)
+
+
+def coco_encoder() -> Any:
+    """The module that encodes masks, of faster-coco-eval or pycocotools."""
+    for name in ("faster_coco_eval.mask", "faster_coco_eval.core.mask", "pycocotools.mask"):
+        try:
+            module = __import__(name, fromlist=["frPyObjects"])
+        except ImportError:
+            continue
+        if hasattr(module, "frPyObjects"):
+            return module
+    raise ImportError(f"`coco` needs an encoder of masks: {install_hint('coco')}")
+
+
+def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: str) -> list[dict[str, Any]]:
+    """COCO's annotations of the pieces; `category_id` is still the technique, and ids come with the file."""
+    annotations = []
+    for layer in found:
+        codes = _polygons(layer) if segmentation == "polygon" else _run_lengths(layer, shape)
+        for box, pixels, code in zip(layer.boxes.tolist(), layer.areas.tolist(), codes, strict=True):
+            annotations.append(
+                {
+                    "category_id": layer.technique,
+                    "segmentation": code,
+                    "area": pixels,
+                    "bbox": box,
+                    "iscrowd": 0,
+                }
+            )
+    return annotations
+
+
+def _polygons(layer: Layer) -> Iterator[list[list[int]]]:
+    """Along the corners of pixels, which COCO's own rasterizer turns into the mask."""
+    points, ends = outlines(layer, corners=True)
+    for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        yield [points[start:end].ravel().tolist()]
+
+
+def _run_lengths(layer: Layer, shape: tuple[int, int]) -> list[dict[str, Any]]:
+    """Runs down the columns of the image, counted in each piece's box and compressed by COCO's coder."""
+    height, width = shape
+    codes = []
+    for number, (left, top, w, h) in enumerate(layer.boxes.tolist(), 1):
+        rows = slice(top - layer.top, top - layer.top + h)
+        columns = slice(left - layer.left, left - layer.left + w)
+        inside = np.zeros((w, h + 2), np.int8)  # no run goes on into the next column yet
+        inside[:, 1:-1] = number == layer.numbers[rows, columns].T
+        column, row = np.nonzero(np.diff(inside))
+        turns = (column + left) * height + row + top
+        apart = turns[2::2] > turns[1:-1:2]  # a run that ends at the bottom goes on at the top
+        kept = np.concatenate([[True], np.repeat(apart, 2), [True]])
+        counts = np.diff(turns[kept], prepend=0, append=height * width)
+        codes.append({"size": [height, width], "counts": counts.tolist()})
+    encoded = coco_encoder().frPyObjects(codes, height, width)
+    return [{"size": [height, width], "counts": code["counts"].decode("ascii")} for code in encoded]

@@ -1,0 +1,1 @@
+"""Image files and PIL images: listing, reading, writing, converting."""

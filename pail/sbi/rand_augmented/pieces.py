@@ -1,0 +1,148 @@
+"""The connected parts of a shape, each moved as a whole to a place of its own inside a region.
+
+A region and a shape are uint8 masks (H, W) of {0, 255}.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from pail.core.box import Box
+from pail.core.ops import as_bytes, resize
+from pail.core.sampler import Sampler
+
+IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is
+PLACING_SIDE = 128  # side of the thumbnail of the region on which distances to its border are measured
+MAX_PIECES = 512  # the specks beyond so many pieces move as one
+
+
+class Piece(NamedTuple):
+    """A part of a shape: where it is cut out, its mask there, and where it is pasted."""
+
+    box: Box
+    mask: np.ndarray
+    target: Box
+
+
+def place_pieces(shape: np.ndarray, region: np.ndarray | None, sampler: Sampler) -> list[Piece]:
+    """The shape where it is if most of it lies on the region, else its components, each at a place of its own."""
+    box = Box.around(shape)
+    part = shape[box.slices]
+    whole = [Piece(box, part, box)]
+    if region is None:
+        return whole
+    on_region = cv2.countNonZero(cv2.bitwise_and(part, region[box.slices]))
+    if on_region > IN_PLACE * cv2.countNonZero(part):
+        return whole
+    places = _Places(region)
+    components = _components(box, part)
+    numbers = sampler.rng.random((len(components), 3)).tolist()
+    pieces = [Piece(*item, places.find(item[0], *where)) for item, where in zip(components, numbers, strict=True)]
+    sampler.keep("places", [[piece.target.top, piece.target.left] for piece in pieces])
+    return pieces
+
+
+def cover(shape: tuple[int, int], pieces: list[Piece], *, moved: bool = True) -> np.ndarray:
+    """The mask of the pieces where they are pasted or, not `moved`, where they are cut out."""
+    canvas = np.zeros(shape, np.uint8)
+    for piece in pieces:
+        canvas[(piece.target if moved else piece.box).slices] |= piece.mask
+    return canvas
+
+
+def confine(
+    pieces: list[Piece], final: np.ndarray, region: np.ndarray, area: int, sampler: Sampler
+) -> tuple[list[Piece], np.ndarray]:
+    """Pieces and the mask that they cover, cut to the region.
+
+    Where that or overlaps took more than half of `area`, the mask grows inside the region until half is there, and
+    a first piece in place stands for what grew.
+    """
+    final = cv2.bitwise_and(final, region)
+    missing = min((area + 1) // 2, cv2.countNonZero(region)) - cv2.countNonZero(final)
+    if missing <= 0:
+        return pieces, final
+    if not cv2.hasNonZero(final):
+        seeds = np.flatnonzero(region)
+        final.reshape(-1)[seeds[int(sampler.rng.random() * len(seeds))]] = 255
+        missing -= 1
+    if missing > 0:
+        free = np.flatnonzero(cv2.bitwise_and(region, cv2.bitwise_not(final)))
+        distance = cv2.distanceTransform(cv2.bitwise_not(final), cv2.DIST_L2, 3).ravel()[free]
+        nearest = np.argpartition(distance, missing - 1)[:missing]
+        final.reshape(-1)[free[nearest]] = 255
+    box = Box.around(final)
+    return [Piece(box, final[box.slices], box), *pieces], final
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Components
+
+
+def _components(box: Box, part: np.ndarray) -> list[tuple[Box, np.ndarray]]:
+    """Box and mask of the 8-connected components of a shape in `box`, largest first; the last takes all too many."""
+    count, labels = cv2.connectedComponents(part, connectivity=8)
+    found = _outer_boxes(part, labels)
+    parts = [(place, as_bytes(labels[place.slices] == label)) for label, place in found[: MAX_PIECES - 1]]
+    if len(found) >= MAX_PIECES:
+        chosen = np.zeros(count, np.uint8)
+        chosen[[label for label, _ in found[MAX_PIECES - 1 :]]] = 255
+        specks = chosen[labels]
+        around = Box.around(specks)
+        parts.append((around, np.ascontiguousarray(specks[around.slices])))
+    return [(place.shift(box.top, box.left), mask) for place, mask in parts]
+
+
+def _outer_boxes(part: np.ndarray, labels: np.ndarray) -> list[tuple[int, Box]]:
+    """Label and bounding box of each component, from its outer contour: much faster than OpenCV's statistics."""
+    contours, hierarchy = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    found = []
+    for contour, (_, _, _, parent) in zip(contours, hierarchy[0].tolist(), strict=True):
+        if parent < 0:  # the contours of holes have a parent
+            column, row = contour[0, 0].tolist()
+            left, top, width, height = cv2.boundingRect(contour)
+            found.append((int(labels[row, column]), Box(top, left, height, width)))
+    return sorted(found, key=lambda item: (-item[1].area, item[1]))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Places
+
+
+class _Places:
+    """Points of a region by their distance to its border, in which the image's border counts."""
+
+    def __init__(self, region: np.ndarray) -> None:
+        self.shape = region.shape
+        scale = min(1.0, PLACING_SIDE / max(region.shape))
+        small = resize(region, (max(1, round(region.shape[0] * scale)), max(1, round(region.shape[1] * scale))))
+        self.cell = region.shape[0] / small.shape[0], region.shape[1] / small.shape[1]
+        solid = as_bytes(small == 255)
+        if not cv2.hasNonZero(solid):  # a region thinner than a cell
+            solid = as_bytes(small == small.max()) if small.any() else _cells(region, small.shape)
+        ringed = cv2.copyMakeBorder(solid, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        self.distance = np.ascontiguousarray(cv2.distanceTransform(ringed, cv2.DIST_C, 3)[1:-1, 1:-1]).ravel()
+        self.columns = small.shape[1]
+        self.deepest = float(self.distance.max())
+
+    def find(self, box: Box, pick: float, down: float, right: float) -> Box:
+        """A box of that size about a point that keeps it inside the region, else about one deep in the region."""
+        height, width = box.height, box.width
+        needed = 1 + max(height // 2, width // 2) / min(self.cell)
+        fitting = np.flatnonzero(self.distance >= (needed if needed <= self.deepest else max(self.deepest / 2, 1)))
+        row, column = divmod(int(fitting[int(pick * len(fitting))]), self.columns)
+        top = int((row + down) * self.cell[0]) - height // 2
+        left = int((column + right) * self.cell[1]) - width // 2
+        top, left = min(max(top, 0), self.shape[0] - height), min(max(left, 0), self.shape[1] - width)
+        return Box(top, left, height, width)
+
+
+def _cells(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The cells of a thumbnail that hold a pixel of the region."""
+    cells = np.zeros(shape, np.uint8)
+    rows, columns = np.nonzero(region)
+    cells[rows * shape[0] // region.shape[0], columns * shape[1] // region.shape[1]] = 255
+    return cells

@@ -1,0 +1,239 @@
+"""Geometric changes of an image and its mask together: composed on a coarse grid, sampled once.
+
+A `Step` takes points of its result, (n, m, 2) with x before y in pixels, to the points of its input that they show.
+Lengths, shapes and limits are those of albumentations 1.3, which BGAD's augmentation is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from pail.core.box import Box
+from pail.core.image import PAPER_SIDE
+from pail.core.ops import with_axis
+
+Step = Callable[[np.ndarray], np.ndarray]
+
+CELL = 16  # pixels between two nodes of the grid on which steps are composed
+STRIP_PIXELS = 1 << 17  # maps are made for so many pixels at a time: they stay in the cache and out of the memory
+ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others as albumentations has them
+FIELD_NODES = 256  # an elastic field has at most so many nodes a side
+
+
+@dataclass(slots=True)
+class Warp:
+    """Steps in the order in which they change an image of `shape`; the canvas stays."""
+
+    shape: tuple[int, int]
+    steps: list[Step] = field(default_factory=list)
+    _nodes: np.ndarray | None = None
+
+    def nodes(self) -> np.ndarray:
+        """The grid: where in the original its nodes come from, (n, m, 2) float32. No step may be added any more."""
+        if self._nodes is None:
+            points = _grid(self.shape)
+            for step in reversed(self.steps):
+                points = step(points)
+            reach = np.array(self.shape[::-1]) + 4 * CELL  # far enough not to bend what a cell at the border shows
+            self._nodes = np.minimum(np.maximum(points, -reach), 2 * reach).astype(np.float32)
+        return self._nodes
+
+    def drop_invalid(self, mask: np.ndarray) -> np.ndarray:
+        """The mask without the pixels that show nothing of the original."""
+        if not self.steps:
+            return mask
+        high = (self.shape[1] - 0.5, self.shape[0] - 0.5)
+        mask = mask.copy()
+        for part, nodes in self._strips(Box.around(mask), mask):
+            if (nodes < -0.5).any() or (nodes > high).any():
+                inside = cv2.inRange(_at_pixels(nodes, part), (-0.5, -0.5), high)
+                mask[part.slices] &= inside
+        return mask
+
+    def image(self, image: np.ndarray, box: Box, where: np.ndarray | None = None) -> np.ndarray:
+        """What the warped (h, w, C) image shows on `box`, as a new array, bilinear, mirrored at the borders.
+
+        With `where`, a uint8 mask of the canvas, pixels far from it may be left 0.
+        """
+        if not self.steps:
+            return image[box.slices].copy()
+        result = np.zeros((box.height, box.width, image.shape[2]), image.dtype)
+        for part, nodes in self._strips(box, where):
+            maps = _at_pixels(nodes, part)
+            seen = _sample(image, maps, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+            result[part.within(box).slices] = with_axis(seen)
+        return result
+
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """The warped mask, nearest neighbor, 0 where there is nothing of the original."""
+        if not self.steps:
+            return mask
+        result = np.zeros_like(mask)
+        for part, nodes in self._strips(self._reach(Box.around(mask)), None):
+            maps = _at_pixels(nodes, part)
+            result[part.slices] = _sample(mask, maps, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+        return result
+
+    def _reach(self, seen: Box) -> Box:
+        """The part of the result that can show a pixel of `seen`, in whole cells."""
+        low, high = np.array([seen.left, seen.top]) - 1, np.array([seen.right, seen.bottom])
+        nodes = self.nodes()
+        corners = np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, :-1], nodes[1:, 1:]])
+        cells = ((corners.min(axis=0) <= high) & (corners.max(axis=0) >= low)).all(axis=2)
+        box = Box.around(cells.view(np.uint8))
+        top, left = box.top * CELL, box.left * CELL
+        height, width = min(box.height * CELL, self.shape[0] - top), min(box.width * CELL, self.shape[1] - left)
+        return Box(top, left, height, width)
+
+    def _strips(self, box: Box, where: np.ndarray | None) -> Iterator[tuple[Box, np.ndarray]]:
+        """Some rows of `box` at a time, as narrow as `where` allows, with the part of the grid around them."""
+        nodes = self.nodes()
+        rows = max(CELL, STRIP_PIXELS // max(box.width, 1))
+        for top in range(box.top, box.bottom, rows):
+            strip = Box(top, box.left, min(rows, box.bottom - top), box.width)
+            if where is not None:
+                left, _, width, _ = cv2.boundingRect(where[strip.slices])
+                strip = strip._replace(left=box.left + left, width=width)
+            if strip.width:
+                bottom, right = (strip.bottom - 1) // CELL + 2, (strip.right - 1) // CELL + 2
+                yield strip, nodes[strip.top // CELL : bottom, strip.left // CELL : right]
+
+
+def _sample(image: np.ndarray, maps: np.ndarray, how: int, border: int) -> np.ndarray:
+    return cv2.remap(image, maps, None, how, borderMode=border)  # type: ignore[call-overload]
+
+
+def _grid(shape: tuple[int, int]) -> np.ndarray:
+    """Nodes on the corners of cells of pixels, the first on the corner of the image."""
+    rows, columns = ((size - 1) // CELL + 2 for size in shape)
+    points = np.empty((rows, columns, 2))
+    points[..., 0] = CELL * np.arange(columns) - 0.5
+    points[..., 1] = (CELL * np.arange(rows) - 0.5)[:, None]
+    return points
+
+
+def _at_pixels(nodes: np.ndarray, part: Box) -> np.ndarray:
+    """The grid at every pixel of `part`. cv2.resize puts a node into the middle of its cell, hence the half cell."""
+    size = (nodes.shape[1] * CELL, nodes.shape[0] * CELL)
+    top, left = part.top % CELL + CELL // 2, part.left % CELL + CELL // 2
+    full = cv2.resize(np.ascontiguousarray(nodes), size, interpolation=cv2.INTER_LINEAR)
+    return full[top : top + part.height, left : left + part.width]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Steps
+
+
+def affine(matrix: np.ndarray) -> Step:
+    """From a 2 x 3 matrix that takes points of the result to points of the input."""
+    matrix = np.asarray(matrix, np.float64)
+    return lambda points: points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def on_unit_square(shape: tuple[int, int], matrix: np.ndarray) -> Step:
+    """An affine step in coordinates in which every image is the unit square: its result is resized to the canvas."""
+    matrix = np.asarray(matrix, np.float64)
+    size = np.array(shape[::-1], np.float64)
+    linear = matrix[:, :2] * size[:, None] / size
+    return affine(np.column_stack([linear, linear @ np.array([0.5, 0.5]) + matrix[:, 2] * size - 0.5]))
+
+
+def quarter_turns(shape: tuple[int, int], turns: int) -> Step:
+    """`turns` quarters of a turn anticlockwise, as np.rot90."""
+    matrix = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    for _ in range(turns):
+        matrix = np.array([[0, -1, 1], [1, 0, 0], [0, 0, 1]]) @ matrix
+    return on_unit_square(shape, matrix[:2])
+
+
+def flip(shape: tuple[int, int], *, vertical: bool, horizontal: bool) -> Step:
+    x, y = (-1, 1) if horizontal else (1, 0), (-1, 1) if vertical else (1, 0)
+    return on_unit_square(shape, np.array([[x[0], 0, x[1]], [0, y[0], y[1]]]))
+
+
+def transpose(shape: tuple[int, int]) -> Step:
+    return on_unit_square(shape, np.array([[0, 1, 0], [1, 0, 0]]))
+
+
+def shift_scale_rotate(shape: tuple[int, int], shift: tuple[float, float], scale: float, angle: float) -> Step:
+    """Enlarged by `scale`, turned by `angle` degrees anticlockwise, moved by `shift` (rows, columns) of the sides."""
+    matrix = cv2.getRotationMatrix2D(((shape[1] - 1) / 2, (shape[0] - 1) / 2), angle, scale)
+    matrix[:, 2] += np.array([shift[1] * shape[1], shift[0] * shape[0]])
+    return affine(cv2.invertAffineTransform(matrix))
+
+
+def zoom(center: tuple[float, float], scale: float) -> Step:
+    """Made `scale` times as large about `center` (row, column)."""
+    middle = np.array([center[1], center[0]])
+    return lambda points: middle + (points - middle) / scale
+
+
+def optical_distortion(shape: tuple[int, int], k: float) -> Step:
+    """Radial distortion 1 + k r^2 + k r^4, r from the center with either side of the image as its unit of length."""
+    size = np.array(shape[::-1], np.float64)
+
+    def step(points: np.ndarray) -> np.ndarray:
+        place = (points - size / 2) / size
+        r2 = (place * place).sum(axis=2, keepdims=True)
+        return place * (1 + k * r2 + k * r2 * r2) * size + size / 2
+
+    return step
+
+
+def grid_distortion(shape: tuple[int, int], row_steps: np.ndarray, column_steps: np.ndarray) -> Step:
+    """The canvas in equal cells, each of which shows a part of the input `*_steps` times as long as itself."""
+
+    def along(points: np.ndarray, size: int, steps: np.ndarray) -> np.ndarray:
+        knots = np.linspace(0, size, len(steps) + 1)
+        values = np.concatenate([[0], np.cumsum(steps) * (size / len(steps))])
+        seen = np.interp(points + 0.5, knots, values) - 0.5
+        return seen + np.minimum(points + 0.5, 0) + np.maximum(points + 0.5 - size, 0)
+
+    return lambda points: np.stack(
+        [along(points[..., 0], shape[1], column_steps), along(points[..., 1], shape[0], row_steps)], axis=2
+    )
+
+
+def displacement(shape: tuple[int, int], nodes: np.ndarray) -> Step:
+    """Moved by a field (n, m, 2) of (x, y) pixels whose nodes span the canvas from its first to its last pixel."""
+    field_ = np.ascontiguousarray(nodes, np.float32)
+    scale = np.array([(n - 1) / max(size - 1, 1) for n, size in zip(nodes.shape[1::-1], shape[::-1], strict=True)])
+
+    def step(points: np.ndarray) -> np.ndarray:
+        maps = np.ascontiguousarray(points * scale, np.float32)
+        return points + _sample(field_, maps, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+
+    return step
+
+
+def piecewise_affine(shape: tuple[int, int], shifts: np.ndarray) -> Step:
+    """A grid of points, each moved by its `shifts` (n, m, 2) of (x, y) fractions of the sides but not off the image."""
+    size = np.array(shape[::-1], np.float64) - 1
+    unit = np.stack(np.meshgrid(np.linspace(0, 1, shifts.shape[1]), np.linspace(0, 1, shifts.shape[0])), axis=2)
+    return displacement(shape, (np.clip(unit + shifts, 0, 1) - unit) * size)
+
+
+def elastic(shape: tuple[int, int], rng: np.random.Generator) -> list[Step]:
+    """albumentations' ElasticTransform for a canvas of 256 pixels a side, scaled to the image.
+
+    Three points, a third of the shorter side from the center, move by up to 50 pixels along either axis and the image
+    with them; then every pixel moves by alpha = 250 times uniform noise in [-1, 1] under a Gaussian of sigma = 50.
+    The Gaussian leaves nothing that a grid of 16 pixels would miss, so the noise is made there, with the variance
+    that the mean of the pixels of a cell has.
+    """
+    side = min(shape)
+    unit = side / PAPER_SIDE
+    center, third = np.array([shape[1] / 2, shape[0] / 2]), side / 3
+    before = center + third * np.array([[1, 1], [1, -1], [-1, -1]])
+    after = before + rng.uniform(-ELASTIC_AFFINE, ELASTIC_AFFINE, (3, 2)) * unit
+    matrix = cv2.getAffineTransform(before.astype(np.float32), after.astype(np.float32))
+    spacing = [max(CELL, size / unit / FIELD_NODES) for size in shape]
+    nodes = [max(2, round(size / unit / space)) for size, space in zip(shape, spacing, strict=True)]
+    noise = rng.uniform(-1, 1, (*nodes, 2)).astype(np.float32) / np.float32(np.sqrt(spacing[0] * spacing[1]))
+    sigmas = [ELASTIC_SIGMA / space for space in spacing]
+    smooth = cv2.GaussianBlur(noise, (0, 0), sigmas[1], sigmaY=sigmas[0], borderType=cv2.BORDER_REFLECT)
+    return [affine(cv2.invertAffineTransform(matrix)), displacement(shape, smooth * (ELASTIC_ALPHA * unit))]

@@ -1,0 +1,3 @@
+"""Warped tiles (PAI-Lib)."""
+
+from pail.sfi.affined.technique import affined_anomlay as affined_anomlay

@@ -1,0 +1,77 @@
+"""Structural similarity (SSIM) of many small tiles at once."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+WINDOW = 7
+SAMPLES = 8  # a side of a tile, at most twice
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def sample_step(height: int, width: int) -> int:
+    """Similarity is a decision: of large tiles every n-th pixel is enough."""
+    return max(1, min(height, width) // SAMPLES)
+
+
+def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_value: float) -> np.ndarray:
+    """Mean SSIM of the grays of two batches of tiles (n, h, w, C) over the valid pixels, which alone are looked at."""
+    count, height, width = valid.shape
+    planes = np.empty((6, height, count, width), np.float32)  # x, y, xx, yy, xy and valid
+    solid = planes[5]
+    np.multiply(valid.transpose(1, 0, 2), np.float32(1 / 255), out=solid)
+    for target, tiles in zip(planes, (one, other), strict=False):
+        np.multiply(_gray(tiles, max_value).transpose(1, 0, 2), solid, out=target)
+    for index, first, second in ((2, 0, 0), (3, 1, 1), (4, 0, 1)):
+        np.multiply(planes[first], planes[second], out=planes[index])
+    similarity = _ssim(_window_means(planes))
+    similarity *= solid
+    ones = np.ones(width, np.float32)  # products are faster than sums along short axes
+    return (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+
+
+def _window_means(planes: np.ndarray) -> np.ndarray:
+    """Of all planes but the last, which says where pixels count, over windows that end at the tile's border."""
+    height, width = planes.shape[1], planes.shape[3]
+    sums = np.matmul(_band(height), planes.reshape(len(planes), height, -1))  # two small products
+    sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
+    share = 1 / np.maximum(sums[-1], 1)
+    sums[:-1] *= share
+    return sums[:-1]
+
+
+def _band(size: int) -> np.ndarray:
+    """Multiplying by it adds up a window about each place."""
+    places = np.arange(size)
+    return (np.abs(places[:, None] - places) <= WINDOW // 2).astype(np.float32)
+
+
+def _ssim(means: np.ndarray) -> np.ndarray:
+    """SSIM from the means of x, y, xx, yy and xy in a window, which are overwritten: memory is what takes the time."""
+    x, y, variance, yy, covariance = means
+    product = x * y
+    squares = np.add(np.multiply(x, x, out=x), np.multiply(y, y, out=y), out=x)
+    covariance -= product
+    variance += yy
+    variance -= squares
+    product *= 2
+    product += C1
+    covariance *= 2
+    covariance += C2
+    squares += C1
+    variance += C2
+    product *= covariance
+    squares *= variance
+    product /= squares
+    return product
+
+
+def _gray(tiles: np.ndarray, max_value: float) -> np.ndarray:
+    """Tiles (n, h, w, C) as (n, h, w) in [0, 255]."""
+    count, height, width, channels = tiles.shape
+    if channels == 3:
+        gray = cv2.cvtColor(tiles.reshape(-1, width, 3), cv2.COLOR_RGB2GRAY).reshape(count, height, width)
+    else:
+        gray = tiles.astype(np.float32, copy=False) @ np.full(channels, 1 / channels, np.float32)
+    return gray if max_value == 255 else gray * np.float32(255 / max_value)
