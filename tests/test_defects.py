@@ -19,7 +19,7 @@ DRAWS = 40
 
 
 def function_of(kind):
-    return getattr(importlib.import_module(f"pail.beyond.{kind}"), kind)
+    return getattr(importlib.import_module(f"pail.beyond.procedural.{kind}"), kind)
 
 
 @pytest.fixture(scope="module", autouse=True)
