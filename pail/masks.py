@@ -231,7 +231,7 @@ def _logistic(i_n: Any, i_a: Any, m_a: Any, logistic: Any, data_range: DataRange
     mean = cv2.absdiff(np.ascontiguousarray(before), np.ascontiguousarray(after)).reshape(before.shape)
     mean = mean.mean(axis=2, dtype=np.float32) / np.float32(normal.max_value)
     levels = np.where(mask > 0, np.rint(mean * FINE_LEVELS), 0).astype(np.uint16)
-    median = rank.median(levels, disk(NSA_RADIUS)).astype(np.float32) / FINE_LEVELS
+    median = rank.median(levels, disk(NSA_RADIUS)).astype(np.float32) / FINE_LEVELS  # type: ignore[no-untyped-call]
     with np.errstate(over="ignore"):  # far below the midpoint it is 0
         label = 1 / (1 + np.exp(-np.float32(steepness) * (median - np.float32(midpoint))))
     return np.where(mask > 0, label, np.float32(0))[..., None]

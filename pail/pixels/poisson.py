@@ -75,7 +75,8 @@ def _divergence(below: np.ndarray, above: np.ndarray, *, mixed: bool) -> np.ndar
 def _laplacian(image: np.ndarray) -> np.ndarray:
     """The five-point Laplacian on the inner pixels."""
     center = image[1:-1, 1:-1]
-    return image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:] - 4 * center
+    result: np.ndarray = image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:] - 4 * center
+    return result
 
 
 def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -117,7 +118,8 @@ def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The inner product of each channel, as (C, 1, 1)."""
-    return np.einsum("chw,chw->c", a, b)[:, None, None]
+    result: np.ndarray = np.einsum("chw,chw->c", a, b)[:, None, None]
+    return result
 
 
 def _minus_laplacian(u: np.ndarray) -> np.ndarray:
@@ -140,7 +142,8 @@ def _eigenvalues(size: int) -> np.ndarray:
 def _sines(size: int) -> np.ndarray:
     """The orthogonal matrix of the sine transform, which is its own inverse."""
     k = np.arange(1, size + 1)
-    return (np.sqrt(2 / (size + 1)) * np.sin(np.pi * np.outer(k, k) / (size + 1))).astype(np.float32)
+    result: np.ndarray = (np.sqrt(2 / (size + 1)) * np.sin(np.pi * np.outer(k, k) / (size + 1))).astype(np.float32)
+    return result
 
 
 class _Rectangle:
@@ -155,7 +158,8 @@ class _Rectangle:
     def __call__(self, right: np.ndarray) -> np.ndarray:
         if self.matrices is not None:
             rows, columns = self.matrices
-            return rows @ ((rows @ right @ columns) * self.inverse) @ columns
+            result: np.ndarray = rows @ ((rows @ right @ columns) * self.inverse) @ columns
+            return result
         spectrum = dstn(right, 1, axes=(1, 2), norm="ortho")
         spectrum *= self.inverse
-        return idstn(spectrum, 1, axes=(1, 2), norm="ortho", overwrite_x=True)
+        return np.asarray(idstn(spectrum, 1, axes=(1, 2), norm="ortho", overwrite_x=True))

@@ -455,7 +455,7 @@ def of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         raise AnnotationError(f"a polygon has {len(points)} points; it needs three")
     mask = np.zeros(shape, np.uint8)
     centered = points - 0.5  # annotations count from the corner of a pixel
-    rows, columns = polygon(centered[:, 1], centered[:, 0], shape)
+    rows, columns = polygon(centered[:, 1], centered[:, 0], shape)  # type: ignore[no-untyped-call]
     if len(rows):
         mask[rows, columns] = 255
     else:

@@ -21,7 +21,7 @@ from pail.core.mask import as_mask
 from pail.core.ops import Box, resize, with_axis
 from pail.io.read import UnreadableError, read_mask, read_picture
 from pail.pixels import poisson
-from pail.pixels.panels import as_bytes, fit, outline, shades
+from pail.pixels.panels import fit, outline, shades, to_display
 
 MARGIN = 0.6  # of the longer side of a defect: what is cut out around it
 MIN_MARGIN = 8  # pixels
@@ -247,7 +247,7 @@ class Defects(Sequence[Defect]):
         for place, number in enumerate(shown):
             defect = self[number]
             pixels = with_axis(defect.pixels)[..., : -1 if defect.alpha else None]
-            picture = fit(as_bytes(pixels, shades(pixels)), side)
+            picture = fit(to_display(pixels, shades(pixels)), side)
             left, top = gap + place % columns * (side + gap), gap + place // columns * (side + gap + line)
             sheet.paste(Image.fromarray(outline(picture, defect.mask)), (left, top))
             text.text((left, top + side + 2), f"{number} {defect.kind}", fill="black")

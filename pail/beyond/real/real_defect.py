@@ -233,7 +233,8 @@ def _matched(
         return pixels
     least = np.float32(LEAST_SPREAD * image.max_value)
     spread = np.clip(np.maximum(new[1], least) / np.maximum(own[1], least), MIN_GAIN, MAX_GAIN)
-    return new[0] + (pixels - own[0]) * (spread * np.float32(gain))
+    result: np.ndarray = new[0] + (pixels - own[0]) * (spread * np.float32(gain))
+    return result
 
 
 def _poisson(image: NormalImage, box: Box, turned: Turned, gain: float) -> np.ndarray:
