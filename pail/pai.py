@@ -1,4 +1,4 @@
-"""The library's face: one class, eleven techniques."""
+"""Public API: one class, eleven techniques."""
 
 from __future__ import annotations
 
@@ -251,8 +251,8 @@ class Anomaly_Insertion:
             where one is given, in (0, 1], drawn uniformly. The paper has (0.02,
             0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
-            Width / height; a coin chooses the range, and the ratio is uniform
-            in it.
+            Width / height: one of the two ranges is chosen with probability
+            1/2, and the ratio is drawn uniformly from it.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -514,9 +514,9 @@ class Anomaly_Insertion:
         angles : sequence of int, default (0, 90, 180, 270)
             Right angles, in degrees, from which the rotation is drawn.
         p_rotate, p_perm, p_jitter : float, default 0.5
-            Chances in [0, 1] that the copy is rotated, that its four quadrants
-            change places, and that its colors are jittered; at least one of
-            the three is always done.
+            Probabilities in [0, 1] that the copy is rotated, that its four
+            quadrants change places, and that its colors are jittered; at least
+            one of the three is always done.
         area_ratio : (float, float), optional
             Area of the rectangle as a fraction of the image's, or the `roi`'s
             where one is given, in (0, 1], with CutPaste's aspect ratios. None
@@ -781,10 +781,10 @@ class Anomaly_Insertion:
         structure_grid_size : int, default 8
             Cells along each axis of the grid that is shuffled, 1 to 256.
         p_texture : float, default 0.5
-            Chance in [0, 1] that a given source is used, rather than the
+            Probability in [0, 1] that a given source is used, rather than the
             image's structure.
         bg_threshold : float, optional
-            Gray level, 0 to 255 at full scale, that parts foreground and
+            Gray level, 0 to 255 at full scale, that separates foreground and
             background.
         bg_reverse : bool, optional
             With `bg_threshold`: whether the foreground is brighter than it.
@@ -1060,14 +1060,14 @@ class Anomaly_Insertion:
             of the `roi`'s bounding box where one is given, in (0, 1], one of
             which is drawn; at least 4 pixels, less in a small `roi`.
         p_patch : float, default 0.5
-            Chance in [0, 1] that a tile is warped.
+            Probability in [0, 1] that a tile is warped.
         ssim_threshold : float, default 0.75
-            Structural similarity from which on a warped tile is too like the
-            original and dropped.
+            Structural similarity from which on a warped tile is discarded as
+            too similar to the original.
         variant : {None, "AA", "AAC", "AAS"}, default None
             None draws AA or AAC without a source and is AAS with one.
         p_damage : float, default 0.5
-            Chance in [0, 1] that a source is damaged before it is used.
+            Probability in [0, 1] that a source is damaged before it is used.
         n_damage : int, default 5
             How many damages, out of 17, it gets.
         roi, severity, rng : optional

@@ -244,7 +244,7 @@ def register(
     >>> pail.unregister("bright_square")
     """
     if not isinstance(name, str):
-        raise TypeError(f"`name` must be a text, got {describe(name)}")
+        raise TypeError(f"`name` must be a str, got {describe(name)}")
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise ValueError(f"`name` must be an identifier without an underscore in front, got {name!r}")
     # Names are names of folders too, and some file systems do not tell "Good" from "good".

@@ -311,7 +311,7 @@ def _with_boxes(boxes: Any, corners: np.ndarray) -> torch.Tensor:
         "XYXYXYXY": (left, top, right, top, right, bottom, left, bottom),
     }
     if name not in columns:
-        raise ValueError(f"the boxes must have a format out of {', '.join(columns)}, got {name}")
+        raise ValueError(f"the boxes must have a format that is one of {', '.join(columns)}, got {name}")
     added = torch.stack([column.to(torch.float64) for column in columns[name]], dim=1).to(boxes.dtype)
     return tv_tensors.wrap(torch.cat([boxes.as_subclass(torch.Tensor), added]), like=boxes)
 

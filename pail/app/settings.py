@@ -106,7 +106,7 @@ def entries(value: Any) -> tuple[Entry, ...]:
     found = []
     for entry in value or ():
         if not isinstance(entry, Mapping) or entry.get("technique") not in TECHNIQUES:
-            raise ValueError(f"`collection` must hold techniques out of {', '.join(TECHNIQUES)}; got {entry!r}")
+            raise ValueError(f"`collection` must hold techniques, each one of {', '.join(TECHNIQUES)}; got {entry!r}")
         found.append(Entry(entry["technique"], dict(entry.get("options") or {}), entry.get("weight", 1.0)))
     return tuple(found)
 

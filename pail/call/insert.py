@@ -67,7 +67,7 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         known = TECHNIQUES[name].parameters
         for key in TECHNIQUES[name].unknown(keywords):
             raise TypeError(
-                f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
+                f"`options[{name!r}]` must hold keywords of the technique, each one of {', '.join(known)}; got {key!r}"
                 f"{close_match(key, known)}"
             )
         TECHNIQUES[name].check(keywords)
@@ -75,7 +75,7 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def as_techniques(techniques: Any, weights: Any) -> tuple[list[str], np.ndarray]:
-    """The techniques that a call may draw, and their cumulated chances. A family shares its weight equally."""
+    """The techniques that a call may draw, and their cumulative probabilities. A family shares its weight equally."""
     names, shares = _flat(techniques, weights)
     return names, _cumulated(shares)
 
@@ -89,7 +89,7 @@ def _flat(techniques: Any, weights: Any) -> tuple[list[str], list[float]]:
         names += members
         shares += [weight / len(members)] * len(members)
     if sum(shares) <= 0:
-        raise ValueError(f"`weights` must give a chance to a technique, got {weights!r}")
+        raise ValueError(f"`weights` must contain at least one positive value, got {weights!r}")
     return names, shares
 
 
@@ -119,7 +119,7 @@ def _members(entry: Any) -> list[str]:
     known = ", ".join([*TECHNIQUES, *FAMILIES])
     error = ValueError if isinstance(entry, str) else TypeError
     meant = close_match(entry, [*TECHNIQUES, *FAMILIES])
-    raise error(f"`techniques` must hold names or families out of {known}; got {describe(entry)}{meant}")
+    raise error(f"`techniques` must be names or families, each one of {known}; got {describe(entry)}{meant}")
 
 
 def _weights(weights: Any, count: int) -> list[float]:

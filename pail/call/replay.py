@@ -106,7 +106,7 @@ def _check(value: Any) -> None:
         raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without {missing[0]!r}")
     if value["technique"] not in (*TECHNIQUES, "insert"):
         known = ", ".join((*TECHNIQUES, "insert"))
-        raise ValueError(f"`record` must name a technique out of {known}, got {value['technique']!r}")
+        raise ValueError(f"`record` must name a technique, one of {known}, got {value['technique']!r}")
     wanted = {
         "arguments": {"roi", "severity"},
         "settings": set(Settings._fields),

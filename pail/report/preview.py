@@ -134,7 +134,9 @@ def as_names(techniques: Any) -> list[str]:
     if unknown or len(entries) == 0:
         known = ", ".join([*pai.TECHNIQUES, *sorted(families)])
         meant = close_match(unknown[0], [*pai.TECHNIQUES, *families]) if unknown else ""
-        raise ValueError(f"`techniques` must hold names or families out of {known}; got {unknown or entries!r}{meant}")
+        raise ValueError(
+            f"`techniques` must be names or families, each one of {known}; got {unknown or entries!r}{meant}"
+        )
     return [name for name, technique in pai.TECHNIQUES.items() if name in entries or technique.family in entries]
 
 

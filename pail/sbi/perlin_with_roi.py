@@ -86,7 +86,7 @@ def _region(
     if cv2.hasNonZero(region):
         return region
     if mask is not None:
-        raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
+        raise ValueError("`mask` must share at least one pixel with `roi`; they do not overlap")
     return image.roi
 
 

@@ -442,7 +442,7 @@ def test_wrong_settings_say_what_is_wrong(bench):
         (PageSettings((Entry("cutpaste"),), region="painted"), "`region` is painted, but nothing is"),
         (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
-        (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must give a chance"),
+        (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must contain at least one positive"),
         (PageSettings(()), "`collection` must hold a technique"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -128,7 +128,7 @@ class TestSheet:
             pail.unregister("square")
 
     def test_errors_name_the_argument(self):
-        with pytest.raises(ValueError, match=r"`techniques` must hold names or families out of .*got \['nope'\]"):
+        with pytest.raises(ValueError, match=r"`techniques` must be names or families, each one of .*got \['nope'\]"):
             preview([photograph(32, 32)], techniques=["nope"], command="")
         with pytest.raises(ValueError, match="`images` and `severities` must not be empty, got 0 and 4"):
             preview([], command="")

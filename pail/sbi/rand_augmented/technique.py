@@ -100,7 +100,7 @@ def _region(image: NormalImage, mask: np.ndarray | None, in_fg_region: bool) -> 
     if image.roi is not None:
         mask = cv2.bitwise_and(mask, image.roi)
         if not cv2.hasNonZero(mask):
-            raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
+            raise ValueError("`mask` must share at least one pixel with `roi`; they do not overlap")
     return Region(mask, strict=True)
 
 
