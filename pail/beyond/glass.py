@@ -13,9 +13,9 @@ from pail.core.image import NormalImage
 from pail.core.ops import resize
 from pail.core.parameters import Flag, Number, Pair
 from pail.core.sampler import Sampler
+from pail.pixels.color import apply_jitter
 from pail.pixels.draem import AUGMENTERS
 from pail.pixels.foreground import foreground_of
-from pail.pixels.jitter import apply_jitter
 from pail.pixels.noise import (
     MASK_TRIES,
     CoarsestScale,

@@ -50,7 +50,10 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
         inputs, fingerprint_of_source = (read_only(pixels),), fingerprint(pixels)
     sampler = Sampler(call.rng, as_severity(call.common.severity, call.rng))
     i_a, m_a = _visible(call, name, image, sampler, inputs, options)
-    call.lay(image, i_a, m_a)
+    if call.m_a is None:
+        call.i_a, call.m_a = i_a, m_a
+    else:
+        call.lay(image, i_a, m_a)
     if is_own(name):  # whose draws may be the caller's own objects
         sampler.drawn = snapshot(sampler.drawn)
     call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source))

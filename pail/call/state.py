@@ -77,10 +77,8 @@ class Call:
 
     def lay(self, image: NormalImage, i_a: np.ndarray, m_a: np.ndarray) -> None:
         """Lay an anomaly over the earlier ones, which are in `image`: the mask is the union, less what it put back."""
-        if self.m_a is None:
-            self.i_a, self.m_a = i_a, m_a
-            return
         instances, box = self._numbered(), Box.around(m_a)
+        assert self.m_a is not None
         top, whole, part = m_a[..., 0][box.slices] > 0, self.m_a[..., 0][box.slices], instances[box.slices]
         where = self._overlap(box, m_a)
         if where is not None:

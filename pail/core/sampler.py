@@ -25,7 +25,7 @@ SEVERITY = {  # what a severity scales besides the ranges that methods take: the
 
 
 def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
-    """A Generator from an int, a sequence of ints, a SeedSequence, a Generator (kept), or None: the system's entropy."""
+    """A Generator from an int, a sequence of ints, a SeedSequence, a Generator (kept), or None (system entropy)."""
     if isinstance(rng, bool | np.bool_ | str | bytes | float):
         raise TypeError(
             f"`{name}` must be None, an int, a sequence of ints, a SeedSequence or a Generator, got {describe(rng)}"
@@ -126,9 +126,9 @@ if hasattr(os, "register_at_fork"):
 class Stream:
     """An instance's random stream: a generator of its own for every call.
 
-    In a process other than the one that made it (fork, pickle) it starts anew, seeded from the operating system: workers
-    that inherit an instance must not all repeat the same draws. A copy in the same process starts anew, too, if no seed
-    was given; with one it continues the stream where the original stands, as NumPy's generators do.
+    In another process (fork, pickle) it starts anew, seeded from the operating system: workers that inherit an instance
+    must not all repeat the same draws. A copy in the same process starts anew, too, if no seed was given; with one it
+    continues the stream where the original stands, as NumPy's generators do.
     """
 
     def __init__(self, rng: Any = None) -> None:

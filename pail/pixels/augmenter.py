@@ -22,8 +22,8 @@ from pail.core.ops import resize
 from pail.core.parameters import Parameter
 from pail.core.sampler import Sampler
 from pail.core.source import as_source
+from pail.pixels.color import color_jitter
 from pail.pixels.draem import augment
-from pail.pixels.jitter import color_jitter
 
 
 def import_imgaug() -> Any:

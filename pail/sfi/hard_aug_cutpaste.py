@@ -2,7 +2,7 @@
 
 1. The rectangle lies between two uniform points of the region, or has an area of `area_ratio` of it as in CutPaste.
 2. The copy is rotated by one of `angles` (probability `p_rotate`), its four quadrants are exchanged (`p_perm`) and its
-   colors are jittered (`p_jitter`; see `pail.pixels.jitter`). At least one of the three changes it.
+   colors are jittered (`p_jitter`; see `pail.pixels.color`). At least one of the three changes it.
 3. The rectangle of the copy is pasted, unblended.
 
 Only the rectangle of the copy is computed: it covers a ninth of the image on average, so that is 6 to 8 times as fast,
@@ -28,8 +28,7 @@ from pail.core.image import NormalImage
 from pail.core.ops import Box, with_axis
 from pail.core.parameters import Number, Pair, Several
 from pail.core.sampler import SEVERITY, Sampler
-from pail.pixels.color import LUMA
-from pail.pixels.jitter import color_jitter
+from pail.pixels.color import LUMA, color_jitter
 from pail.pixels.placing import place, rectangle_size
 
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's

@@ -17,8 +17,8 @@ from seeds import seeds
 from pail.core.image import as_normal_image
 from pail.core.sampler import Sampler
 from pail.pixels.augmenter import Augmenter, apply_augmenter, import_imgaug
+from pail.pixels.color import apply_jitter, color_jitter
 from pail.pixels.draem import AUGMENTERS, SPACES, augment
-from pail.pixels.jitter import apply_jitter, color_jitter
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 STRONG = {"brightness": 0.5, "contrast": 1.0, "saturation": 0.1, "hue": 0.5}

@@ -30,7 +30,7 @@ from pail.core.image import PAPER_SIDE, NormalImage
 from pail.core.ops import Box, resize, with_axis
 from pail.core.parameters import Choice, Number, Pair, Several
 from pail.core.sampler import Sampler
-from pail.pixels.jitter import color_jitter
+from pail.pixels.color import color_jitter
 from pail.pixels.placing import fallback_box, place
 from pail.sbi.fractal.chaos_game import Game, draw_fractal
 
