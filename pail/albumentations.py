@@ -18,7 +18,7 @@ except ImportError as error:
 from pail.core.checks import as_number, describe
 from pail.inserter import Inserter, check_range
 from pail.masks import boxes as mask_boxes
-from pail.reading import as_source
+from pail.reading import drawn_source
 from pail.types import DataRangeLike
 
 __all__ = ["InsertAnomaly"]
@@ -123,7 +123,7 @@ class InsertAnomaly(DualTransform):
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
         self.label = _as_label(label)
         self._insert = Inserter(
-            as_source(source),
+            drawn_source(source),
             roi,
             data_range,
             techniques=techniques,

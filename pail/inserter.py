@@ -22,7 +22,7 @@ class Inserter:
     Parameters
     ----------
     source : None or callable
-        As `pail.reading.as_source` gives it.
+        As `pail.reading.drawn_source` gives it.
     roi : None, "foreground", mask or callable
         A callable makes the mask of an image.
     data_range, source_range : float or (float, float), optional

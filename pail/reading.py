@@ -246,7 +246,7 @@ def _is_single(name: str, array: np.ndarray) -> bool:
     )
 
 
-def as_source(
+def drawn_source(
     source: Any, cache: Cache | None = None, unreadable: str = "raise", max_pixels: int | None = MAX_PIXELS
 ) -> Any:
     """What `Anomaly_Insertion.insert` takes for a source: None, or a callable that draws an image and reads it."""

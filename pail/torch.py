@@ -24,7 +24,7 @@ from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
 from pail.core.window import AUTO, as_data_range, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
-from pail.reading import Cache, Drawn, Images, as_source, as_target_size
+from pail.reading import Cache, Drawn, Images, as_target_size, drawn_source
 from pail.types import DataRangeLike, Range
 from pail.warm import warm_up
 
@@ -201,7 +201,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         if isinstance(data_range, str) and data_range == AUTO:
             step = max(1, len(self.normal) // MOST_IMAGES)
             data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
-        self.source = as_source(source, kept, unreadable, max_pixels)
+        self.source = drawn_source(source, kept, unreadable, max_pixels)
         self._insert = Inserter(
             self.source,
             roi,

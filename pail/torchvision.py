@@ -22,7 +22,7 @@ from pail.inserter import Inserter, check_range
 from pail.io import pil
 from pail.masks import boxes as mask_boxes
 from pail.masks import pieces
-from pail.reading import as_source
+from pail.reading import drawn_source
 from pail.types import DataRangeLike
 
 __all__ = ["InsertAnomaly"]
@@ -122,7 +122,7 @@ class InsertAnomaly(torch.nn.Module):
         self.p = as_number("p", p, 0, 1)
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
         self._inserter = Inserter(
-            as_source(source),
+            drawn_source(source),
             roi,
             data_range,
             techniques=techniques,

@@ -23,7 +23,7 @@ from pail.io import pil
 from pail.io.listing import list_images
 from pail.io.read import UnreadableError, count_pages, decode, read_mask, read_picture, read_size
 from pail.io.write import encode
-from pail.reading import Images, as_source
+from pail.reading import Images, drawn_source
 
 SHAPE = (40, 52)
 PHOTO = photograph(*SHAPE)
@@ -715,7 +715,7 @@ def test_sources_lose_their_alpha(tmp_path):
     pil_image("LA").save(tmp_path / "a.png")
     pil_image("RGBA").save(tmp_path / "b.png")
     pil_image("L").save(tmp_path / "c.png")
-    shapes = {image.shape[2] for image in as_source(tmp_path).images}
+    shapes = {image.shape[2] for image in drawn_source(tmp_path).images}
     assert shapes == {1, 3}
 
 

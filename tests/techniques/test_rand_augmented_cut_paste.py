@@ -406,7 +406,7 @@ def test_what_dense_effects_see_around_the_shape_is_what_the_image_shows(shape):
     """Blurred with a margin or as a whole image: the same pixels inside the shape."""
     image, wanted = photograph(*shape), square(shape, 30, 0, 40, 60)
     for kernel in (operations.effects.motion_kernel(7, 0, 48), operations.effects.emboss_kernel(0.5, 0.5)):
-        recipe = operations.Recipe(warp.Warp(shape), [operations.effects.convolution(kernel, 255)])
+        recipe = operations.Augmentation(warp.Warp(shape), [operations.effects.convolution(kernel, 255)])
         box, content = recipe.apply(image, wanted, np.random.default_rng(0))
         whole = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
         inside = wanted[box.slices] > 0

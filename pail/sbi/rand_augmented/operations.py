@@ -1,4 +1,4 @@
-"""BGAD's ten operations of albumentations, of which a random few make a recipe: a warp, then effects on its result.
+"""BGAD's ten operations of albumentations; a few at random make an augmentation: a warp, then effects on its result.
 
 Each docstring gives albumentations' name, the parameters and the probability p. Parameters are albumentations' defaults
 where BGAD gives none.
@@ -19,7 +19,7 @@ from pail.sbi.rand_augmented import effects, warp
 
 
 @dataclass(slots=True)
-class Recipe:
+class Augmentation:
     """What the drawn operations do: first the warp, then the effects, both in the order drawn."""
 
     warp: warp.Warp
@@ -43,17 +43,17 @@ class Recipe:
         return box, content
 
 
-def draw_recipe(image: NormalImage, sampler: Sampler, count: int, *, elastic: bool) -> Recipe:
+def draw_augmentation(image: NormalImage, sampler: Sampler, count: int, *, elastic: bool) -> Augmentation:
     """`count` different operations in random order, after an elastic deformation if `elastic` is set."""
     names = tuple(OPERATIONS)
     picks = [names[i] for i in sampler.rng.permutation(len(names))[:count]]
     sampler.keep("operations", picks)
-    recipe = Recipe(warp.Warp(image.shape))
+    augmentation = Augmentation(warp.Warp(image.shape))
     if elastic:
-        recipe.warp.steps += warp.elastic(image.shape, sampler.rng)
+        augmentation.warp.steps += warp.elastic(image.shape, sampler.rng)
     for name in picks:
-        OPERATIONS[name](image, sampler, recipe)
-    return recipe
+        OPERATIONS[name](image, sampler, augmentation)
+    return augmentation
 
 
 def _one_of(
@@ -69,58 +69,60 @@ def _one_of(
 # Geometry
 
 
-def _rotate90(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _rotate90(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """RandomRotate90, p 0.5."""
     if sampler.flag("rotate90"):
-        recipe.warp.steps.append(warp.quarter_turns(image.shape, sampler.integer("quarter_turns", 0, 3)))
+        augmentation.warp.steps.append(warp.quarter_turns(image.shape, sampler.integer("quarter_turns", 0, 3)))
 
 
-def _flip(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _flip(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """Flip, p 0.5: upside down, left to right, or both."""
     if sampler.flag("flip"):
         direction = sampler.choice("flip_direction", ("vertical", "horizontal", "both"))
         step = warp.flip(image.shape, vertical=direction != "horizontal", horizontal=direction != "vertical")
-        recipe.warp.steps.append(step)
+        augmentation.warp.steps.append(step)
 
 
-def _transpose(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _transpose(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """Transpose, p 0.5."""
     if sampler.flag("transpose"):
-        recipe.warp.steps.append(warp.transpose(image.shape))
+        augmentation.warp.steps.append(warp.transpose(image.shape))
 
 
-def _optical_distortion(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _optical_distortion(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """OpticalDistortion(distort_limit=1), p 1."""
-    recipe.warp.steps.append(warp.optical_distortion(image.shape, sampler.uniform("optical_k", -1, 1)))
+    augmentation.warp.steps.append(warp.optical_distortion(image.shape, sampler.uniform("optical_k", -1, 1)))
 
 
-def _shift_scale_rotate(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _shift_scale_rotate(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """ShiftScaleRotate(shift_limit=0.0625, scale_limit=0.2, rotate_limit=45), p 0.2."""
     if sampler.flag("shift_scale_rotate", 0.2):
         shift = sampler.uniform("shift_rows", -0.0625, 0.0625), sampler.uniform("shift_columns", -0.0625, 0.0625)
         scale, angle = sampler.uniform("shift_scale", 0.8, 1.2), sampler.uniform("shift_angle", -45, 45)
-        recipe.warp.steps.append(warp.shift_scale_rotate(image.shape, shift, scale, angle))
+        augmentation.warp.steps.append(warp.shift_scale_rotate(image.shape, shift, scale, angle))
 
 
-def _distortion(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _distortion(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """One of OpticalDistortion (k within 0.05), GridDistortion (5 cells a side, within 0.3) and IAAPiecewiseAffine
     (4 x 4 points, moved by a normal of 0.03 to 0.05 of the side; bilinear between them), p 0.2."""
     kind = _one_of(sampler, "distortion", 0.2, ("optical", "grid", "piecewise_affine"), (0.3, 0.1, 0.3))
     if kind == "optical":
-        recipe.warp.steps.append(warp.optical_distortion(image.shape, sampler.uniform("distortion_k", -0.05, 0.05)))
+        augmentation.warp.steps.append(
+            warp.optical_distortion(image.shape, sampler.uniform("distortion_k", -0.05, 0.05))
+        )
     elif kind == "grid":
         rows, columns = sampler.keep("distortion_cells", sampler.rng.uniform(0.7, 1.3, (2, 5)).tolist())
-        recipe.warp.steps.append(warp.grid_distortion(image.shape, np.array(rows), np.array(columns)))
+        augmentation.warp.steps.append(warp.grid_distortion(image.shape, np.array(rows), np.array(columns)))
     elif kind == "piecewise_affine":
         shifts = sampler.rng.normal(0, sampler.uniform("distortion_scale", 0.03, 0.05), (4, 4, 2))
-        recipe.warp.steps.append(warp.piecewise_affine(image.shape, shifts))
+        augmentation.warp.steps.append(warp.piecewise_affine(image.shape, shifts))
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Effects
 
 
-def _noise(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _noise(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """One of IAAAdditiveGaussianNoise (one value a pixel) and GaussNoise (one a channel), p 0.2."""
     kind = _one_of(sampler, "noise", 0.2, ("additive", "gauss"), (1, 1))
     if kind is None:
@@ -129,52 +131,52 @@ def _noise(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
         std, planes = sampler.uniform("noise_std", 0.01 * 255, 0.05 * 255), 1
     else:
         std, planes = math.sqrt(sampler.uniform("noise_variance", 10, 50)), image.channels
-    recipe.effects.append(effects.noise(std * image.max_value / 255, planes, image.max_value))
+    augmentation.effects.append(effects.noise(std * image.max_value / 255, planes, image.max_value))
 
 
-def _blur(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _blur(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """One of MotionBlur (3 to 7 pixels), MedianBlur 3 and Blur 3, p 0.2."""
     kind = _one_of(sampler, "blur", 0.2, ("motion", "median", "box"), (0.2, 0.1, 0.1))
     if kind == "motion":
         side = sampler.choice("blur_size", (3, 5, 7))
         start, end = sampler.sample("blur_line", side * side, 2)
-        recipe.effects.append(effects.convolution(effects.motion_kernel(side, start, end), image.max_value))
+        augmentation.effects.append(effects.convolution(effects.motion_kernel(side, start, end), image.max_value))
     elif kind == "median":
-        recipe.effects.append(effects.median_blur())
+        augmentation.effects.append(effects.median_blur())
     elif kind == "box":
-        recipe.effects.append(effects.box_blur())
+        augmentation.effects.append(effects.box_blur())
 
 
-def _sharpening(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _sharpening(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """One of CLAHE (clip limit 1 to 2), IAASharpen, IAAEmboss and RandomBrightnessContrast (0.2 each), p 0.3."""
     kinds = ("clahe", "sharpen", "emboss", "brightness_contrast")
     kind, max_value = _one_of(sampler, "sharpening", 0.3, kinds, (1, 1, 1, 1)), image.max_value
     if kind == "clahe":
-        recipe.effects.append(effects.clahe(sampler.uniform("clahe_limit", 1, 2), image.shape, max_value))
+        augmentation.effects.append(effects.clahe(sampler.uniform("clahe_limit", 1, 2), image.shape, max_value))
     elif kind == "sharpen":
         alpha, lightness = sampler.uniform("sharpen_alpha", 0.2, 0.5), sampler.uniform("sharpen_lightness", 0.5, 1)
-        recipe.effects.append(effects.convolution(effects.sharpen_kernel(alpha, lightness), max_value))
+        augmentation.effects.append(effects.convolution(effects.sharpen_kernel(alpha, lightness), max_value))
     elif kind == "emboss":
         alpha, strength = sampler.uniform("emboss_alpha", 0.2, 0.5), sampler.uniform("emboss_strength", 0.2, 0.7)
-        recipe.effects.append(effects.convolution(effects.emboss_kernel(alpha, strength), max_value))
+        augmentation.effects.append(effects.convolution(effects.emboss_kernel(alpha, strength), max_value))
     elif kind == "brightness_contrast":
         contrast, brightness = sampler.uniform("contrast", 0.8, 1.2), sampler.uniform("brightness", -0.2, 0.2)
-        recipe.effects.append(effects.linear(contrast, brightness * max_value, max_value))
+        augmentation.effects.append(effects.linear(contrast, brightness * max_value, max_value))
 
 
-def _hue_saturation_value(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
+def _hue_saturation_value(image: NormalImage, sampler: Sampler, augmentation: Augmentation) -> None:
     """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3; images without three channels have only the value."""
     if sampler.flag("hue_saturation_value", 0.3):
         hue, saturation = sampler.uniform("hue", -20, 20), sampler.uniform("saturation", -30, 30)
         value, max_value = sampler.uniform("value", -20, 20), image.max_value
-        recipe.effects.append(
+        augmentation.effects.append(
             effects.shift_hsv(hue, saturation, value, max_value)
             if image.channels == 3
             else effects.linear(1, value * max_value / 255, max_value)
         )
 
 
-OPERATIONS: dict[str, Callable[[NormalImage, Sampler, Recipe], None]] = {
+OPERATIONS: dict[str, Callable[[NormalImage, Sampler, Augmentation], None]] = {
     "rotate90": _rotate90,
     "flip": _flip,
     "transpose": _transpose,

@@ -2,7 +2,7 @@
 
 1. The shape is the given defect (`source_mask`) or Perlin noise above its threshold. It is drawn again while it has
    fewer pixels than `min_area` of the region.
-2. A recipe augments source and shape: an elastic deformation and `n_aug` of ten operations of albumentations.
+2. An augmentation augments source and shape: an elastic deformation and `n_aug` of ten operations of albumentations.
 3. If two thirds of the shape lie on the region it stays where it is; otherwise each of its connected components moves
    to its own place in the region. The region is `mask`, the region of interest or the automatic foreground.
 4. The augmented pixels are pasted, unblended.
@@ -33,7 +33,7 @@ from pail.pixels.foreground import foreground_of
 from pail.pixels.noise import noise_mask
 from pail.pixels.placing import fallback_box
 from pail.sbi.rand_augmented import warp
-from pail.sbi.rand_augmented.operations import OPERATIONS, Recipe, draw_recipe
+from pail.sbi.rand_augmented.operations import OPERATIONS, Augmentation, draw_augmentation
 from pail.sbi.rand_augmented.pieces import Piece, confine, cover, place_pieces
 
 TRIES = 10
@@ -70,20 +70,20 @@ def rand_augmented_cut_paste(
     defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)
     region = _region(image, mask, in_fg_region)
 
-    def recipe_of() -> Recipe:
-        recipe = draw_recipe(image, sampler, n_aug, elastic=elastic)
-        if source is None and defect is None and not elastic and recipe.is_empty:  # the image would paste itself
-            recipe.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
-        return recipe
+    def draw_one() -> Augmentation:
+        augmentation = draw_augmentation(image, sampler, n_aug, elastic=elastic)
+        if source is None and defect is None and not elastic and augmentation.is_empty:  # the image would paste itself
+            augmentation.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
+        return augmentation
 
     wanted = max(1.0, min_area * image.region_area)
-    recipe, shape = _draw_shape(image, sampler, defect, recipe_of, wanted, region)
+    augmentation, shape = _draw_shape(image, sampler, defect, draw_one, wanted, region)
     pieces = place_pieces(shape, region.mask, sampler)
     final = cover(image.shape, pieces)
     if region.mask is not None and region.strict:
         pieces, final = confine(pieces, final, region.mask, cv2.countNonZero(shape), sampler)
     pixels = image.crop() if source is None else resize(source, image.shape)
-    return _paste(pixels, recipe, pieces, final, sampler)
+    return _paste(pixels, augmentation, pieces, final, sampler)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -128,22 +128,22 @@ def _draw_shape(
     image: NormalImage,
     sampler: Sampler,
     defect: Defect | None,
-    recipe_of: Callable[[], Recipe],
+    draw_one: Callable[[], Augmentation],
     wanted: float,
     region: Region,
-) -> tuple[Recipe, np.ndarray]:
-    """A recipe and the shape it produces, redrawn while that has fewer pixels than wanted; never empty."""
+) -> tuple[Augmentation, np.ndarray]:
+    """An augmentation and the shape it produces, redrawn while that has fewer pixels than wanted; never empty."""
     if defect is not None:  # a small defect stays small
         share = 1.0 if defect.share is None else defect.share
         wanted = max(1.0, min(wanted, share * cv2.countNonZero(defect.mask) / 2))
-    best: tuple[Recipe, np.ndarray] | None = None
+    best: tuple[Augmentation, np.ndarray] | None = None
     most = 0
     for _ in range(TRIES):
-        recipe = recipe_of()
-        shape = _shape(image, sampler, defect, recipe)
+        augmentation = draw_one()
+        shape = _shape(image, sampler, defect, augmentation)
         area = cv2.countNonZero(shape)
         if best is None or area > most:
-            best, most = (recipe, shape), area
+            best, most = (augmentation, shape), area
         if area >= wanted:
             break
     assert best is not None
@@ -155,15 +155,15 @@ def _draw_shape(
     return best
 
 
-def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, recipe: Recipe) -> np.ndarray:
+def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, augmentation: Augmentation) -> np.ndarray:
     """The warped defect, or Perlin noise where the warp shows something of the source; a new mask."""
     if defect is None:
-        return recipe.warp.drop_invalid(_blobs(image, sampler))
+        return augmentation.warp.drop_invalid(_blobs(image, sampler))
     if defect.share is not None:  # scaled down about its center
         box = Box.around(defect.mask)
         center = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
-        recipe.warp.steps.insert(0, warp.zoom(center, math.sqrt(defect.share)))
-    return recipe.warp.mask(defect.mask)
+        augmentation.warp.steps.insert(0, warp.zoom(center, math.sqrt(defect.share)))
+    return augmentation.warp.mask(defect.mask)
 
 
 def _blobs(image: NormalImage, sampler: Sampler) -> np.ndarray:
@@ -183,11 +183,13 @@ def _blobs(image: NormalImage, sampler: Sampler) -> np.ndarray:
 # The content
 
 
-def _paste(pixels: np.ndarray, recipe: Recipe, pieces: list[Piece], final: np.ndarray, sampler: Sampler) -> Insertion:
+def _paste(
+    pixels: np.ndarray, augmentation: Augmentation, pieces: list[Piece], final: np.ndarray, sampler: Sampler
+) -> Insertion:
     """The pieces of the augmented source at their targets; later pieces cover earlier ones."""
     moved = any(piece.target != piece.box for piece in pieces)
     wanted = cover(final.shape, pieces, moved=False) if moved else final
-    origin, content = recipe.apply(pixels, wanted, sampler.rng)
+    origin, content = augmentation.apply(pixels, wanted, sampler.rng)
     box = Box.around(final)
     if not moved:
         return Insertion(box, content[box.within(origin).slices], final[box.slices], sampler.opacity())
