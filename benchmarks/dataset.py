@@ -1,4 +1,4 @@
-"""Measures data sets end to end, prints the table and writes it to results/dataset.json and docs/datasets.md."""
+"""Measures data sets end to end; prints the tables and writes them to results/dataset.json and to the pages under docs/."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import cv2
 import numpy as np
+from pages import DOCS, PERFORMANCE, fill
 from report import versions
 
 import pail
@@ -25,8 +26,6 @@ COUNTS = {256: 512, 1024: 128}  # images a run: whole chunks, and the same numbe
 NORMALS = 12
 REPEATS = 3
 MEMORY_IMAGES = 320
-MARKER = "<!-- the table below is written by `make bench` -->"
-END = "<!-- end of the table -->"
 
 
 def photographs(folder: Path, side: int) -> Path:
@@ -124,7 +123,7 @@ def memory(normals: Path, out: Path, side: int) -> dict:
 
 
 def table(rows: list[dict], used: dict) -> list[str]:
-    """Ratios of one run, and what they mean for ten thousand images."""
+    """Times and ratios of one run."""
     lines = [
         "| size | bare loop | one process | ratio | two processes | throughput | level 6 | once a set |",
         "|---|---|---|---|---|---|---|---|",
@@ -135,12 +134,6 @@ def table(rows: list[dict], used: dict) -> list[str]:
             f"x {row['one'] / row['bare']:.2f} | {row['two'] * 1e3:.1f} ms | x {row['one'] / row['two']:.2f} | "
             f"{row['six'] * 1e3:.1f} ms | {row['end']:.1f} s |"
         )
-    lines += ["", "| 10,000 images with masks | two processes | level 1 | level 6 |", "|---|---|---|---|"]
-    for row in rows:
-        minutes = (row["two"] * 1e4 + row["end"]) / 60
-        lines.append(
-            f"| {row['side']}x{row['side']} | {minutes:.1f} min | {row['bytes'] / 1e5:.1f} GB | {row['bytes 6'] / 1e5:.1f} GB |"
-        )
     first, second, third = used["thirds"]
     return [
         *lines,
@@ -150,24 +143,34 @@ def table(rows: list[dict], used: dict) -> list[str]:
     ]
 
 
+def expectation(rows: list[dict]) -> list[str]:
+    """What ten thousand images take: time and space."""
+    lines = ["| 10,000 images with masks | two cores | PNG level 1 | PNG level 6 |", "|---|---|---|---|"]
+    for row in rows:
+        minutes = (row["two"] * 1e4 + row["end"]) / 60
+        lines.append(
+            f"| {row['side']}x{row['side']} | {minutes:.1f} min | {row['bytes'] / 1e5:.1f} GB | {row['bytes 6'] / 1e5:.1f} GB |"
+        )
+    return lines
+
+
 def main(sides: list[int]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = [measure(side, folder) for side in sides]
         used = memory(folder / f"normals{sides[-1]}", folder / "memory", sides[-1])
     lines = [
-        f"{versions()}; {os.cpu_count()} cores. Per image, best of {REPEATS} runs in turns.",
+        f"{versions()}; {os.cpu_count()} cores. Per image, best of {REPEATS} alternating runs.",
         "",
         *table(rows, used),
     ]
-    print("\n".join(lines))
+    expected = expectation(rows)
+    print("\n".join([*lines, "", *expected]))
     results = ROOT / "results"
     results.mkdir(exist_ok=True)
     (results / "dataset.json").write_text(json.dumps({"stack": versions(), "rows": rows, "memory": used}, indent=1))
-    page = ROOT / "docs" / "datasets.md"
-    before, _, after = page.read_text().partition(MARKER)
-    rest = after.partition(END)[2]
-    page.write_text(f"{before}{MARKER}\n\n" + "\n".join(lines) + f"\n\n{END}{rest}")
+    fill(PERFORMANCE, "data sets", lines)
+    fill(DOCS / "datasets.md", "times", expected)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How fast the PyTorch data set is beside decoding and inserting by hand, with 0, 1 and 2 workers.
+"""How fast the PyTorch data set is compared with decoding and inserting by hand, with 0, 1 and 2 workers.
 
-Prints a table and writes it to docs/training.md and results/loader.json.
+Prints a table and writes it to docs/maintainers/performance.md and results/loader.json.
 """
 
 import argparse
@@ -20,6 +20,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
 import cv2
 import numpy as np
 import torch
+from pages import PERFORMANCE, fill
 from PIL import Image
 from torch.utils.data import DataLoader, default_collate
 
@@ -27,7 +28,6 @@ from pail import pai, warm_up
 from pail.torch import PseudoAnomalyDataset
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKER = "## How fast"  # the last section of the page, which this script writes
 TARGETS = {"added": 0.15, "two workers": 1.7, "first batch": 1.0}
 SIDE, BATCH = 256, 16
 WORKERS = (0, 1, 2)
@@ -178,7 +178,7 @@ def table(seconds: Seconds, count: int) -> list[str]:
         "| | images/s | first batch of an epoch, s |",
         "|---|---|---|",
         f"| decoding and inserting by hand | {rates['by hand']:.0f} | |",
-        f"| and making batches of float tensors | {rates['tensors']:.0f} | |",
+        f"| the same, plus making batches of float tensors | {rates['tensors']:.0f} | |",
         f"| the data set in a loader, 0 workers | {rates['data set']:.0f} | {firsts[0]:.2f} |",
         *(
             f"| {workers} worker{'s' * (workers > 1)}{name.replace(' ', ', ')} "
@@ -188,10 +188,10 @@ def table(seconds: Seconds, count: int) -> list[str]:
             for name in ("", " uint8")
         ),
         "",
-        f"A loader without workers takes {added:+.0%} of the time of decoding and inserting by hand (target: less than "
-        f"{TARGETS['added']:+.0%}), and {added_tensors:+.0%} where that makes batches of float tensors as well. Two workers "
-        f"make {gain:.2f} times the samples of none (target: {TARGETS['two workers']}), where two processes by hand, which "
-        f"send nothing to anyone, make {most:.2f} times. The slowest first batch came after {max(firsts.values()):.2f} s "
+        f"A loader without workers takes {added:+.0%} time compared with decoding and inserting by hand (target: less than "
+        f"{TARGETS['added']:+.0%}), and {added_tensors:+.0%} compared with also making batches of float tensors. Two workers "
+        f"deliver {gain:.2f} times the samples of none (target: {TARGETS['two workers']}); two separate processes, which "
+        f"send no data to each other, reach {most:.2f} times. The slowest first batch arrived after {max(firsts.values()):.2f} s "
         f"(target: {TARGETS['first batch']:g} s). With `dtype=torch.uint8` two workers make "
         f"{ratio(seconds, '2 workers', '2 workers uint8'):.2f} times as many as with float32, their conversion included. "
         f"Missed: {', '.join(missed) or 'none'}.",
@@ -207,9 +207,9 @@ def main() -> None:
     count = max(1, options.images // BATCH) * BATCH
     seconds = measure(count, options.rounds)
     head = (
-        f"{SIDE}x{SIDE} JPEG files, an anomaly of any of the eleven techniques in each, batches of {BATCH}, fork; "
+        f"{SIDE}x{SIDE} JPEG files, each with an anomaly of any of the eleven techniques, batches of {BATCH}, fork; "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}. The ratios are medians over "
-        f"{len(seconds['by hand'])} batches, each made in all ways in turn, and over {options.rounds} passes with workers."
+        f"{len(seconds['by hand'])} batches, each made in all ways alternately, and over {options.rounds} passes with workers."
     )
     lines = [head, "", *table(seconds, count)]
     print("\n".join(lines))
@@ -218,8 +218,7 @@ def main() -> None:
     results = ROOT / "results"
     results.mkdir(exist_ok=True)
     (results / "loader.json").write_text(json.dumps(seconds, indent=1))
-    page = ROOT / "docs" / "training.md"
-    page.write_text(page.read_text().split(MARKER)[0].rstrip() + f"\n\n{MARKER}\n\n" + "\n".join(lines) + "\n")
+    fill(PERFORMANCE, "loader", lines)
 
 
 if __name__ == "__main__":

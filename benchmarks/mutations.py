@@ -39,51 +39,51 @@ MUTATIONS = (
     # Keywords without an effect
     Mutation(
         "perlin: resize ignored", "pail/sbi/perlin_noise_pattern.py",
-        "shape=size,", "shape=None,",
+        "roi=image.roi, shape=size)", "roi=image.roi)",
         "tests/techniques/test_perlin.py",
     ),
     Mutation(
-        "perlin: rotation ignored", "pail/pixels/perlin_mask.py",
+        "perlin: rotation ignored", "pail/pixels/noise.py",
         'as_range("rotation", rotation, -360, 360)', "(-90.0, 90.0)",
         "tests/techniques/test_perlin.py tests/techniques/test_keywords.py -k perlin",
     ),
     Mutation(
-        "perlin: perlin_scale ignored", "pail/pixels/perlin_mask.py",
+        "perlin: perlin_scale ignored", "pail/pixels/noise.py",
         "_as_threshold(threshold), (low, high)", "_as_threshold(threshold), (low, max(low, 5))",
         "tests/techniques/test_perlin.py tests/techniques/test_keywords.py -k perlin",
     ),
     Mutation(
-        "perlin: threshold ignored", "pail/pixels/perlin_mask.py",
+        "perlin: threshold ignored", "pail/pixels/noise.py",
         "    return threshold\n", "    return 0.5\n",
         "tests/techniques/test_perlin.py tests/techniques/test_keywords.py -k perlin",
     ),
     Mutation(
         "superpixel: compactness ignored", "pail/sbi/superpixel_anomaly.py",
-        "count, compactness=compactness, sigma=sigma)", "count, compactness=8, sigma=sigma)",
+        "count, compactness=firmness, sigma=sigma)", "count, compactness=8, sigma=sigma)",
         "tests/techniques/test_superpixel_anomaly.py -k shape_the_pieces",
     ),
     Mutation(
         "superpixel: sigma ignored", "pail/sbi/superpixel_anomaly.py",
-        "count, compactness=compactness, sigma=sigma)", "count, compactness=compactness, sigma=1)",
+        "count, compactness=firmness, sigma=sigma)", "count, compactness=firmness, sigma=1)",
         "tests/techniques/test_superpixel_anomaly.py -k shape_the_pieces",
     ),
     Mutation(
-        "simplex: frequency ignored", "pail/sfi/simplex_noise.py",
-        "max(2.0, frequency * frame.side)", "max(2.0, frame.side / 8)",
+        "simplex: frequency ignored", "pail/sfi/simplex_noise/technique.py",
+        "max(2.0, frequency * image.region_side)", "max(2.0, image.region_side / 8)",
         "tests/techniques/test_simplex_noise.py",
     ),
     Mutation(
-        "simplex: persistence ignored", "pail/sfi/simplex_noise.py",
-        "wavelength, octaves, persistence, draw.rng", "wavelength, octaves, 0.6, draw.rng",
+        "simplex: persistence ignored", "pail/sfi/simplex_noise/technique.py",
+        "wavelength, octaves, persistence, sampler.rng", "wavelength, octaves, 0.6, sampler.rng",
         "tests/techniques/test_simplex_noise.py",
     ),
     Mutation(
-        "fract_aug: n_maps ignored", "pail/pixels/fractal.py",
-        "random_maps(draw.rng, game.n_maps)", "random_maps(draw.rng, 2)",
+        "fract_aug: n_maps ignored", "pail/sbi/fractal/chaos_game.py",
+        "random_maps(sampler.rng, game.n_maps)", "random_maps(sampler.rng, 2)",
         "tests/techniques/test_fract_aug.py -k maps",
     ),
     Mutation(
-        "fract_aug: margin ignored", "pail/sbi/fract_aug.py",
+        "fract_aug: margin ignored", "pail/sbi/fractal/technique.py",
         "low = math.ceil(margin * size)", "low = 0",
         "tests/techniques/test_fract_aug.py -k margin",
     ),
@@ -93,12 +93,12 @@ MUTATIONS = (
         "tests/techniques/test_hard_aug_cutpaste.py",
     ),
     Mutation(
-        "affined: n_damage ignored", "pail/sfi/affined_anomaly.py",
-        "damage(content, draw, frame.peak, n_damage)", "damage(content, draw, frame.peak, 5)",
+        "affined: n_damage ignored", "pail/sfi/affined/technique.py",
+        "damage(content, sampler, image.max_value, n_damage)", "damage(content, sampler, image.max_value, 5)",
         "tests/techniques/test_affined_anomlay.py -k damaged",
     ),
     Mutation(
-        "affined: resize ignored", "pail/sfi/affined_anomaly.py",
+        "affined: resize ignored", "pail/sfi/affined/technique.py",
         "scale = 1.0 if measured_at is None else PAPER_SIDE / min(measured_at)", "scale = 1.0",
         "tests/techniques/test_affined_anomlay.py -k resize",
     ),
@@ -129,13 +129,13 @@ MUTATIONS = (
         "tests/techniques/test_affined_anomlay.py -k second_name",
     ),
     Mutation(
-        "perlin_with_roi: structure not shuffled", "pail/pixels/sources.py",
-        'draw.sample("cells", len(cells), len(cells))', "range(len(cells))",
+        "perlin_with_roi: structure not shuffled", "pail/sbi/perlin_with_roi.py",
+        'sampler.sample("cells", len(cells), len(cells))', "range(len(cells))",
         "tests/techniques/test_perlin.py",
     ),
     Mutation(
         "perlin_with_roi: foreground not used", "pail/sbi/perlin_with_roi.py",
-        "region = foreground_of(frame)", "return frame.roi",
+        "region = foreground_of(image)", "return image.roi",
         "tests/techniques/test_perlin.py",
     ),
     Mutation(
@@ -149,13 +149,13 @@ MUTATIONS = (
         "tests/techniques/test_cutpaste_scar.py",
     ),
     Mutation(
-        "cutpaste_scar: turned clockwise", "pail/sfi/cutpaste_scar.py",
+        "cutpaste_scar: rotated clockwise", "pail/sfi/cutpaste_scar.py",
         "(rows - 1) / 2), angle, 1)", "(rows - 1) / 2), -angle, 1)",
         "tests/techniques/test_cutpaste_scar.py",
     ),
     Mutation(
         "cutpaste: an unchanged patch on its own place", "pail/sfi/cutpaste.py",
-        "if same_allowed or target != origin:", "if True:",
+        "if transform is not False or target != origin:", "if True:",
         "tests/techniques/test_cutpaste.py",
     ),
     Mutation(
@@ -166,8 +166,8 @@ MUTATIONS = (
     ),
     Mutation(
         "random_perturbation: given up in a corner", "pail/sfi/random_perturbation.py",
-        '            break\n    draw.keep("top", box.top)',
-        '            break\n    else:\n        box = Box(0, 0, height, width)\n    draw.keep("top", box.top)',
+        '            break\n    sampler.keep("top", box.top)',
+        '            break\n    else:\n        box = Box(0, 0, height, width)\n    sampler.keep("top", box.top)',
         "tests/techniques/test_random_perturbation.py",
     ),
     Mutation(
@@ -183,7 +183,7 @@ MUTATIONS = (
     # Places
     Mutation(
         "place: tries not uniform", "pail/pixels/placing.py",
-        "int(down * fits.rows)", "int(down * down * fits.rows)",
+        "int(down * fits.height)", "int(down * down * fits.height)",
         "tests/call/test_promises.py -k uniform",
     ),
     Mutation(
@@ -193,14 +193,14 @@ MUTATIONS = (
     ),
     Mutation(
         "place: no exact answer after the tries", "pail/pixels/placing.py",
-        "if (found := _fullest(roi, rng, fits, (height, width), shape)) and _overlap(roi, found, shape) == full:",
-        "if found := Box(fits.top, fits.left, height, width):",
+        "found = _fullest(roi, rng, fits, (height, width), shape)\n        if found and _overlap(roi, found, shape) == full:",
+        "found = Box(fits.top, fits.left, height, width)\n        if found:",
         "tests/call/test_promises.py -k seam",
     ),
     Mutation(
         "place: shape taken for its box", "pail/pixels/placing.py",
-        "box = _place_in_roi(frame.roi, draw.rng, height, width, shape)",
-        "box = _place_in_roi(frame.roi, draw.rng, height, width, None)",
+        "box = _place_in_roi(image.roi, sampler.rng, height, width, shape)",
+        "box = _place_in_roi(image.roi, sampler.rng, height, width, None)",
         "tests/call/test_promises.py -k seam",
     ),
     # One writer, one frame
@@ -252,7 +252,7 @@ MUTATIONS = (
     ),
     Mutation(
         "threshold_foreground of the altered image", "pail/pixels/foreground.py",
-        "    frame = frame.normal or frame\n", "",
+        "    image = image.normal or image\n", "",
         "tests/call/test_promises.py -k foregrounds",
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""Runs the benchmark, prints its table and writes it to results/benchmark.json and docs/performance.md."""
+"""Runs the benchmark, prints its table and writes it to results/benchmark.json and docs/maintainers/performance.md."""
 
 import argparse
 import json
@@ -11,6 +11,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+
+from pages import PERFORMANCE, fill
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 
@@ -28,7 +30,6 @@ TARGETS = {  # ms at 256 and 1024, RGB
     "fract_aug": (0.6, 2),
     "affined_anomlay": (0.6, 7),
 }
-MARKER = "<!-- the table below is written by `make bench` -->"
 
 
 def measure(select: str) -> list[dict]:
@@ -150,8 +151,7 @@ def main(select: str) -> None:
     (results / "benchmark.json").write_text(
         json.dumps({"stack": versions(), "rows": rows, "first": first, "processes": rates}, indent=1)
     )
-    page = ROOT / "docs" / "performance.md"
-    page.write_text(page.read_text().split(MARKER)[0] + MARKER + "\n\n" + "\n".join(lines) + "\n")
+    fill(PERFORMANCE, "techniques", lines)
 
 
 if __name__ == "__main__":

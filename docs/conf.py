@@ -52,12 +52,14 @@ numpydoc_xref_aliases = {
     "float": ":class:`python:float`",
     "int": ":class:`python:int`",
     "callable": ":func:`python:callable`",
+    "iterable": ":class:`iterable <python:collections.abc.Iterable>`",
     "sequence": ":class:`sequence <python:collections.abc.Sequence>`",
     "path": ":class:`path <python:pathlib.Path>`",
     "PIL.Image.Image": ":class:`PIL.Image.Image`",
     "numpy.random.SeedSequence": ":class:`numpy.random.SeedSequence`",
     "numpy.random.Generator": ":class:`numpy.random.Generator`",
-    "Frame": "pail.Frame",
+    "NormalImage": "pail.NormalImage",
+    "Sampler": "pail.Sampler",
     "PseudoAnomaly": "pail.PseudoAnomaly",
 }
 
@@ -77,7 +79,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "site_pages.example_order",
     "doc_module": ("pail",),
     "reference_url": {"pail": None},
-    "min_reported_time": 1e9,  # times belong to docs/performance.md
+    "min_reported_time": 1e9,  # times are in docs/performance.md
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,
@@ -98,7 +100,7 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "techniques/index": []},
     "show_toc_level": 2,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -1,4 +1,4 @@
-"""Writes what the documentation repeats of `pail.TECHNIQUES`, docs/performance.md and what the techniques make.
+"""Writes what the guides repeat: of `pail.TECHNIQUES`, of the maintainers' tables, and of measured anomalies.
 
 python docs/tables.py                                # after a change of a technique, or a new benchmark
 python docs/tables.py --base https://host/owner/repo # prints README with absolute links, for a package index
@@ -17,26 +17,53 @@ import pail
 from pail.references import REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
-TECHNIQUES, CITATION = "techniques", "citation"  # the parts of pages that are written here, by their markers
+MAINTAINERS = ROOT / "docs" / "maintainers"
+TECHNIQUES, CITATION, TIMES, RESTORE = "techniques", "citation", "times", "restore"  # the parts of pages written here
 
 
 def techniques() -> str:
     """The table of techniques, in the order in which they are registered."""
-    times = milliseconds()
+    measured = milliseconds()
     rows = ["| looks like | method | family | paper | what it inserts | ms |", "|---|---|---|---|---|---|"]
     for name, technique in pail.TECHNIQUES.items():
         picture = f'<img src="docs/pictures/techniques/{name}.jpg" width="96" alt="{name}">'
         paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
         rows.append(
-            f"| {picture} | `{name}` | {technique.family} | {paper} | {technique.summary} | {times[name]:.2g} |"
+            f"| {picture} | `{name}` | {technique.family} | {paper} | {technique.summary} | {measured[name]:.2g} |"
         )
     return "\n".join(rows)
 
 
 def milliseconds(size: str = "256x256", channels: str = "RGB") -> dict[str, float]:
     """Median time of a call by technique, of the latest benchmark."""
-    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    page = (MAINTAINERS / "performance.md").read_text(encoding="utf-8")
     return {name: float(ms) for name, ms in re.findall(rf"^\| (\w+) \| {size} \| {channels} \| ([\d.]+) ", page, re.M)}
+
+
+def times() -> str:
+    """Milliseconds of a call by technique at the sizes that users ask for."""
+    sides = ("256x256", "512x512", "1024x1024", "4096x4096")
+    columns = [milliseconds(side) for side in sides]
+    rows = [f"| technique | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
+    for name in pail.TECHNIQUES:
+        rows.append(f"| `{name}` | " + " | ".join(number(column[name]) for column in columns) + " |")
+    return "\n".join(rows)
+
+
+def number(value: float) -> str:
+    """Two significant digits; whole numbers from 10 on."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def restore() -> str:
+    """The differences from papers and original that a keyword restores, from the table of all of them."""
+    page = (MAINTAINERS / "fidelity.md").read_text(encoding="utf-8")
+    rows = ["| technique | PAI-Lib | paper or original | how to restore |", "|---|---|---|---|"]
+    for row in re.findall(r"^\| `.*\|$", page, re.M):
+        names, ours, theirs, _, keyword = (cell.strip() for cell in row.split("|")[1:-1])
+        if keyword:
+            rows.append(f"| {names} | {ours} | {theirs} | {keyword} |")
+    return "\n".join(rows)
 
 
 def sizes(draws: int = 200) -> str:
@@ -100,15 +127,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", help="address of the repository")
     options = parser.parse_args()
-    readme, choosing = ROOT / "README.md", ROOT / "docs" / "choosing.md"
+    readme = ROOT / "README.md"
     text = fill(readme.read_text(encoding="utf-8"), TECHNIQUES, techniques())
     text = fill(text, CITATION, citation())
     if options.base:
         sys.stdout.write(absolute(text, options.base.rstrip("/")))
     else:
         readme.write_text(text, encoding="utf-8")
-        page = fill(choosing.read_text(encoding="utf-8"), TECHNIQUES, sizes())
-        choosing.write_text(page, encoding="utf-8")
+        parts = {"performance": (TIMES, times), "fidelity": (RESTORE, restore), "choosing": (TECHNIQUES, sizes)}
+        for name, (part, made) in parts.items():
+            page = ROOT / "docs" / f"{name}.md"
+            page.write_text(fill(page.read_text(encoding="utf-8"), part, made()), encoding="utf-8")
 
 
 if __name__ == "__main__":

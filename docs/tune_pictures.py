@@ -141,11 +141,11 @@ def screenshots(url: str, folder: Path) -> list[str]:
         paint(page, [[(0.1, 0.17), (0.55, 0.17)], [(0.1, 0.42), (0.55, 0.42)]])
         settled(page)
         _shoot(page, folder / "tune-region.jpg", "#pail-painter")
-        _fill_basket(page)
+        _fill_collection(page)
         page.locator("#pail-export").click()
         page.wait_for_selector("#pail-python textarea", timeout=60_000)
         page.wait_for_timeout(600)
-        page.locator("#pail-basket").evaluate("element => element.scrollIntoView({block: 'start'})")
+        page.locator("#pail-collection").evaluate("element => element.scrollIntoView({block: 'start'})")
         page.locator("#pail-painter").evaluate("element => element.scrollIntoView({block: 'center'})")
         page.evaluate("window.scrollBy(0, -90)")
         page.wait_for_timeout(300)
@@ -167,7 +167,7 @@ def _shoot(page: Any, path: Path, beside: str) -> None:
     page.screenshot(path=path, type="jpeg", quality=QUALITY)
 
 
-def _fill_basket(page: Any) -> None:
+def _fill_collection(page: Any) -> None:
     page.locator("#pail-add").click()
     settled(page)
     page.locator("#pail-techniques input[value='fract_aug']").check()

@@ -1,4 +1,4 @@
-"""The gallery: every technique on a bundled photograph, the normal image beside the result with its mask's outline.
+"""The gallery: every technique on a bundled photograph, the normal image next to the result with its mask's outline.
 
 python examples/gallery.py [FOLDER]    # FOLDER/gallery.png and FOLDER/<family>/<technique>.png; results by default
 python examples/gallery.py --readme    # the pictures of the README: docs/pictures/gallery.jpg and techniques/*.jpg
@@ -80,7 +80,7 @@ def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
 
 
 def legend() -> Image.Image:
-    """The tile that says what the others show."""
+    """The tile that explains the others."""
     sheet = Image.new("RGB", (2 * SIDE + GAP, TITLE + SIDE), "white")
     lines = (
         "left: normal image\nright: pseudo-anomaly, its exact mask outlined\n\n"
@@ -101,7 +101,7 @@ def together(tiles: list[Image.Image]) -> Image.Image:
 
 
 def row(pictures: dict[str, np.ndarray]) -> Image.Image:
-    """All pictures of a technique beside each other, whole and pixel by pixel, with their names above."""
+    """All pictures of a technique next to each other, whole and pixel by pixel, with their names above."""
     side = pictures["mask"].shape[0]
     sheet = Image.new("RGB", (len(pictures) * (side + GAP) - GAP, HEADER + side), "white")
     for index, (title, picture) in enumerate(pictures.items()):

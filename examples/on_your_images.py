@@ -1,4 +1,4 @@
-"""Pseudo-anomalies in your own images: a labeled picture of each, to see what suits them.
+"""Pseudo-anomalies in your own images: a labeled picture of each, to see which techniques suit them.
 
     python examples/on_your_images.py FOLDER [--source TEXTURES] [--techniques NAME ...] [--out OUT] [--seed 0]
 

@@ -65,7 +65,7 @@ show(i_n, i_a, m_a, i_s)
 
 # %%
 # ``variant`` chooses among the three, ``patch_sizes`` are the sides of the tiles as fractions of the image's, and
-# ``p_patch`` is the chance that a tile is warped.
+# ``p_patch`` is the probability that a tile is warped.
 
 vary(
     partial(insertion.affined_anomlay, anom_source_img=i_s, rng=9),

@@ -2,9 +2,9 @@
 CutPaste
 ========
 
-A rectangle of the image is copied, its colors are jittered, and it is pasted elsewhere: the texture is genuine, but
-in a place where it does not belong. What it imitates are misplaced, doubled and covered components. It comes from `Li
-et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
+A rectangle of the image is copied, its colors are jittered, and it is pasted elsewhere: the texture is that of the
+image, but in a place where it does not belong. It imitates misplaced, duplicated and covered components. It comes
+from `Li et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.
 """
 

@@ -2,9 +2,9 @@
 CutPaste-Scar
 =============
 
-A thin strip of the image is copied, its colors are jittered, and it is pasted elsewhere, turned by some angle. What
-it imitates are scratches, cracks and small chips: on these parts on a light table, light shows through one. It comes
-from `Li et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
+A thin strip of the image is copied, its colors are jittered, and it is pasted elsewhere at a random angle. It
+imitates scratches, cracks and small chips, here a chip through which a light table shines. It comes from `Li et al.,
+CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.
 """
 
@@ -63,8 +63,8 @@ i_a, m_a = insertion.cutpaste_scar(i_n, rng=1)
 show(i_n, i_a, m_a)
 
 # %%
-# ``width`` and ``length`` are fractions of the image's shorter side, and ``rotation`` is the angle against the vertical
-# in degrees.
+# ``width`` and ``length`` are fractions of the image's shorter side, and ``rotation`` is the angle to the vertical in
+# degrees.
 
 vary(
     partial(insertion.cutpaste_scar, rng=1),

@@ -2,7 +2,7 @@
 Fractals
 ========
 
-A random iterated function system draws a fractal, and a jittered, turned square of a source is pasted in its shape.
+A random iterated function system draws a fractal, and a rotated square of a source is pasted in its shape.
 The ragged outlines imitate rust, splashes, breaks and burns. It comes from `Xia et al., FractalAD: A simple
 industrial anomaly detection method using fractal anomaly generation and backbone knowledge distillation, 2023
 <https://arxiv.org/abs/2301.12739>`_.

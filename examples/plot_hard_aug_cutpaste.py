@@ -2,9 +2,9 @@
 Hard augmentation CutPaste
 ==========================
 
-The image is turned, its quadrants change places or its colors are jittered, and a rectangle of that copy is pasted
-at the place it was taken from. What it imitates are parts in the wrong orientation or color: here a field of bricks
-is laid upright. It comes from `Song et al., AnoSeg: Anomaly Segmentation Network Using Self-Supervised Learning, 2021
+A copy of the image is rotated, its quadrants are exchanged or its colors are jittered, and a rectangle of that copy
+is pasted at the same place. It imitates components in the wrong orientation or color: here some bricks are upright.
+It comes from `Song et al., AnoSeg: Anomaly Segmentation Network Using Self-Supervised Learning, 2021
 <https://arxiv.org/abs/2110.03396>`_.
 """
 
@@ -63,8 +63,8 @@ i_a, m_a = insertion.hard_aug_cutpaste(i_n, rng=7)
 show(i_n, i_a, m_a)
 
 # %%
-# ``area_ratio`` is the rectangle's share of the image; ``p_rotate``, ``p_perm`` and ``p_jitter`` are the chances of the
-# three augmentations. In the second row each of them acts alone.
+# ``area_ratio`` is the rectangle's share of the image; ``p_rotate``, ``p_perm`` and ``p_jitter`` are the
+# probabilities of the three augmentations. The second row shows each of them alone.
 
 vary(
     partial(insertion.hard_aug_cutpaste, rng=7),

@@ -3,8 +3,8 @@ Which, and how many
 ===================
 
 ``insert`` draws techniques by name or family, with weights, and inserts one anomaly or several; the mask is their
-union. ``pail.masks.difference`` keeps the part of a mask that visibly changed, and ``pail.masks.soft`` grades it by
-how much.
+union. ``pail.masks.difference`` returns the part of a mask that visibly changed, and ``pail.masks.soft`` the
+strength of the change.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@ Perlin noise
 ============
 
 Perlin noise above a threshold makes the mask, and an augmented source, usually a texture, is blended into it. The
-mask may be one blot, a few streaks or many specks, so that spots, scratches and contamination are all imitated. It
+mask may be one blotch, a few streaks or many specks, which imitate spots, scratches and contamination. It
 comes from DRAEM, `Zavrtanik et al., DRAEM: A Discriminatively Trained Reconstruction Embedding for Surface Anomaly
 Detection, ICCV 2021 <https://arxiv.org/abs/2108.07610>`_.
 """

@@ -64,8 +64,8 @@ i_a, m_a = insertion.perlin_with_roi_anomaly(i_n, anom_source_img=i_s, rng=6)
 show(i_n, i_a, m_a, i_s)
 
 # %%
-# ``p_texture`` is the chance of the source rather than of the shuffled image, ``transparency_range`` the opacity, and
-# ``use_mask`` whether the anomaly keeps to the foreground.
+# ``p_texture`` is the probability of the source instead of the shuffled image, ``transparency_range`` the opacity, and
+# ``use_mask`` whether the anomaly is limited to the foreground.
 
 vary(
     partial(insertion.perlin_with_roi_anomaly, anom_source_img=i_s, rng=6),

@@ -2,10 +2,10 @@
 Randomly augmented CutPaste
 ===========================
 
-A source is deformed and augmented by random operations, and the masked part of it is moved onto the foreground and
-pasted. With the mask of a real defect as ``source_mask`` it makes many defects from one; without, Perlin noise draws
-the shape. It comes from BGAD, `Yao et al., Explicit Boundary Guided Semi-Push-Pull Contrastive Learning for
-Supervised Anomaly Detection, CVPR 2023 <https://arxiv.org/abs/2207.01463>`_.
+A source is deformed and augmented by random operations, and its masked part is pasted onto the foreground. With the
+mask of a real defect as ``source_mask`` it makes many defects from one; without a mask, the shape is Perlin noise. It
+comes from BGAD, `Yao et al., Explicit Boundary Guided Semi-Push-Pull Contrastive Learning for Supervised Anomaly
+Detection, CVPR 2023 <https://arxiv.org/abs/2207.01463>`_.
 """
 
 from functools import partial
@@ -64,7 +64,7 @@ i_a, m_a = insertion.rand_augmented_cut_paste(i_n, anom_source_img=i_s, rng=6)
 show(i_n, i_a, m_a, i_s)
 
 # %%
-# ``n_aug`` is how many of the ten operations are applied, and ``in_fg_region`` whether an anomaly beside the
+# ``n_aug`` is how many of the ten operations are applied, and ``in_fg_region`` whether an anomaly outside the
 # foreground is moved onto it.
 
 vary(

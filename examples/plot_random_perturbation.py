@@ -2,10 +2,10 @@
 Random perturbation
 ===================
 
-One to four rectangles are overwritten with uniform noise, a value a pixel and a channel. Nothing of the kind occurs
-in practice: the contrast is as large as it can be, which teaches a model to notice what has no structure. It comes
-from CDO, `Cao et al., Collaborative Discrepancy Optimization for Reliable Image Anomaly Localization, IEEE TII 2023
-<https://arxiv.org/abs/2302.08769>`_.
+One to four rectangles are overwritten with uniform noise, independent for each pixel and channel. No real defect
+looks like this; its contrast is the largest possible, which teaches a model to notice regions without structure. It
+comes from CDO, `Cao et al., Collaborative Discrepancy Optimization for Reliable Image Anomaly Localization, IEEE TII
+2023 <https://arxiv.org/abs/2302.08769>`_.
 """
 
 from functools import partial

@@ -3,7 +3,7 @@ Where
 =====
 
 Every technique takes ``roi``, the region of interest: a mask of the image's height and width, or ``"foreground"``. No
-pixel of the anomaly's mask lies outside it, and the anomaly is placed inside rather than cut down.
+pixel of the anomaly's mask is outside, and the whole anomaly is placed inside if it fits.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 
 coins = roi.foreground(i_n)  # bool (H, W); all true on a texture without background
-large = cv2.circle(np.zeros(i_n.shape[:2], np.uint8), (234, 142), 38, 255, -1)  # a mask of one's own: the largest coin
+large = cv2.circle(np.zeros(i_n.shape[:2], np.uint8), (234, 142), 38, 255, -1)  # your own mask: the largest coin
 
 free = insertion.perlin_noise_pattern(i_n, i_s, rng=9)
 kept = insertion.perlin_noise_pattern(i_n, i_s, rng=9, roi=coins)

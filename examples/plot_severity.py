@@ -2,9 +2,9 @@
 How strong
 ==========
 
-``severity`` scales size and contrast together: 0 is the faintest anomaly that a technique makes, 1 the strongest. A
-pair ``(0.2, 0.6)`` is a range to draw from, and None, the default, keeps the ranges of the technique's own keywords.
-With the same ``rng`` the anomaly stays at its place and grows.
+``severity`` scales size and contrast together: 0 is the faintest anomaly that a technique makes, 1 the strongest.
+From a pair such as ``(0.2, 0.6)`` a value is drawn, and None, the default, uses the ranges of the technique's own
+keywords. With the same ``rng`` the anomaly stays at the same place and grows.
 """
 
 from pathlib import Path

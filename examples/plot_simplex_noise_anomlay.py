@@ -2,10 +2,9 @@
 Simplex noise
 =============
 
-Smooth simplex noise in several octaves is added to a small rectangle: the structure below stays visible and becomes
-blotchy. What it imitates are wear, corrosion and dirt. It comes from RD++, `Tien et al., Revisiting Reverse
-Distillation for Anomaly Detection, CVPR 2023
-<https://openaccess.thecvf.com/content/CVPR2023/html/\
+Smooth simplex noise in several octaves is added to a small rectangle: the structure of the image stays visible and
+becomes blotchy. It imitates wear, corrosion and dirt. It comes from RD++, `Tien et al., Revisiting Reverse
+Distillation for Anomaly Detection, CVPR 2023 <https://openaccess.thecvf.com/content/CVPR2023/html/\
 Tien_Revisiting_Reverse_Distillation_for_Anomaly_Detection_CVPR_2023_paper.html>`_.
 """
 

@@ -2,10 +2,10 @@
 Superpixels
 ===========
 
-The image is cut into superpixels by SLIC, and some of them are filled with the same places of a source. The outline
-follows the edges of the image, so that it looks like a chip, spalled plaster or a foreign body rather than like a
-stamp. It comes from TASAD, `Shah et al., Two-stage coarse-to-fine image anomaly segmentation and detection model,
-Image and Vision Computing, 2023 <https://doi.org/10.1016/j.imavis.2023.104817>`_.
+The image is divided into superpixels (regions of similar color) by SLIC, and some of them are filled with the pixels
+of a source at the same places. The outline follows the edges in the image, like that of a chip, spalled plaster or a
+foreign body. It comes from TASAD, `Shah et al., Two-stage coarse-to-fine image anomaly segmentation and detection
+model, Image and Vision Computing, 2023 <https://doi.org/10.1016/j.imavis.2023.104817>`_.
 """
 
 from functools import partial
@@ -65,7 +65,7 @@ show(i_n, i_a, m_a, i_s)
 
 # %%
 # ``n_segments`` are the numbers of superpixels one of which is drawn, ``fraction`` is the share of them that is filled,
-# and ``compactness`` weighs distance against color: the more, the rounder.
+# and ``compactness`` weights distance against color: the higher, the rounder.
 
 vary(
     partial(insertion.superpixel_anomaly, anom_source_img=i_s, rng=3),

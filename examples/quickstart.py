@@ -1,4 +1,4 @@
-"""The quick start: every technique once, on the bundled images or, without them, on two of scikit-image.
+"""Quick start: every technique once, on the bundled images or, if they are missing, on two images of scikit-image.
 
 python examples/quickstart.py [FOLDER]    # FOLDER/quickstart/<technique>.png; results by default
 """
@@ -13,12 +13,12 @@ import pail
 from pail import pai
 
 root = Path(__file__).resolve().parent.parent
-is_bundled = (root / "example_img").is_dir()  # in the project's folder, and not where this file was downloaded to
+is_bundled = (root / "example_img").is_dir()  # false if only this file was downloaded
 results = root / "results" if is_bundled else Path("results")
 folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else results) / "quickstart"
 folder.mkdir(parents=True, exist_ok=True)
 
-# From PIL or OpenCV: any image, as an array too.
+# Images may be PIL images or arrays, such as those that OpenCV reads.
 normal_image = Image.open(root / "example_img" / "example_2.jpg") if is_bundled else data.coins()
 anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg") if is_bundled else data.coffee()
 

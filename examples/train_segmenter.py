@@ -5,7 +5,7 @@
     python examples/train_segmenter.py path/to/bottle --encoder lite0 --source path/to/textures
 
 Writes `result.json`, `cases.png` (the worst and the best cases with heat maps) and `checkpoint.pt`, from which an
-interrupted run goes on, to the folder `--out`. Needs the extra `benchmark`: pip install ".[benchmark]".
+interrupted run resumes, to the folder `--out`. Needs the extra `benchmark`: pip install ".[benchmark]".
 """
 
 import argparse
@@ -229,7 +229,7 @@ def loss_of(logits: torch.Tensor, masks: torch.Tensor, gamma: float = 2.0) -> to
 
 
 def train(model: nn.Module, data: PseudoAnomalyDataset, options: argparse.Namespace) -> list[float]:
-    """AdamW with a one-cycle rate over `options.steps` batches; goes on from a checkpoint. The losses."""
+    """AdamW with a one-cycle rate over `options.steps` batches; resumes from a checkpoint. Returns the losses."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=options.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=options.steps)
@@ -330,7 +330,7 @@ IMAGE_METRICS = {"auroc": roc_auc_score, "ap": average_precision_score, "f1": be
 
 
 def image_metrics(labels: np.ndarray, scores: np.ndarray, rounds: int) -> dict[str, dict[str, Any]]:
-    """Each metric, and the middle 95 % of it over images that are drawn anew, as many normal and defective."""
+    """Each metric, and the middle 95 % of it over resampled images, as many normal and defective."""
     drawn = [resample(labels, scores, stratify=labels, random_state=seed) for seed in range(rounds)]
     found: dict[str, dict[str, Any]] = {}
     for name, metric in IMAGE_METRICS.items():

@@ -1,4 +1,4 @@
-"""PAI-Lib: pseudo-anomaly insertion. Realistic pseudo-defects in normal images, with exact masks."""
+"""PAI-Lib: pseudo-anomaly insertion. Artificial defects in normal images, with exact masks."""
 
 try:
     import cv2 as _cv2  # noqa: F401
@@ -16,11 +16,10 @@ from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
 from pail.citation import cite
-from pail.core.box import Box
 from pail.core.composite import Insertion
-from pail.core.image import NormalImage
+from pail.core.image import NormalImage, data_range_of
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
-from pail.core.window import data_range_of
 from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
@@ -69,7 +68,11 @@ def __getattr__(name: str) -> Any:
     if name in RENAMED:
         import warnings
 
-        warnings.warn(f"pail.{name} is now pail.{RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"pail.{name} is now pail.{RENAMED[name]}; the old name will be removed in 0.4.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return globals()[RENAMED[name]]
     raise AttributeError(f"module 'pail' has no attribute {name!r}")
 

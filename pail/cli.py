@@ -48,18 +48,20 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 DASK_SECONDS = 10  # in which a scheduler has to answer
-# What Python calls otherwise, or the command line takes without a name.
+# Parameters of Python that have another name, or none, on the command line.
 OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "OUT", "dataset": "DATASET",
-           "index": "INDEX", "n_anomalies": "--anomalies", "purpose": "--for", "names": "TECHNIQUE"}  # fmt: skip
+           "index": "INDEX", "weights": "--techniques", "n_anomalies": "--anomalies", "purpose": "--for",
+           "names": "TECHNIQUE"}  # fmt: skip
 KNOWN = (
     "number", "per_image", "source", "techniques", "anomalies", "roi", "severity", "size", "fit", "data_range", "seed",
     "layout", "val_share", "test_share", "classes", "segmentation",
     "format", "compression", "coco", "exclude", "follow_links", "pages", "max_pixels", "recipe",
     "workers", "shard", "dask", "resume", "overwrite", "verify", "output", "port",
 )  # fmt: skip
-WRITTEN = "written by pail preview"  # how its files are known again
+WRITTEN = "written by pail preview"  # which marks its files
 HTML_MARK = f'<meta name="generator" content="{WRITTEN}">'
 SOFTWARE = 0x0131  # EXIF
+PICTURES, PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")  # of preview; the pictures hold EXIF
 INTERRUPTED = 130  # the exit status after Ctrl-C, as a shell has it
 _state = {"debug": False}
 
@@ -73,7 +75,7 @@ class Layout(str, Enum):
 
 
 class Fit(str, Enum):
-    """What becomes of images of other proportions."""
+    """How images of other proportions are fitted."""
 
     crop = "crop"
     pad = "pad"
@@ -81,7 +83,7 @@ class Fit(str, Enum):
 
 
 class Pages(str, Enum):
-    """Which images of a file that holds several."""
+    """Which images of a TIFF file with several are used."""
 
     first = "first"
     all = "all"
@@ -104,7 +106,7 @@ def _version(shown: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", help="Say the versions.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show version and exit.", callback=_version, is_eager=True)
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -130,15 +132,24 @@ def cite(
 
 @app.command()
 def techniques() -> None:
-    """List the techniques: family, paper, parameters and their defaults."""
+    """List the techniques: family, paper, and the parameters with default, bounds and unit."""
     table = Table(show_lines=True)
     for title in ("technique", "family", "what it inserts", "parameters"):
         table.add_column(title, overflow="fold", no_wrap=title == "technique")
     for name, technique in pail.TECHNIQUES.items():
-        parameters = "\n".join(f"{key} = {_short(value)}" for key, value in technique.parameters.items())
+        parameters = "\n".join(_parameter(technique, key) for key in technique.parameters)
         what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
         table.add_row(f"[bold]{name}[/bold]", technique.family, what, parameters)
     out.print(table)
+
+
+def _parameter(technique: pail.Technique, name: str) -> str:
+    """A line: the default, and what is accepted where the technique says it."""
+    line = escape(f"{name} = {_short(technique.parameters[name])}")
+    accepted = technique.accepted.get(name)
+    if accepted is None:
+        return line
+    return f"{line}: [dim]{escape(accepted.text)}{', ' * bool(accepted.unit)}{escape(accepted.unit)}[/dim]"
 
 
 def _short(value: Any) -> str:
@@ -198,21 +209,23 @@ TECHNIQUES = Annotated[
     ),
 ]
 ROI = Annotated[str | None, typer.Option(help="foreground, or a folder of masks.", show_default=False)]
-SEED = Annotated[int | None, typer.Option(help="The same seed makes the same bytes.", show_default=False)]
-SEVERITY = Annotated[str | None, typer.Option(help="0 to 1, or a range: 0.2,0.8.", show_default=False)]
+SEED = Annotated[int | None, typer.Option(help="The same seed makes the same bytes (0).", show_default=False)]
+SEVERITY = Annotated[str | None, typer.Option(help="0 (faintest) to 1, or a range: 0.2,0.8.", show_default=False)]
 SIZE = Annotated[
     str | None,
-    typer.Option(help="256: the shorter side, proportions kept; 256x320: height x width.", show_default=False),
+    typer.Option(help="256: shorter side, proportions kept; 256x320: height x width.", show_default=False),
 ]
-FIT = Annotated[Fit | None, typer.Option(help="To height x width (crop).", show_default=False)]
+FIT = Annotated[Fit | None, typer.Option(help="How images are fitted to height x width (crop).", show_default=False)]
 DATA_RANGE = Annotated[
     str | None,
-    typer.Option(help="Values in use: 4095, LOW,HIGH, or auto (0.1 and 99.9 % quantiles).", show_default=False),
+    typer.Option(help="Values in use: 4095; LOW,HIGH; or auto (0.1 and 99.9 % quantiles).", show_default=False),
 ]
 EXCLUDE = Annotated[
-    list[str] | None, typer.Option(help="Pass over files of such names: '*_mask.png'.", show_default=False)
+    list[str] | None, typer.Option(help="Leave out files with such names: '*_mask.png'.", show_default=False)
 ]
-RECIPE = Annotated[Path | None, typer.Option(help="Options from a file; those given here win.", show_default=False)]
+RECIPE = Annotated[
+    Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
+]
 
 
 @app.command()
@@ -234,20 +247,23 @@ def preview(
 ) -> None:
     """Show on one sheet what each technique does to your images, at four severities.
 
-    Beside it lies a recipe of the same name (preview.toml) for pail generate. Files that pail preview did not write
-    are never overwritten.
+    A recipe for pail generate is written next to it (preview.toml). Files that pail preview did not write are never
+    overwritten.
     """
-    from pail.dataset import recipe as recipes
     from pail.dataset.make import insertion
+    from pail.dataset.recipe import make_recipe, to_toml
     from pail.report.preview import preview as draw
     from pail.report.preview import preview_page
 
     target = target or Path("preview.html" if html else "preview.png")
     toml = target.with_suffix(".toml")
+    kinds = PAGES if html else PICTURES
+    if target.suffix.lower() not in kinds:
+        raise ValueError(f"`output` must end in {' or '.join(kinds)}{' with --html' * html}, got {target}")
     for path in (target, toml):
         _check_own(path)
     names, weights = _names(technique)
-    recipe = recipes.make(
+    recipe = make_recipe(
         techniques=names,
         weights=weights,
         roi=roi,
@@ -259,16 +275,8 @@ def preview(
         number=1000,
     )
     recipe, normals, regions = _read_some(images, recipe)
-    sources = list(_read_few(source, recipes.make()).values()) if source else None
-    given = {"--source": source, "--roi": roi, "--size": size, "--fit": fit and fit.value, "--seed": seed or 0}
-    if recipe.data_range is not None:
-        window = recipe.data_range
-        given["--data-range"] = ",".join(f"{v:g}" for v in window) if isinstance(window, tuple) else f"{window:g}"
-    given |= {"--techniques": technique if not html else None}
-    words = ["pail", "generate", images, "set/", "-n", "1000"]
-    words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
-    words += [word for pattern in exclude or () for word in ("--exclude", pattern)]
-    command = shlex.join(words)
+    sources = list(_read_few(source, make_recipe()).values()) if source else None
+    command = _generate_command(images, source, recipe, seed or 0, None if html else technique)
     keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": regions, "command": command}
     keywords["insertion"] = insertion(recipe, recipe.alpha)
     if html:
@@ -278,17 +286,35 @@ def preview(
         exif = Image.Exif()
         exif[SOFTWARE] = WRITTEN
         draw(normals, sources, **keywords).save(target, exif=exif)
-    toml.write_text(f"# {WRITTEN}\n{recipes.dumps(recipe)}", encoding="utf-8")
+    toml.write_text(f"# {WRITTEN}\n{to_toml(recipe)}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
 
 
+def _generate_command(images: str, source: str | None, recipe: Any, seed: int, techniques: str | None) -> str:
+    """The command that makes a data set of what a preview shows."""
+    size, window = recipe.size, recipe.data_range
+    given = {
+        "--source": source,
+        "--roi": recipe.roi,
+        "--size": f"{size[0]}x{size[1]}" if isinstance(size, tuple) else size,
+        "--fit": None if recipe.fit == "crop" else recipe.fit,
+        "--seed": seed,
+        "--data-range": ",".join(f"{v:g}" for v in window) if isinstance(window, tuple) else window and f"{window:g}",
+        "--techniques": techniques,
+    }
+    words = ["pail", "generate", images, "set/", "-n", "1000"]
+    words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
+    words += [word for pattern in recipe.exclude for word in ("--exclude", pattern)]
+    return shlex.join(words)
+
+
 def _check_own(path: Path) -> None:
-    """Raise where a file is there that pail preview did not write."""
+    """Raise if the file exists and pail preview did not write it."""
     if not path.exists():
         return
     own = False
     with contextlib.suppress(OSError, ValueError, SyntaxError):
-        if path.suffix in (".toml", ".html"):
+        if path.suffix.lower() in (".toml", *PAGES):
             own = WRITTEN.encode() in path.read_bytes()[:4096]
         else:
             with Image.open(path) as image:
@@ -298,8 +324,8 @@ def _check_own(path: Path) -> None:
 
 
 def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
-    """A few images by name as their files have them, spread over the folder; what cannot be read is left out."""
-    from pail.dataset.inputs import list_images, read
+    """A few images by their names, spread over the folder; files that cannot be read are left out."""
+    from pail.dataset.inputs import list_images, read_image
     from pail.dataset.store import Store
     from pail.io.read import UnreadableError
 
@@ -307,7 +333,7 @@ def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
     names = list_images("images", store, recipe)
     for name in names[:: max(1, len(names) // most)]:
         try:
-            picture = read(store, name, recipe)
+            picture = read_image(store, name, recipe)
             # Alpha of color images goes with the pixels; two channels would be taken for two bands.
             found[name] = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
         except (UnreadableError, OSError) as error:
@@ -320,21 +346,20 @@ def _read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
 
 
 def _read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
-    """A few images and their regions as `generate` has them, and the recipe with the range of values that was found."""
+    """The recipe with the values in use, and a few images with their regions, as `generate` has them."""
     import dataclasses
 
-    from pail.dataset import window
-    from pail.dataset.inputs import list_images, read
-    from pail.dataset.make import Inputs, region
+    from pail.dataset.inputs import Inputs, list_images, read_image, values_in_use
+    from pail.dataset.make import region
     from pail.dataset.sizes import fitted
     from pail.dataset.store import Store
 
     originals, store = _read_few(folder, recipe), Store(folder)
     if recipe.data_range == "auto":
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said above
+            warnings.simplefilter("ignore")  # printed above
             names = list_images("images", store, recipe)
-        found = window.find(names, lambda name: read(store, name, recipe).pixels, alpha=recipe.alpha)
+        found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
         err.print(f"data_range: {found}", highlight=False)
     images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}
@@ -350,20 +375,20 @@ def _read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
 def tune(
     folder: IMAGES,
     source: SOURCE = None,
-    recipe: Annotated[Path | None, typer.Option(help="A recipe to start from.", show_default=False)] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe file to start from.", show_default=False)] = None,
     port: Annotated[
-        int | None, typer.Option(help="Where the page is served (the first free one from 7860).", show_default=False)
+        int | None, typer.Option(help="Port of the page (the first free one from 7860).", show_default=False)
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Find the right defects by looking: a page on this machine on which anomalies follow the settings.
+    """Find the right settings by looking: a local page that shows anomalies on your images as settings change.
 
-    It leaves with a recipe for pail generate. Ctrl-C ends it.
+    It exports a recipe for pail generate. Local only: no sharing, no telemetry. Ctrl-C stops it.
     """
     from pail.app import tune as serve
 
     page = serve(folder, source=source, recipe=recipe, port=port, browser=browser, wait=False)
-    out.print(f"{page.local_url}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
+    out.print(f"{page.local_url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
     page.block_thread()
 
 
@@ -372,9 +397,11 @@ def generate(
     images: IMAGES,
     out_folder: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the data set.", show_default=False)],
     number: Annotated[
-        int | None, typer.Option("--number", "-n", help="Anomalous images in all.", show_default=False)
+        int | None, typer.Option("--number", "-n", help="Anomalous images in total.", show_default=False)
     ] = None,
-    per_image: Annotated[int | None, typer.Option(help="... or for each normal image (1).", show_default=False)] = None,
+    per_image: Annotated[
+        int | None, typer.Option(help="Anomalous images for each normal image (1).", show_default=False)
+    ] = None,
     source: SOURCE = None,
     technique: TECHNIQUES = None,
     anomalies: Annotated[
@@ -386,10 +413,14 @@ def generate(
     fit: FIT = None,
     data_range: DATA_RANGE = None,
     seed: SEED = None,
-    layout: Annotated[Layout | None, typer.Option(help="mvtec by default.", show_default=False)] = None,
+    layout: Annotated[Layout | None, typer.Option(help="Folders and file names (mvtec).", show_default=False)] = None,
     purpose: Annotated[
         Purpose | None,
-        typer.Option("--for", help="training, or a validation set: test only, half good.", show_default=False),
+        typer.Option(
+            "--for",
+            help="training (default), or validation: one split, half good.",
+            show_default=False,
+        ),
     ] = None,
     val_share: Annotated[
         float | None,
@@ -409,27 +440,27 @@ def generate(
     compression: Annotated[int | None, typer.Option(help="PNG level, 0 to 9 (1).", show_default=False)] = None,
     coco: Annotated[bool, typer.Option("--coco", help="Also write annotations.json.")] = False,
     segmentation: Annotated[
-        str | None, typer.Option(help="Of COCO: rle (default) or polygon.", show_default=False)
+        str | None, typer.Option(help="Masks in annotations.json: rle (default) or polygon.", show_default=False)
     ] = None,
     exclude: EXCLUDE = None,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Search linked folders, too.")] = False,
+    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")] = False,
     pages: Annotated[
-        Pages | None, typer.Option(help="Of TIFF files with several images (first).", show_default=False)
+        Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)
     ] = None,
     max_pixels: Annotated[
-        int | None, typer.Option(help="Read images of up to so many pixels (179 million).", show_default=False)
+        int | None, typer.Option(help="Largest number of pixels of an image (179 million).", show_default=False)
     ] = None,
     recipe: RECIPE = None,
     workers: Annotated[int | None, typer.Option(help="Processes (all cores).", show_default=False)] = None,
     shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts.", show_default=False)] = None,
     dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the data set in OUT first.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the existing data set first.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare checksums, not times of writing, on --resume.")
+        bool, typer.Option("--verify", help="Let --resume compare checksums instead of times of writing.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, touch nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No bar, no summary.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Turn a folder of normal images into a labeled data set.
 
@@ -465,10 +496,11 @@ def generate(
         "max_pixels": max_pixels,
     }
     if dry_run:
-        _show_plan(images, out_folder, source, recipe, shard, options)
+        claim = {"resume": resume, "overwrite": overwrite}
+        _show_plan(images, out_folder, source, recipe, shard, options, verify=verify, **claim)
         return
     if purpose is Purpose.validation and not quiet:
-        err.print("[yellow]Thresholds set on pseudo-anomalies want confirming on real defects.[/yellow]")
+        err.print("[yellow]Confirm thresholds that are set on pseudo-anomalies on real defects.[/yellow]")
     with _resumable(), _cluster(dask), warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore")
@@ -492,9 +524,9 @@ def generate(
 
 @contextlib.contextmanager
 def _resumable() -> Iterator[None]:
-    """After Ctrl-C the command that resumes the run, and the exit status of an interrupted program.
+    """After Ctrl-C, print the command that resumes the run, and exit as an interrupted program does.
 
-    A second Ctrl-C does not wait for the workers. Threads of the pool that stumble while it is torn down are not heard.
+    A second Ctrl-C does not wait for the workers. Errors in threads of the pool while it is shut down are not printed.
     """
     pressed: list[int] = []
 
@@ -510,7 +542,7 @@ def _resumable() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         words = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
-        err.print("\n[yellow]Stopped; --resume goes on:[/yellow]", highlight=False)
+        err.print("\n[yellow]Interrupted. To resume:[/yellow]", highlight=False)
         err.print(shlex.join(["pail", *words, "--resume"]), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
@@ -521,7 +553,7 @@ def _resumable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[None]:
-    """The backend for the call: Dask's where an address is given."""
+    """Use the Dask cluster at an address, if there is one."""
     if address is None:
         yield
         return
@@ -540,23 +572,31 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _show_plan(
-    images: str, folder: str, source: str | None, recipe: Path | None, shard: str | None, options: Any
+    images: str,
+    folder: str,
+    source: str | None,
+    recipe: Path | None,
+    shard: str | None,
+    options: Any,
+    *,
+    verify: bool,
+    **claim: bool,
 ) -> None:
-    from pail.dataset import recipe as recipes
-    from pail.dataset.generate import prepare
+    from pail.dataset.recipe import combined
+    from pail.dataset.run import check_claim, prepare_run
 
-    given = {name: value for name, value in options.items() if value is not None}
-    checked = recipes.make(**{**(recipes.load(recipe) if recipe else {}), **given})
-    run = prepare(images, folder, source, checked, shard)
+    checked = combined(recipe, **options)
+    run = prepare_run(images, folder, source, checked, shard, verify=verify)
+    check_claim(run, **claim)  # what would end the run ends this, too
     plan = run.plan
-    if run.window:
-        out.print(f"data_range: {run.window}", highlight=False)
+    if run.values:
+        out.print(f"data_range: {run.values}", highlight=False)
     splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
     pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
     out.print(
         f"{len(plan.numbers)} normal images ({splits}), {len(plan.sources)} sources: {len(plan.good)} good and "
-        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). The anomalous ones are made of {pools} "
-        "alone. Nothing is written.",
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). The anomalous ones are made only of "
+        f"{pools}. Nothing is written.",
         highlight=False,
         soft_wrap=True,
     )
@@ -564,7 +604,7 @@ def _show_plan(
 
 
 def _say_notes(recipe: Any) -> None:
-    from pail.dataset.layout import notes
+    from pail.dataset.layouts import notes
 
     for note in notes(recipe):
         err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)
@@ -575,7 +615,7 @@ def _show(summary: Any) -> None:
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)
     for line in summary.missing:
-        err.print(f"[yellow]Fewer than asked for:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+        err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for path in (summary.manifest, summary.report):
         out.print(path, highlight=False, soft_wrap=True)
     if summary.skipped:
@@ -587,14 +627,12 @@ def _show(summary: Any) -> None:
 @app.command()
 def replay(
     dataset: Annotated[str, typer.Argument(help="Folder of the data set.", show_default=False)],
-    index: Annotated[int, typer.Argument(help="The index of the image in manifest.jsonl.", show_default=False)],
+    index: Annotated[int, typer.Argument(help="Index of the image in manifest.jsonl.", show_default=False)],
     normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
     source: SOURCE = None,
-    target: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write the image; compared by default.")
-    ] = None,
+    target: Annotated[Path | None, typer.Option("--output", "-o", help="File to write the image to.")] = None,
 ) -> None:
-    """Make one image of a data set again, from its line of the manifest."""
+    """Make one image of a data set again from its line of the manifest, and compare it."""
     from pail.dataset.replay import remake
 
     made = remake(dataset, index, normals, source)
@@ -608,13 +646,13 @@ def replay(
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """The console script: an error is one line, with --debug its traceback."""
+    """The console script. An error is printed as one line; --debug adds its traceback."""
     try:
         app(arguments)
     except (ValueError, TypeError, ImportError) as error:
         _fail("Error:", _in_options(str(error)), 2)
     except pail.StoppedError as error:
-        _fail("Stopped:", f"{error}. --resume goes on.", 1)
+        _fail("Stopped:", f"{error}. Pass --resume to continue.", 1)
     except OSError as error:
         _fail("Error:", f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
     except Exception as error:
@@ -624,13 +662,16 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _in_options(text: str) -> str:
-    """An error of the library in the words of the command line."""
+    """A message of the library with the names of command-line options."""
 
     def option(found: re.Match[str]) -> str:
-        name = found[1]
-        return OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else found[0])
+        name, values = found[1], found[2]
+        known = OPTIONS.get(name) or (f"--{name.replace('_', '-')}" if name in KNOWN else None)
+        if known is None:
+            return found[0]
+        return f"{known} {values.replace(' ', '').strip('()')}" if values else known
 
-    return re.sub(r"`(\w+)`", option, text)
+    return re.sub(r"`(\w+)(?:\[\d+\])?(?:=([^`]*))?`", option, text)
 
 
 def _fail(title: str, text: str, status: int) -> None:

@@ -1,4 +1,4 @@
-"""What masks say: what visibly changed, how much, and in which connected pieces."""
+"""Evaluate masks: what visibly changed, how much, and in which connected pieces."""
 
 from __future__ import annotations
 

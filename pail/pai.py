@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
-from pail.core.checks import describe
+from pail.call.state import Common, Settings
+from pail.core.checks import close_match, describe
+from pail.core.composite import Insertion
 from pail.core.sampler import Stream
-from pail.core.settings import Common, Settings
 from pail.core.window import as_data_range
 from pail.pixels.augmenter import as_transform
-from pail.registry import TECHNIQUES, is_own, reserve
+from pail.registry import TECHNIQUES, is_own, read_defaults_of, reserve
+from pail.sbi.fractal import fract_aug
+from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
+from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
+from pail.sbi.rand_augmented import rand_augmented_cut_paste
+from pail.sbi.superpixel_anomaly import superpixel_anomaly
+from pail.sfi.affined import affined_anomlay
+from pail.sfi.cutpaste import cutpaste
+from pail.sfi.cutpaste_scar import cutpaste_scar
+from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
+from pail.sfi.random_perturbation import random_perturbation
+from pail.sfi.simplex_noise import simplex_noise_anomlay
 from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range, RNGLike, ROILike, Severity, SourceLike
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
@@ -38,39 +50,40 @@ class Anomaly_Insertion:
         patch by 0.1, as the paper does. A callable (or an augmenter of
         imgaug) is applied to the patch instead.
     rng : int, sequence of int, SeedSequence or Generator, optional
-        Where the random numbers of calls without an `rng` of their own come
-        from; None is fresh entropy. Instances with the same `rng` make the
-        same results; `copy.deepcopy` and a pickle of one with an `rng` go
-        on from where it stands, and draw anew without. In another process
-        (a forked or unpickled instance) the stream always starts anew from
-        fresh entropy, so that workers never repeat each other; for results
-        that do not depend on the process, pass `rng` with each call, for
-        example ``rng=(seed, index)``.
+        Seed of the stream of random numbers for calls without their own
+        `rng`. If None, seeded from the operating system. Instances with the
+        same `rng` give the same results. A copy (`copy.deepcopy` or pickle)
+        continues the stream if it is seeded; otherwise it starts an
+        independent one. In another process (a forked or unpickled
+        instance) the stream is always seeded from the operating system, so
+        that workers never repeat each other; for results that do not depend
+        on the process, pass `rng` with each call, for example
+        ``rng=(seed, index)``.
     data_range : float, (float, float) or "auto", optional
         The range of values of the images. A number is the value of full
-        scale where it is not the dtype's (1 for floats): 4095 for 12-bit
+        scale if it is not the dtype's (1 for floats): 4095 for 12-bit
         data in uint16, 255 for floats up to 255; values above it or below 0
         are an error. A pair (low, high) is a window, such as (51_200,
-        52_100) for thermal images: it takes the place of the whole range in
-        all that is computed, the foreground, severity and what is visible
-        included. Values outside of it are kept outside of ``m_a`` and taken
-        for its nearer end inside, where whatever is written lies in the
-        window. "auto" takes the 0.1 % and 99.9 % quantiles of each image
-        by itself; `pail.data_range_of` finds one window for many.
+        52_100) for thermal images: everything, including foreground,
+        severity and visibility, is computed relative to it. Values outside
+        of the window are kept outside of ``m_a``; inside, they count as
+        its nearer end, and everything that is written lies in the window.
+        "auto" takes the 0.1 % and 99.9 % quantiles of each image
+        separately; `pail.data_range_of` finds one window for many images.
     source_range : float or (float, float), optional
         The same for sources. By default it is the images' where a source
         has their dtype, and that of its own dtype otherwise.
     alpha : bool, optional
-        Whether images have an alpha channel, which is carried through
-        unchanged. None takes the fourth of four channels for one, and the
-        word of PIL images; False says that four channels are four bands,
-        such as RGB and near infrared; True that the last of two or four
-        channels is alpha.
+        Whether images have an alpha channel, which is kept unchanged. If
+        None, the fourth of four channels of an array is alpha, and the mode
+        of a PIL image decides. False means that four channels are four
+        bands, such as RGB and near infrared; True means that the last of
+        two or four channels is alpha.
 
     Attributes
     ----------
     transform, data_range, source_range, alpha
-        As above; they can be assigned, and are checked as in the
+        As above; they can be assigned and are checked as in the
         constructor.
 
     Notes
@@ -86,23 +99,24 @@ class Anomaly_Insertion:
     These keywords are common to all methods:
 
     roi : None, "foreground" or mask, optional
-        Where the anomaly may land: a mask of the image's height and width
-        (bool, 0 and 255, or 0 and 1; PIL images of mode 1, L or P too, of
-        which a palette image is read by its colors: black is false, one
-        other color is true), or "foreground" for the automatic one of
-        `pail.roi.foreground`. No pixel of ``m_a`` lies outside; sizes are
-        fractions of the region, of its area and its bounding box.
+        Region of interest, where the anomaly may be placed: a mask of the
+        image's height and width (bool, 0 and 255, or 0 and 1; also PIL
+        images of mode 1, L or P; a palette image is read by its colors:
+        black is false, one other color is true), or "foreground" for the
+        automatic one of `pail.roi.foreground`. No pixel of ``m_a`` is
+        outside. Sizes are fractions of the region, of its area and its
+        bounding box.
     severity : None, float or (float, float), optional
-        How large, in the image or in the `roi`, and how strong: from 0, the
-        faintest that the technique makes, to 1; a range is drawn from
-        uniformly. None draws every size and strength from the ranges of the
-        technique's own keywords. Their defaults are the paper's, except
-        where docs/fidelity.md says otherwise: `cutpaste`, for one, has the
-        original library's larger rectangles.
+        Size, relative to the image or the `roi`, and strength together:
+        from 0, the faintest anomaly of the technique, to 1; from a range
+        one value is drawn uniformly. None draws every size and strength
+        from the ranges of the technique's own keywords. Their defaults are
+        the paper's, with the exceptions in docs/fidelity.md: `cutpaste`,
+        for example, has the original library's larger rectangles.
     rng : optional
         As above, for this call alone: the same `rng` gives the same bytes.
-        NumPy takes ``5`` and ``(5, 0)`` for the same seed; ``(seed,
-        index)`` with indices from 0 never meets another such pair.
+        NumPy treats ``5`` and ``(5, 0)`` as the same seed; different pairs
+        ``(seed, index)`` give different streams.
 
     Every method returns a `PseudoAnomaly`: a tuple ``(i_a, m_a)`` with the
     attributes ``i_a``, ``m_a`` and ``record``, which `pail.replay` takes.
@@ -110,10 +124,11 @@ class Anomaly_Insertion:
     1) and dtype uint8, 255 where the anomaly was inserted and 0 elsewhere.
     Every method raises TypeError for an argument of the wrong kind, an
     image that could not be read (None) included, and ValueError for one of
-    a wrong value; the message names the argument. A UserWarning points out
+    a wrong value; the message names the argument, the expected and the
+    actual value. A UserWarning points out
     uint16 and float images that fill less than a twentieth of their range,
     and names the `data_range` that would fit. Techniques that
-    `pail.register` adds are methods, too.
+    `pail.register` adds are methods as well.
 
     Examples
     --------
@@ -190,25 +205,17 @@ class Anomaly_Insertion:
     def __getattr__(self, name: str) -> Any:
         """The techniques that `pail.register` added."""
         if not name.startswith("_") and is_own(name):
-            return partial(self._run_own, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return partial(self._apply, name)
+        meant = "" if name.startswith("_") else close_match(name, dir(self))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{meant}")
 
     def _settings(self) -> Settings:
-        return Settings(self.transform, self.data_range, self.source_range, self.alpha)
+        return Settings(self._transform, self._data_range, self._source_range, self._alpha)
 
-    def _common(self, roi: Any, severity: Any, rng: Any) -> Common:
-        return Common(roi, severity, self._stream.next() if rng is None else rng)
-
-    def _run(self, name: str, arguments: dict[str, Any]) -> PseudoAnomaly:
-        """Hand on the arguments of a method, its `locals()`."""
-        options = {key: value for key, value in arguments.items() if key != "self"}
-        image, source = options.pop(TECHNIQUES[name].image_name), options.pop("anom_source_img", None)
-        common = self._common(options.pop("roi"), options.pop("severity"), options.pop("rng"))
-        return run(name, image, source, self._settings(), common, options)
-
-    def _run_own(
+    def _apply(
         self,
-        name: str,
+        technique: Callable[..., Insertion] | str,
+        /,
         image: Any,
         anom_source_img: Any = None,
         *,
@@ -217,7 +224,10 @@ class Anomaly_Insertion:
         rng: Any = None,
         **options: Any,
     ) -> PseudoAnomaly:
-        return run(name, image, anom_source_img, self._settings(), self._common(roi, severity, rng), options)
+        """Insert one anomaly of a technique: the function of that name in `TECHNIQUES`, or the name of a user's own."""
+        name = technique if isinstance(technique, str) else technique.__name__
+        common = Common(roi, severity, self._stream.next() if rng is None else rng)
+        return run(name, image, anom_source_img, self._settings(), common, options)
 
     def cutpaste(
         self,
@@ -267,7 +277,15 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("cutpaste", locals())
+        return self._apply(
+            cutpaste,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            area_ratio=area_ratio,
+            aspect_ratio=aspect_ratio,
+        )
 
     def cutpaste_scar(
         self,
@@ -319,7 +337,16 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("cutpaste_scar", locals())
+        return self._apply(
+            cutpaste_scar,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            rotation=rotation,
+            width=width,
+            length=length,
+        )
 
     def simplex_noise_anomlay(
         self,
@@ -379,7 +406,18 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("simplex_noise_anomlay", locals())
+        return self._apply(
+            simplex_noise_anomlay,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            size_range=size_range,
+            octaves=octaves,
+            persistence=persistence,
+            amplitude=amplitude,
+            frequency=frequency,
+        )
 
     def random_perturbation(
         self,
@@ -437,7 +475,17 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("random_perturbation", locals())
+        return self._apply(
+            random_perturbation,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            patch_number=patch_number,
+            size_range=size_range,
+            skip_background=skip_background,
+            max_try=max_try,
+        )
 
     def hard_aug_cutpaste(
         self,
@@ -500,7 +548,22 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("hard_aug_cutpaste", locals())
+        return self._apply(
+            hard_aug_cutpaste,
+            image,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            angles=angles,
+            p_rotate=p_rotate,
+            p_perm=p_perm,
+            p_jitter=p_jitter,
+            area_ratio=area_ratio,
+            brightness=brightness,
+            contrast=contrast,
+            saturation=saturation,
+            hue=hue,
+        )
 
     def perlin_noise_pattern(
         self,
@@ -575,7 +638,22 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("perlin_noise_pattern", locals())
+        return self._apply(
+            perlin_noise_pattern,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            resize=resize,
+            threshold=threshold,
+            min_perlin_scale=min_perlin_scale,
+            perlin_scale=perlin_scale,
+            rotation=rotation,
+            beta_range=beta_range,
+            augment_source=augment_source,
+            augmenter=augmenter,
+        )
 
     def superpixel_anomaly(
         self,
@@ -644,7 +722,21 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("superpixel_anomaly", locals())
+        return self._apply(
+            superpixel_anomaly,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            n_segments=n_segments,
+            fraction=fraction,
+            compactness=compactness,
+            sigma=sigma,
+            rotate=rotate,
+            augment_source=augment_source,
+            augmenter=augmenter,
+        )
 
     def perlin_with_roi_anomaly(
         self,
@@ -735,7 +827,26 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("perlin_with_roi_anomaly", locals())
+        return self._apply(
+            perlin_with_roi_anomaly,
+            img,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            use_mask=use_mask,
+            transparency_range=transparency_range,
+            mask=mask,
+            structure_grid_size=structure_grid_size,
+            p_texture=p_texture,
+            bg_threshold=bg_threshold,
+            bg_reverse=bg_reverse,
+            threshold=threshold,
+            min_perlin_scale=min_perlin_scale,
+            perlin_scale=perlin_scale,
+            rotation=rotation,
+            augmenter=augmenter,
+        )
 
     def rand_augmented_cut_paste(
         self,
@@ -803,7 +914,20 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("rand_augmented_cut_paste", locals())
+        return self._apply(
+            rand_augmented_cut_paste,
+            img_norm,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            mask=mask,
+            in_fg_region=in_fg_region,
+            source_mask=source_mask,
+            n_aug=n_aug,
+            elastic=elastic,
+            min_area=min_area,
+        )
 
     def fract_aug(
         self,
@@ -882,7 +1006,23 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("fract_aug", locals())
+        return self._apply(
+            fract_aug,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            initial_point=initial_point,
+            iterations=iterations,
+            system=system,
+            n_maps=n_maps,
+            size_range=size_range,
+            rotation=rotation,
+            noise_amp=noise_amp,
+            margin=margin,
+            dilate=dilate,
+        )
 
     def affined_anomlay(
         self,
@@ -954,7 +1094,21 @@ class Anomaly_Insertion:
         >>> bool((i_a == image)[m_a[..., 0] == 0].all()), bool(m_a.any())
         (True, True)
         """
-        return self._run("affined_anomlay", locals())
+        return self._apply(
+            affined_anomlay,
+            image,
+            anom_source_img,
+            roi=roi,
+            severity=severity,
+            rng=rng,
+            resize=resize,
+            patch_sizes=patch_sizes,
+            p_patch=p_patch,
+            ssim_threshold=ssim_threshold,
+            variant=variant,
+            p_damage=p_damage,
+            n_damage=n_damage,
+        )
 
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
@@ -1050,7 +1204,7 @@ class Anomaly_Insertion:
             image,
             anom_source_img,
             self._settings(),
-            self._common(roi, severity, rng),
+            Common(roi, severity, self._stream.next() if rng is None else rng),
             techniques=techniques,
             weights=weights,
             n_anomalies=n_anomalies,
@@ -1058,6 +1212,7 @@ class Anomaly_Insertion:
         )
 
 
+read_defaults_of(Anomaly_Insertion)
 reserve(
     {
         *dir(Anomaly_Insertion),

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from pail.core.checks import MAX_SIDE, as_choice, as_number, as_size, describe
-from pail.core.formats import MAX_CHANNELS, as_pixels, check_array
+from pail.core.image import MAX_CHANNELS, as_pixels, check_array
 from pail.core.ops import resize, with_axis
 from pail.io import pil
 from pail.io.listing import SUFFIXES, list_images

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from pail.core.checks import as_choice, describe
 from pail.core.composite import Insertion
 from pail.core.names import GOOD, MIXED, OWN, WORDS
+from pail.core.parameters import Parameter, parameters_of
 from pail.references import BY_TECHNIQUE
 from pail.sbi.fractal import fract_aug
 from pail.sbi.perlin_noise_pattern import perlin_noise_pattern
@@ -29,9 +31,13 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 COMMON = ("roi", "severity", "rng")  # the keywords of every method
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Technique:
-    """A technique: `function(image, sampler, [source,] **options)` makes an `Insertion`."""
+    """A technique: `function(image, sampler, [source or transform,] **options)` makes an `Insertion`.
+
+    Its function says which values an option may have, and the method of `Anomaly_Insertion` what is the default; a
+    technique of the user's own has no method, and the defaults of its function.
+    """
 
     function: Callable[..., Insertion]
     family: Family
@@ -40,13 +46,47 @@ class Technique:
     url: str = ""  # of the paper
     takes_source: bool = False
     image_name: str = "image"  # the original's name of the first argument
-    jitters: bool = False  # whether it follows the instance's `transform`
+    jitters: bool = False  # whether it takes the instance's `transform`
+    method: Callable[..., Any] | None = None
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """Its own keywords and their defaults."""
-        keywords = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "transform"}
+        own = inspect.signature(self.function).parameters.values()
+        names = [p.name for p in own if p.kind is p.KEYWORD_ONLY]
+        shown = inspect.signature(self.method or self.function).parameters
+        return {name: shown[name].default for name in sorted(names, key=list(shown).index)}
+
+    @cached_property
+    def accepted(self) -> dict[str, Parameter]:
+        """What each of its keywords may be; those of a technique of the user's own that do not say it are left out."""
+        return {name: entry for name, entry in parameters_of(self.function).items() if name in self.parameters}
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        return {name: self._checked(name, value) for name, value in self.parameters.items()}
+
+    def _checked(self, name: str, value: Any) -> Any:
+        return self.accepted[name].check(name, value) if name in self.accepted else value
+
+    def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options of a call, checked, from those that are given; a default is known to be right."""
+        checked = dict(self._defaults)
+        for name, value in options.items():
+            if name not in self.parameters or value is not self.parameters[name]:
+                checked[name] = self._checked(name, value)
+        return checked
+
+    @cached_property
+    def _takes_any(self) -> bool:
+        kinds = {parameter.kind for parameter in inspect.signature(self.function).parameters.values()}
+        return inspect.Parameter.VAR_KEYWORD in kinds
+
+    def unknown(self, keywords: Iterable[Any]) -> list[Any]:
+        """Those of the keywords that it does not take; one of the user's own with ``**options`` takes any text."""
+        return [
+            key for key in keywords if key not in self.parameters and not (self._takes_any and isinstance(key, str))
+        ]
 
 
 TECHNIQUES: dict[str, Technique] = {
@@ -54,7 +94,7 @@ TECHNIQUES: dict[str, Technique] = {
         cutpaste,
         "SFI",
         BY_TECHNIQUE["cutpaste"].label,
-        "a rectangle of the image, recolored, elsewhere",
+        "a recolored rectangle of the image in another place",
         BY_TECHNIQUE["cutpaste"].url,
         jitters=True,
     ),
@@ -62,7 +102,7 @@ TECHNIQUES: dict[str, Technique] = {
         cutpaste_scar,
         "SFI",
         BY_TECHNIQUE["cutpaste_scar"].label,
-        "a thin, turned strip of the image, recolored, elsewhere",
+        "a thin, rotated, recolored strip of the image in another place",
         BY_TECHNIQUE["cutpaste_scar"].url,
         jitters=True,
     ),
@@ -91,7 +131,7 @@ TECHNIQUES: dict[str, Technique] = {
         perlin_noise_pattern,
         "SBI",
         BY_TECHNIQUE["perlin_noise_pattern"].label,
-        "an augmented source through Perlin noise",
+        "an augmented source in the shape of Perlin noise",
         BY_TECHNIQUE["perlin_noise_pattern"].url,
         takes_source=True,
     ),
@@ -99,7 +139,7 @@ TECHNIQUES: dict[str, Technique] = {
         superpixel_anomaly,
         "SBI",
         BY_TECHNIQUE["superpixel_anomaly"].label,
-        "superpixels of a turned source",
+        "superpixels of a rotated source",
         BY_TECHNIQUE["superpixel_anomaly"].url,
         takes_source=True,
     ),
@@ -107,7 +147,7 @@ TECHNIQUES: dict[str, Technique] = {
         perlin_with_roi_anomaly,
         "SBI",
         BY_TECHNIQUE["perlin_with_roi_anomaly"].label,
-        "texture or shuffled structure through Perlin noise, on the foreground",
+        "texture or shuffled structure in the shape of Perlin noise, on the foreground",
         BY_TECHNIQUE["perlin_with_roi_anomaly"].url,
         takes_source=True,
         image_name="img",
@@ -116,7 +156,7 @@ TECHNIQUES: dict[str, Technique] = {
         rand_augmented_cut_paste,
         "SBI",
         BY_TECHNIQUE["rand_augmented_cut_paste"].label,
-        "warped and augmented parts of a source, moved onto the part",
+        "warped and augmented pieces of a source, moved onto the object",
         BY_TECHNIQUE["rand_augmented_cut_paste"].url,
         takes_source=True,
         image_name="img_norm",
@@ -125,7 +165,7 @@ TECHNIQUES: dict[str, Technique] = {
         fract_aug,
         "SBI",
         BY_TECHNIQUE["fract_aug"].label,
-        "a turned square in the shape of a fractal",
+        "a rotated square in the shape of a fractal",
         BY_TECHNIQUE["fract_aug"].url,
         takes_source=True,
     ),
@@ -133,7 +173,7 @@ TECHNIQUES: dict[str, Technique] = {
         affined_anomlay,
         "hybrid",
         BY_TECHNIQUE["affined_anomlay"].label,
-        "warped tiles, as they are, recolored or filled with a source",
+        "warped tiles, unchanged, recolored or filled with a source",
         BY_TECHNIQUE["affined_anomlay"].url,
         takes_source=True,
     ),
@@ -161,7 +201,8 @@ def register(
     function : callable
         ``function(image, sampler, **options)``, or ``function(image,
         sampler, source, **options)`` where it takes a source. It returns an
-        `Insertion`. Its options are keyword-only and have defaults; it
+        `Insertion`. Its options are keyword-only and have defaults; those
+        annotated with a class of `pail.core.parameters` are checked. It
         draws every random number from `sampler`, and takes its pixels from
         ``image.crop``, which cannot be written to. What it returns is
         checked at every call, and has to reach into the region of interest
@@ -178,9 +219,11 @@ def register(
     Raises
     ------
     TypeError
-        If the name is no text or the function is not callable.
+        If the name is no text, the function is not callable, or a default
+        is of a kind that its annotation does not allow.
     ValueError
-        If the name is taken or no identifier, or an option has no default.
+        If the name is taken or no identifier, or an option has no default
+        or one that its annotation does not allow.
 
     Examples
     --------
@@ -216,6 +259,7 @@ def register(
     bad = [p for p, default in technique.parameters.items() if default is inspect.Parameter.empty or p in COMMON]
     if bad:
         raise ValueError(f"`function` must have options with defaults, other than {', '.join(COMMON)}; got {bad}")
+    technique.check({})  # its defaults
     TECHNIQUES[name] = technique
     _OWN.add(name)
 
@@ -226,6 +270,11 @@ def unregister(name: str) -> None:
         raise ValueError(f"`name` must be a registered technique of your own, one of {sorted(_OWN)}; got {name!r}")
     _OWN.remove(name)
     del TECHNIQUES[name]
+
+
+def read_defaults_of(methods: type) -> None:
+    """Attach to each technique the method of its name."""
+    TECHNIQUES.update({name: replace(entry, method=getattr(methods, name)) for name, entry in TECHNIQUES.items()})
 
 
 _OWN: set[str] = set()  # names that users added

@@ -1,4 +1,4 @@
-"""Regions of interest: where anomalies may land."""
+"""Regions of interest: where anomalies may be placed."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def as_roi(roi: Any, image: NormalImage, name: str = "roi") -> np.ndarray | None
 
 
 def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.ndarray:
-    """Find the parts that lie on a plain background, or the whole image where
-    there is no background.
+    """Find objects on a plain background; the whole image if there is no
+    background.
 
-    A pixel is foreground where its color is far from the background's, a
-    plane through the colors along the image's border; Otsu's threshold
-    says what is far. The whole image is foreground where that finds nothing
-    to trust: a constant image, a surface or texture that fills the frame,
-    parts that take up less than 1 % or more than 95 % of the image or most
-    of its border. So a wrong answer leans to too much foreground, not to
-    too little.
+    The background is a plane through the colors along the image's border,
+    and a pixel is foreground if its color differs from it by more than
+    Otsu's threshold. If that gives no reliable result, the whole image is
+    foreground: for a constant image, for a surface or texture that fills
+    the image, and for objects that cover less than 1 % or more than 95 % of
+    the image or most of its border. Errors therefore tend to too much
+    foreground rather than too little.
 
     The mask is what ``roi="foreground"`` uses in every method of
     `Anomaly_Insertion`.

@@ -20,8 +20,8 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.core.checks import as_flag, as_number, describe
-from pail.core.image import as_normal_image
-from pail.core.window import AUTO, MOST_IMAGES, data_range_of, window_of
+from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
+from pail.core.window import AUTO, as_data_range, window_of
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_source, as_target_size
@@ -179,7 +179,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     ) -> None:
         if dtype not in (torch.float32, torch.uint8):
             raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
-        if dtype == torch.uint8 and data_range not in (None, 255):
+        data_range = as_data_range("data_range", data_range, auto=True)
+        if dtype == torch.uint8 and data_range not in (None, 255, (0, 255)):
             raise ValueError(f"`data_range` must be None or 255 where `dtype` is torch.uint8, got {data_range!r}")
         self.dtype = dtype
         self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)

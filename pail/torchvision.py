@@ -159,12 +159,15 @@ class InsertAnomaly(torch.nn.Module):
         leaves[place], marks = self._insert(leaves[place])
         if not masks:
             return _with_mask(sample, leaves[place], _as_mask(marks[..., None, :, :] * self.mask_value))
-        found = pieces(marks.cpu().numpy() > 0) if not lead and marks.any() else np.zeros((0, *size), np.uint8)
+        found = np.zeros((0, *size), np.uint8)
+        if "instances" in kinds and marks.any():  # a mask for each piece: much memory, where there are many
+            found = pieces(marks.cpu().numpy() > 0)
         for i, kind in zip(masks, kinds, strict=True):
             leaves[i] = self._appended(leaves[i], found) if kind == "instances" else self._united(leaves[i], marks)
-        if labels is not None and len(found):
-            leaves[boxes[0]] = _with_boxes(leaves[boxes[0]], mask_boxes(marks.cpu().numpy() > 0))
-            leaves[labels] = torch.cat([leaves[labels], leaves[labels].new_full((len(found),), self.label)])
+        if labels is not None and marks.any():
+            corners = mask_boxes(marks.cpu().numpy() > 0)
+            leaves[boxes[0]] = _with_boxes(leaves[boxes[0]], corners)
+            leaves[labels] = torch.cat([leaves[labels], leaves[labels].new_full((len(corners),), self.label)])
         return tree_unflatten(leaves, structure)
 
     def _labels_place(

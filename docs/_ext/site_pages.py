@@ -1,4 +1,4 @@
-"""The pages of the site that are made of something else: README, changelog, contributing, guides and techniques."""
+"""The pages of the site that are generated: README, changelog, contributing, the overview of guides, and techniques."""
 
 import re
 from pathlib import Path
@@ -10,21 +10,20 @@ from sphinx.application import Sphinx
 
 from pail import TECHNIQUES
 
-# The guides in the order of the menu, and what their cards say; pages under docs/ that are not named follow.
+# The guides in the order of the menu, and the texts of their cards; other pages under docs/ follow.
 GUIDES = {
-    "control": "Where an anomaly lands, how strong it is, which technique makes it, and how it is made again.",
-    "your-own-technique": "A defect that only your parts have, in a few lines, with all promises kept.",
+    "control": "Where an anomaly is placed, how strong it is, which technique makes it, and how to reproduce it.",
+    "your-own-technique": "Register a function of your own for a defect that only your parts have.",
     "datasets": "Labeled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
-    "training": "Fresh anomalies in every epoch, from PyTorch, torchvision and albumentations.",
-    "tune": "Settings that fit your parts, found by looking.",
-    "choosing": "Which technique for which defect, and how to mix them.",
-    "detection": "Which techniques help a detector on real defects, measured.",
-    "performance": "What a call costs, what makes it fast, and what misses its target.",
-    "fidelity": "What is done otherwise than in the original and in the papers, why, and the way back.",
-    "architecture": "For whoever maintains the library: the rooms of the code and the way of one call.",
+    "training": "New anomalies in every epoch with PyTorch, torchvision and albumentations.",
+    "tune": "Find settings that suit your parts, with sliders in the browser.",
+    "choosing": "Which technique for which defect, and how to check the choice.",
+    "detection": "How detectors trained with each technique find real defects, measured.",
+    "performance": "How long a call takes, and what changes it.",
+    "fidelity": "Where techniques differ from their papers, and the keywords that restore the paper's values.",
     "credits": "Where the bundled photographs come from, and under which licenses.",
 }
-NO_GUIDES = ("index", "start", "guides", "changelog", "contributing", "release")
+NO_GUIDES = ("index", "start", "guides", "changelog", "contributing")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
 LINK = re.compile(r"(\]\(|(?:src|href)=\")([^)\s\"]+)")
 FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
@@ -79,7 +78,6 @@ def write_pages(app: Sphinx) -> None:
     docs = Path(app.srcdir)
     for file, page in FROM_ROOT.items():
         text = for_the_site((docs.parent / file).read_text(encoding="utf-8"), from_root=True)
-        text += "\n```{toctree}\n:hidden:\n\nrelease\n```\n" if page == "contributing" else ""
         (docs / f"{page}.md").write_text(text, encoding="utf-8")
     (docs / "guides.md").write_text(guides_page(docs), encoding="utf-8")
     for name in TECHNIQUES:  # a whole figure as small as a thumbnail shows nothing

@@ -1,7 +1,7 @@
-"""A page a technique, the cards that lead to them, and the table of costs, of what the project knows of each.
+"""A page for each technique, the cards that lead to them, and the table of costs.
 
 From `TECHNIQUES` come family and summary, from `pail.references` the paper, from docstrings the parameters, from
-docs/performance.md the times of the last bench, from docs/fidelity.md the differences, from the gallery the pictures,
+docs/maintainers/ the times of the latest benchmark and the differences from the papers, from the gallery the pictures,
 and from techniques/when.toml the words on when to use it.
 """
 
@@ -33,8 +33,8 @@ def write(docs: Path) -> None:
     words = tomllib.loads((folder / "when.toml").read_text(encoding="utf-8"))
     if set(words) != set(TECHNIQUES):
         raise ValueError(f"techniques/when.toml and TECHNIQUES differ in {sorted(set(words) ^ set(TECHNIQUES))}")
-    costs = read_costs((docs / "performance.md").read_text(encoding="utf-8"))
-    differences = read_differences((docs / "fidelity.md").read_text(encoding="utf-8"))
+    costs = read_costs((docs / "maintainers" / "performance.md").read_text(encoding="utf-8"))
+    differences = read_differences((docs / "maintainers" / "fidelity.md").read_text(encoding="utf-8"))
     for name, technique in TECHNIQUES.items():
         page = technique_page(docs, name, technique, words[name], costs[name], differences.get(name, []))
         (folder / f"{name}.md").write_text(page, encoding="utf-8")
@@ -91,15 +91,15 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
     lines = [
         "# Techniques",
         "",
-        "Find the picture that comes closest to the defects of your parts. Each page has pictures, the parameters, the",
-        "paper, the cost, when to use it, and how it differs from the original.",
+        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, the",
+        "paper, the cost, when to use the technique, and how it differs from its paper and from the original library.",
         "",
         "```{include} cards.txt",
         "```",
         "",
-        "## Which looks like your defect",
+        "## Which one resembles your defect",
         "",
-        "| technique | looks like | family | ms at 256x256 | ms at 1024x1024 |",
+        "| technique | what it looks like | family | ms at 256x256 | ms at 1024x1024 |",
         "|---|---|---|---|---|",
     ]
     for name, technique in TECHNIQUES.items():
@@ -108,7 +108,7 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
         lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {small} | {large} |")
     lines += [
         "",
-        "Medians of one thread on RGB images, from the last bench; [Performance](../performance.md) says more.",
+        "Medians on one thread, RGB images; see [how long a call takes](../performance.md).",
         "",
         "```{toctree}",
         ":hidden:",
@@ -139,15 +139,16 @@ def technique_page(
         "## When to use it",
         f"**It looks like** {words['looks']}",
         f"**Use it** {words['use']}",
-        f"**Rather not** {words['avoid']}",
+        f"**Do not use it** {words['avoid']}",
         "## Cost",
         cost_table(costs),
-        "Median ms of a call on one thread, from the last bench; see [Performance](../performance.md).",
+        "Median milliseconds of a call on one thread; see [how long a call takes](../performance.md).",
         "## Parameters",
+        parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
-        "## How it differs from the original",
+        "## Differences from the paper and the original",
         difference_table(differences),
-        "What holds for all techniques, and what was not verified, is on the page on [fidelity](../fidelity.md).",
+        "What applies to all techniques is described in [differences from the papers](../fidelity.md).",
         "## How to cite it",
         f"```bibtex\n{paper.bibtex}\n```",
     ]
@@ -165,6 +166,15 @@ def pictures(docs: Path, name: str) -> str:
     return "\n".join([*lines, f"The code of these pictures: [{name} in the gallery](/auto_examples/plot_{name}.rst)."])
 
 
+def parameter_table(technique: Technique) -> str:
+    """The parameters with their defaults, bounds and units; the docstring below says what they mean."""
+    rows = []
+    for key, default in technique.parameters.items():
+        accepted = technique.accepted[key]
+        rows.append(f"| `{key}` | `{default!r}` | {accepted.text} | {accepted.unit} |")
+    return "\n".join(["| parameter | default | accepts | unit |", "|---|---|---|---|", *rows])
+
+
 def cost_table(costs: dict[tuple[str, str], str]) -> str:
     """Times at the sizes that a reader looks for."""
     rows = [f"| {size} | {costs[size, 'gray']} | {costs[size, 'RGB']} |" for size in SIZES]
@@ -172,9 +182,9 @@ def cost_table(costs: dict[tuple[str, str], str]) -> str:
 
 
 def difference_table(rows: list[str]) -> str:
-    """What is done here, what there, why, and the keyword that brings it back."""
+    """What PAI-Lib does, what the paper or original does, the reason, and the keyword that restores it."""
     return (
-        "\n".join(["| here | there | why | back |", "|---|---|---|---|", *rows])
+        "\n".join(["| PAI-Lib | paper or original | reason | how to restore |", "|---|---|---|---|", *rows])
         if rows
-        else "In nothing special to it."
+        else "There is no difference that is specific to this technique."
     )

@@ -1,4 +1,4 @@
-"""`pail tune`: a page on one's own machine on which settings are found by looking. Only this package imports gradio."""
+"""`pail tune`: a page on your own machine on which you find settings by looking. Only this package imports gradio."""
 
 from pail.app.serve import tune
 

@@ -1,25 +1,24 @@
-"""The anomalies that the page shows: items of the data set that its recipe makes, by the same calls."""
+"""The anomalies that the page shows. They are images of the data set of its recipe, made by the same calls."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.app.folder import Folder, Images, OutsideError
+from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
-from pail.app.settings import DRAWS, Settings, recipe
-from pail.dataset import plan as plans
-from pail.dataset import window
-from pail.dataset.make import Inputs, arguments, as_alpha, insertion, region, source_pixels
-from pail.dataset.plan import Item, Plan
-from pail.dataset.recipe import Recipe
+from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
+from pail.dataset.inputs import Inputs, stem_of, values_in_use
+from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
+from pail.dataset.plan import Item, Plan, make_plan
+from pail.dataset.recipe import Recipe, make_recipe
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
@@ -40,7 +39,7 @@ class Preview:
 
 
 class Bench:
-    """The folders, and a recipe that was given: all that a draw needs besides the settings."""
+    """The folders and the given recipe: what a preview needs besides the settings of the page."""
 
     def __init__(
         self,
@@ -49,14 +48,17 @@ class Bench:
         given: Mapping[str, Any] | None = None,
     ) -> None:
         self.given = dict(given or {})
-        self.normals = Images(_folder("folder", folder))
-        self.sources = Images(_folder("source", source)) if source is not None else None
+        listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
+        only_first = replace(listing, pages="first")  # of sources and masks
+        self.normals = ImageCache(_folder("folder", folder, listing), listing)
+        self.sources = ImageCache(_folder("source", source, only_first), listing) if source is not None else None
         roi = self.given.get("roi")
-        self.rois = _folder("roi", roi) if roi not in (None, "foreground") else None
+        masks = replace(only_first, exclude=())
+        self.rois = _folder("roi", roi, masks) if roi not in (None, "foreground") else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
-            found = window.find(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
+            found = values_in_use(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
@@ -72,21 +74,21 @@ class Bench:
             raise ValueError(f"`image` must be the number of an image that is shown, got {image!r}")
         return self.normals.folder.listed[image]
 
-    def recipe(self, settings: Settings) -> Recipe:
+    def recipe(self, settings: PageSettings) -> Recipe:
         return recipe(settings, len(self.normals.folder.listed), self.given)
 
-    def inputs(self, settings: Settings, name: str) -> Inputs:
-        """Where `make` reads from: the folders, and the painted mask as if it lay in one."""
+    def inputs(self, settings: PageSettings, name: str) -> Inputs:
+        """Where `make_item` reads from: the folders, and the painted mask as if it lay in one."""
         sources = self.sources.folder if self.sources else None
         if settings.region == "painted":
-            masks = {name.rpartition(".")[0]: mask_file(name)}
+            masks = {stem_of(name): mask_file(name)}
             return Inputs(self.normals.folder, sources, _painted(settings.painted), masks)
         if settings.region == "given" and self.rois:
             masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
             return Inputs(self.normals.folder, sources, self.rois, masks)
         return Inputs(self.normals.folder, sources, None, {})
 
-    def items(self, settings: Settings, *, whole_folder: bool = False) -> list[Item]:
+    def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
         plan = self._plan(settings.seed)
         count = len(plan.numbers)
@@ -97,8 +99,8 @@ class Bench:
     def _plan(self, seed: int) -> Plan:
         return _plan(seed, tuple(self.names), tuple(self.sources.folder.listed) if self.sources else ())
 
-    def draw(self, settings: Settings, checked: Recipe, item: Item) -> Preview:
-        """An item as `pail.dataset.make` makes it, without its files; the decoded images are kept."""
+    def draw(self, settings: PageSettings, checked: Recipe, item: Item) -> Preview:
+        """An item as `make_item` makes it, without encoding its files; decoded images are kept."""
         name = item.normals[0]
         original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
         pixels = picture.pixels
@@ -120,7 +122,7 @@ class Bench:
         )
 
     def source(self, item: Item) -> tuple[Picture | None, str | None]:
-        """The first that can be read, as `make` takes it."""
+        """The first source that can be read, which `make_item` takes, too."""
         for name in item.sources:
             assert self.sources is not None
             try:
@@ -135,8 +137,8 @@ def _alone(item: Item) -> Item:
     return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
 
 
-def _folder(argument: str, url: Any) -> Folder:
-    folder = Folder(url)
+def _folder(argument: str, url: Any, recipe: Recipe) -> Folder:
+    folder = Folder(url, recipe)
     if not folder.listed:
         raise ValueError(f"`{argument}` must be a folder with images, got {url} with none")
     return folder
@@ -144,7 +146,7 @@ def _folder(argument: str, url: Any) -> Folder:
 
 @lru_cache(maxsize=8)
 def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
-    return plans.make(Recipe(seed=seed, layout="flat"), list(names), list(sources))
+    return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
 
 
 @lru_cache(maxsize=4)
@@ -153,14 +155,14 @@ def _painted(data: str) -> Painted:
 
 
 class Newest:
-    """Which request of a session is its newest, so that older work can end early."""
+    """The newest request of each session, so that work on older ones can end early."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tickets: dict[str, int] = {}
 
     def take(self, session: str) -> int:
-        """A new ticket, which makes all earlier ones old."""
+        """A new ticket, which replaces all earlier ones of the session."""
         with self._lock:
             self._tickets[session] = self.now(session) + 1
             return self._tickets[session]
@@ -169,5 +171,5 @@ class Newest:
         return self._tickets.get(session, 0)
 
 
-# What a wrong setting or a bad file raises: it is shown on the page, and the page goes on.
+# Errors of wrong settings and bad files, which are shown on the page.
 SHOWN = (ValueError, TypeError, OSError, ImportError, OutsideError, MemoryError, cv2.error)

@@ -1,4 +1,4 @@
-"""What is taken away: the recipe, the call in Python, and a zip of what the sheet shows."""
+"""The export: the recipe, a call in Python, and a zip file of what the sheet shows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import numpy as np
 from PIL import Image
 
 from pail.app.draws import Bench
-from pail.app.folder import Images
+from pail.app.folder import ImageCache
 from pail.app.painted import Painted, mask_file
-from pail.app.settings import Settings
-from pail.dataset import recipe as recipes
-from pail.dataset.make import Inputs, arguments, as_alpha, make, region, source_pixels
+from pail.app.settings import PageSettings
+from pail.dataset.inputs import Inputs, stem_of
+from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
 from pail.dataset.plan import Item
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import Recipe, to_toml
 from pail.io.read import UnreadableError
 
-PAINTED = "# The painted region is the folder regions/ of pail-tune.zip, which has to lie beside this file."
+PAINTED = "# The painted region is the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Export:
     failed: list[str]  # items that could not be made, and why
 
 
-def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> Export:
+def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) -> Export:
     """The recipe of these settings, and the files that `pail generate` makes of it for the items of the sheet."""
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
-    toml, line = recipes.dumps(checked), command(bench, settings)
+    toml, line = to_toml(checked), command(bench, settings)
     if settings.region == "painted":
         toml = f"{PAINTED}\n{toml}"
     python, arrays = call(bench, settings, checked, items[0])
     files, failed = {"recipe.toml": toml.encode(), "call.py": python.encode(), "run.txt": f"{line}\n".encode()}, []
     files |= arrays
     for item in items:
-        made = make(checked, bench.inputs(settings, item.normals[0]), item)
+        made = make_item(checked, bench.inputs(settings, item.normals[0]), item)
         files |= made.files
         if made.line is None:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")
@@ -59,13 +59,13 @@ def export(bench: Bench, settings: Settings, *, whole_folder: bool = False) -> E
     return Export(toml, python, line, _zip(files), failed)
 
 
-def command(bench: Bench, settings: Settings) -> str:
+def command(bench: Bench, settings: PageSettings) -> str:
     """The line that makes the data set, run where recipe.toml lies."""
     source = ["--source", bench.sources.folder.absolute()] if bench.sources else []
     return shlex.join(["pail", "generate", bench.normals.folder.absolute(), "set", *source, "--recipe", "recipe.toml"])
 
 
-def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple[str, dict[str, bytes]]:
+def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> tuple[str, dict[str, bytes]]:
     """The first draw in Python, and the arrays that it loads where neither OpenCV nor Pillow reads the same pixels."""
     name = item.normals[0]
     files: dict[str, bytes] = {}
@@ -88,16 +88,18 @@ def call(bench: Bench, settings: Settings, checked: Recipe, item: Item) -> tuple
             lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
         arguments = "image, source"
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
-    if settings.region in ("painted", "given"):
-        inputs = bench.inputs(settings, name)
-        mask = region(checked, inputs, name, pixels, picture.pixels.shape)
+    inputs = bench.inputs(settings, name)
+    roi = region(checked, inputs, name, pixels, picture.pixels.shape)
+    if inputs.rois is not None:
         where = f"HERE / {f'regions/{mask_file(name)}'!r}"
         if settings.region == "given" and bench.rois:
             paths["MASKS"] = bench.rois.absolute()
-            where = f"MASKS / {inputs.roi_names[name.rpartition('.')[0]]!r}"
-        files |= _region(lines, inputs, name, where, mask)
-    if settings.region != "all":
-        keywords += ['roi="foreground"' if settings.region == "foreground" else "roi=region"]
+            where = f"MASKS / {inputs.roi_names[stem_of(name)]!r}"
+        files |= _region(lines, inputs, name, where, roi)
+    elif isinstance(roi, np.ndarray):  # without what padding has added
+        files |= _stored(lines, "region", roi > 0)
+    if roi is not None:
+        keywords += [f"roi={roi!r}" if isinstance(roi, str) else "roi=region"]
     keywords += [f"rng={(checked.seed, item.number)}"]
 
     body = "\n".join(lines)
@@ -123,7 +125,9 @@ READERS: tuple[tuple[str, Callable[[Path], Any]], ...] = (
 )
 
 
-def _read(lines: list[str], name: str, images: Images, file: str, pixels: np.ndarray, where: str) -> dict[str, bytes]:
+def _read(
+    lines: list[str], name: str, images: ImageCache, file: str, pixels: np.ndarray, where: str
+) -> dict[str, bytes]:
     if images.folder.is_local:
         for text, read in READERS:
             if _agrees(partial(read, Path(images.folder.absolute(file))), pixels):
@@ -147,7 +151,7 @@ def _region(lines: list[str], inputs: Inputs, name: str, where: str, mask: np.nd
     """The line that reads a region, at the size of the image."""
     size = mask.shape[1], mask.shape[0]
     assert inputs.rois is not None
-    data = inputs.rois.read(inputs.roi_names[name.rpartition(".")[0]])
+    data = inputs.rois.read(inputs.roi_names[stem_of(name)])
 
     def read() -> np.ndarray:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -200,7 +204,7 @@ def _literal(value: Any) -> str:
     return pprint.pformat(value, width=10**6, sort_dicts=False)
 
 
-def _regions(bench: Bench, settings: Settings) -> dict[str, bytes]:
+def _regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
     """The painted mask for every image of the folder, named as `--roi` reads it."""
     if settings.region != "painted":
         return {}

@@ -1,4 +1,4 @@
-"""A folder that is looked into and never out of: a link that leads elsewhere is neither listed nor read."""
+"""Folders from which only their own files are read: links that lead out of them are neither shown nor read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import cv2
 
+from pail.dataset.inputs import file_of, is_excluded, list_pages, read_image
+from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
-from pail.io.read import Picture, decode, read_picture
-from pail.pixels.panels import as_bytes, fit, shades
+from pail.io.read import Picture
+from pail.pixels.panels import fit, shades, to_display
 from pail.report.page import data_uri
 
 THUMBNAIL = 104  # pixels of the longer side
@@ -21,17 +23,25 @@ KEPT = 96 << 20  # bytes of decoded images that are kept
 
 
 class OutsideError(RuntimeError):
-    """A file that is a link to somewhere else. No ValueError: `make` would take another file in its place."""
+    """A file is a link that leads out of its folder. Not a ValueError, for which `make_item` takes another file."""
 
 
 class Folder(Store):
-    """A store whose files lie below its own folder, really."""
+    """A store that reads only files that really lie below its folder, or below a link to a folder that it follows.
 
-    def __init__(self, url: str | os.PathLike[str]) -> None:
+    `listed` are the images that `pail generate` lists with a recipe, so that items have the same numbers. Links that
+    lead out are among them, and an error when they are read.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], recipe: Recipe | None = None) -> None:
         super().__init__(url)
+        recipe = recipe or Recipe()
         self._root = Path(self.url).resolve()
-        self.listed: Sequence[str] = tuple(self.names())  # links included: they count for the numbers of items
-        self._names = frozenset(self.listed)
+        self._follows = recipe.follow_links
+        found = self.listing(follow_links=recipe.follow_links).names
+        names = [name for name in found if not is_excluded(name, recipe.exclude)]
+        self._names = frozenset(names)
+        self.listed: Sequence[str] = tuple(names if recipe.pages == "first" else list_pages(self, names, recipe))
 
     def absolute(self, name: str = "") -> str:
         """Where the folder or a file in it lies, from wherever one looks."""
@@ -39,7 +49,11 @@ class Folder(Store):
 
     def is_inside(self, name: str) -> bool:
         """Whether the file, all links followed, lies in the folder."""
-        return not self.is_local or Path(self.path(name)).resolve().is_relative_to(self._root)
+        if not self.is_local:
+            return True
+        path = Path(self.path(file_of(name)[0]))
+        real = path.resolve()
+        return real.is_relative_to(self._root) or (self._follows and real.is_relative_to(path.parent.resolve()))
 
     def read(self, name: str) -> bytes:
         if name not in self._names or not self.is_inside(name):
@@ -47,11 +61,11 @@ class Folder(Store):
         return super().read(name)
 
 
-class Images:
-    """Decoded images of a folder, those used lately within a bound, and thumbnails. Threads share them."""
+class ImageCache:
+    """The decoded images of a folder that were used last, up to a number of bytes, and thumbnails; for all threads."""
 
-    def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+    def __init__(self, folder: Folder, recipe: Recipe | None = None) -> None:
+        self.folder, self._recipe = folder, recipe or Recipe()
         self._lock = threading.Lock()  # of what is kept; nothing is read while it is held
         self._kept: dict[tuple[str, Size, str], Picture] = {}
         self._thumbnails: dict[str, str] = {}
@@ -62,7 +76,7 @@ class Images:
         with self._lock:
             picture = self._kept.get(key)
         if picture is None:
-            picture = read_picture(self.folder.read(name), name=name)
+            picture = read_image(self.folder, name, self._recipe)
             picture = replace(picture, pixels=fitted(picture.pixels, size, fit))
             picture.pixels.flags.writeable = False
         with self._lock:
@@ -76,8 +90,8 @@ class Images:
         """A small picture as a data URI; empty where the file is no image."""
         if name not in self._thumbnails:
             try:
-                pixels = decode(self.folder.read(name))
-                self._thumbnails[name] = data_uri(fit(as_bytes(pixels, shades(pixels)), THUMBNAIL))
+                pixels = read_image(self.folder, name, self._recipe).pixels
+                self._thumbnails[name] = data_uri(fit(to_display(pixels, shades(pixels)), THUMBNAIL))
             except (ValueError, OSError, OutsideError, cv2.error):
                 self._thumbnails[name] = ""
         return self._thumbnails[name]

@@ -1,4 +1,4 @@
-"""The page: its controls, and what follows when they change."""
+"""The page: its controls, and what happens when they change."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pail.app import view, widgets
 from pail.app.draws import SHOWN, Bench, Newest, Preview
 from pail.app.export import export
 from pail.app.parameters import Bounds, Control
-from pail.app.settings import Entry, Settings, basket, control_values, entries, options, put
-from pail.app.styles import CSS
+from pail.app.settings import Entry, PageSettings, collection_of, control_values, entries, options, put
 from pail.core.checks import as_number
-from pail.dataset import recipe as recipes
+from pail.dataset.recipe import make_recipe
 from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
+from pail.report.page import static
 
 THUMBNAILS = 24  # on a page of the strip
 CANVAS = 512  # pixels of the longer side of what is painted on
@@ -31,11 +31,11 @@ SEVERITY = Control(
     "severity",
     "range",
     None,
-    "0 is the faintest that the technique makes, 1 the strongest.",
+    "From 0, the faintest that the technique makes, to 1, the strongest.",
     Bounds(0, 1),
     has_word=True,
 )
-ANOMALIES = Control("anomalies", "range", (1, 1), "In an image.", Bounds(1, MOST_ANOMALIES, integer=True))
+ANOMALIES = Control("anomalies", "range", (1, 1), "Number in an image.", Bounds(1, MOST_ANOMALIES, integer=True))
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -45,7 +45,7 @@ def look() -> dict[str, Any]:
     theme = gr.themes.Default(
         primary_hue="blue", font=fonts, font_mono=["ui-monospace", "monospace"], spacing_size="sm", text_size="md"
     )
-    return {"theme": theme, "css": CSS}
+    return {"theme": theme, "css": static("pail.app", "page.css")}
 
 
 @dataclass
@@ -74,14 +74,14 @@ class Page:
         self.bench, self.files, self.newest = bench, files, Newest()
         self.form = Form({})
 
-    def settings(self, values: dict[str, Any], *, mixed: bool) -> Settings:
-        """The settings that the values stand for; with the basket's techniques, or the chosen one."""
+    def settings(self, values: dict[str, Any], *, mixed: bool) -> PageSettings:
+        """The settings that the values stand for; with the techniques of the collection, or the chosen one."""
         name = values["technique"]
         if name not in TECHNIQUES:
             raise ValueError(f"`technique` must be one of {', '.join(TECHNIQUES)}; got {name!r}")
         given = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
-        chosen = entries(values["basket"]) if mixed else (Entry(name, options(name, given)),)
-        return Settings(
+        chosen = entries(values["collection"]) if mixed else (Entry(name, options(name, given)),)
+        return PageSettings(
             chosen,
             values["image"],
             None if values["severity"] == "" else values["severity"],
@@ -100,7 +100,7 @@ class Page:
     def _size(self, size: str) -> Size:
         """The size of the output, as a recipe has it."""
         if size == "given":
-            return recipes.make(size=self.bench.given.get("size")).size
+            return make_recipe(size=self.bench.given.get("size")).size
         return None if size == "own" else int(size)
 
     def draw(self, request: gr.Request, *values: Any) -> str:
@@ -119,9 +119,9 @@ class Page:
         session = str(request.session_hash)
         ticket, read, shown = self.newest.now(session), self.form.read(values), time.monotonic()
         try:
-            settings = self.settings(read, mixed=read["holds"] == "basket")
+            settings = self.settings(read, mixed=read["sheet_settings"] == "collection")
             checked = self.bench.recipe(settings)
-            items = self.bench.items(settings, whole_folder=read["of"] == "folder")
+            items = self.bench.items(settings, whole_folder=read["sheet_images"] == "folder")
         except SHOWN as raised:
             yield view.error(raised)
             return
@@ -140,19 +140,19 @@ class Page:
         yield view.sheet(draws, outlined=read["outline"])
 
     def add(self, weight: float, *values: Any) -> tuple[Any, Any, str]:
-        """Put the chosen technique into the basket; the sheet then shows the mix."""
+        """Save the chosen technique to the collection, which the sheet then shows."""
         read = self.form.read(values)
         try:
             settings = self.settings(read, mixed=False)
             self.bench.recipe(settings)
-            kept = put(read["basket"], Entry(read["technique"], settings.entries[0].options, weight))
-            self.bench.recipe(Settings(entries(kept)))
+            kept = put(read["collection"], Entry(read["technique"], settings.entries[0].options, weight))
+            self.bench.recipe(PageSettings(entries(kept)))
         except SHOWN as raised:
             return gr.skip(), gr.skip(), view.error(raised)
-        return widgets.basket_update(kept), "basket", ""
+        return widgets.collection_update(kept), "collection", ""
 
     def show_entry(self, event: gr.EventData) -> list[Any]:
-        """Bring an entry of the basket back into the controls."""
+        """Bring an entry of the collection back into the controls."""
         entry = entries([event._data])[0]
         shown = {f"{entry.technique}.{c.name}": _value(c, v) for c, v in control_values(entry.technique, entry.options)}
         keys = [key for key in self.form.components if "." in key]
@@ -175,12 +175,12 @@ class Page:
             [(place, names[place], self.bench.normals.thumbnail(names[place])) for place in places], chosen
         )
 
-    def take(self, *values: Any) -> tuple[Any, ...]:
-        """The recipe, the call and the files of what the sheet shows."""
+    def export(self, *values: Any) -> tuple[Any, ...]:
+        """Export the recipe, the call and the files of what the sheet shows."""
         read = self.form.read(values)
         try:
-            settings = self.settings(read, mixed=read["holds"] == "basket")
-            made = export(self.bench, settings, whole_folder=read["of"] == "folder")
+            settings = self.settings(read, mixed=read["sheet_settings"] == "collection")
+            made = export(self.bench, settings, whole_folder=read["sheet_images"] == "folder")
             folder = Path(tempfile.mkdtemp(dir=self.files))
             (folder / "recipe.toml").write_text(made.recipe, encoding="utf-8")
             (folder / "pail-tune.zip").write_bytes(made.archive)
@@ -206,7 +206,7 @@ def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
     """The page of a bench, and what its events call; what is exported is written below `files`."""
     page = Page(bench, files)
     with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False, fill_width=True) as blocks:
-        start = basket(bench.given.get("techniques"))
+        start = collection_of(bench.given.get("techniques"))
         technique = start[0]["technique"] if start else next(iter(TECHNIQUES))
         _head(page)
         with gr.Row(elem_id="pail-bench"):
@@ -217,7 +217,7 @@ def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
                 painting = _common(page)
             with gr.Column(elem_id="pail-sheet"):
                 sheet = _sheet(page, start)
-                brought = _basket(page)
+                brought = _collection(page)
                 _export(page)
         _follow(page, blocks.load, brought, result, sheet)
         _follow_painting(page, painting)
@@ -227,11 +227,8 @@ def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
 def _head(page: Page) -> None:
     """The folder and its images."""
     shown = page.bench.shown
-    source = f", sources from {page.bench.sources.folder}" if page.bench.sources else ", no sources"
-    gr.HTML(
-        f'<h1 class="pail-title">{view.escape(page.bench.normals.folder)}</h1>'
-        f'<p class="pail-soft">{len(shown)} normal images{view.escape(source)}</p>'
-    )
+    sources = str(page.bench.sources.folder) if page.bench.sources else ""
+    gr.HTML(view.html("head", folder=page.bench.normals.folder, count=len(shown), sources=sources))
     strip = widgets.images(page.strip(1, shown[0]), shown[0])
     page.form.components["image"] = strip
     pages = -(-len(shown) // THUMBNAILS)
@@ -264,7 +261,7 @@ def _control(technique: str, control: Control, value: Any) -> Any:
         return gr.Dropdown(named, value=repr(value), label=control.name, info=about, elem_id=key, filterable=False)
     if control.kind == "text":
         return gr.Textbox(_value(control, value), label=control.name, info=about, elem_id=key)
-    gr.HTML(f'<p class="pail-soft"><b>{view.escape(control.name)}</b> is an object, which only Python can pass.</p>')
+    gr.HTML(view.html("object", name=control.name))
     return None
 
 
@@ -288,13 +285,13 @@ def _common(page: Page) -> tuple[Any, Any]:
             painter = add["painted"] = widgets.painter("")
         with gr.Row():
             add["seed"] = gr.Number(given.get("seed", 0), label="Seed", precision=0, minimum=0, elem_id="pail-seed")
-            dice = gr.Button("Dice", elem_id="pail-dice", min_width=80)
-        sizes = [("as the images are", "own"), *((f"{side} pixels", str(side)) for side in (256, 512, 1024))]
+            dice = gr.Button("Random", elem_id="pail-dice", min_width=80)
+        sizes = [("unchanged", "own"), *((f"{side} pixels", str(side)) for side in (256, 512, 1024))]
         sizes += [("the recipe's", "given")] if given.get("size") else []
         add["size"] = gr.Dropdown(
             sizes,
             value="given" if given.get("size") else "own",
-            label="Size of the output, longer side",
+            label="Size of the output, shorter side",
             info="Pixels of the shorter side; proportions are kept. Smaller is faster. The recipe has this size.",
             elem_id="pail-size",
             filterable=False,
@@ -304,58 +301,59 @@ def _common(page: Page) -> tuple[Any, Any]:
 
 
 def _sheet(page: Page, start: list[dict[str, Any]]) -> Any:
-    """Twelve draws, and of what."""
+    """Twelve draws, of which settings and which images."""
     add = page.form.components
-    gr.HTML('<h2 class="pail-title">Twelve draws</h2>')
+    gr.HTML(view.html("section", title="Twelve draws", text=""))
     with gr.Row():
-        holds = [("these settings", "settings"), ("the basket", "basket")]
-        add["holds"] = gr.Radio(holds, value="basket" if start else "settings", label="Of", elem_id="pail-holds")
-        of = [("this image", "one"), ("the folder's images", "folder")]
-        add["of"] = gr.Radio(of, value="one", label="On", elem_id="pail-of")
+        settings = [("current settings", "current"), ("collection", "collection")]
+        add["sheet_settings"] = gr.Radio(
+            settings,
+            value="collection" if start else "current",
+            label="Settings",
+            elem_id="pail-sheet-settings",
+        )
+        images = [("current image", "one"), ("all images", "folder")]
+        add["sheet_images"] = gr.Radio(images, value="one", label="Images", elem_id="pail-sheet-images")
         add["outline"] = gr.Checkbox(True, label="Outline of the mask", elem_id="pail-outline")
     return gr.HTML(elem_id="pail-draws")
 
 
-def _basket(page: Page) -> Any:
-    """Techniques that please, with weights; the answer is what brings one back into the controls."""
+def _collection(page: Page) -> Any:
+    """Saved settings with weights. Returns the event that brings one back into the controls."""
     form = page.form
-    gr.HTML(
-        '<h2 class="pail-title">Basket</h2>'
-        '<p class="pail-soft">Severity, number, region and size hold for the whole mix.</p>'
-    )
-    rows = form.components["basket"] = widgets.basket_rows(basket(page.bench.given.get("techniques")))
+    text = "Severity, anomalies, region and size are the same for all of its techniques."
+    gr.HTML(view.html("section", title="Collection", text=text))
+    rows = form.components["collection"] = widgets.collection_rows(collection_of(page.bench.given.get("techniques")))
     said = gr.HTML()
     with gr.Row():
         weight = gr.Number(1, label="Weight", minimum=0, elem_id="pail-weight")
-        add = gr.Button("Put these settings into the basket", elem_id="pail-add", variant="primary")
-    add.click(page.add, [weight, *form.inputs], [rows, form.components["holds"], said], **HIDDEN)
-    rows.input(lambda kept: widgets.basket_update(kept or []), rows, rows, **HIDDEN)
+        add = gr.Button("Save to the collection", elem_id="pail-add", variant="primary")
+    add.click(page.add, [weight, *form.inputs], [rows, form.components["sheet_settings"], said], **HIDDEN)
+    rows.input(lambda kept: widgets.collection_update(kept or []), rows, rows, **HIDDEN)
     own = [component for key, component in form.components.items() if "." in key]
     return rows.select(page.show_entry, None, [form.components["technique"], *own], **HIDDEN)
 
 
 def _export(page: Page) -> None:
-    """What is taken away."""
-    gr.HTML(
-        '<h2 class="pail-title">Export</h2>'
-        '<p class="pail-soft">The recipe of what the sheet shows, its call in Python, and a zip of the '
-        "twelve images and masks. The recipe makes the same anomalies again.</p>"
-    )
+    """The button and what it exports."""
+    text = "The recipe of what the sheet shows, its call in Python, and a zip file of the twelve images and masks. "
+    text += "The recipe makes the same anomalies again."
+    gr.HTML(view.html("section", title="Export", text=text))
     go = gr.Button("Export", elem_id="pail-export", variant="primary")
     said = gr.HTML(elem_id="pail-export-said")
     with gr.Column(visible=False) as taken:
         files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="pail-files")
-        command = gr.Textbox(label="Run it where recipe.toml lies", lines=1, buttons=["copy"], elem_id="pail-command")
+        command = gr.Textbox(label="Command, run beside recipe.toml", lines=1, buttons=["copy"], elem_id="pail-command")
         recipe = gr.Textbox(label="recipe.toml", lines=6, buttons=["copy"], elem_id="pail-recipe")
         python = gr.Textbox(label="Python", lines=8, buttons=["copy"], elem_id="pail-python")
-    go.click(page.take, page.form.inputs, [taken, recipe, python, command, files, said], **HIDDEN)
+    go.click(page.export, page.form.inputs, [taken, recipe, python, command, files, said], **HIDDEN)
 
 
 def _follow(page: Page, load: Any, brought: Any, result: Any, sheet: Any) -> None:
     """Draw when anything changes: one at a time, and then only the newest; the sheet comes after."""
     triggers: list[Any] = [load]
     for key, component in page.form.components.items():
-        if key in ("seed", "holds", "basket"):
+        if key in ("seed", "sheet_settings", "collection"):
             triggers += [component.change]
         elif isinstance(component, gr.Textbox):
             triggers += [component.submit, component.blur]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pail.core.ops import as_bytes, with_axis
+from pail.dataset.inputs import stem_of
 from pail.dataset.store import Store
 from pail.io.read import read_picture
 from pail.io.write import encode
@@ -59,4 +60,4 @@ class Painted(Store):
 
 def mask_file(name: str) -> str:
     """The mask of an image in a folder of masks."""
-    return name.rpartition(".")[0] + ".png"
+    return stem_of(name) + ".png"

@@ -1,21 +1,20 @@
-"""What a technique can be told, as controls: kind, range, default and help, from its signature and its docstring."""
+"""What a technique can be told, as controls: kind, range and default as its signature says, help from its docstring."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-import re
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pail.pai import Anomaly_Insertion
-from pail.registry import TECHNIQUES, is_own
+from pail.core.parameters import Choice, Flag, Mask, Number, Pair, Parameter
+from pail.pixels.augmenter import Augmenter
+from pail.registry import TECHNIQUES
 
-INTERVAL = re.compile(r"in [\[(](-?[\d.]+), (-?[\d.]+)[\])]")
-BETWEEN = re.compile(r"(\d+) to (\d+)")
-LEAST = re.compile(r"at least (\d+)")
-WORD = re.compile(r' or "(\w+)"')
-WIDEST = 4  # of the default, how far a number goes whose docstring names no end
+WIDEST = 4  # times the default, how far a handle goes where more is allowed than anyone wants
+LEAST = 10  # ... and at least so far, for numbers from 1 on
 FEW = 50  # whole numbers that a slider has room for
 PACKED = 0.3  # of the range: a default below it spreads the low end over more of the slider
 
@@ -59,66 +58,67 @@ class Control:
 
 def controls(technique: str) -> list[Control]:
     """The parameters of a technique in the order of its signature."""
-    documented = parse(_docstring(technique))
-    parameters = TECHNIQUES[technique].parameters
-    return [control(name, default, *documented.get(name, ("", ""))) for name, default in parameters.items()]
+    entry = TECHNIQUES[technique]
+    documented = parse(inspect.getdoc(entry.method or entry.function) or "")
+    return [
+        control(name, default, entry.accepted.get(name), documented.get(name, ""))
+        for name, default in entry.parameters.items()
+    ]
 
 
-def _docstring(technique: str) -> str:
-    """The method's; a user's technique has its function's, if it has one."""
-    documented = TECHNIQUES[technique].function if is_own(technique) else getattr(Anomaly_Insertion, technique)
-    return inspect.getdoc(documented) or ""
-
-
-def parse(docstring: str) -> dict[str, tuple[str, str]]:
-    """Type and description by name, from the section Parameters of a numpydoc docstring."""
+def parse(docstring: str) -> dict[str, str]:
+    """The description of each parameter, from the section Parameters of a numpydoc docstring."""
     _, found, section = docstring.partition("Parameters\n----------\n")
     lines = section.split("\n\n")[0].splitlines() if found else []
-    entries: dict[str, tuple[str, str]] = {}
+    entries: dict[str, str] = {}
     names: list[str] = []
     for line in lines:
         if not line.startswith(" "):
-            head, _, kind = line.partition(" : ")
-            names = [name.strip() for name in head.split(",")]
-            entries |= dict.fromkeys(names, (kind, ""))
+            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
+            entries |= dict.fromkeys(names, "")
         else:
-            entries |= {name: (entries[name][0], f"{entries[name][1]} {line.strip()}".strip()) for name in names}
+            entries |= {name: f"{entries[name]} {line.strip()}".strip() for name in names}
     return entries
 
 
-def control(name: str, default: Any, kind: str = "", text: str = "") -> Control:
-    """The control of one parameter; what neither type nor default explains is typed."""
-    plain = text.replace("``", "").replace("`", "")
-    if kind.startswith("{"):
-        choices = tuple(ast.literal_eval(f"[{kind[1 : kind.index('}')]}]"))
-        return Control(name, "choice", default, plain, choices=choices)
-    if kind.startswith(("callable", "ndarray")):
-        return Control(name, "object", default, plain)
+def control(name: str, default: Any, accepted: Parameter | None = None, text: str = "") -> Control:
+    """The control of one parameter; what has no handles is typed. Without `accepted` the default says what it is."""
+    text = text.replace("``", "").replace("`", "")
+    accepted = accepted or _guessed(default)
+    if isinstance(accepted, Choice):
+        return Control(name, "choice", default, text, choices=accepted.choices)
+    if isinstance(accepted, Mask | Augmenter):
+        return Control(name, "object", default, text)
+    if isinstance(accepted, Flag):
+        choices = (*accepted.instead, True, False)
+        kind = "choice" if accepted.instead else "flag"
+        return Control(name, kind, default, text, choices=choices if accepted.instead else ())
+    if not isinstance(accepted, Number | Pair):
+        return Control(name, "text", default, text)
+    kind = "range" if isinstance(accepted, Pair) else "number"
+    values = default if isinstance(default, tuple | list) else (default,)
+    bounds = _bounds(accepted, [value for value in values if _is_number(value)])
+    word = accepted.instead[0] if accepted.instead else None
+    return Control(
+        name,
+        kind,
+        tuple(default) if isinstance(default, list) else default,
+        text,
+        bounds,
+        word=word,
+        has_word=bool(accepted.instead),
+    )
+
+
+def _guessed(default: Any) -> Parameter | None:
+    """What a parameter may be whose function does not say it."""
     if isinstance(default, bool):
-        return Control(name, "flag", default, plain)
-    if default is None and kind.startswith("bool"):
-        return Control(name, "choice", default, plain, choices=(None, True, False))
-    numbers = None if kind.startswith("sequence") else _numbers(name, default, kind, plain)
-    return numbers or Control(name, "text", default, plain)
-
-
-def _numbers(name: str, default: Any, kind: str, text: str) -> Control | None:
-    """One handle for a number, two for a range; None for anything else."""
-    word = WORD.search(kind)
-    if default is None:
-        pair, one = kind.startswith(("(float, float)", "(int, int)")), kind.startswith(("float", "int"))
-        documented = one or (pair and INTERVAL.search(text))
-        bounds = _documented(text, integer=kind.startswith(("(int", "int"))) if documented else None
-        shape = "range" if pair else "number"
-        return Control(name, shape, None, text, bounds, has_word=True) if bounds else None
+        return Flag()
     if _is_number(default):
-        integer = isinstance(default, int) and not kind.startswith("float")
-        bounds = _bounds(text, (default,), integer=integer)
-        return Control(name, "number", default, text, bounds, word=word and word[1], has_word=word is not None)
+        return Number(integer=isinstance(default, int))
     is_pair = isinstance(default, (tuple, list)) and len(default) == 2 and all(map(_is_number, default))
     if is_pair and default[0] < default[1]:  # two equal numbers are a point rather than a range
-        integer = all(isinstance(value, int) for value in default) and not kind.startswith("(float")
-        return Control(name, "range", tuple(default), text, _bounds(text, default, integer=integer))
+        return Pair(integer=all(isinstance(value, int) for value in default))
     return None
 
 
@@ -126,28 +126,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _bounds(text: str, values: Any, *, integer: bool) -> Bounds:
-    """As documented, widened to the default; else some way around the default."""
-    low, high = min((0, *values)), max(values)
-    found = _documented(text, integer=integer)
-    if found:
-        low, high = min((found.low, *values)), found.high
-    elif least := LEAST.search(text):
-        low, high = int(least[1]), max(WIDEST * high, 10)
-    elif low < 0:
-        low, high = -WIDEST * max(abs(low), abs(high)), WIDEST * max(abs(low), abs(high))
-    else:
-        high = max(WIDEST * high, 10) if integer else WIDEST * high if high >= 1 else 1
-    high = max((high, *values))
-    return _curved(Bounds(low, high if high > low else low + 1, integer), max(values))
-
-
-def _documented(text: str, *, integer: bool) -> Bounds | None:
-    """The first interval that a description names; angles go once around."""
-    if found := INTERVAL.search(text) or BETWEEN.search(text):
-        low, high = (int(end) if end.is_integer() else end for end in map(float, found.groups()))
-        return Bounds(low, high, integer)
-    return Bounds(-180, 180, integer) if "degrees" in text else None
+def _bounds(accepted: Number | Pair, values: Sequence[float]) -> Bounds:
+    """As far as values are allowed, but no farther than some times the default; angles go once around."""
+    low, high = accepted.low, accepted.high
+    if accepted.unit == "degrees":
+        low, high = max(low, -180), min(high, 180)
+    elif values:
+        largest = max(map(abs, values))
+        reach = 1 if largest < 1 and not accepted.integer else max(WIDEST * largest, LEAST)
+        least = 0 if math.isinf(low) and min(values) >= 0 else -reach
+        low, high = max(low, least), min(high, reach)
+    low, high = min((low, *values)), max((high, *values))
+    bounds = Bounds(low, high if high > low else low + 1, accepted.integer)
+    return _curved(bounds, max(values)) if values else bounds
 
 
 def _curved(bounds: Bounds, value: float) -> Bounds:

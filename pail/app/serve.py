@@ -1,4 +1,4 @@
-"""The page on 127.0.0.1: nothing is shared, nothing is told to anybody, and only what the page needs is answered."""
+"""The server on 127.0.0.1. Local only: no sharing, no telemetry, and only the requests that the page needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from pail._install import install_hint
 from pail.app.draws import Bench
 from pail.core.checks import as_number
-from pail.dataset import recipe as recipes
+from pail.dataset.recipe import load_options
 from pail.warm import warm_up
 
 HOST = "127.0.0.1"
@@ -23,7 +23,7 @@ ANSWERED = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
     r"|/gradio_api/(startup-events|app_id|queue/join|queue/data|heartbeat/\w+|reset|cancel|login_check|file=(?!https?:).*)/?"
 )
-MOST_BYTES = 8 << 20  # of a request: twelve times a painted region would not fill it
+MOST_BYTES = 8 << 20  # of a request; a painted region has at most 2 MB
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
@@ -35,7 +35,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """In front of gradio: its uploads, proxies and tools are not there, other hosts' names are refused.
+    """Filters requests to gradio: no uploads, proxies or tools, and no names of other hosts.
 
     A page elsewhere whose name is made to point to this machine (DNS rebinding) still asks for its own name.
     """
@@ -71,7 +71,7 @@ async def _refuse(send: Send, status: int) -> None:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """A body without a length that goes on and on is taken for one whose sender is gone."""
+    """End a request whose body is larger than allowed, although it gave no length."""
     left = MOST_BYTES
 
     async def receive_some() -> Message:
@@ -84,7 +84,7 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def _with_policy(send: Send) -> Send:
-    """The browser, too, is told that the page needs nothing from elsewhere."""
+    """Add the policy that keeps the browser from loading anything from elsewhere."""
 
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -104,7 +104,7 @@ def tune(
     browser: bool = True,
     wait: bool = True,
 ) -> Any:
-    """Open a page on which anomalies on your own images follow the settings, and a recipe is taken away.
+    """Open a page that shows anomalies on your own images as settings change, and exports a recipe.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def tune(
         If gradio is missing.
     """
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
-    bench = Bench(folder, source, recipes.load(recipe) if recipe else None)
+    bench = Bench(folder, source, load_options(recipe) if recipe else None)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -159,7 +159,7 @@ def tune(
         footer_links=[],
         allowed_paths=[],
         max_file_size=MOST_BYTES,
-        _frontend=False,  # no second look at the own page, which a machine under load answers too late
+        _frontend=False,  # does not request its own page, which a machine under load answers too late
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,

@@ -1,4 +1,4 @@
-"""What the page is set to, and the recipe that says the same."""
+"""The settings of the page, and the recipe that corresponds to them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pail.app.parameters import Control, as_option, controls, same
-from pail.dataset import recipe as recipes
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import Recipe, make_recipe
 from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES
 
 DRAWS = 12  # on the sheet
-KEPT = (  # of a given recipe
+LISTING = ("exclude", "follow_links", "pages", "max_pixels")  # which images of the folders are used
+KEPT = (  # options of a given recipe that the page has no control for
     "format",
     "compression",
     "coco",
@@ -25,14 +25,14 @@ KEPT = (  # of a given recipe
     "source_range",
     "alpha",
     "fit",
-    "max_pixels",
+    *LISTING,
 )
 REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A technique in the basket, with the parameters that are not as by default."""
+    """A technique with its changed parameters and its weight in the collection."""
 
     technique: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Settings:
+class PageSettings:
     """The values of the page's controls."""
 
-    entries: tuple[Entry, ...]  # one technique, or the basket
+    entries: tuple[Entry, ...]  # one technique, or the collection
     image: int = 0  # its place in the list of files
     severity: tuple[float, float] | None = None
     anomalies: tuple[int, int] = (1, 1)
@@ -54,28 +54,28 @@ class Settings:
 
 
 def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that are not as by default, from the values of their controls."""
+    """The changed parameters, from the values of their controls."""
     known = {control.name: control for control in controls(technique)}
     read = {name: as_option(known[name], value) for name, value in values.items()}
     changed = {name: value for name, value in read.items() if not same(value, known[name].default)}
     for name, value in changed.items():
         if value is None:
-            raise ValueError(f"`{name}` must not be None: a recipe holds numbers, texts and lists")
+            raise ValueError(f"`{name}` must not be None: a recipe holds numbers, strings and lists")
     return changed
 
 
-def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
-    """The recipe whose data set holds what the page shows.
+def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Recipe:
+    """The recipe of a data set that contains what the page shows.
 
     It has the flat layout, in which the images take turns: from an image's first item on, every item after as many as
     there are images is a draw of it.
     """
     if not settings.entries:
-        raise ValueError("`basket` must hold a technique: add one first")
+        raise ValueError("`collection` must hold a technique: add one first")
     tables = {entry.technique: {"weight": entry.weight, **entry.options} for entry in settings.entries}
     roi = given.get("roi") if settings.region == "given" else REGIONS[settings.region]
     kept = {name: given[name] for name in KEPT if name in given}
-    return recipes.make(
+    return make_recipe(
         **kept,
         number=DRAWS * images,
         techniques=tables,
@@ -88,9 +88,9 @@ def recipe(settings: Settings, images: int, given: Mapping[str, Any]) -> Recipe:
     )
 
 
-def basket(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
+def collection_of(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
     """The entries of a given recipe, as the page keeps them."""
-    made = recipes.make(techniques=techniques) if techniques else Recipe()
+    made = make_recipe(techniques=techniques) if techniques else Recipe()
     return [
         {
             "technique": name,
@@ -102,21 +102,21 @@ def basket(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -
 
 
 def entries(value: Any) -> tuple[Entry, ...]:
-    """The basket that the browser sends."""
+    """The collection that the browser sends."""
     found = []
     for entry in value or ():
         if not isinstance(entry, Mapping) or entry.get("technique") not in TECHNIQUES:
-            raise ValueError(f"`basket` must hold techniques out of {', '.join(TECHNIQUES)}; got {entry!r}")
+            raise ValueError(f"`collection` must hold techniques out of {', '.join(TECHNIQUES)}; got {entry!r}")
         found.append(Entry(entry["technique"], dict(entry.get("options") or {}), entry.get("weight", 1.0)))
     return tuple(found)
 
 
 def put(value: Sequence[Mapping[str, Any]] | None, entry: Entry) -> list[dict[str, Any]]:
-    """The basket with an entry; a recipe has one table for each technique, so the newer takes the older's place."""
+    """The collection with a new entry in place of an older one: a recipe has one table for each technique."""
     rest = [dict(old) for old in value or () if old.get("technique") != entry.technique]
     return [*rest, {"technique": entry.technique, "options": dict(entry.options), "weight": entry.weight}]
 
 
 def control_values(technique: str, changed: Mapping[str, Any]) -> list[tuple[Control, Any]]:
-    """Each control with what it shows for an entry of the basket."""
+    """Each control with the value that it shows for an entry of the collection."""
     return [(control, changed.get(control.name, control.default)) for control in controls(technique)]

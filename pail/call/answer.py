@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import numbers
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.checks import describe
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.registry import Technique
 
@@ -22,13 +21,13 @@ def answer_of(
     technique: Technique,
     image: NormalImage,
     sampler: Sampler,
-    sources: tuple[np.ndarray | None, ...],
+    inputs: tuple[Any, ...],
     options: dict[str, Any],
 ) -> Insertion | None:
     """The Insertion of a technique of the user's own, or None where it misses the region of interest."""
     _check_options(name, technique, options)
     try:
-        answer = technique.function(image, sampler, *sources, **options)
+        answer = technique.function(image, sampler, *inputs, **options)
     except MemoryError:
         raise
     except Exception as error:
@@ -46,11 +45,9 @@ def answer_of(
 
 
 def _check_options(name: str, technique: Technique, options: dict[str, Any]) -> None:
-    known = technique.parameters
-    kinds = {parameter.kind for parameter in inspect.signature(technique.function).parameters.values()}
-    wrong = [] if inspect.Parameter.VAR_KEYWORD in kinds else [key for key in options if key not in known]
+    wrong = technique.unknown(options)
     if wrong:
-        names = ", ".join(known) or "of every method alone"
+        names = ", ".join(technique.parameters) or "of every method alone"
         raise TypeError(f"the technique {name!r} takes the keywords {names}; got {wrong}")
 
 

@@ -1,4 +1,4 @@
-"""The codec of records: a snapshot of an argument when a call is made, plain JSON from it, and the argument again.
+"""The codec of records: an argument of a call as plain JSON, and the argument again.
 
 None, bool, int, str, finite floats and dicts with text keys stand for themselves, and a JSON array is a tuple. All else
 is a dict whose first key begins with "$", so that decoding returns the same value, type and dtype included:
@@ -32,55 +32,16 @@ from PIL import Image
 
 from pail.core.checks import describe
 
-IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes, complex, range, Fraction})
+SAME_IN_JSON = frozenset({type(None), bool, int, str})
 DEPTH = 16  # of nesting; what lies deeper, or contains itself, counts as an object
 SHOWN = 16  # numbers: a larger array is packed
 
 
-def snapshot(value: Any, depth: int = DEPTH) -> Any:
-    """A copy that no later change of the argument reaches; objects that cannot be encoded stay themselves."""
-    kind = type(value)
-    if kind in IMMUTABLE or depth == 0:
-        return value
-    if kind is tuple:
-        return value if IMMUTABLE.issuperset(map(type, value)) else _entries(value, depth)
-    if isinstance(value, np.generic | numbers.Number | str):
-        return value
-    if isinstance(value, np.ndarray | Image.Image):
-        return _copy(value, depth)
-    if isinstance(value, Mapping):
-        return {key: snapshot(entry, depth - 1) for key, entry in value.items()}
-    if isinstance(value, tuple):
-        return _entries(value, depth)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    if isinstance(value, Sequence):
-        return list(_entries(value, depth))
-    if isinstance(value, set | frozenset):
-        return value.copy()
-    return value
-
-
-def _copy(value: np.ndarray | Image.Image, depth: int) -> Any:
-    if isinstance(value, Image.Image):
-        try:
-            return value.copy()
-        except Exception:  # closed or truncated: whoever needs the pixels raises an error that names the argument
-            return value
-    copy = np.array(value)
-    if copy.dtype.kind == "O":
-        flat = copy.reshape(-1)
-        for i, entry in enumerate(flat):
-            flat[i] = snapshot(entry, depth - 1)
-    return copy
-
-
-def _entries(value: Sequence[Any], depth: int) -> tuple[Any, ...]:
-    return tuple([snapshot(entry, depth - 1) for entry in value])
-
-
 def encode(value: Any, *, plain: bool = False, depth: int = DEPTH) -> Any:
     """A snapshot as JSON. With `plain` for readers only: NumPy's numbers as numbers, each sequence as an array."""
+    kind = type(value)
+    if kind in SAME_IN_JSON or (kind is float and math.isfinite(value)):  # nearly all that is drawn, told at once
+        return value
     if isinstance(value, bool | None):
         return value
     if isinstance(value, np.generic | np.ndarray):
@@ -130,7 +91,8 @@ def _encode_numpy(value: np.generic | np.ndarray, plain: bool, depth: int) -> An
     kind, flat = array.dtype.kind, array.reshape(-1)
     is_number = kind in "biuf" and array.dtype.itemsize <= 8
     if plain and is_number:
-        return encode(array.tolist(), plain=True)
+        exact = kind != "f" or bool(np.isfinite(array).all())
+        return array.tolist() if exact else encode(array.tolist(), plain=True)
     head: dict[str, Any] = {"$scalar": array.dtype.str}
     if isinstance(value, np.ndarray):
         head = {"$array": array.dtype.str, "shape": list(array.shape)}

@@ -11,11 +11,12 @@ from PIL import Image
 from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
+from pail.call.state import Common, Settings
 from pail.core.checks import as_number, as_range, close_match, describe
-from pail.core.settings import Common, Settings
 from pail.registry import FAMILIES, TECHNIQUES
 
 MAX_ANOMALIES = 1000
+SOURCE = "anom_source_img"
 
 
 def insert(
@@ -33,7 +34,8 @@ def insert(
     names, shares = _flat(techniques, weights)
     chances = _cumulated(shares)
     lowest, highest = as_count(n_anomalies)
-    keywords = as_options(options)
+    given_options = as_options(options)
+    checked = {name: TECHNIQUES[name].check(given_options.get(name, {})) for name in names}
     pick_source = as_picker(source)
     call = begin(image, settings, common)
     # A family is recorded as its members, and None as all names: what is registered later does not change a replay.
@@ -47,12 +49,13 @@ def insert(
     rng = call.rng
     for _ in range(lowest + int(rng.random() * (highest - lowest + 1))):
         name = names[int(np.searchsorted(chances, rng.random(), side="right"))]
-        add(call, name, pick_source(rng) if TECHNIQUES[name].takes_source else None, keywords.get(name, {}))
+        found, where = pick_source(rng) if TECHNIQUES[name].takes_source else (None, SOURCE)
+        add(call, name, found, checked[name], where)
     return finish(call, given)
 
 
 def as_options(value: Any) -> dict[str, dict[str, Any]]:
-    """Keywords of single techniques, by name."""
+    """Keywords of single techniques, by name; names and values are checked, and returned as they were given."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -62,12 +65,12 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         if name not in TECHNIQUES or not isinstance(keywords, Mapping):
             raise TypeError(f"`options[{name!r}]` must be a dict of a technique's keywords, got {describe(keywords)}")
         known = TECHNIQUES[name].parameters
-        for key in keywords:
-            if key not in known:
-                raise TypeError(
-                    f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
-                    f"{close_match(key, known)}"
-                )
+        for key in TECHNIQUES[name].unknown(keywords):
+            raise TypeError(
+                f"`options[{name!r}]` must hold keywords out of {', '.join(known)}; got {key!r}"
+                f"{close_match(key, known)}"
+            )
+        TECHNIQUES[name].check(keywords)
     return {name: dict(keywords) for name, keywords in value.items()}
 
 
@@ -138,15 +141,23 @@ def as_count(value: Any) -> tuple[int, int]:
     return count, count
 
 
-def as_picker(source: Any) -> Callable[[np.random.Generator], Any]:
-    """How a source is found: the image itself, one of a list, or what a callable makes."""
+def as_picker(source: Any) -> Callable[[np.random.Generator], tuple[Any, str]]:
+    """How a source and its name in messages are found: the image itself, one of a list, or what a callable makes."""
     if isinstance(source, list | tuple):
         if len(source) == 0:
             raise ValueError("`anom_source_img` must not be an empty list")
-        return lambda rng: source[int(rng.random() * len(source))]
+        return lambda rng: _entry(source, int(rng.random() * len(source)))
     if callable(source) and not isinstance(source, Image.Image):
-        return lambda rng: _made(source, rng)
-    return lambda rng: source
+        return lambda rng: (_made(source, rng), SOURCE)
+    return lambda rng: (source, SOURCE)
+
+
+def _entry(sources: Sequence[Any], place: int) -> tuple[Any, str]:
+    """A source of a list, which None does not stand for: it would be taken for the normal image."""
+    name = f"{SOURCE}[{place}]"
+    if sources[place] is None:
+        raise TypeError(f"`{name}` must be an image, got None; cv2.imread returns None for a file it cannot read")
+    return sources[place], name
 
 
 def _made(function: Callable[[np.random.Generator], Any], rng: np.random.Generator) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import numbers
 import zlib
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import cv2
@@ -14,20 +16,57 @@ import PIL
 from PIL import Image
 
 from pail._version import __version__
-from pail.call.codec import IMMUTABLE, encode, snapshot
-from pail.call.state import Call, Step
-from pail.core.settings import Settings
+from pail.call.codec import DEPTH, encode
+from pail.call.state import Call, Settings, Step
 
+IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes, complex, range, Fraction})
 ROWS = 8  # in the fingerprint of an image or a source, evenly spread; all of a lower one
 
 
-def rng_state(state: Any) -> dict[str, Any]:
-    """A generator's state; integers as text, since other readers of JSON round large ones."""
-    texts: dict[str, Any] = _texts(state)
-    return texts
+def snapshot(value: Any, depth: int = DEPTH) -> Any:
+    """A copy that no later change of the argument reaches; objects that cannot be encoded stay themselves."""
+    kind = type(value)
+    if kind in IMMUTABLE or depth == 0:
+        return value
+    if kind is tuple:
+        return value if IMMUTABLE.issuperset(map(type, value)) else _entries(value, depth)
+    if isinstance(value, np.generic | numbers.Number | str):
+        return value
+    if isinstance(value, np.ndarray | Image.Image):
+        return _copy(value, depth)
+    if isinstance(value, Mapping):
+        return {key: snapshot(entry, depth - 1) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return _entries(value, depth)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, Sequence):
+        return list(_entries(value, depth))
+    if isinstance(value, set | frozenset):
+        return value.copy()
+    return value
+
+
+def _copy(value: np.ndarray | Image.Image, depth: int) -> Any:
+    if isinstance(value, Image.Image):
+        try:
+            return value.copy()
+        except Exception:  # closed or truncated: whoever needs the pixels raises an error that names the argument
+            return value
+    copy = np.array(value)
+    if copy.dtype.kind == "O":
+        flat = copy.reshape(-1)
+        for i, entry in enumerate(flat):
+            flat[i] = snapshot(entry, depth - 1)
+    return copy
+
+
+def _entries(value: Sequence[Any], depth: int) -> tuple[Any, ...]:
+    return tuple([snapshot(entry, depth - 1) for entry in value])
 
 
 def _texts(value: Any) -> Any:
+    """A generator's state, integers as text, since other readers of JSON round large ones."""
     if isinstance(value, dict):
         return {key: _texts(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
@@ -107,7 +146,7 @@ def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarra
         "stack": stack(),
         "image": of_image(given.shape, given.dtype, given.image),
         "anom_source_img": given.source if any(step.takes_source for step in steps) else None,
-        "rng": rng_state(given.rng),
+        "rng": _texts(given.rng),
         "settings": {name: encode(value) for name, value in given.settings._asdict().items()},
         "arguments": {name: encode(value) for name, value in arguments.items()},
         "result": of_result(i_a, m_a),

@@ -1,4 +1,4 @@
-"""Doing again what a record says."""
+"""Reproduce a result from its record."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pail.call.codec import NOTHING, NotHeldError, decode
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
+from pail.call.state import Common, Settings
 from pail.core.checks import describe
 from pail.core.image import NormalImage, as_normal_image
-from pail.core.settings import Common, Settings
+from pail.pixels.augmenter import as_transform
 from pail.registry import TECHNIQUES, is_own
 
 FIELDS = ("technique", "image", "anom_source_img", "rng", "settings", "arguments", "result")
@@ -78,6 +79,7 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     arguments = _arguments(recorded, overrides)
     kept = {name: record["settings"][name] for name in Settings._fields}
     settings = Settings(**_arguments(kept, {name: v for name, v in overrides.items() if name == "transform"}))
+    settings = settings._replace(transform=as_transform("transform", settings.transform))
     _check_image(record, as_normal_image(image, settings.data_range, alpha=settings.alpha))
     source = _source(record["anom_source_img"], anom_source_img)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
@@ -185,13 +187,12 @@ def _form(form: Any) -> str:
 
 def _check_own(technique: str, arguments: dict[str, Any]) -> None:
     """A technique of the user's own may have other options by now."""
-    known = TECHNIQUES[technique].parameters
-    for name in arguments:
-        if name not in known:
-            raise ValueError(
-                f"`record` must be of the technique {technique!r} as it is registered, with {', '.join(known) or 'no'} "
-                f"options, got one with {name!r}"
-            )
+    known = ", ".join(TECHNIQUES[technique].parameters) or "no"
+    for name in TECHNIQUES[technique].unknown(arguments):
+        raise ValueError(
+            f"`record` must be of the technique {technique!r} as it is registered, with {known} options, got one with "
+            f"{name!r}"
+        )
 
 
 def _check_result(

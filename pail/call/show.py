@@ -11,7 +11,7 @@ from PIL import Image
 from pail.core.checks import as_number
 from pail.core.image import as_normal_image
 from pail.core.mask import as_mask
-from pail.pixels.panels import Shades, as_bytes, crop_around, difference, fit, outline, shades
+from pail.pixels.panels import Shades, crop_around, difference, fit, outline, shades, to_display
 from pail.types import DataRangeLike
 
 GAP, HEAD = 8, 22  # pixels between panels, and of the line of labels above them
@@ -70,7 +70,7 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
     limits = Shades(*window[:2]) if window.clips else shades(normal)
     return _row(
         {
-            "normal": fit(as_bytes(normal, limits), side),
+            "normal": fit(to_display(normal, limits), side),
             **_close(changed, mask, limits, side),
             "difference": fit(difference(normal, changed, limits), side),
         }
@@ -79,7 +79,7 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
 
 def _close(image: np.ndarray, mask: np.ndarray, limits: Shades, side: int) -> dict[str, np.ndarray]:
     """What is seen without the normal image."""
-    shown, crop = as_bytes(image, limits), crop_around(mask)
+    shown, crop = to_display(image, limits), crop_around(mask)
     whole = fit(shown, side)
     return {
         "pseudo-anomalous": outline(whole, mask, crop),

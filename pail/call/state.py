@@ -1,16 +1,35 @@
-"""A call on its way: what was validated, and what grows from anomaly to anomaly."""
+"""One call: what it was told, and its image and mask as they grow from anomaly to anomaly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
+from pail.core.composite import is_visible, restored
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
-from pail.core.settings import Common, Settings
+
+
+class Settings(NamedTuple):
+    """What an instance knows of its images."""
+
+    transform: Any = True
+    data_range: Any = None
+    source_range: Any = None
+    alpha: Any = None
+
+
+class Common(NamedTuple):
+    """The keywords that every method has."""
+
+    roi: Any
+    severity: Any
+    rng: Any
 
 
 @dataclass(slots=True)
@@ -25,9 +44,13 @@ class Step:
 
 @dataclass(slots=True)
 class Call:
-    """A validated call and what grows from anomaly to anomaly."""
+    """A validated call, and the anomalies that it has inserted so far.
 
-    image: NormalImage  # of the normal image
+    Of several anomalies the later one is on top. None may put back the normal image's pixels everywhere it lies, nor
+    cover an earlier one wholly where there is another place.
+    """
+
+    image: NormalImage  # the normal image
     settings: Settings
     common: Common
     rng: np.random.Generator
@@ -37,3 +60,59 @@ class Call:
     instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several
     areas: list[int] = field(default_factory=list)  # how many pixels of each are on top, where there are several
     steps: list[Step] = field(default_factory=list)
+
+    def shows(self, i_a: np.ndarray, m_a: np.ndarray) -> bool:
+        """Whether an anomaly on earlier ones can be seen against the normal image, which it could put back."""
+        box = Box.around(m_a)
+        return self._overlap(box, m_a) is None or is_visible(self.image, i_a, box, m_a[..., 0][box.slices])
+
+    def covers(self, m_a: np.ndarray) -> bool:
+        """Whether nothing would be left of an earlier anomaly that has pixels on top now."""
+        box = Box.around(m_a)
+        where = self._overlap(box, m_a)
+        if where is None:
+            return False
+        lost = self._lost(self._numbered()[box.slices], where)
+        return any(pixels > 0 and pixels == area for pixels, area in zip(lost, self.areas, strict=True))
+
+    def lay(self, image: NormalImage, i_a: np.ndarray, m_a: np.ndarray) -> None:
+        """Lay an anomaly over the earlier ones, which are in `image`: the mask is the union, less what it put back."""
+        if self.m_a is None:
+            self.i_a, self.m_a = i_a, m_a
+            return
+        instances, box = self._numbered(), Box.around(m_a)
+        top, whole, part = m_a[..., 0][box.slices] > 0, self.m_a[..., 0][box.slices], instances[box.slices]
+        where = self._overlap(box, m_a)
+        if where is not None:
+            self.areas[:] = [area - lost for area, lost in zip(self.areas, self._lost(part, where), strict=True)]
+        np.copyto(whole, 255, where=top)
+        np.copyto(part, len(self.areas) + 1, where=top)
+        area = int(np.count_nonzero(top))
+        if where is not None:
+            back = restored(image, i_a, box, where) > 0
+            np.copyto(whole, 0, where=back)
+            np.copyto(part, 0, where=back)
+            area -= int(np.count_nonzero(back))
+        self.areas.append(area)
+        self.i_a = i_a
+
+    def _overlap(self, box: Box, m_a: np.ndarray) -> np.ndarray | None:
+        """Where an anomaly lies on earlier ones, uint8 {0, 255} on the box; None for nowhere."""
+        assert self.m_a is not None
+        both: np.ndarray = cv2.bitwise_and(self.m_a[..., 0][box.slices], m_a[..., 0][box.slices])
+        return both if cv2.hasNonZero(both) else None
+
+    def _lost(self, part: np.ndarray, where: np.ndarray) -> list[int]:
+        """How many of its pixels on top each earlier anomaly loses."""
+        if len(self.areas) == 1:
+            return [cv2.countNonZero(where)]
+        lost: list[int] = np.bincount(part[where > 0], minlength=len(self.areas) + 1)[1:].tolist()
+        return lost
+
+    def _numbered(self) -> np.ndarray:
+        """The number of the anomaly on top, made when a second one comes."""
+        if self.instances is None:
+            assert self.m_a is not None
+            self.instances = (self.m_a[..., 0] > 0).astype(np.uint16)
+            self.areas.append(cv2.countNonZero(self.m_a))
+        return self.instances

@@ -39,13 +39,15 @@ def as_number(
     *,
     integer: bool = False,
     above: bool = False,
+    below: bool = False,
 ) -> float:
-    """`value` as a finite number in [low, high], or (low, high] where `above` is set."""
+    """`value` as a finite number in [low, high]; `above` leaves out the lower end, and `below` the upper one."""
     if not _is_number(value, integer):
-        raise TypeError(f"`{name}` must be {_bounds(low, high, integer, above)}, got {describe(value)}")
+        raise TypeError(f"`{name}` must be {bounds_text(low, high, integer, above, below)}, got {describe(value)}")
     # Compared as it is: an int may be too large for a float, and that is out of range like any other.
-    if not low <= value <= high or (above and value == low) or value in (math.inf, -math.inf):
-        raise ValueError(f"`{name}` must be {_bounds(low, high, integer, above)}, got {describe(value)}")
+    inside = low <= value <= high and not (above and value == low) and not (below and value == high)
+    if not inside or value in (math.inf, -math.inf):
+        raise ValueError(f"`{name}` must be {bounds_text(low, high, integer, above, below)}, got {describe(value)}")
     return int(value) if integer else float(value)
 
 
@@ -55,8 +57,10 @@ def _is_number(value: Any, integer: bool) -> bool:
     return not isinstance(value, (bool, np.bool_)) and isinstance(value, numbers.Integral if integer else numbers.Real)
 
 
-def _bounds(low: float, high: float, integer: bool, above: bool) -> str:
-    return f"{'an integer' if integer else 'a number'} in {'(' if above else '['}{low:g}, {high:g}]"
+def bounds_text(low: float, high: float, integer: bool = False, above: bool = False, below: bool = False) -> str:
+    """In words, what `as_number` accepts."""
+    ends = f"{'(' if above else '['}{low:g}, {high:g}{')' if below else ']'}"
+    return f"{'an integer' if integer else 'a number'} in {ends}"
 
 
 def as_range(
@@ -82,12 +86,19 @@ def is_pair(value: Any) -> bool:
     """Whether a value is a sequence of two, of whatever."""
     if type(value) is tuple:
         return len(value) == 2
-    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and np.shape(value)[:1] == (2,)
+    return is_sequence(value) and len(value) == 2
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether a value has entries in an order: texts have not, nor have arrays without an axis."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def as_sequence(name: str, value: Any, check: Callable[[str, Any], Any], *, empty: bool = False) -> list[Any]:
     """A non-empty sequence whose entries pass `check(name, entry)`."""
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or np.ndim(value) == 0:
+    if not is_sequence(value):
         raise TypeError(f"`{name}` must be a sequence, got {describe(value)}")
     if len(value) == 0 and not empty:
         raise ValueError(f"`{name}` must not be empty")

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
-from pail.core.ops import as_bytes, largest_change, with_axis
+from pail.core.ops import Box, as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
 VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
@@ -23,7 +22,7 @@ class Insertion(NamedTuple):
     is not 0.
 
     `box` lies inside the image; `content` is (h, w, C) in the image's
-    working dtype (float32 is accepted for uint8 frames too); `mask` is
+    working dtype (float32 is accepted for uint8 images too); `mask` is
     uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all
     content.
     """
@@ -62,7 +61,11 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
     i_a = image.pixels.copy()
     m_a = np.zeros((*image.shape, 1), np.uint8)
     m_a[box.slices] = 255 if mask is None else mask[..., None]
-    for rows in _strips(box, content):
+    step = max(
+        1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize)
+    )  # what is computed stays in the cache
+    for top in range(0, box.height, step):
+        rows = slice(top, min(top + step, box.height))
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
         pixels = _shift(image, part, opacity) if shift else _blend(image, part, content[rows], opacity)
         _paste(image, i_a, part, to_dtype(pixels, image), None if mask is None else mask[rows])
@@ -72,7 +75,9 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
 def is_visible(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
     """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
     from the image's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
-    before, after = (image.window.clip(pixels[box.slices]) for pixels in (image.pixels, i_a))
+    before, after = image.pixels[box.slices], i_a[box.slices]
+    if image.window.clips:
+        before, after = image.window.clip(before), image.window.clip(after)
     middle = box.height // 2
     for rows in (slice(middle, middle + 1), slice(0, None, max(1, box.height // SAMPLED_ROWS)), slice(None)):
         where = () if mask is None else (np.ascontiguousarray(mask[rows]),)
@@ -96,12 +101,6 @@ def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return inside if cv2.hasNonZero(np.ascontiguousarray(inside)) else allowed
 
 
-def _strips(box: Box, content: np.ndarray) -> list[slice]:
-    """Slices of the box's rows, so small that what is computed for one stays in the cache."""
-    count = max(1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize))
-    return [slice(top, min(top + count, box.height)) for top in range(0, box.height, count)]
-
-
 def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) -> np.ndarray:
     if opacity >= 1:
         return content
@@ -112,11 +111,12 @@ def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) ->
 def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
     """The normal image moved toward the far end of the range, pixel by pixel; less where the anomaly is to be faint.
 
-    By as much as is visible at least, which rounding to whole levels must not undo.
+    By as much as is visible at least, which rounding to the values that the dtype has must not undo.
     """
     original = (image.normal or image).crop(box).astype(np.float32)
     share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * image.max_value
-    step = np.float32(max(share, math.ceil(VISIBLE * image.max_value) if image.is_integer else 0))
+    spacing = 1.0 if image.is_integer else image.window.spacing(image.pixels.dtype)
+    step = np.float32(max(share, math.ceil(VISIBLE * image.max_value / spacing) * spacing))
     return np.where(original < image.max_value / 2, original + step, original - step)
 
 

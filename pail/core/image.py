@@ -1,24 +1,93 @@
-"""The validated normal image, whatever its format was."""
+"""Images as they come in: which arrays and PIL images are accepted, and the validated normal image."""
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from PIL import Image
 
-from pail.core.box import Box
-from pail.core.formats import as_pixels
-from pail.core.ops import read_only, with_axis
+from pail.core.checks import MAX_SIDE, as_range, describe
+from pail.core.ops import Box, read_only, with_axis
 from pail.core.warn import warn_user
-from pail.core.window import AUTO, DataRange, Window, as_data_range, auto_range, misfit, window_of
+from pail.core.window import (
+    AUTO,
+    BYTES,
+    QUANTILES,
+    DataRange,
+    Window,
+    as_data_range,
+    auto_range,
+    misfit,
+    quantile_range,
+    sample_values,
+    window_of,
+)
+from pail.io import pil
 
+MAX_CHANNELS = 16
+DTYPES = ("u1", "u2", "f4", "f8")
+MOST_IMAGES = 100  # that a window of values is found from
 T = TypeVar("T")
 
 PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
+
+
+def as_pixels(name: str, image: Any, alpha: bool | None = None, channels: int | None = None) -> tuple[np.ndarray, bool]:
+    """Contiguous array (H, W) or (H, W, C) of an accepted dtype, and whether its last channel is alpha.
+
+    `alpha` None takes the fourth of four channels for alpha, and PIL's word for its modes; False says that there is
+    none, True that the last of two or four channels is one. With `channels`, an array of so many is not taken for one
+    with its channels in front.
+    """
+    if isinstance(image, Image.Image):
+        array, has_alpha = pil.to_array(name, image)
+    elif isinstance(image, np.ndarray):
+        array, has_alpha = np.asarray(image), image.ndim == 3 and image.shape[2] == 4
+    else:
+        raise TypeError(f"`{name}` must be {_no_image(image)}")
+    check_array(name, array, channels)
+    if alpha is not None:
+        has_alpha = alpha and array.ndim == 3 and array.shape[2] in (2, 4)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")), has_alpha
+
+
+def _no_image(value: Any) -> str:
+    if value is None:
+        return "an image, got None; cv2.imread returns None for a file it cannot read"
+    text = f"a numpy array or a PIL image, got {describe(value)}"
+    if isinstance(value, str | os.PathLike):
+        return f"{text}; open the file first"
+    if hasattr(value, "detach") and hasattr(value, "permute"):
+        return f"a numpy array or a PIL image, got a tensor; pass tensor.permute(1, 2, 0).numpy(), got {type(value)}"
+    return f"{text}; pass numpy.asarray(image)" if hasattr(value, "__array__") else text
+
+
+def check_array(name: str, array: np.ndarray, channels: int | None = None) -> None:
+    """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
+    shape = array.shape
+    if array.dtype.str[1:] not in DTYPES:
+        raise TypeError(f"`{name}` must be of dtype uint8, uint16, float32 or float64, got {describe(array)}")
+    if array.ndim not in (2, 3):
+        raise ValueError(f"`{name}` must have shape (H, W) or (H, W, C), got {shape}")
+    if array.size == 0:
+        raise ValueError(f"`{name}` must not be empty, got shape {shape}")
+    in_front = array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] != channels
+    if in_front and (shape[2] > MAX_CHANNELS or shape[1] == shape[2] > 4):
+        raise ValueError(
+            f"`{name}` must have shape (H, W) or (H, W, C), got {shape}, which looks like (C, H, W); "
+            "pass image.transpose(1, 2, 0), with at most 16 channels"
+        )
+    if array.ndim == 3 and shape[2] > MAX_CHANNELS:
+        raise ValueError(f"`{name}` must have at most {MAX_CHANNELS} channels, got {shape[2]} in {shape}")
+    if max(shape[:2]) > MAX_SIDE:
+        raise ValueError(f"`{name}` must have sides of at most {MAX_SIDE} pixels, got {shape}")
 
 
 @dataclass(slots=True)
@@ -40,11 +109,19 @@ class NormalImage:
     normal: NormalImage | None = None  # of an image with earlier anomalies: the one without
     found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
     _reference: tuple[Box, int] | None = None  # bounding box and pixels of the region, once they are known
+    height: int = field(init=False)
+    width: int = field(init=False)
+    shape: tuple[int, int] = field(init=False)  # (height, width)
+    whole: Box = field(init=False)  # all of it
+    max_value: float = field(init=False)  # the largest working value: full scale, or the width of the window
+    is_byte: bool = field(init=False)  # whether the values are plain bytes: uint8 with a full scale of 255
 
-    @property
-    def max_value(self) -> float:
-        """The largest working value: full scale, or the width of the window."""
-        return self.window.max_value
+    def __post_init__(self) -> None:
+        self.height, self.width = self.pixels.shape[:2]
+        self.shape = self.height, self.width
+        self.whole = Box(0, 0, self.height, self.width)
+        self.max_value = self.window.max_value
+        self.is_byte = self.pixels.dtype == np.uint8 and self.max_value == 255
 
     @property
     def data_range(self) -> DataRange:
@@ -64,27 +141,9 @@ class NormalImage:
         return self.pixels
 
     @property
-    def height(self) -> int:
-        height: int = self.pixels.shape[0]
-        return height
-
-    @property
-    def width(self) -> int:
-        width: int = self.pixels.shape[1]
-        return width
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.pixels.shape[:2]
-
-    @property
-    def whole(self) -> Box:
-        return Box(0, 0, *self.pixels.shape[:2])
-
-    @property
     def side(self) -> int:
         """The shorter side of the image."""
-        return min(self.height, self.width)
+        return min(self.shape)
 
     @property
     def region_box(self) -> Box:
@@ -116,11 +175,6 @@ class NormalImage:
     @property
     def channels(self) -> int:
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2] - self.alpha
-
-    @property
-    def is_byte(self) -> bool:
-        """Whether the values are plain bytes: uint8 with a full scale of 255."""
-        return self.pixels.dtype == np.uint8 and self.window.max_value == 255
 
     @property
     def is_integer(self) -> bool:
@@ -168,21 +222,86 @@ class NormalImage:
 
 def _warn_renamed(old: str, new: str) -> None:
     """Names of 0.2.0 that techniques of users may have; they stay until 0.4.0."""
-    warnings.warn(f"NormalImage.{old} is now NormalImage.{new}", DeprecationWarning, stacklevel=3)
+    warnings.warn(
+        f"NormalImage.{old} is now NormalImage.{new}; the old name will be removed in 0.4.0",
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 def as_normal_image(
     image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None, *, warns: bool = False
 ) -> NormalImage:
-    """Check the normal image; see `Frame`. With `warns`, values that hardly fit their range are pointed out."""
-    data_range = as_data_range("data_range", data_range, auto=True)
+    """Check the normal image. With `warns`, values that hardly fit their range are pointed out."""
     pixels, has_alpha = as_pixels(name, image, alpha)
-    if data_range == AUTO:
-        data_range = auto_range(name, pixels, has_alpha)
-    window = window_of(name, pixels, data_range)
+    if data_range is None and pixels.dtype == np.uint8:
+        window = BYTES
+    else:
+        data_range = as_data_range("data_range", data_range, auto=True)
+        if data_range == AUTO:
+            data_range = auto_range(name, pixels, has_alpha)
+        window = window_of(name, pixels, data_range)
     if warns and pixels.dtype != np.uint8:  # bytes are hardly ever in another range
         text = misfit(name, pixels[..., :-1] if has_alpha else pixels, window)
         if text:
             warn_user("range", text)
     dtype = image.dtype if isinstance(image, np.ndarray) else pixels.dtype
     return NormalImage(read_only(pixels), dtype, window, has_alpha)
+
+
+def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tuple[float, float]:
+    """The window of values that images fill, for `Anomaly_Insertion`.
+
+    Parameters
+    ----------
+    images : iterable of ndarray or PIL.Image.Image
+        Images of one dtype, such as ``(cv2.imread(path, -1) for path in
+        paths)``; the first 100 are looked at, one at a time. A single image
+        stands for a list of one. Alpha is left out.
+    quantiles : (float, float), default (0.001, 0.999)
+        Which parts of the pixels may lie below the window and which up to
+        its upper end, in [0, 1].
+
+    Returns
+    -------
+    (float, float)
+        The lower and the upper end, as values of the images.
+
+    Raises
+    ------
+    TypeError
+        If an image is none, or they differ in dtype.
+    ValueError
+        If there is no image, or all pixels have one value, or one is NaN or
+        infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pail
+    >>> noise = np.random.default_rng(0).normal(0, 100, (64, 64))
+    >>> thermal = (51_600 + noise).astype(np.uint16)
+    >>> low, high = pail.data_range_of([thermal])
+    >>> 51_200 < low < 51_400 < 51_800 < high < 52_000
+    True
+    >>> insertion = pail.Anomaly_Insertion(data_range=(low, high))
+    >>> i_a, m_a = insertion.cutpaste(thermal)
+    """
+    lower, upper = as_range("quantiles", quantiles, 0, 1)
+    if lower >= upper:
+        raise ValueError(f"`quantiles` must be (low, high) with low < high, got {quantiles!r}")
+    if isinstance(images, np.ndarray | Image.Image):
+        images = [images]
+    if isinstance(images, str) or not isinstance(images, Iterable):
+        raise TypeError(f"`images` must be an iterable of images, got {describe(images)}")
+    samples: list[np.ndarray] = []
+    for index, image in enumerate(islice(images, MOST_IMAGES)):
+        samples.append(sample_values(f"images[{index}]", *as_pixels(f"images[{index}]", image)))
+        if samples[-1].dtype != samples[0].dtype:
+            raise TypeError(f"`images` must be of one dtype, got {samples[0].dtype} and {samples[-1].dtype}")
+    if not samples:
+        raise ValueError("`images` must hold an image, got none")
+    window = quantile_range(np.concatenate(samples), lower, upper)
+    if window is None:
+        raise ValueError(f"`images` must hold more than one value, got {samples[0][0]!s} everywhere")
+    return window

@@ -23,8 +23,8 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
     mask = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
     if mask.ndim != 2 or mask.size == 0 or max(mask.shape) > MAX_SIDE:
         raise ValueError(f"`{name}` must be a mask of shape (H, W) or (H, W, 1), got {describe(value)}")
-    if shape is not None and mask.shape != shape:
-        raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
+    if shape is not None:
+        check_shape(name, mask, shape)
     mask = np.ascontiguousarray(mask)
     result = as_bytes(mask if mask.dtype == np.bool_ else mask != 0)
     if not cv2.hasNonZero(result):
@@ -32,6 +32,12 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
     if mask.dtype != np.bool_ and not _is_binary(mask):
         raise ValueError(f"`{name}` must hold only 0 and 255, or 0 and 1, got other values")
     return result
+
+
+def check_shape(name: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raise where a mask has not the height and width of its image."""
+    if mask.shape != shape:
+        raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
 
 
 def mask_array(name: str, value: Any) -> Any:

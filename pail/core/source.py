@@ -7,8 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pail.core.formats import as_pixels
-from pail.core.image import NormalImage
+from pail.core.image import NormalImage, as_pixels
 from pail.core.ops import with_axis
 from pail.core.warn import warn_user
 from pail.core.window import Window, as_data_range, window_of
@@ -31,7 +30,7 @@ def as_source(
     Its range is `source_range`, a number or a window; by default the image's where both have one dtype, else that of
     its dtype. Values outside of a window are taken for its nearer end.
     """
-    native, has_alpha = as_pixels(name, value, alpha)
+    native, has_alpha = as_pixels(name, value, alpha, image.channels)
     given = as_data_range("source_range", source_range)
     default = image.data_range if native.dtype == image.pixels.dtype else None
     keyword = "data_range" if given is None and default is not None else "source_range"

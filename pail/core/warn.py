@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
+from collections.abc import Iterator
+
+Heard = tuple[str, str, type[Warning]]  # topic, text, category
 
 
 class _Once(str):
@@ -23,15 +27,36 @@ class _Once(str):
         return hash(self.topic)
 
 
-def warn_user(topic: str, text: str) -> None:
-    """A UserWarning at the line outside of this package that called it.
+def warn_user(topic: str, text: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the line outside of this package that called it.
 
     Python's default filter shows it once for that line and `topic`, however the numbers in the text differ.
     """
-    image = sys._getframe(1)
-    while image.f_back is not None and image.f_globals.get("__name__", "").partition(".")[0] == "pail":
-        image = image.f_back
-    module = image.f_globals.get("__name__", "<unknown>")
-    registry = image.f_globals.setdefault("__warningregistry__", {})
-    place = image.f_code.co_filename, image.f_lineno
-    warnings.warn_explicit(_Once(topic, text), UserWarning, *place, module, registry)
+    caller = sys._getframe(1)
+    while caller.f_back is not None and caller.f_globals.get("__name__", "").partition(".")[0] == "pail":
+        caller = caller.f_back
+    module = caller.f_globals.get("__name__", "<unknown>")
+    registry = caller.f_globals.setdefault("__warningregistry__", {})
+    place = caller.f_code.co_filename, caller.f_lineno
+    warnings.warn_explicit(_Once(topic, text), category, *place, module, registry)
+
+
+@contextlib.contextmanager
+def heard_warnings(*, wanted: bool) -> Iterator[list[Heard]]:
+    """The warnings of a block, each topic once, which are not shown; all goes on as ever where they are not wanted.
+
+    For processes of one thread: Python's filters of warnings are those of the whole process.
+    """
+    heard: dict[str, Heard] = {}
+    if not wanted:
+        yield []
+        return
+    found: list[Heard] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield found
+    for entry in caught:
+        text = entry.message.args[0] if isinstance(entry.message, Warning) and entry.message.args else entry.message
+        topic = text.topic if isinstance(text, _Once) else str(text)
+        heard.setdefault(topic, (topic, str.__str__(text) if isinstance(text, str) else str(text), entry.category))
+    found += heard.values()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from pail.core.checks import as_number, as_range, describe, is_pair
-from pail.core.formats import as_pixels
 
 RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, has room for
 AUTO = "auto"
 QUANTILES = (0.001, 0.999)
-MOST_IMAGES = 100
 MOST_SAMPLES = 1 << 16  # pixels of an image whose quantiles are taken: 65 lie beyond the thousandth
 FILLED = 1 / 20  # of its range: an image that fills less was probably meant in another
 SAMPLED = 32  # rows and columns of a second look at an image, after one at a single row
@@ -53,10 +49,17 @@ class Window(NamedTuple):
         clipped: np.ndarray = np.clip(values, dtype.type(self.low), dtype.type(self.high))
         return clipped
 
+    def spacing(self, dtype: np.dtype) -> float:
+        """The widest step from one float of the dtype to the next in the window, which far from 0 is a visible one."""
+        return float(np.spacing(dtype.type(max(abs(self.low), abs(self.high)))))
+
     def clip(self, pixels: np.ndarray) -> np.ndarray:
-        """Values of an image, those outside of the window at its nearer end; the array itself where none may be."""
-        kind = pixels.dtype.type
-        return np.clip(pixels, kind(self.low), kind(self.high)) if self.clips else pixels
+        """Values of an image, those outside of the window at its nearer end."""
+        clipped: np.ndarray = np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
+        return clipped
+
+
+BYTES = Window(0.0, 255.0, 255.0, clips=False)  # of plain 8-bit images
 
 
 def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
@@ -79,7 +82,7 @@ def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str 
     if isinstance(data_range, tuple):
         return _given(name, array, data_range, keyword)
     integer = array.dtype.kind == "u"
-    limit = _limit(array)
+    limit = float(np.iinfo(array.dtype).max) if integer else 1.0
     max_value = limit if data_range is None else float(array.dtype.type(data_range) if not integer else data_range)
     if integer and max_value > limit:
         raise ValueError(f"`{keyword}` must be at most {limit:g} for {array.dtype} images, got {data_range!r}")
@@ -94,13 +97,9 @@ def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str 
     return Window(0.0, max_value, max_value, clips=False)
 
 
-def _limit(array: np.ndarray) -> float:
-    return float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
-
-
 def _given(name: str, array: np.ndarray, data_range: tuple[float, float], keyword: str) -> Window:
     """The window of a pair (low, high), in numbers that the dtype has."""
-    limit = _limit(array)
+    limit = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else math.inf
     if array.dtype.kind == "u":
         if data_range[0] < 0 or data_range[1] > limit:
             raise ValueError(f"`{keyword}` must lie in [0, {limit:g}] for {array.dtype} images, got {data_range!r}")
@@ -115,65 +114,7 @@ def _given(name: str, array: np.ndarray, data_range: tuple[float, float], keywor
     return Window(low, high, high - low, clips=not whole)
 
 
-def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tuple[float, float]:
-    """The window of values that images fill, for `Anomaly_Insertion`.
-
-    Parameters
-    ----------
-    images : iterable of ndarray or PIL.Image.Image
-        Images of one dtype, such as ``(cv2.imread(path, -1) for path in
-        paths)``; the first 100 are looked at, one at a time. A single image
-        stands for a list of one. Alpha is left out.
-    quantiles : (float, float), default (0.001, 0.999)
-        Which parts of the pixels may lie below the window and which up to
-        its upper end, in [0, 1].
-
-    Returns
-    -------
-    (float, float)
-        The lower and the upper end, as values of the images.
-
-    Raises
-    ------
-    TypeError
-        If an image is none, or they differ in dtype.
-    ValueError
-        If there is no image, or all pixels have one value, or one is NaN or
-        infinite.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pail
-    >>> noise = np.random.default_rng(0).normal(0, 100, (64, 64))
-    >>> thermal = (51_600 + noise).astype(np.uint16)
-    >>> low, high = pail.data_range_of([thermal])
-    >>> 51_200 < low < 51_400 < 51_800 < high < 52_000
-    True
-    >>> insertion = pail.Anomaly_Insertion(data_range=(low, high))
-    >>> i_a, m_a = insertion.cutpaste(thermal)
-    """
-    lower, upper = as_range("quantiles", quantiles, 0, 1)
-    if lower >= upper:
-        raise ValueError(f"`quantiles` must be (low, high) with low < high, got {quantiles!r}")
-    if isinstance(images, np.ndarray | Image.Image):
-        images = [images]
-    if isinstance(images, str) or not isinstance(images, Iterable):
-        raise TypeError(f"`images` must be an iterable of images, got {describe(images)}")
-    samples: list[np.ndarray] = []
-    for index, image in enumerate(islice(images, MOST_IMAGES)):
-        samples.append(_sample(f"images[{index}]", *as_pixels(f"images[{index}]", image)))
-        if samples[-1].dtype != samples[0].dtype:
-            raise TypeError(f"`images` must be of one dtype, got {samples[0].dtype} and {samples[-1].dtype}")
-    if not samples:
-        raise ValueError("`images` must hold an image, got none")
-    window = _quantiles(np.concatenate(samples), lower, upper)
-    if window is None:
-        raise ValueError(f"`images` must hold more than one value, got {samples[0][0]!s} everywhere")
-    return window
-
-
-def _sample(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
+def sample_values(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
     """Up to `MOST_SAMPLES` values or so of an image, spread over it, those of its colors alone."""
     step = max(1, math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / MOST_SAMPLES)))
     pixels = pixels[..., :-1] if has_alpha else pixels
@@ -185,7 +126,7 @@ def _sample(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
     return part
 
 
-def _quantiles(values: np.ndarray, lower: float, upper: float) -> tuple[float, float] | None:
+def quantile_range(values: np.ndarray, lower: float, upper: float) -> tuple[float, float] | None:
     """Two quantiles, or the extremes where those are one value, or None where these are, too."""
     low, high = (float(end) for end in np.quantile(values, (lower, upper), method="nearest"))
     if low == high:
@@ -195,7 +136,7 @@ def _quantiles(values: np.ndarray, lower: float, upper: float) -> tuple[float, f
 
 def auto_range(name: str, pixels: np.ndarray, has_alpha: bool) -> DataRange:
     """The window of one image by itself; None, the range of its dtype, where it has a single value."""
-    window = _quantiles(_sample(name, pixels, has_alpha), *QUANTILES)
+    window = quantile_range(sample_values(name, pixels, has_alpha), *QUANTILES)
     if window is None and pixels.dtype.kind == "f" and not 0 <= pixels.flat[0] <= 1:
         raise ValueError(f'`{name}` must hold more than one value for `data_range` "auto", got {pixels.flat[0]!s}')
     return window
@@ -206,7 +147,7 @@ def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
     height, width = pixels.shape[:2]
     for part in (pixels[height // 2], pixels[:: max(1, height // SAMPLED), :: max(1, width // SAMPLED)], pixels):
         low, high = part.min(), part.max()
-        if window.clips and high > window.low and low < window.high:
+        if window.clips and high >= window.low and low <= window.high:
             return ""
         if not window.clips and float(high) - float(low) >= FILLED * window.max_value:
             return ""

@@ -1,17 +1,20 @@
-"""Which files a run reads: listed, looked at for what is no normal image, and known again when the run is resumed."""
+"""The files that a run reads: listed, checked to be normal images, and recognized when the run is resumed."""
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
+import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pail.core.image import MOST_IMAGES, data_range_of
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import Store
 from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, read_picture
@@ -23,7 +26,29 @@ BINARY = 0.99  # share of a mask's pixels near one of its two values
 MOST_COUNTED = 100  # TIFF files whose pages are counted for a warning
 SHOWN = 3  # names in a message
 
-State = list[list[Any]]  # role, name, size, stamp and, where they were asked for, checksum
+FileStates = list[list[Any]]  # of each file: role, name, size, time of writing, and a checksum if requested
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where normal images, sources and regions are read from."""
+
+    normals: Store
+    sources: Store | None
+    rois: Store | None
+    roi_names: dict[str, str]  # the mask of each normal image, which is named without its suffix
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # decoded sources are kept for one run
+
+
+class ValuesInUse(NamedTuple):
+    """The lowest and the highest value that a folder of images uses, and how many images were read."""
+
+    low: float
+    high: float
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}, the 0.1 and 99.9 % quantiles of {self.images} images"
 
 
 def file_of(name: str) -> tuple[str, int]:
@@ -32,30 +57,27 @@ def file_of(name: str) -> tuple[str, int]:
     return (file, int(page) - 1) if mark and page.isdigit() else (name, 0)
 
 
-def read(store: Store, name: str, recipe: Recipe) -> Picture:
+def read_image(store: Store, name: str, recipe: Recipe) -> Picture:
     """A listed image."""
     file, page = file_of(name)
     return read_picture(store.read(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
 
 
 def list_images(argument: str, store: Store, recipe: Recipe) -> list[str]:
-    """The images of a folder, as the recipe has it; an error where there are none, a warning of what was left out."""
+    """The images of a folder that the recipe does not exclude; warns of files that were passed over."""
     listing = store.listing(follow_links=recipe.follow_links)
     if listing.passed_over:
-        warnings.warn(f"`{argument}`: {listing.passed_over}{_way(listing.links)}", UserWarning, stacklevel=2)
+        hint = "; follow_links=True (--follow-links) follows them" if listing.links else ""
+        warnings.warn(f"`{argument}`: {listing.passed_over}{hint}", UserWarning, stacklevel=2)
     patterns = recipe.exclude if argument != "roi" else ()
-    names = [name for name in listing.names if not _matches(name, patterns)]
+    names = [name for name in listing.names if not is_excluded(name, patterns)]
     if not names:
         why = " that `exclude` leaves" if listing.names else ""
         raise ValueError(f"`{argument}` must be a folder with images{why}, got {store} with none")
     return names
 
 
-def _way(links: Sequence[str]) -> str:
-    return "; follow_links=True (--follow-links) follows them" if links else ""
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def is_excluded(name: str, patterns: Sequence[str]) -> bool:
     """Whether a pattern fits the path, or the name of the file alone."""
     return any(fnmatch.fnmatchcase(part, p) for p in patterns for part in (name, name.rpartition("/")[2]))
 
@@ -143,7 +165,7 @@ def _check_masks(store: Store, names: list[str], recipe: Recipe) -> None:
 
 def _is_mask(store: Store, name: str, recipe: Recipe) -> bool:
     try:
-        pixels = read(store, name, recipe).pixels
+        pixels = read_image(store, name, recipe).pixels
     except (UnreadableError, OSError):
         return False
     pixels = pixels.reshape(*pixels.shape[:2], -1)[..., :3].astype(np.float32)
@@ -170,14 +192,63 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
         )
 
 
+def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, alpha: bool | None = None) -> ValuesInUse:
+    """The 0.1 and 99.9 % quantiles of the values in a folder.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files. At most 100 of them are read, spread evenly over the list, so that the same list gives the same
+        values.
+    read : callable
+        Reads the image of a name as an array (H, W) or (H, W, C). Files at which it raises UnreadableError or OSError
+        are left out, and those that hold NaN or infinity.
+    alpha : bool, optional
+        Whether the last of two or four channels is alpha, which does not count; of four channels by default.
+
+    Returns
+    -------
+    ValuesInUse
+        Two values of the images, low < high, and the number of images that were read.
+
+    Raises
+    ------
+    ValueError
+        If no image can be read, images differ in data type, or hold one value.
+    """
+    used: list[str] = []
+
+    def images() -> Iterator[np.ndarray]:
+        count = min(MOST_IMAGES, len(names))
+        for name in (names[index * len(names) // count] for index in range(count)):
+            try:
+                pixels = read(name)
+            except (UnreadableError, OSError):
+                continue
+            if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+                continue
+            used.append(name)
+            if alpha is not None and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+                # One channel is as good as its colors, and three are never taken for alpha.
+                pixels = pixels[..., :-1] if alpha else pixels.reshape(pixels.shape[0], -1)
+            yield pixels
+
+    try:
+        low, high = data_range_of(images())
+    except (TypeError, ValueError) as error:
+        where = f" at {used[-1]}" if used else ""
+        raise ValueError(f"`data_range` must be numbers for these images, 'auto' finds none{where}: {error}") from error
+    return ValuesInUse(low, high, len(used))
+
+
 def stem_of(name: str) -> str:
     """The name of a normal image under which its mask is found."""
     return file_of(name)[0].rpartition(".")[0]
 
 
-def state_of(roles: dict[str, tuple[Store | None, Sequence[str]]], *, checksums: bool) -> State:
-    """What files are and how to see that they were changed, for `.pail/inputs.json`."""
-    state: State = []
+def file_states(roles: dict[str, tuple[Store | None, Sequence[str]]], *, checksums: bool) -> FileStates:
+    """Size and time of writing of all files, with checksums on request, to notice later that a file was changed."""
+    states: FileStates = []
     for role, (store, listed) in roles.items():
         if store is None:
             continue
@@ -188,8 +259,8 @@ def state_of(roles: dict[str, tuple[Store | None, Sequence[str]]], *, checksums:
             with ThreadPoolExecutor(8) as pool:
                 sums = pool.map(lambda name, store=store: _checksum(store, name), names)
         for name, checksum in zip(names, sums, strict=True):
-            state.append([role, name, *stamps[name], checksum])
-    return state
+            states.append([role, name, *stamps[name], checksum])
+    return states
 
 
 def _checksum(store: Store, name: str) -> str:
@@ -199,8 +270,8 @@ def _checksum(store: Store, name: str) -> str:
         return f"unreadable: {type(error).__name__}"
 
 
-def changes(before: State, now: State, *, checksums: bool) -> list[str]:
-    """What differs between two states, in words; with checksums the time of writing does not count."""
+def changed_files(before: FileStates, now: FileStates, *, checksums: bool) -> list[str]:
+    """The differences as text, a line for each file; with checksums the time of writing does not count."""
 
     def key(entry: list[Any]) -> tuple[Any, ...]:
         return tuple(entry[2:3] + entry[4:5]) if checksums else tuple(entry[2:4])

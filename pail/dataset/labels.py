@@ -1,15 +1,19 @@
-"""Labels of objects: the connected pieces of the anomalies, as manifest entries, for YOLO and for COCO."""
+"""Labels of the connected pieces of the anomalies: as entries of the manifest, for YOLO and for COCO."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
 
 from pail._install import install_hint
+from pail.dataset.recipe import SPLITS, Recipe
+from pail.dataset.store import Store
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ def manifest_pieces(found: list[Layer]) -> list[dict[str, Any]]:
 
 
 def outlines(layer: Layer, *, corners: bool) -> tuple[np.ndarray, np.ndarray]:
-    """One closed outline around each piece of a layer, with its holes; see `_outlines.trace`."""
-    from pail.dataset._outlines import trace
+    """One closed outline around each piece of a layer, with its holes; see `tracing.trace`."""
+    from pail.dataset.tracing import trace  # compiled by numba at its first use
 
     numbers = cv2.copyMakeBorder(layer.numbers, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     _, holes = cv2.connectedComponents((numbers == 0).astype(np.uint8), connectivity=4)
@@ -142,3 +146,66 @@ def _run_lengths(layer: Layer, shape: tuple[int, int]) -> list[dict[str, Any]]:
         codes.append({"size": [height, width], "counts": counts.tolist()})
     encoded = coco_encoder().frPyObjects(codes, height, width)
     return [{"size": [height, width], "counts": code["counts"].decode("ascii")} for code in encoded]
+
+
+def annotations_file(split: str) -> str:
+    """The file with COCO's annotations of one split."""
+    return f"annotations_{split}.json"
+
+
+def write_coco(
+    out: Store, recipe: Recipe, entries: Callable[[], Iterator[dict[str, Any]]], splits: dict[str, int]
+) -> None:
+    """Write COCO's annotations: one file for all images, and one for each split where there are several.
+
+    Entries are written one at a time, so that memory stays flat.
+
+    Parameters
+    ----------
+    out : Store
+        The data set.
+    recipe : Recipe
+        Its recipe.
+    entries : callable
+        Iterates over the entries of the parts: the line of the manifest as "made", its annotations as "annotations".
+    splits : dict
+        The number of images of each split.
+    """
+    classes = recipe.classes_by_technique
+    categories = [{"id": number, "name": name} for number, name in enumerate(recipe.class_names, 1)]
+    names = {split: annotations_file(split) for split in SPLITS if splits.get(split)} if len(splits) > 1 else {}
+    out.remove([annotations_file(split) for split in SPLITS if split not in names])
+    with contextlib.ExitStack() as stack:
+        every = {split: stack.enter_context(out.writing(name)) for split, name in names.items()}
+        every[""] = stack.enter_context(out.writing("annotations.json"))
+        for file in every.values():
+            file.write(b'{"info":{"description":"PAI-Lib"},"categories":' + json.dumps(categories).encode())
+            file.write(b',"images":[')
+        written = dict.fromkeys(every, 0)
+        for entry in entries():
+            line = entry["made"]
+            image = {"id": line["index"], "file_name": line["image"], "height": line["height"], "width": line["width"]}
+            _write(every, written, line["split"], image)
+        for file in every.values():
+            file.write(b'],"annotations":[')
+        written = dict.fromkeys(every, 0)
+        for entry in entries():
+            line = entry["made"]
+            for annotation in entry.get("annotations", ()):
+                number = classes[annotation["category_id"]] + 1
+                _write(every, written, line["split"], {**annotation, "image_id": line["index"], "category_id": number})
+        for file in every.values():
+            file.write(b"]}\n")
+
+
+def _write(every: dict[str, IO[bytes]], written: dict[str, int], split: str, values: dict[str, Any]) -> None:
+    """One more image or annotation, into the file of all and that of the split.
+
+    Annotations are numbered from 1 in each file: evaluators take 0 for "no match".
+    """
+    for key in ("", split):
+        if key in every:
+            file, number = every[key], written[key] + 1
+            entry = values if "image_id" not in values else {"id": number, **values}
+            file.write((b"" if number == 1 else b",") + json.dumps(entry, separators=(",", ":")).encode())
+            written[key] = number

@@ -1,10 +1,9 @@
-"""Making one item: read, insert, encode, and the line that says what was made. This runs in the workers."""
+"""Make one image of a data set, in a worker: read, insert, encode, and describe in a line of the manifest."""
 
 from __future__ import annotations
 
 import json
 import threading
-import uuid
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -14,15 +13,15 @@ import numpy as np
 
 from pail.call.result import PseudoAnomaly
 from pail.core.image import NormalImage, as_normal_image
+from pail.core.names import MIXED
 from pail.core.ops import resize
 from pail.core.source import as_source
-from pail.dataset.inputs import read, stem_of
+from pail.dataset.inputs import Inputs, read_image, stem_of
 from pail.dataset.labels import coco_annotations, layers, manifest_pieces, yolo_label
-from pail.dataset.layout import MIXED, image_name, label_name, mask_name
+from pail.dataset.layouts import image_name, label_name, mask_name
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import fitted, inside
-from pail.dataset.store import Store
 from pail.io.read import Picture, UnreadableError, read_mask
 from pail.io.write import encode
 from pail.pai import Anomaly_Insertion
@@ -34,37 +33,26 @@ VISIBLE = np.float32(0.02)  # of the range: a smaller change would not be seen
 
 
 class InsertionError(RuntimeError):
-    """A technique failed in a way that no image explains: the run ends, since every other image would fail, too."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Where things are read from."""
-
-    normals: Store
-    sources: Store | None
-    rois: Store | None
-    roi_names: dict[str, str]  # of normal images, without their suffix
-    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # what is kept of files is kept for one run
+    """A technique failed for a reason that lies in no file, so that other images would fail, too."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """Files and the line of the manifest, or no files and why."""
+    """Files and the line of the manifest; no files and None if no normal image can be used."""
 
     line: dict[str, Any] | None
     files: dict[str, bytes]
     skipped: list[dict[str, str]]
-    annotations: list[dict[str, Any]] = field(default_factory=list)  # COCO's, of the pieces
+    annotations: list[dict[str, Any]] = field(default_factory=list)  # for COCO
 
 
-class _Decoded:
-    """Sources that a run decoded lately, within a bound: every image takes one, and there are few."""
+class _SourceCache:
+    """Sources that a run has decoded recently, up to a number of bytes: there are few, and every image takes one."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
         self._kept: dict[tuple[str, str, str], Picture] = {}
-        self._lock = threading.Lock()  # of processes that make images in threads
+        self._lock = threading.Lock()  # a process may make images in several threads
 
     def get(self, recipe: Recipe, inputs: Inputs, name: str) -> Picture:
         assert inputs.sources is not None
@@ -72,7 +60,7 @@ class _Decoded:
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
-        picture = read(inputs.sources, name, recipe)
+        picture = read_image(inputs.sources, name, recipe)
         picture.pixels.flags.writeable = False
         with self._lock:
             if key not in self._kept:
@@ -88,11 +76,11 @@ class _Decoded:
                 self._bytes -= self._kept.pop(key).pixels.nbytes
 
 
-SOURCES = _Decoded(CACHE_BYTES)
+SOURCES = _SourceCache(CACHE_BYTES)
 
 
-def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
-    """The item's files as bytes. A file that is at fault is skipped, and the next one takes its place.
+def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
+    """The files of an item as bytes. A file that cannot be used is skipped, and the next one takes its place.
 
     Raises
     ------
@@ -102,7 +90,7 @@ def make(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
     skipped: list[dict[str, str]] = []
     for name in item.normals:
         try:
-            picture = read(inputs.normals, name, recipe)
+            picture = read_image(inputs.normals, name, recipe)
             frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
             if item.is_good:
                 return _good(recipe, item, name, frame.pixels, alpha, skipped)
@@ -117,7 +105,7 @@ def _reason(error: BaseException) -> str:
 
 
 def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
-    """What `Anomaly_Insertion` is told of alpha: what the recipe says, else what the file says of two channels."""
+    """The `alpha` of `Anomaly_Insertion`: the recipe's, or for two channels what the file says."""
     if recipe.alpha is None and picture.alpha and picture.pixels.shape[2] == 2:
         return True
     return recipe.alpha
@@ -140,7 +128,7 @@ def _encoded(pixels: np.ndarray, recipe: Recipe, alpha: bool | None) -> bytes:
 
 
 def encode_mask(mask: np.ndarray, compression: int) -> bytes:
-    """A mask as PNG, 8 bits. Runs of equal bytes are all there is in it: no filter, in a fifth of the time."""
+    """A mask as PNG. Runs of equal bytes need no filter: run-length coding takes a fifth of the time."""
     parameters = [cv2.IMWRITE_PNG_COMPRESSION, compression, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # of newer versions of OpenCV
         parameters += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
@@ -257,7 +245,7 @@ def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str
 
 
 def _visible(frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
-    """How many pixels of the mask changed by more than what can be seen; as `pail.masks.difference` tells."""
+    """How many pixels of the mask changed visibly, as `pail.masks.difference` counts them."""
     clip = frame.window.clip
     change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.pixels[inside]), clip(after[inside]))))
     seen = change.astype(np.float32) / np.float32(frame.max_value) > VISIBLE
@@ -275,7 +263,7 @@ def insertion(recipe: Recipe, alpha: bool | None) -> Anomaly_Insertion:
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
-    """What `insert` gets for every image."""
+    """The keywords of `insert`, the same for every image."""
     return {
         "techniques": recipe.names,
         "weights": recipe.weights,
@@ -316,12 +304,13 @@ def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, origin
 
 
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
-    """Without what the set has elsewhere: versions once for all images, and masks in their files."""
+    """The record without what the set stores elsewhere: versions in dataset.json, and regions in their files."""
     record = {name: value for name, value in record.items() if name != "stack"}
     if isinstance(region, np.ndarray):
         record = {**record, "arguments": {**record["arguments"], "roi": "file"}}
     return record
 
 
-def dump(line: dict[str, Any] | None) -> bytes:
+def json_line(line: dict[str, Any] | None) -> bytes:
+    """A line of the manifest, or of a part."""
     return json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

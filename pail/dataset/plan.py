@@ -78,7 +78,7 @@ def _hash(seed: int, name: str, purpose: str = "") -> bytes:
     return hashlib.sha256(f"{seed}/{purpose}{name}".encode("utf-8", "surrogateescape")).digest()
 
 
-def make(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
+def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
     """Split the normal images by a hash of seed and name, so that a part and its damaged copy share a side."""
     ranked = sorted(normals, key=lambda name: _hash(recipe.seed, name))
     if recipe.purpose == "validation":
@@ -87,7 +87,7 @@ def make(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
         good, damaged = (ranked[:half], ranked[half:]) if len(ranked) > 1 else (ranked, ranked)
         asked = recipe.number or (recipe.per_image * len(damaged) if recipe.per_image else len(good))
         kept = [(split, name) for name in sorted(good)[:asked]]
-        return _plan(recipe, {split: ranked}, sources, kept, {split: damaged}, asked)
+        return _deal(recipe, {split: ranked}, sources, kept, {split: damaged}, asked)
     splits, start = dict[str, list[str]](), 0
     counts = _counts(recipe, len(ranked))
     for split in ("test", "val", "train"):
@@ -100,7 +100,7 @@ def make(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
     if recipe.layout == "flat":
         kept = []
     number = recipe.number or (recipe.per_image or DEFAULT_PER_IMAGE) * sum(len(names) for names in pools.values())
-    return _plan(recipe, splits, sources, kept, pools, number)
+    return _deal(recipe, splits, sources, kept, pools, number)
 
 
 def _counts(recipe: Recipe, total: int) -> dict[str, int]:
@@ -118,7 +118,7 @@ def _counts(recipe: Recipe, total: int) -> dict[str, int]:
     return counts
 
 
-def _plan(
+def _deal(
     recipe: Recipe,
     splits: dict[str, list[str]],
     sources: list[str],

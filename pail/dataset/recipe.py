@@ -1,11 +1,11 @@
-"""What a data set is made by: the options of `pail generate`, checked, and as a file."""
+"""The recipe of a data set: the options of `pail generate`, checked, and as a TOML file."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,146 +29,34 @@ PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
 SEGMENTATIONS = ("rle", "polygon")
-SINGLE = "anomaly"  # the class of all pieces where there is one
-MOST = 10**9
+SINGLE = "anomaly"  # the name of the class if all anomalies are of one
+MOST = 10**9  # images
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The checked options. Two equal recipes make the same bytes from the same files."""
-
-    number: int | None = None  # of anomalous images in all
-    per_image: int | None = None  # ... or for each normal image
-    techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords
-    anomalies: tuple[int, int] = (1, 1)  # in an image
-    roi: str | None = None  # "foreground", or a folder of masks
-    severity: float | tuple[float, float] | None = None
-    size: int | tuple[int, int] | None = None  # of the shorter side, or height and width
-    fit: str = "crop"  # to height and width
-    seed: int = 0
-    layout: str = "mvtec"
-    purpose: str = "training"
-    val_share: float | None = None  # of the normal images; None is the layout's own
-    test_share: float | None = None
-    classes: str = "technique"  # "technique", "single", or the name of the only class
-    format: str = "png"
-    compression: int = 1
-    coco: bool = False
-    segmentation: str = "rle"  # of COCO
-    data_range: Any = None  # full scale, (low, high), or "auto" until the run has looked at its images
-    source_range: float | None = None
-    alpha: bool | None = None
-    exclude: tuple[str, ...] = ()  # patterns of names that are passed over
-    follow_links: bool = False  # to folders
-    pages: str = "first"  # of files that hold several images
-    max_pixels: int | None = None  # of an image that is read
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.techniques or TECHNIQUES)
-
-    @property
-    def weights(self) -> list[float] | None:
-        return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
-
-    @property
-    def class_names(self) -> list[str]:
-        """The classes of labels, in the order of their numbers."""
-        if self.classes == "technique":
-            return self.names
-        return [SINGLE if self.classes == "single" else self.classes]
-
-    @property
-    def classes_by_technique(self) -> dict[str, int]:
-        """The number of each technique's class, from 0."""
-        return {name: number if self.classes == "technique" else 0 for number, name in enumerate(self.names)}
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """The share of the normal images in each split."""
-        val, test = (
-            default if given is None else given
-            for given, default in zip((self.val_share, self.test_share), SHARES[self.layout], strict=True)
-        )
-        return {"train": max(0.0, round(1 - val - test, 12)), "val": val, "test": test}
-
-    @property
-    def options(self) -> dict[str, dict[str, Any]]:
-        """Keywords of single techniques."""
-        tables = (self.techniques or {}).items()
-        return {name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables}
+Check = Callable[[str, Any], Any]  # an option's name and its value, as users give it, to its value in a recipe
 
 
-def make(**options: Any) -> Recipe:
-    """A recipe from options as users give them; None is the default."""
-    known = {field.name for field in fields(Recipe)} | {"weights", "options"}
-    for name in options:
-        if name not in known:
-            raise TypeError(
-                f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}{close_match(name, known)}"
-            )
-    given = {name: value for name, value in options.items() if value is not None}
-    techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
-    checked = {name: CHECKS[name](name, value) for name, value in given.items()}
-    recipe = replace(Recipe(techniques=techniques), **checked)
-    if recipe.number is not None and recipe.per_image is not None:
-        raise ValueError("`number` and `per_image` must not be given both, got two numbers")
-    _check_shares(recipe)
-    return recipe
-
-
-def _check_shares(recipe: Recipe) -> None:
-    """Whether the splits can be made, and no part stands on two sides."""
-    val, test = recipe.shares["val"], recipe.shares["test"]
-    if recipe.purpose == "validation":
-        for name, given in (("val_share", recipe.val_share), ("test_share", recipe.test_share)):
-            if given is not None:
-                raise ValueError(f"`{name}` must be left out of a validation set, which is one split, got {given}")
-    elif val + test > 1 + 1e-9:
-        raise ValueError(f"`val_share` and `test_share` must add up to 1 at most, got {val} and {test}")
-    elif recipe.layout == "mvtec" and test == 0:
-        raise ValueError(
-            "`test_share` must be above 0 in the mvtec layout, where all anomalies are in the test split, got 0: "
-            "with layout 'flat' or 'yolo' anomalies are made of the training images"
-        )
-
-
-def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
-    """One table a technique, from a list of names and families with weights, or from tables as in the file."""
-    if isinstance(techniques, Mapping):
-        tables = {name: dict(entry) for name, entry in techniques.items()}
-        if weights is not None or options is not None:
-            raise ValueError("`techniques` must hold weights and options itself where it holds tables")
-        as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
-        for name, entry in tables.items():
-            entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
-        as_techniques(list(tables), [entry["weight"] for entry in tables.values()])
-        return {name: _plain(entry) for name, entry in tables.items()}
-    if techniques is None and weights is None and options is None:
-        return None
-    keywords = as_options(options)
-    names, chances = as_techniques(techniques, weights)
-    shares = [float(b - a) for a, b in zip([0.0, *chances[:-1]], chances, strict=True)]
-    tables = {}
-    for name, share in zip(names, shares, strict=True):  # a technique may be named twice
-        entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
-        entry["weight"] = round(entry["weight"] + share, 12)
-    return {name: _plain(entry) for name, entry in tables.items()}
-
-
-def _plain(value: Any) -> Any:
-    """As TOML and JSON give it back, so that a recipe equals its own file."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(f"`techniques` must hold numbers, texts and lists of them, got {describe(value)}")
-
-
-def _integer(low: int, high: int) -> Any:
+def _integer(low: int, high: int) -> Check:
     return lambda name, value: int(as_number(name, value, low, high, integer=True))
+
+
+def _one_of(choices: Sequence[str]) -> Check:
+    return lambda name, value: as_choice(name, value, choices)
+
+
+def _share(name: str, value: Any) -> float:
+    return as_number(name, value, 0, 1)
+
+
+def _anomalies(name: str, value: Any) -> tuple[int, int]:
+    try:
+        return as_count(tuple(value) if isinstance(value, list) else value)
+    except (TypeError, ValueError) as error:  # which names the keyword of `insert`
+        raise type(error)(str(error).replace("`n_anomalies", f"`{name}")) from None
+
+
+def _window(name: str, value: Any) -> Any:
+    return as_data_range(name, tuple(value) if isinstance(value, list) else value, auto=True)
 
 
 def _severity(name: str, value: Any) -> float | tuple[float, float]:
@@ -206,62 +94,181 @@ def _classes(name: str, value: Any) -> str:
     raise ValueError(f"`{name}` must be 'technique', 'single' or the name of a class, got {describe(value)}")
 
 
-def _share(name: str, value: Any) -> float:
-    return as_number(name, value, 0, 1)
+def _option(default: Any, check: Check) -> Any:
+    return field(default=default, metadata={"check": check})
 
 
-CHECKS: dict[str, Any] = {
-    "number": _integer(1, MOST),
-    "per_image": _integer(1, MOST),
-    "anomalies": lambda name, value: as_count(tuple(value) if isinstance(value, list) else value),
-    "roi": _roi,
-    "severity": _severity,
-    "size": _size,
-    "seed": _integer(0, 2**63 - 1),
-    "layout": lambda name, value: as_choice(name, value, LAYOUTS),
-    "purpose": lambda name, value: as_choice(name, value, PURPOSES),
-    "val_share": _share,
-    "test_share": _share,
-    "classes": _classes,
-    "format": lambda name, value: as_choice(name, value, FORMATS),
-    "compression": _integer(0, 9),
-    "coco": as_flag,
-    "segmentation": lambda name, value: as_choice(name, value, SEGMENTATIONS),
-    "fit": lambda name, value: as_choice(name, value, FITS),
-    "data_range": lambda name, value: as_data_range(
-        name, tuple(value) if isinstance(value, list) else value, auto=True
-    ),
-    "source_range": as_data_range,
-    "alpha": as_flag,
-    "exclude": _patterns,
-    "follow_links": as_flag,
-    "pages": lambda name, value: as_choice(name, value, PAGES),
-    "max_pixels": _integer(1, 2**53),
-}
+@dataclass(frozen=True)
+class Recipe:
+    """The checked options: each with its default and its check.
+
+    Two equal recipes make the same bytes from the same files. `pail.generate` has a parameter for each option, whose
+    docstring says what it means.
+    """
+
+    number: int | None = _option(None, _integer(1, MOST))
+    per_image: int | None = _option(None, _integer(1, MOST))
+    techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords; see `_techniques`
+    anomalies: tuple[int, int] = _option((1, 1), _anomalies)
+    roi: str | None = _option(None, _roi)
+    severity: float | tuple[float, float] | None = _option(None, _severity)
+    size: int | tuple[int, int] | None = _option(None, _size)
+    fit: str = _option("crop", _one_of(FITS))
+    seed: int = _option(0, _integer(0, 2**63 - 1))
+    layout: str = _option("mvtec", _one_of(LAYOUTS))
+    purpose: str = _option("training", _one_of(PURPOSES))
+    val_share: float | None = _option(None, _share)  # None: that of the layout, in SHARES
+    test_share: float | None = _option(None, _share)
+    classes: str = _option("technique", _classes)
+    format: str = _option("png", _one_of(FORMATS))
+    compression: int = _option(1, _integer(0, 9))
+    coco: bool = _option(False, as_flag)
+    segmentation: str = _option("rle", _one_of(SEGMENTATIONS))
+    # A number, (low, high), or "auto" until the run has read its images.
+    data_range: Any = _option(None, _window)  # noqa: RUF009
+    source_range: float | None = _option(None, as_data_range)
+    alpha: bool | None = _option(None, as_flag)
+    exclude: tuple[str, ...] = _option((), _patterns)
+    follow_links: bool = _option(False, as_flag)
+    pages: str = _option("first", _one_of(PAGES))
+    max_pixels: int | None = _option(None, _integer(1, 2**53))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.techniques or TECHNIQUES)
+
+    @property
+    def weights(self) -> list[float] | None:
+        return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes of labels, in the order of their numbers."""
+        if self.classes == "technique":
+            return self.names
+        return [SINGLE if self.classes == "single" else self.classes]
+
+    @property
+    def classes_by_technique(self) -> dict[str, int]:
+        """The number of each technique's class, from 0."""
+        return {name: number if self.classes == "technique" else 0 for number, name in enumerate(self.names)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the normal images in each split."""
+        val, test = (
+            default if given is None else given
+            for given, default in zip((self.val_share, self.test_share), SHARES[self.layout], strict=True)
+        )
+        return {"train": max(0.0, round(1 - val - test, 12)), "val": val, "test": test}
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Keywords of single techniques."""
+        tables = (self.techniques or {}).items()
+        return {name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables}
 
 
-def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+def make_recipe(**options: Any) -> Recipe:
+    """A recipe from options as users give them; None is the default."""
+    checks: dict[str, Any] = {entry.name: entry.metadata.get("check") for entry in fields(Recipe)}
+    known = {*checks, "weights", "options"}
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}{close_match(name, known)}"
+            )
+    given = {name: value for name, value in options.items() if value is not None}
+    techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
+    recipe = Recipe(techniques=techniques, **{name: checks[name](name, value) for name, value in given.items()})
+    if recipe.number is not None and recipe.per_image is not None:
+        raise ValueError("`number` and `per_image` must not be given both, got two numbers")
+    _check_shares(recipe)
+    return recipe
+
+
+def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
+    """The recipe of a file, if there is one, and of options that take precedence over it."""
+    given = {name: value for name, value in options.items() if value is not None}
+    loaded = load_options(path) if path else {}
+    for name, other in (("number", "per_image"), ("per_image", "number")):
+        if name in given and other not in given:
+            loaded.pop(other, None)  # one of the two says how many images there are
+    return make_recipe(**{**loaded, **given})
+
+
+def _check_shares(recipe: Recipe) -> None:
+    """Raise where the splits cannot be made."""
+    val, test = recipe.shares["val"], recipe.shares["test"]
+    if recipe.purpose == "validation":
+        for name, given in (("val_share", recipe.val_share), ("test_share", recipe.test_share)):
+            if given is not None:
+                raise ValueError(f"`{name}` must be left out of a validation set, which is one split, got {given}")
+    elif val + test > 1 + 1e-9:
+        raise ValueError(f"`val_share` and `test_share` must add up to 1 at most, got {val} and {test}")
+    elif recipe.layout == "mvtec" and test == 0:
+        raise ValueError(
+            "`test_share` must be above 0 in the mvtec layout, where all anomalies are in the test split, got 0: "
+            "with layout 'flat' or 'yolo' anomalies are made of the training images"
+        )
+
+
+def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
+    """One table for each technique, from a list of names and families with weights, or from tables as in the file."""
+    if isinstance(techniques, Mapping):
+        tables = {name: dict(entry) for name, entry in techniques.items()}
+        if weights is not None or options is not None:
+            raise ValueError("`techniques` must hold weights and options itself where it holds tables")
+        as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
+        for name, entry in tables.items():
+            entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
+        as_techniques(list(tables), [entry["weight"] for entry in tables.values()])
+        return {name: _plain(entry) for name, entry in tables.items()}
+    if techniques is None and weights is None and options is None:
+        return None
+    keywords = as_options(options)
+    names, cumulative = as_techniques(techniques, weights)
+    shares = [float(b - a) for a, b in zip([0.0, *cumulative[:-1]], cumulative, strict=True)]
+    tables = {}
+    for name, share in zip(names, shares, strict=True):  # a technique may be named twice
+        entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
+        entry["weight"] = round(entry["weight"] + share, 12)
+    return {name: _plain(entry) for name, entry in tables.items()}
+
+
+def _plain(value: Any) -> Any:
+    """As TOML and JSON give it back, so that a recipe equals its own file."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"`techniques` must hold numbers, strings and lists of them, got {describe(value)}")
+
+
+def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The options in a recipe file. A relative folder of masks is looked for beside the file first."""
     path = Path(path)
     try:
-        options = loads(path.read_text(encoding="utf-8"))
+        options = parse_options(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
     beside = path.parent / str(options.get("roi") or "")
     if options.get("roi") not in (None, "foreground") and beside.is_dir():
-        options["roi"] = str(beside)  # a folder of masks that is handed on with its recipe
-    make(**options)
+        options["roi"] = str(beside)  # passed on together with its recipe
+    make_recipe(**options)
     return options
 
 
-def loads(text: str) -> dict[str, Any]:
+def parse_options(text: str) -> dict[str, Any]:
     """The options in the text of a recipe file."""
     return dict(tomllib.loads(text))
 
 
-def dumps(recipe: Recipe) -> str:
+def to_toml(recipe: Recipe) -> str:
     """The recipe as TOML; what is None stays out."""
     import tomli_w
 

@@ -1,4 +1,4 @@
-"""One image of a set, made again from its line of the manifest."""
+"""Make one image of a data set again from its line of the manifest, and compare the bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from pail._version import __version__
 from pail.call.record import stack
-from pail.dataset import recipe as recipes
-from pail.dataset.generate import lines
-from pail.dataset.make import Inputs, Made, make
+from pail.dataset.finish import manifest_lines
+from pail.dataset.inputs import Inputs
+from pail.dataset.make import Made, make_item
 from pail.dataset.plan import Item
+from pail.dataset.recipe import make_recipe, parse_options
 from pail.dataset.store import Store
 from pail.io.read import UnreadableError, decode
 
@@ -34,7 +35,7 @@ def remake(
     folder = Store(dataset)
     versions = _versions(folder)
     line = _line(folder, index)
-    recipe = recipes.make(**recipes.loads(folder.read("recipe.toml").decode()))
+    recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
     rois = Store(recipe.roi) if recipe.roi not in (None, "foreground") else None
@@ -44,7 +45,7 @@ def remake(
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
     inputs = Inputs(Store(normals), None if source is None else Store(source), rois, roi_names)
-    made = make(recipe, inputs, item)
+    made = make_item(recipe, inputs, item)
     if made.line is None:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
     if made.skipped:
@@ -97,7 +98,7 @@ def _differing(folder: Store, line: dict[str, Any], made: Made) -> list[str]:
 
 
 def _line(folder: Store, index: int) -> dict[str, Any]:
-    for line in lines(folder):
+    for line in manifest_lines(folder):
         if line["index"] == index:
             return line
     raise ValueError(f"`index` must be in the manifest, got {index}")

@@ -269,8 +269,8 @@ class Store:
                 if system.exists(f"{root}/{name}"):
                     system.rm(f"{root}/{name}", recursive=True)
 
-    def sweep(self) -> None:
-        """Drop what a killed run left under temporary names."""
+    def delete_temporary(self) -> None:
+        """Delete the temporary files that a killed run has left."""
         if self.is_local and self._path.is_dir():
             for folder, _, files in os.walk(self._path):
                 for file in files:

@@ -38,6 +38,8 @@ def encode(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool = Fal
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels not in (1, 3, 4):
         return _encode_bands(pixels, kind, compression, alpha=alpha)
+    if kind == "jpg" and channels == 4:  # OpenCV would leave the fourth out
+        raise ValueError(f"`format` must be 'png', 'tiff' or 'bmp' for images with 4 channels, got {kind!r}")
     if channels == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.dtype != np.float64 else pixels[..., ::-1].copy()
     elif channels == 4:

@@ -1,1 +1,1 @@
-"""Tools on pixels that know no technique."""
+"""What several techniques share: noise, foreground, places, photometric changes, superpixels."""

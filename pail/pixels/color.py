@@ -1,4 +1,4 @@
-"""Changes of color: what jitter and augmenters share."""
+"""Photometric changes of pixels: what color jitter and augmenters share."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
 
 
 def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_value: float) -> np.ndarray:
-    """8-bit images whose full scale is not 255 take the way of the others."""
+    """Change an 8-bit image whose full scale is not 255 as a float image, and round."""
     changed = function(image.astype(np.float32), max_value)
     result: np.ndarray = np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
     return result
 
 
-def is_plain(image: np.ndarray, max_value: float) -> bool:
-    return image.dtype != np.uint8 or max_value == 255
-
-
 def on_color(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """`function`, of each pixel by itself, on the first three channels; the others stay."""
+    """Apply `function`, which changes each pixel independently, to the first three channels; the others are copied."""
     if image.shape[2] == 3:
         return in_strips(function, image)
     result = image.copy()
@@ -32,7 +28,7 @@ def on_color(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) ->
 
 
 def in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """`function`, of each pixel by itself, on strips whose intermediate images stay in the cache."""
+    """Apply `function`, which changes each pixel independently, to strips whose intermediate images fit the cache."""
     step = max(1, STRIP_BYTES // image[0].nbytes)
     if len(image) <= step:
         return function(image)

@@ -1,4 +1,4 @@
-"""torchvision's color jitter, with OpenCV."""
+"""torchvision's ColorJitter, computed with OpenCV: brightness, contrast, saturation and hue in random order."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from pail.core.sampler import Sampler
-from pail.pixels.color import LUMA, is_plain, on_color, scale_values, through_float
+from pail.pixels.color import LUMA, on_color, scale_values, through_float
 
-STRIP_PIXELS = 1 << 16  # a strip that stays in the cache while it goes to HSV and back
+STRIP_PIXELS = 1 << 16  # of a strip that fits the cache during its conversion to HSV and back
 
 
 def color_jitter(
@@ -24,9 +24,10 @@ def color_jitter(
 ) -> np.ndarray:
     """torchvision's ColorJitter: the four changes in random order, each with its own random strength.
 
-    `image` is (h, w, C), uint8 or float32 in [0, max_value]; a new array is returned. `mean` is the gray mean around
-    which contrast turns, for parts of an image; by default that of `image`. Images of fewer than three channels have no
-    hue and no saturation; of more than three channels only the first three do.
+    `image` is (h, w, C), uint8 or float32 in [0, max_value]; a new array is returned. Strengths are torchvision's:
+    factors are drawn from 1 - strength to 1 + strength, the shift of the hue within `hue` of a full rotation. `mean`
+    is the mean gray that contrast leaves unchanged, for crops of an image; by default that of `image`. Images of fewer
+    than three channels have no hue and no saturation; of more than three channels only the first three do.
     """
     order = sampler.sample("jitter_order", 4, 4)
     factors = (
@@ -38,16 +39,11 @@ def color_jitter(
     return apply_jitter(image, max_value, order, factors, mean)
 
 
-def weak_jitter(image: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
-    """CutPaste's color jitter."""
-    return color_jitter(image, sampler, max_value, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
-
-
 def apply_jitter(
     image: np.ndarray, max_value: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
 ) -> np.ndarray:
     """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors."""
-    if not is_plain(image, max_value):
+    if image.dtype == np.uint8 and max_value != 255:
         return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
     state = _Jitter(np.ascontiguousarray(image), max_value, mean)
     steps = (state.brightness, state.contrast, state.saturation, state.hue)
@@ -58,11 +54,12 @@ def apply_jitter(
 
 
 class _Jitter:
-    """An image and the changes that wait: gain * (blend * x + (1 - blend) * gray(x)) + offset.
+    """An image and the pending change: gain * (blend * x + (1 - blend) * gray(x)) + offset.
 
-    Brightness, contrast and saturation together always have that form, one 3x4 matrix. They are carried out when a
-    value could leave [0, max_value], so that clipping happens where it does when each is done by itself, or when a hue
-    needs them done. Hue turns commute with gain and offset, and gray values with `blend`.
+    Brightness, contrast and saturation together always have that form, one 3x4 matrix. The pending change is applied
+    when a value could leave [0, max_value], so that clipping happens where it would if each change were applied by
+    itself, or when a change of hue requires it. Rotations of the hue commute with gain and offset, and gray values with
+    `blend`.
     """
 
     def __init__(self, image: np.ndarray, max_value: float, mean: float | None) -> None:
@@ -91,14 +88,22 @@ class _Jitter:
             return
         if self.blend != 1:
             self.settle()
-        self.image = on_color(lambda color: _turn_hue(color, shift * 360), self.image)
-        self._forget_mean()
+        self.image = on_color(lambda color: _rotate_hue(color, shift * 360), self.image)
+        if not self.given:
+            self.mean = None
 
     def settle(self) -> None:
-        """Carry out what waits."""
-        if (self.gain, self.blend, self.offset) != (1, 1, 0):
-            self.image = self._carry_out()
-            self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
+        """Apply the pending change."""
+        if (self.gain, self.blend, self.offset) == (1, 1, 0):
+            return
+        image, channels = self.image, self.image.shape[2]
+        if channels == 3:
+            self.image = self._mix(image)
+        else:
+            self.image = scale_values(image, self.gain, self.offset, self.max_value)
+            if self.blend != 1:
+                self.image[..., :3] = self._mix(np.ascontiguousarray(image[..., :3]))
+        self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
 
     def _wait(self, gain: float, blend: float, offset: float) -> None:
         self.gain, self.blend, self.offset = gain, blend, offset
@@ -109,22 +114,11 @@ class _Jitter:
         if low < -slack or high > self.max_value + slack:
             self.settle()
             self.low, self.high = max(low, 0.0), min(high, self.max_value)
-            self._forget_mean()
-
-    def _forget_mean(self) -> None:
-        if not self.given:
-            self.mean = None
-
-    def _carry_out(self) -> np.ndarray:
-        if self.blend == 1 and self.image.shape[2] != 3:
-            return scale_values(self.image, self.gain, self.offset, self.max_value)
-        if self.image.shape[2] == 3:
-            return self._mix(self.image)
-        result = scale_values(self.image, self.gain, self.offset, self.max_value)
-        result[..., :3] = self._mix(np.ascontiguousarray(self.image[..., :3]))
-        return result
+            if not self.given:
+                self.mean = None
 
     def _mix(self, color: np.ndarray) -> np.ndarray:
+        """The pending change of three channels."""
         own = self.gain * self.blend
         red, green, blue = (self.gain * (1 - self.blend) * weight for weight in LUMA)
         rows = (
@@ -145,8 +139,8 @@ def _gray_mean(image: np.ndarray) -> float:
     return cv2.mean(image.reshape(image.shape[0], -1))[0]
 
 
-def _turn_hue(color: np.ndarray, degrees: float) -> np.ndarray:
-    """Hue turned by `degrees`. In float32 for 8 bits too: as fast as 8-bit HSV and without its steps."""
+def _rotate_hue(color: np.ndarray, degrees: float) -> np.ndarray:
+    """Rotate the hue. In float32 for 8 bits too, which is as fast as 8-bit HSV and does not round the hue."""
     rows, columns = color.shape[:2]
     result = np.empty_like(color)
     shifts = np.zeros((columns, 3), np.float32)

@@ -42,7 +42,7 @@ def shades(image: np.ndarray) -> Shades:
     return Shades(0, float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0)
 
 
-def as_bytes(image: np.ndarray, limits: Shades) -> np.ndarray:
+def to_display(image: np.ndarray, limits: Shades) -> np.ndarray:
     """8-bit RGB of an image of any depth and number of channels: gray is repeated, bands beyond three are left out."""
     pixels = _bands(image)
     if pixels.dtype != np.uint8 or limits != (0, 255):
@@ -70,7 +70,7 @@ def view(i_n: np.ndarray, i_a: np.ndarray, m_a: np.ndarray, side: int, anchor: t
     limits = shades(i_n)
     mask = m_a.reshape(m_a.shape[:2])
     crop = crop_around(mask, anchor)
-    shown = as_bytes(i_a, limits)
+    shown = to_display(i_a, limits)
     whole = outline(fit(shown, side), mask, crop)
     change = difference(_bands(i_n[crop]), _bands(i_a[crop]), limits)
     return View(whole, fit(shown[crop], side // 2), fit(change, side // 2))

@@ -1,19 +1,19 @@
-"""Where an anomaly lands: inside the image always, and inside the region of interest where there is room."""
+"""Size and place of an anomaly: always inside the image, and inside the region of interest where there is room."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 
-FALLBACK_FRACTION = 1 / 16  # side of the square that stands in where a random mask stays empty
-REJECTION_TRIES = 8  # at a uniform place, before all places are weighed
-PICKS = 20  # of places that a correlation promises
+FALLBACK_FRACTION = 1 / 16  # side of the square that replaces an empty random mask
+REJECTION_TRIES = 8  # at uniform places, before all places are compared
+PICKS = 20  # of places with the largest correlation, until the overlap is confirmed
 
 
 def place(image: NormalImage, sampler: Sampler, height: int, width: int, shape: np.ndarray | None = None) -> Box:
@@ -35,72 +35,71 @@ def place(image: NormalImage, sampler: Sampler, height: int, width: int, shape: 
 
 
 def fallback_box(image: NormalImage, sampler: Sampler, roi: np.ndarray | None = None) -> Box:
-    """Where a random mask stays empty: a square of a sixteenth of the region's side, in `roi` or in the image's."""
+    """A square that replaces an empty random mask: a sixteenth of the region's side, in `roi` or the image's region."""
     side = max(1, round(image.region_side * FALLBACK_FRACTION))
     return place(image if roi is None else image.restrict(roi), sampler, side, side)
 
 
+def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) in pixels of a rectangle of `area` px^2 and `aspect` width / height inside `shape`.
+
+    Where one side does not fit, the other grows to keep the area, as far as it fits.
+    """
+    rows, columns = shape
+    width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
+    if width > columns:
+        width, height = columns, area / columns
+    elif height > rows:
+        width, height = area / rows, rows
+    return min(max(round(height), 1), rows), min(max(round(width), 1), columns)
+
+
 def _place_in_roi(roi: np.ndarray, rng: np.random.Generator, height: int, width: int, shape: np.ndarray | None) -> Box:
-    """Rejection first, which is uniform over the fits as it is; then the exact answer."""
+    """Rejection sampling first, which is uniform over the places that fit; then an exact search."""
     shape = None if shape is None or cv2.countNonZero(shape) == height * width else shape
-    tight = Box(0, 0, height, width) if shape is None else Box.around(shape)
-    around = Box.around(roi)
-    fits = _Corners.of_fits(around, tight, (height, width), roi.shape)
-    if fits.size:
+    around, tight = Box.around(roi), Box(0, 0, height, width) if shape is None else Box.around(shape)
+    last_top, last_left = roi.shape[0] - height, roi.shape[1] - width
+
+    def corners(top: int, left: int, bottom: int, right: int) -> Box:
+        """The upper left corners in these rows and columns, both ends included, of boxes inside the image."""
+        top, left = max(top, 0), max(left, 0)
+        return Box(top, left, max(min(bottom, last_top) - top + 1, 0), max(min(right, last_left) - left + 1, 0))
+
+    # The pixels that count lie inside the bounding box of the ROI.
+    top, left = around.top - tight.top, around.left - tight.left
+    fits = corners(top, left, top + around.height - tight.height, left + around.width - tight.width)
+    if fits.area:
         full = height * width if shape is None else cv2.countNonZero(shape)
         for down, right in rng.random((REJECTION_TRIES, 2)).tolist():
-            box = Box(fits.top + int(down * fits.rows), fits.left + int(right * fits.columns), height, width)
+            box = Box(fits.top + int(down * fits.height), fits.left + int(right * fits.width), height, width)
             if _overlap(roi, box, shape) == full:
                 return box
-        if (found := _fullest(roi, rng, fits, (height, width), shape)) and _overlap(roi, found, shape) == full:
+        found = _fullest(roi, rng, fits, (height, width), shape)
+        if found and _overlap(roi, found, shape) == full:
             return found
-    meets = _Corners.of_meets(around, (height, width), roi.shape)
-    return _fullest(roi, rng, meets, (height, width), shape) or _touch(roi, rng, height, width)
-
-
-class _Corners(NamedTuple):
-    """A block of upper left corners."""
-
-    top: int
-    left: int
-    rows: int
-    columns: int
-
-    @property
-    def size(self) -> int:
-        return self.rows * self.columns
-
-    @classmethod
-    def _between(cls, first: list[int], last: list[int]) -> _Corners:
-        rows, columns = (max(end - start + 1, 0) for start, end in zip(first, last, strict=True))
-        return cls(first[0], first[1], rows, columns)
-
-    @classmethod
-    def of_fits(cls, around: Box, tight: Box, size: tuple[int, int], limit: tuple[int, int]) -> _Corners:
-        """Where the solid part of the shape lies inside the ROI's bounding box, and the box inside the image."""
-        first = [max(around[i] - tight[i], 0) for i in (0, 1)]
-        last = [min(around[i] + around[2 + i] - tight[i] - tight[2 + i], limit[i] - size[i]) for i in (0, 1)]
-        return cls._between(first, last)
-
-    @classmethod
-    def of_meets(cls, around: Box, size: tuple[int, int], limit: tuple[int, int]) -> _Corners:
-        """Where the box meets the ROI's bounding box."""
-        first = [max(around[i] - size[i] + 1, 0) for i in (0, 1)]
-        last = [min(around[i] + around[2 + i] - 1, limit[i] - size[i]) for i in (0, 1)]
-        return cls._between(first, last)
+    # Nothing fits: the box meets the bounding box of the ROI.
+    meets = corners(around.top - height + 1, around.left - width + 1, around.bottom - 1, around.right - 1)
+    found = _fullest(roi, rng, meets, (height, width), shape)
+    if found:
+        return found
+    # No pixel of the shape can reach the ROI, as in a corner of the image: the box covers one of the ROI's.
+    rows, columns = np.nonzero(roi)
+    pick = int(rng.random() * len(rows))
+    return Box(min(int(rows[pick]), last_top), min(int(columns[pick]), last_left), height, width)
 
 
 def _overlap(roi: np.ndarray, box: Box, shape: np.ndarray | None) -> int:
+    """Pixels of the shape, or of the box without one, inside the ROI."""
     part = roi[box.slices]
     return cv2.countNonZero(part if shape is None else cv2.bitwise_and(part, shape))
 
 
 def _fullest(
-    roi: np.ndarray, rng: np.random.Generator, corners: _Corners, size: tuple[int, int], shape: np.ndarray | None
+    roi: np.ndarray, rng: np.random.Generator, corners: Box, size: tuple[int, int], shape: np.ndarray | None
 ) -> Box | None:
-    """One of the places with the largest overlap, uniformly; None where no place has any."""
-    rows = slice(corners.top, corners.top + corners.rows - 1 + size[0])
-    part = roi[rows, corners.left : corners.left + corners.columns - 1 + size[1]]
+    """A uniform choice among the places with the largest overlap; None where no place has any."""
+    rows = slice(corners.top, corners.top + corners.height - 1 + size[0])
+    part = roi[rows, corners.left : corners.left + corners.width - 1 + size[1]]
     part = np.ascontiguousarray((part > 0).view(np.uint8))
     if shape is None:
         sums: np.ndarray = _window_sums(part, *size)
@@ -109,12 +108,12 @@ def _fullest(
     good = np.flatnonzero(sums >= sums.max() - 0.5)
     best, most = None, 0
     for pick in good[(rng.random(PICKS) * len(good)).astype(int)].tolist():
-        row, column = divmod(pick, corners.columns)
+        row, column = divmod(pick, corners.width)
         trial = Box(corners.top + row, corners.left + column, *size)
         found = _overlap(roi, trial, shape)
         if found > most:
             best, most = trial, found
-        if found >= sums.max() - 0.5:  # a correlation rounds: what counts is counted
+        if found >= sums.max() - 0.5:  # a correlation is rounded; pixels are counted exactly
             break
     return best
 
@@ -123,11 +122,3 @@ def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
     """Sum of `values` under a (height, width) window at every position inside."""
     total = cv2.integral(values)
     return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
-
-
-def _touch(roi: np.ndarray, rng: np.random.Generator, height: int, width: int) -> Box:
-    """A box over a pixel of the ROI that no pixel of the shape can reach, as in a corner of the image."""
-    rows, columns = np.nonzero(roi)
-    pick = int(rng.random() * len(rows))
-    top, left = min(int(rows[pick]), roi.shape[0] - height), min(int(columns[pick]), roi.shape[1] - width)
-    return Box(top, left, height, width)

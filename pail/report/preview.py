@@ -1,4 +1,4 @@
-"""What each technique does to one's own images: a contact sheet, and the same as a page."""
+"""What each technique does to your own images: a contact sheet, and the same as a page."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 from pail import pai
 from pail.core.checks import close_match
 from pail.pixels.panels import View, middle, view
-from pail.report.page import cell, page, picture, text
+from pail.report.page import TEMPLATES, Cell, Picture, data_uri, printable
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
 SHEET_SIDE = 208  # pixels of an image on the sheet
 PAGE_SIDE = 560  # and on the page, where it enlarges
 GAP, MARGIN, LABEL, HEAD = 4, 24, 248, 92
-PITCH = 10  # pixels a character of the command
+PITCH = 10  # pixels for each character of the command
 CELL = SHEET_SIDE + GAP + SHEET_SIDE // 2
 PAPER, INK, SOFT, LINE, PANEL = "#ffffff", "#16191d", "#565f6b", "#d5dae1", "#eceff3"
 LEGEND = (
@@ -46,7 +46,7 @@ def preview(
     command: str,
     insertion: pai.Anomaly_Insertion | None = None,
 ) -> Image.Image:
-    """A contact sheet: a row a technique, a column a severity.
+    """A contact sheet with a row for each technique and a column for each severity.
 
     Each cell has the image with the mask's outline, the part around the anomaly enlarged, and what changed in it. A
     row is one image at one place; the next row takes the next image and the next source.
@@ -83,7 +83,7 @@ def preview(
     names = as_names(techniques)
     rows = _rows(images, sources, names, severities, seed, roi, insertion, SHEET_SIDE)
     footer = _wrap(f"Seed {seed}. {LEGEND}", _font(14), _width(severities) - 2 * MARGIN)
-    lines = _wrap(text_line(command), _Pitch(), _width(severities) - 2 * MARGIN - 24)
+    lines = _wrap(printable(command), _Pitch(), _width(severities) - 2 * MARGIN - 24)
     top = HEAD + len(names) * (SHEET_SIDE + 2 * GAP + 8)
     sheet = Image.new("RGB", (_width(severities), top + 20 * len(footer) + 24 * len(lines) + 68), PAPER)
     _head(sheet, severities)
@@ -114,19 +114,16 @@ def preview_page(
     str
         The page.
     """
-    names = as_names(techniques)
-    rows = _rows(images, sources, names, severities, seed, roi, insertion, PAGE_SIDE)
-    body = [
-        "<h1>What each technique does</h1>",
-        f'<p class="soft">Seed {seed}. {LEGEND} Pictures enlarge on a click.</p>',
-        '<div class="bar"><button id="all">Tick all</button><button id="none">Tick none</button></div>',
-        *(_row(row) for row in rows),
-        '<div id="line"><code id="command" tabindex="0" '
-        f'data-all="{text(command)}" data-bare="{text(without_techniques(command))}">{text(command)}</code>'
-        '<span class="bar"><button id="copy">Copy</button>'
-        '<span class="soft" id="said" role="status"></span></span></div>',
-    ]
-    return page("Preview of pseudo-anomalies", "\n".join(body), style=_STYLE, script=_SCRIPT)
+    rows = _rows(images, sources, as_names(techniques), severities, seed, roi, insertion, PAGE_SIDE)
+    return TEMPLATES.get_template("preview.html").render(
+        rows=[
+            (row.name, pai.TECHNIQUES[row.name], [_page_cell(row.name, *cell) for cell in row.cells]) for row in rows
+        ],
+        seed=seed,
+        legend=LEGEND,
+        command=command,
+        bare=without_techniques(command),
+    )
 
 
 def as_names(techniques: Any) -> list[str]:
@@ -153,11 +150,6 @@ def without_techniques(command: str) -> str:
             kept.append(word)
         skips = word == "--techniques" and not skips
     return command if len(kept) == len(words) else shlex.join(kept)
-
-
-def text_line(value: str) -> str:
-    """The text on one line: what cannot be printed is spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)
 
 
 def _rows(
@@ -277,68 +269,11 @@ def _foot(sheet: Image.Image, top: int, footer: list[str], lines: list[str]) -> 
             draw.text((MARGIN + 12 + PITCH * (place + 0.5), top + 26 + 24 * index), character, INK, _font(16), "ms")
 
 
-def _row(row: Row) -> str:
-    technique = pai.TECHNIQUES[row.name]
-    reference = text(technique.reference)
-    cells = "".join(
-        cell(f"{row.name}, severity {severity:g}", _pictures(row.name, pictures), _caption(severity, share))
-        for severity, share, pictures in row.cells
-    )
-    return (
-        f'<section class="row"><div><h3><label><input type="checkbox" checked autocomplete="off" '
-        f'value="{text(row.name)}">{text(row.name)}</label></h3><div class="about"><p>{text(technique.summary)}</p>'
-        f'<p class="soft">{text(technique.family)}. {reference}</p></div></div>'
-        f'<div class="cells">{cells}</div></section>'
-    )
-
-
-def _caption(severity: float, share: float) -> str:
-    return f"severity {severity:g}: {100 * share:.2g} % of the image"
-
-
-def _pictures(name: str, pictures: View) -> list[str]:
+def _page_cell(name: str, severity: float, share: float, shown: View) -> Cell:
     captions = "The image with the mask's outline", "The framed part", "What changed there"
-    return [
-        picture(image, caption, f"{name}: {caption[0].lower()}{caption[1:]}")
-        for image, caption in zip(pictures, captions, strict=True)
+    pictures = [
+        Picture(data_uri(image), caption, f"{name}: {caption[0].lower()}{caption[1:]}")
+        for image, caption in zip(shown, captions, strict=True)
     ]
-
-
-_STYLE = """
-main { padding-bottom: 1rem; }
-.off .cells, .off .about { display: none; }
-.off h3 { color: var(--soft); font-weight: normal; text-decoration: line-through; }
-#line { position: sticky; bottom: 0; display: flex; gap: .8rem; align-items: center; justify-content: space-between;
-  flex-wrap: wrap; background: var(--code); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem;
-  box-shadow: 0 -4px 16px rgb(0 0 0 / .15); }
-#command { flex: 1 1 18rem; max-height: 30vh; overflow: auto; white-space: pre-wrap; }
-"""
-
-_SCRIPT = """
-const boxes = [...document.querySelectorAll('.row input')], command = document.getElementById('command');
-const said = document.getElementById('said'), copy = document.getElementById('copy');
-function follow() {
-  const ticked = boxes.filter(box => box.checked).map(box => box.value);
-  boxes.forEach(box => box.closest('.row').classList.toggle('off', !box.checked));
-  command.textContent = ticked.length === boxes.length ? command.dataset.all
-    : ticked.length ? `${command.dataset.bare} --techniques ${ticked.join(',')}` : 'Tick at least one technique.';
-  copy.disabled = !ticked.length;
-  said.textContent = `${ticked.length} of ${boxes.length} techniques`;
-}
-function tick(value) { boxes.forEach(box => { box.checked = value; }); follow(); }
-async function copyLine() {
-  try {
-    await navigator.clipboard.writeText(command.textContent);
-    said.textContent = 'Copied';
-  } catch {
-    getSelection().selectAllChildren(command);
-    said.textContent = document.execCommand('copy') ? 'Copied' : 'Selected: press Ctrl+C';
-  }
-}
-boxes.forEach(box => box.addEventListener('change', follow));
-document.getElementById('all').addEventListener('click', () => tick(true));
-document.getElementById('none').addEventListener('click', () => tick(false));
-copy.addEventListener('click', copyLine);
-addEventListener('pageshow', follow);
-follow();
-"""
+    caption = f"severity {severity:g}: {100 * share:.2g} % of the image"
+    return Cell(f"{name}, severity {severity:g}", pictures, caption)

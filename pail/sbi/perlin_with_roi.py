@@ -1,22 +1,35 @@
-"""Texture or shuffled structure seen through Perlin noise on the foreground (MemSeg)."""
+"""Foreign texture or shuffled structure, in the shape of Perlin noise on the foreground (MemSeg).
+
+1. The region is the user's mask or the automatic foreground, within the region of interest.
+2. The mask is Perlin noise above a threshold, inside the region (see `pail.pixels.noise`).
+3. The content is a source image ("texture", with probability `p_texture`) or the image after three of DRAEM's
+   augmenters, cut into a grid of cells that are shuffled ("structure"; always without a source).
+4. The content is blended in with an opacity drawn from `transparency_range`.
+
+The paper's grid has 4 x 8 cells; the default is 8 x 8, as in its best known implementation, and foreground thresholds
+set by hand for each category are replaced by an automatic one.
+
+Reference: Yang, Wu, Feng, "MemSeg: A semi-supervised method for image surface defect detection using differences and
+commonalities", Engineering Applications of Artificial Intelligence, 2023, https://arxiv.org/abs/2205.00908.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_flag, as_number, as_range
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import NormalImage
-from pail.core.mask import as_mask
+from pail.core.mask import check_shape
 from pail.core.ops import resize
+from pail.core.parameters import Flag, Mask, Number, Pair
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import as_augmenter
+from pail.pixels.augmenter import Augmenter, augmented_source
 from pail.pixels.foreground import foreground_of, threshold_foreground
-from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
-from pail.pixels.sources import augmented_source, shuffled
+from pail.pixels.noise import CoarsestScale, FinestScale, PerlinOptions, Rotation, Threshold, perlin_mask
 
 
 def perlin_with_roi_anomaly(
@@ -24,49 +37,44 @@ def perlin_with_roi_anomaly(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    use_mask: Any = True,
-    transparency_range: Any = (0.15, 1.0),
-    mask: Any = None,
-    structure_grid_size: Any = 8,
-    p_texture: Any = 0.5,
-    bg_threshold: Any = None,
-    bg_reverse: Any = None,
-    threshold: Any = 0.5,
-    min_perlin_scale: Any = 0,
-    perlin_scale: Any = 6,
-    rotation: Any = (-90, 90),
-    augmenter: Any = None,
+    use_mask: Annotated[bool, Flag()],
+    transparency_range: Annotated[tuple[float, float], Pair(0, 1, unit="opacity")],
+    mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
+    structure_grid_size: Annotated[int, Number(1, 256, integer=True, unit="cells")],
+    p_texture: Annotated[float, Number(0, 1, unit="probability")],
+    bg_threshold: Annotated[float | None, Number(0, 255, unit="gray level of 0 to 255", instead=(None,))],
+    bg_reverse: Annotated[bool | None, Flag(instead=(None,))],
+    threshold: Threshold,
+    min_perlin_scale: CoarsestScale,
+    perlin_scale: FinestScale,
+    rotation: Rotation,
+    augmenter: Annotated[Any, Augmenter()],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.perlin_with_roi_anomaly`."""
-    transparency_range = as_range("transparency_range", transparency_range, 0, 1)
-    grid = int(as_number("structure_grid_size", structure_grid_size, 1, 256, integer=True))
-    p_texture = as_number("p_texture", p_texture, 0, 1)
-    augmenter = as_augmenter("augmenter", augmenter)
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
-    region = _region(image, use_mask, mask, bg_threshold, bg_reverse)
+    region = _region(image, use_mask, mask, bg_threshold, bool(bg_reverse))
     opacity = sampler.scaled("opacity", *transparency_range)
-    shape = perlin_mask(
-        image,
-        sampler,
-        perlin,
-        roi=region,
-    )
-    return through_mask(shape, _content(image, sampler, source, augmenter, grid, p_texture), opacity)
+    shape = perlin_mask(image, sampler, perlin, roi=region)
+    if source is not None and sampler.flag("texture", p_texture):
+        content = augmented_source(image, sampler, source, augmenter, always=False)
+    else:
+        content = augmented_source(image, sampler, None, augmenter, always=True)
+        content = shuffle_cells(content, sampler, structure_grid_size)
+    return through_mask(shape, content, opacity)
 
 
-def _region(image: NormalImage, use_mask: Any, mask: Any, bg_threshold: Any, bg_reverse: Any) -> np.ndarray | None:
+def _region(
+    image: NormalImage, use_mask: bool, mask: np.ndarray | None, bg_threshold: float | None, bg_reverse: bool
+) -> np.ndarray | None:
     """Where the anomaly may land: the user's mask, else the given thresholds, else the automatic foreground.
 
     An automatic foreground without a pixel in the ROI gives way to the ROI; a user's mask does not.
     """
-    use_mask = as_flag("use_mask", use_mask)
-    if bg_threshold is not None:
-        bg_threshold = as_number("bg_threshold", bg_threshold, 0, 255)
-    bg_reverse = bg_reverse is not None and as_flag("bg_reverse", bg_reverse)
     if mask is not None and not use_mask:
         raise ValueError("`mask` must be None where `use_mask` is False, got a mask")
     if mask is not None:
-        region = as_mask("mask", mask, image.shape)
+        check_shape("mask", mask, image.shape)
+        region = mask
     elif not use_mask:
         return image.roi
     elif bg_threshold is not None:
@@ -82,14 +90,13 @@ def _region(image: NormalImage, use_mask: Any, mask: Any, bg_threshold: Any, bg_
     return image.roi
 
 
-def _content(
-    image: NormalImage, sampler: Sampler, source: np.ndarray | None, augmenter: Any, grid: int, p_texture: float
-) -> np.ndarray:
-    """The source as texture, or the augmented image with its grid cells shuffled as structure."""
-    if source is not None and sampler.flag("texture", p_texture):
-        return (
-            augmented_source(image, sampler, source, augmenter, always=False)
-            if augmenter
-            else resize(source, image.shape)
-        )
-    return shuffled(augmented_source(image, sampler, None, augmenter, always=True), sampler, grid)
+def shuffle_cells(image: np.ndarray, sampler: Sampler, grid: int) -> np.ndarray:
+    """The image cut into grid x grid near-equal cells, which are exchanged at random and resized where they differ."""
+    rows, columns = (np.linspace(0, size, min(grid, size) + 1).round().astype(int) for size in image.shape[:2])
+    cells = [
+        (slice(top, bottom), slice(left, right)) for top, bottom in pairwise(rows) for left, right in pairwise(columns)
+    ]
+    result = np.empty_like(image)
+    for target, origin in zip(cells, sampler.sample("cells", len(cells), len(cells)), strict=True):
+        result[target] = resize(image[cells[origin]], result[target].shape[:2])
+    return result

@@ -1,61 +1,54 @@
-"""CutPaste: a rectangle of the image, recolored a little, pasted elsewhere."""
+"""A rectangle of the image, slightly recolored, pasted at another place (CutPaste).
+
+1. The rectangle has an area of `area_ratio` of the region and an aspect (width / height) from one of the two ranges of
+   `aspect_ratio`, each with probability 1/2. It is cut anywhere in the image.
+2. Its colors are jittered by up to 0.1 in brightness, contrast, saturation and hue.
+3. It is pasted, unblended, at a uniform place in the region.
+
+The paper draws areas from (0.02, 0.15), which is `PAPER_AREA_RATIO`; the default is that of PAI-Lib's original code.
+
+Reference: Li, Sohn, Yoon, Pfister, "CutPaste: Self-supervised learning for anomaly detection and localization",
+CVPR 2021, https://arxiv.org/abs/2104.04015.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pail.core.box import Box
-from pail.core.checks import as_range, as_sequence
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.ops import Box
+from pail.core.parameters import Pair, Several
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import as_transform
-from pail.pixels.placing import place
-from pail.pixels.shapes import draw_aspect, rectangle_size, within_area
-from pail.pixels.sources import change_patch
+from pail.pixels.augmenter import change_patch
+from pail.pixels.placing import place, rectangle_size
 
 PAPER_AREA_RATIO = (0.02, 0.15)
+TRIES = 10  # at a place other than the patch's own
 
 
 def cutpaste(
     image: NormalImage,
     sampler: Sampler,
+    transform: Any,
     *,
-    area_ratio: Any = (0.2, 0.25),
-    aspect_ratio: Any = ((0.3, 1), (1, 3.3)),
-    transform: Any = True,
+    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the area")],
+    aspect_ratio: Annotated[tuple[tuple[float, float], ...], Several(Pair(1e-3, 1e3), 2, unit="width / height")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""
-    area_ratio = as_range("area_ratio", area_ratio, 0, 1, above=True)
-    aspect_ratio = as_aspect_ratio(aspect_ratio)
-    transform = as_transform("transform", transform)
     area = sampler.scaled("area_ratio", *area_ratio) * image.region_area
-    height, width = rectangle_size(area, draw_aspect(sampler, aspect_ratio), image.region_box[2:])
-    if image.roi is not None:  # of a small region a row of pixels too many is much
-        height, width = within_area((height, width), area)
-    origin = Box(
-        sampler.integer("source_top", 0, image.height - height),
-        sampler.integer("source_left", 0, image.width - width),
-        height,
-        width,
-    )
-    target = _elsewhere(image, sampler, origin, same_allowed=transform is not False)
+    aspect = sampler.uniform("aspect", *sampler.choice("aspect_range", aspect_ratio))
+    height, width = rectangle_size(area, aspect, image.region_box[2:])
+    if image.roi is not None and height * width > area:  # rounding up would show in a small region
+        if height >= width:
+            height = max(int(area / width), 1)
+        else:
+            width = max(int(area / height), 1)
+    top = sampler.integer("source_top", 0, image.height - height)
+    origin = Box(top, sampler.integer("source_left", 0, image.width - width), height, width)
+    for _ in range(TRIES):
+        target = place(image, sampler, height, width)
+        if transform is not False or target != origin:  # an unchanged patch at its own place would be no anomaly
+            break
     content = change_patch(image, sampler, image.crop(origin), transform)
     return Insertion(target, content, opacity=sampler.opacity())
-
-
-def as_aspect_ratio(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    ranges = as_sequence("aspect_ratio", value, lambda name, entry: as_range(name, entry, 1e-3, 1e3))
-    if len(ranges) != 2:
-        raise ValueError(f"`aspect_ratio` must be two ranges ((low, high), (low, high)), got {value!r}")
-    return ranges[0], ranges[1]
-
-
-def _elsewhere(image: NormalImage, sampler: Sampler, origin: Box, *, same_allowed: bool) -> Box:
-    """A place for the patch; an unchanged patch on its own place would be no anomaly."""
-    target = place(image, sampler, origin.height, origin.width)
-    for _ in range(9):
-        if same_allowed or target != origin:
-            break
-        target = place(image, sampler, origin.height, origin.width)
-    return target

@@ -1,59 +1,58 @@
-"""CutPaste-Scar: a thin strip of the image, recolored a little, turned and pasted elsewhere."""
+"""A thin strip of the image, slightly recolored, rotated and pasted at another place (CutPaste-Scar).
+
+1. The strip, `width` x `length` of the region's shorter side and never wider than long, is cut upright anywhere in the
+   image.
+2. Its colors are jittered by up to 0.1 in brightness, contrast, saturation and hue.
+3. It is rotated counterclockwise by an angle in degrees from `rotation`.
+4. It is pasted, unblended, at a uniform place in the region. The mask is the rotated strip.
+
+Reference: Li, Sohn, Yoon, Pfister, "CutPaste: Self-supervised learning for anomaly detection and localization",
+CVPR 2021, https://arxiv.org/abs/2104.04015. The paper gives no ranges in pixels; those below, at 256 pixels, are of two
+implementations that agree.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import as_transform
+from pail.pixels.augmenter import change_patch
 from pail.pixels.placing import place
-from pail.pixels.sources import change_patch
 
-PAPER_WIDTH = (2 / 256, 16 / 256)  # fractions of the shorter side; the paper's images have 256 pixels
-PAPER_LENGTH = (10 / 256, 25 / 256)
+Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")]
 
 
 def cutpaste_scar(
     image: NormalImage,
     sampler: Sampler,
+    transform: Any,
     *,
-    rotation: Any = (-45, 45),
-    width: Any = PAPER_WIDTH,
-    length: Any = PAPER_LENGTH,
-    transform: Any = True,
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
+    width: Side,
+    length: Side,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste_scar`."""
-    rotation = as_range("rotation", rotation, -360, 360)
-    width = as_range("width", width, 0, 1, above=True)
-    length = as_range("length", length, 0, 1, above=True)
-    transform = as_transform("transform", transform)
-    content = image.crop(_strip(image, sampler, width, length))
-    content = change_patch(image, sampler, content, transform)
-    content, alpha = _turn(content, sampler.uniform("angle", *rotation), image.shape)
-    target = place(image, sampler, alpha.shape[0], alpha.shape[1], alpha)
-    return Insertion(target, content, alpha, sampler.opacity())
-
-
-def _strip(image: NormalImage, sampler: Sampler, width: tuple[float, float], length: tuple[float, float]) -> Box:
-    """Where the strip is cut: upright, at least one pixel wide and never wider than long."""
     columns = max(1, round(sampler.scaled("width", *width) * image.region_side))
-    rows = min(max(columns, round(sampler.scaled("length", *length) * image.region_side)), image.height)
-    columns = min(columns, image.width)
+    rows = max(columns, round(sampler.scaled("length", *length) * image.region_side))
+    rows, columns = min(rows, image.height), min(columns, image.width)
     top = sampler.integer("source_top", 0, image.height - rows)
-    return Box(top, sampler.integer("source_left", 0, image.width - columns), rows, columns)
+    strip = Box(top, sampler.integer("source_left", 0, image.width - columns), rows, columns)
+    content = change_patch(image, sampler, image.crop(strip), transform)
+    content, mask = _rotate(content, sampler.uniform("angle", *rotation), image.shape)
+    target = place(image, sampler, mask.shape[0], mask.shape[1], mask)
+    return Insertion(target, content, mask, sampler.opacity())
 
 
-def _turn(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The strip and its support, turned on a canvas that holds them; both cut about the center to `limit`."""
+def _rotate(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The strip and its mask, rotated on a canvas that holds them, which is cropped about the center to `limit`."""
     rows, columns = content.shape[:2]
     sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))
     height = min(math.ceil(rows * cosine + columns * sine - 1e-6), limit[0])
@@ -62,7 +61,7 @@ def _turn(content: np.ndarray, angle: float, limit: tuple[int, int]) -> tuple[np
     matrix[:, 2] += (width - columns) / 2, (height - rows) / 2
     rotated = cv2.warpAffine(content, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     solid = np.full((rows, columns), 255, np.uint8)
-    alpha = cv2.warpAffine(solid, matrix, (width, height), flags=cv2.INTER_NEAREST)
-    if not cv2.hasNonZero(alpha):  # a strip of a pixel can fall between the pixels
-        alpha[height // 2, width // 2] = 255
-    return with_axis(rotated), alpha
+    mask = cv2.warpAffine(solid, matrix, (width, height), flags=cv2.INTER_NEAREST)
+    if not cv2.hasNonZero(mask):  # a strip of one pixel can fall between the pixels
+        mask[height // 2, width // 2] = 255
+    return with_axis(rotated), mask

@@ -25,11 +25,12 @@ from optional import need
 import pail
 from pail.app.draws import Bench, Newest
 from pail.app.export import export
-from pail.app.folder import Folder, Images, OutsideError
+from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import MOST_SIDE, PREFIX, as_mask
 from pail.app.parameters import Bounds, as_option, control, controls, parse, same
 from pail.app.serve import Guard, refusal, tune
-from pail.app.settings import DRAWS, Entry, Settings, basket, entries, options, put, recipe
+from pail.app.settings import DRAWS, Entry, PageSettings, collection_of, entries, options, put, recipe
+from pail.core.parameters import Number, Several
 from pail.dataset import recipe as recipes
 from pail.io.read import decode
 from pail.io.write import encode
@@ -147,15 +148,15 @@ def test_docstring_entries():
     section = "a, b : int, default 1 and 2\n    First line\n    and ``second``.\nc : bool"
     text = f"A thing.\n\nParameters\n----------\n{section}\n\nReturns\n-------\nint"
     assert parse(text) == {
-        "a": ("int, default 1 and 2", "First line and ``second``."),
-        "b": ("int, default 1 and 2", "First line and ``second``."),
-        "c": ("bool", ""),
+        "a": "First line and ``second``.",
+        "b": "First line and ``second``.",
+        "c": "",
     }
     assert parse("Nothing here.") == {}
 
 
 def test_what_is_typed():
-    angles = control("angles", (0, 90), "sequence of int")
+    angles = control("angles", (0, 90), Several(Number(integer=True)))
     assert as_option(angles, " (90,) ") == (90,) and as_option(angles, "[1, 2]") == [1, 2]
     for bad in ("(1,", "__import__('os').getcwd()", "", "x"):
         with pytest.raises(ValueError, match=r"`angles` must be written as in Python, such as \(0, 90\), got"):
@@ -205,7 +206,7 @@ def test_a_registered_technique_has_controls(bright_square, bench):
         "soft": ("flag", ""),
         "tint": ("text", ""),
     }
-    settings = Settings((Entry(bright_square, {"size": 0.5}),))
+    settings = PageSettings((Entry(bright_square, {"size": 0.5}),))
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert draw.techniques == (bright_square,) and draw.i_a[draw.mask > 0].max() == 255
 
@@ -233,7 +234,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_recipe_makes_what_is_shown(case, whole_folder, folders, bench, tmp_path, monkeypatch):
     given = CASES[case]
-    settings = Settings(**given, painted=painting() if given.get("region") == "painted" else "")
+    settings = PageSettings(**given, painted=painting() if given.get("region") == "painted" else "")
     taken = export(bench, settings, whole_folder=whole_folder)
     assert taken.failed == []
     with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
@@ -257,7 +258,7 @@ def test_the_recipe_makes_what_is_shown(case, whole_folder, folders, bench, tmp_
 @pytest.mark.parametrize("case", CASES)
 def test_the_python_call_makes_the_first_draw(case, bench, tmp_path, monkeypatch):
     given = CASES[case]
-    settings = Settings(**given, painted=painting() if given.get("region") == "painted" else "")
+    settings = PageSettings(**given, painted=painting() if given.get("region") == "painted" else "")
     taken = export(bench, settings)
     with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
         archive.extractall(tmp_path)
@@ -294,7 +295,7 @@ def test_the_python_call_reads_files_of_all_kinds(size, tmp_path, monkeypatch):
     odd_files(tmp_path / "parts")
     bench = Bench(tmp_path / "parts", tmp_path / "parts")
     for place, name in enumerate(bench.names):
-        settings = Settings((Entry("perlin_noise_pattern"),), image=place, size=size)
+        settings = PageSettings((Entry("perlin_noise_pattern"),), image=place, size=size)
         taken = export(bench, settings)
         folder = tmp_path / "zips" / str(place)
         with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
@@ -308,7 +309,7 @@ def test_the_python_call_reads_files_of_all_kinds(size, tmp_path, monkeypatch):
 
 
 def test_a_painted_recipe_runs_wherever_the_zip_is_unpacked(folders, bench, tmp_path, monkeypatch):
-    taken = export(bench, Settings((Entry("random_perturbation"),), region="painted", painted=painting()))
+    taken = export(bench, PageSettings((Entry("random_perturbation"),), region="painted", painted=painting()))
     with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
         archive.extractall(tmp_path / "taken" / "away")
     (tmp_path / "elsewhere").mkdir()
@@ -322,12 +323,12 @@ def test_a_painted_recipe_runs_wherever_the_zip_is_unpacked(folders, bench, tmp_
         assert mask.any() and not mask[~region].any()
     first = recipe.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# ") and "regions/" in first
-    assert "# " not in export(bench, Settings((Entry("random_perturbation"),))).recipe
+    assert "# " not in export(bench, PageSettings((Entry("random_perturbation"),))).recipe
 
 
 def test_without_sources(folders):
     bench = Bench(folders / "parts")
-    settings = Settings((Entry("perlin_noise_pattern"),))
+    settings = PageSettings((Entry("perlin_noise_pattern"),))
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     taken = export(bench, settings)
     assert draw.source is None and "source" not in taken.python and "--source" not in taken.command
@@ -336,8 +337,8 @@ def test_without_sources(folders):
 def test_area_and_visible_are_those_of_the_manifest(folders, bench, tmp_path):
     import json
 
-    settings = Settings((Entry("superpixel_anomaly"),))
-    (tmp_path / "recipe.toml").write_text(recipes.dumps(bench.recipe(settings)))
+    settings = PageSettings((Entry("superpixel_anomaly"),))
+    (tmp_path / "recipe.toml").write_text(recipes.to_toml(bench.recipe(settings)))
     made = pail.generate(
         folders / "parts", tmp_path / "set", source=folders / "sources", recipe=tmp_path / "recipe.toml", workers=1
     )
@@ -349,7 +350,7 @@ def test_area_and_visible_are_those_of_the_manifest(folders, bench, tmp_path):
 
 
 def test_a_given_recipe_is_the_start(folders):
-    given = recipes.loads("""
+    given = recipes.parse_options("""
         format = "tiff"
         layout = "mvtec"
         data_range = 255
@@ -358,14 +359,14 @@ def test_a_given_recipe_is_the_start(folders):
         area_ratio = [0.02, 0.15]
         [techniques.fract_aug]
     """)
-    kept = basket(given["techniques"])
+    kept = collection_of(given["techniques"])
     assert [entry["technique"] for entry in kept] == ["cutpaste", "fract_aug"]
-    made = recipe(Settings(entries(kept)), 3, given)
+    made = recipe(PageSettings(entries(kept)), 3, given)
     assert made.techniques == {"cutpaste": {"weight": 2.0, "area_ratio": [0.02, 0.15]}, "fract_aug": {"weight": 1.0}}
     assert (made.format, made.layout, made.data_range, made.number) == ("tiff", "flat", 255, 36)
     newer = put(kept, Entry("cutpaste", {}, 5))
     assert [(entry["technique"], entry["weight"]) for entry in newer] == [("fract_aug", 1.0), ("cutpaste", 5)]
-    assert basket(None) == []
+    assert collection_of(None) == []
 
 
 def test_masks_of_a_given_recipe(folders, tmp_path):
@@ -374,7 +375,7 @@ def test_masks_of_a_given_recipe(folders, tmp_path):
         mask[:40] = 255
         write(tmp_path / "masks" / f"{name}.png", mask)
     bench = Bench(folders / "parts", None, {"roi": str(tmp_path / "masks")})
-    settings = Settings((Entry("random_perturbation"),), region="given")
+    settings = PageSettings((Entry("random_perturbation"),), region="given")
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert draw.mask[:40].any() and not draw.mask[40:].any()
     names = {}
@@ -382,19 +383,71 @@ def test_masks_of_a_given_recipe(folders, tmp_path):
     assert np.array_equal(names["i_a"], draw.i_a)
 
 
+@pytest.mark.parametrize("region", ["all", "foreground", "painted"])
+def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, monkeypatch):
+    """No anomaly may land on repeated pixels, in the exported call as in the data set."""
+    bench = Bench(folders / "parts", None, {"fit": "pad"})
+    painted = painting() if region == "painted" else ""
+    for seed in range(3):
+        settings = PageSettings(
+            (Entry("cutpaste"),), image=1, size=(64, 192), region=region, painted=painted, seed=seed
+        )
+        taken = export(bench, settings)
+        with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+            archive.extractall(tmp_path / str(seed))
+        monkeypatch.chdir(tmp_path / str(seed))
+        names = {}
+        exec(taken.python, names)
+        draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+        assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask)
+        assert names["region"].any() and not names["region"].all()
+        assert not names["m_a"][..., 0][~names["region"]].any()
+
+
+def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
+    """Names that it excludes, links to folders that it follows, and each page of files with several."""
+    from PIL import Image
+
+    parts = tmp_path / "parts"
+    for index in range(2):
+        write(parts / f"{index}.png", photograph(48, 64, index))
+        write(parts / f"{index}_mask.png", photograph(48, 64, 5))
+    pages = [Image.fromarray(photograph(48, 64, 7 + index)) for index in range(2)]
+    pages[0].save(parts / "stack.tif", save_all=True, append_images=pages[1:])
+    (parts / "linked").symlink_to(folders / "outside")
+    given = {"exclude": ["*_mask.png"], "follow_links": True, "pages": "all"}
+    bench = Bench(parts, None, given)
+    assert bench.names == ["0.png", "1.png", "linked/secret.png", "stack.tif#page=1", "stack.tif#page=2"]
+    assert len(bench.shown) == 5 and all(map(bench.normals.thumbnail, bench.names))
+    assert Bench(parts).names == ["0.png", "0_mask.png", "1.png", "1_mask.png", "stack.tif"]
+    settings = PageSettings((Entry("cutpaste"),), image=4)
+    assert np.array_equal(bench.normals.get("stack.tif#page=2").pixels, np.asarray(pages[1]))
+    taken = export(bench, settings)
+    assert taken.failed == [] and recipes.parse_options(taken.recipe).items() >= given.items()
+    (tmp_path / "recipe.toml").write_text(taken.recipe)
+    pail.generate(parts, tmp_path / "set", recipe=tmp_path / "recipe.toml", workers=1)
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        assert np.array_equal(decode((tmp_path / "set" / f"images/{item.number:06}.png").read_bytes()), draw.i_a)
+    (parts / "0.png").unlink()
+    (parts / "0.png").symlink_to(folders / "outside" / "secret.png")  # a link to a file still leads out
+    with pytest.raises(OutsideError):
+        bench.normals.folder.read("0.png")
+
+
 def test_wrong_settings_say_what_is_wrong(bench):
     for settings, message in [
-        (Settings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),
-        (Settings((Entry("cutpaste"),), severity=(0.5, 7)), r"`severity\[1\]`"),
-        (Settings((Entry("cutpaste"),), region="painted"), "`region` is painted, but nothing is"),
-        (Settings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
-        (Settings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
-        (Settings((Entry("cutpaste", weight=0),)), "`weights` must give a chance"),
-        (Settings(()), "`basket` must hold a technique"),
+        (PageSettings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),
+        (PageSettings((Entry("cutpaste"),), severity=(0.5, 7)), r"`severity\[1\]`"),
+        (PageSettings((Entry("cutpaste"),), region="painted"), "`region` is painted, but nothing is"),
+        (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
+        (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
+        (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must give a chance"),
+        (PageSettings(()), "`collection` must hold a technique"),
     ]:
         with pytest.raises(ValueError, match=message):
             bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
-    with pytest.raises(ValueError, match="`basket` must hold techniques"):
+    with pytest.raises(ValueError, match="`collection` must hold techniques"):
         entries([{"technique": "os.system"}])
     with pytest.raises(ValueError, match="`folder` must be a folder with images"):
         Bench("no/such/folder")
@@ -426,7 +479,7 @@ def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
     with pytest.raises(OutsideError, match="leads out"):
         bench.normals.folder.read("a.png")
     with pytest.raises(ValueError, match="`image` must be the number"):
-        bench.items(Settings((Entry("cutpaste"),), image=0))
+        bench.items(PageSettings((Entry("cutpaste"),), image=0))
     for name in (
         "../outside/secret.txt",
         str(folders / "outside" / "secret.txt"),
@@ -435,7 +488,7 @@ def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
     ):
         with pytest.raises(OutsideError):
             bench.normals.folder.read(name)
-    assert Images(bench.normals.folder).thumbnail("a.png") == ""
+    assert ImageCache(bench.normals.folder).thumbnail("a.png") == ""
     (parts / "b.png").unlink()
     (parts / "b.png").symlink_to(folders / "outside" / "secret.png")  # changed while the page is open
     with pytest.raises(OutsideError):
@@ -446,7 +499,7 @@ def test_a_source_that_leads_out_is_an_error_and_no_other_is_taken(folders, tmp_
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "a.png").symlink_to(folders / "outside" / "secret.png")
     bench = Bench(folders / "parts", tmp_path / "s")
-    settings = Settings((Entry("fract_aug"),))
+    settings = PageSettings((Entry("fract_aug"),))
     with pytest.raises(OutsideError, match=r"a\.png is a link that leads out"):
         bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     with pytest.raises(OutsideError):
@@ -460,7 +513,7 @@ def test_a_bad_image_is_an_error_of_its_own_draw(data, message, tmp_path):
     write(tmp_path / "a.png", photograph(40, 40, 1))
     (tmp_path / "b.png").write_bytes(data)
     bench = Bench(tmp_path)
-    settings = Settings((Entry("cutpaste"),), image=1)
+    settings = PageSettings((Entry("cutpaste"),), image=1)
     with pytest.raises(ValueError, match=message):
         bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert bench.normals.thumbnail("b.png") == "" and bench.normals.thumbnail("a.png").startswith("data:image/jpeg")
@@ -472,7 +525,7 @@ def test_a_bad_image_is_an_error_of_its_own_draw(data, message, tmp_path):
 
 def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
     monkeypatch.setattr("pail.app.folder.KEPT", 100_000)
-    images = Images(Folder(folders / "parts"))
+    images = ImageCache(Folder(folders / "parts"))
     first = images.get("part 0.png")
     assert images.get("part 0.png") is first and not first.pixels.flags.writeable
     for side in range(60, 90):
@@ -486,7 +539,7 @@ def test_decoded_images_are_shared_by_threads(tmp_path, monkeypatch):
 
     for index in range(12):
         write(tmp_path / f"{index:02}.png", np.full((8, 8), 20 * index, np.uint8))
-    images = Images(Folder(tmp_path))
+    images = ImageCache(Folder(tmp_path))
     bound = 150 * 64
     monkeypatch.setattr("pail.app.folder.KEPT", bound)
     before = sys.getswitchinterval()
@@ -588,7 +641,7 @@ def test_wrong_settings_are_shown_and_the_page_goes_on(page):
     for seed in (None, "", "x", -1, 1.5, 2**70):
         for said in (page.draw(Asked, *values(page, seed=seed)), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
             assert 'role="alert"' in said and "seed&#96;" in said
-        assert "seed&#96;" in page.take(*values(page, seed=seed))[-1]
+        assert "seed&#96;" in page.export(*values(page, seed=seed))[-1]
         assert "seed&#96;" in page.add(1, *values(page, seed=seed))[-1]
     assert page.draw(Asked, *values(page)).count("<img") == 4
 
@@ -618,19 +671,22 @@ def test_outline_is_switched(page):
     assert page.draw(Asked, *values(page)) != page.draw(Asked, *values(page, outline=False))
 
 
-def test_basket_and_export(page):
+def test_collection_and_export(page):
     given = {"technique": "fract_aug", "fract_aug.system": "'barnsley'"}
     update, holds, said = page.add(2, *values(page, **given))
-    assert holds == "basket" and said == ""
+    assert holds == "collection" and said == ""
     assert update["value"] == [{"technique": "fract_aug", "options": {"system": "barnsley"}, "weight": 2}]
-    _, text, python, command, files, said = page.take(*values(page, basket=update["value"], holds="basket"))
-    assert said == "" and recipes.loads(text)["techniques"] == {"fract_aug": {"weight": 2, "system": "barnsley"}}
+    _, text, python, command, files, said = page.export(
+        *values(page, collection=update["value"], sheet_settings="collection")
+    )
+    assert said == ""
+    assert recipes.parse_options(text)["techniques"] == {"fract_aug": {"weight": 2, "system": "barnsley"}}
     assert [Path(file).name for file in files] == ["recipe.toml", "pail-tune.zip"]
     assert Path(files[0]).read_text(encoding="utf-8") == text and "pail generate" in command and "fract_aug" in python
     brought = page.show_entry(type("Event", (), {"_data": update["value"][0]})())
     assert brought[0] == "fract_aug" and "'barnsley'" in brought
     assert "alert" in page.add(-1, *values(page))[2]
-    assert "alert" in page.take(*values(page, holds="basket"))[-1]
+    assert "alert" in page.export(*values(page, sheet_settings="collection"))[-1]
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def is_inside(page):
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_choose_drag_paint_basket_export(server, folders, tmp_path):
+def test_choose_drag_paint_collection_export(server, folders, tmp_path):
     """From the images to a data set whose bytes are those that the page showed."""
     with browsing(server) as page:
         driver.choose(page, 1, "cutpaste_scar")
@@ -96,7 +96,7 @@ def test_choose_drag_paint_basket_export(server, folders, tmp_path):
         page.locator("#pail-add").click()
         page.wait_for_selector(".pail-row[data-name=fract_aug]")
         driver.settled(page)
-        assert page.locator("#pail-holds input[value=basket]").is_checked()
+        assert page.locator("#pail-sheet-settings input[value=collection]").is_checked()
         page.locator("#pail-seed input").fill("11")
         driver.settled(page)
         shown = page.locator("#pail-draws figcaption").all_inner_texts()
@@ -112,7 +112,7 @@ def test_choose_drag_paint_basket_export(server, folders, tmp_path):
         python = page.locator("#pail-python textarea").input_value()
         text = page.locator("#pail-recipe textarea").input_value()
     assert files["recipe.toml"].decode() == text
-    given = recipes.loads(text)
+    given = recipes.parse_options(text)
     assert (
         given["seed"] == 11 and given["roi"] == "regions" and set(given["techniques"]) == {"cutpaste_scar", "fract_aug"}
     )
@@ -325,17 +325,17 @@ def test_a_recipe_is_the_start(folders, tmp_path):
             assert shown.locator("#pail-techniques input[value=fract_aug]").is_checked()
             boxes = shown.locator("#pail-fract_aug-size_range input[type=number]")
             assert [boxes.nth(i).input_value() for i in range(2)] == ["0.2", "0.3"]
-            assert re.findall(r"fract_aug|cutpaste", shown.locator("#pail-basket").inner_text()) == [
+            assert re.findall(r"fract_aug|cutpaste", shown.locator("#pail-collection").inner_text()) == [
                 "fract_aug",
                 "cutpaste",
             ]
             shown.locator("#pail-export").click()
             shown.wait_for_selector("#pail-recipe textarea")
             shown.wait_for_function("document.querySelector('#pail-recipe textarea').value !== ''")
-            made = recipes.make(**recipes.loads(shown.locator("#pail-recipe textarea").input_value()))
+            made = recipes.make_recipe(**recipes.parse_options(shown.locator("#pail-recipe textarea").input_value()))
     finally:
         page.close()
-    given = recipes.make(**recipes.loads(text))
+    given = recipes.make_recipe(**recipes.parse_options(text))
     assert (made.techniques, made.seed, made.severity) == (given.techniques, given.seed, given.severity)
 
 

@@ -257,7 +257,7 @@ def test_insert_takes_lists_and_callables_of_sources():
         ({"n_anomalies": 1.5}, TypeError, "`n_anomalies`"),
         ({"anom_source_img": []}, ValueError, "`anom_source_img`"),
         ({"anom_source_img": lambda rng: None, "techniques": "SBI"}, TypeError, "`anom_source_img`"),
-        ({"anom_source_img": ["a.png"], "techniques": "SBI"}, TypeError, "`anom_source_img`"),
+        ({"anom_source_img": ["a.png"], "techniques": "SBI"}, TypeError, r"`anom_source_img\[0\]`"),
     ],
 )
 def test_insert_names_what_is_wrong(keywords, error, words):
@@ -408,3 +408,11 @@ def test_an_anomaly_that_covers_another_is_kept_where_there_is_no_room(squares):
     )
     check_layers(image, result)
     assert np.unique(result.instances).tolist() == [0, 2] and (result.i_a[:12, :12] == 30).all()
+
+
+@pytest.mark.parametrize("bad", [None, "x.png", IMAGE.astype(np.int64)], ids=["None", "path", "int64"])
+def test_a_bad_entry_of_a_list_of_sources_is_named(bad):
+    """None, which cv2.imread returns for a missing file, must not stand for the image itself."""
+    with pytest.raises(TypeError, match=r"`anom_source_img\[1\]` must"):
+        for seed in range(20):
+            pai.Anomaly_Insertion().insert(IMAGE, [IMAGE, bad], techniques="fract_aug", rng=seed)

@@ -17,9 +17,8 @@ from seeds import seeds
 
 import pail
 from pail import pai
-from pail.core.box import Box
 from pail.core.composite import Insertion, composite
-from pail.core.ops import resize
+from pail.core.ops import Box, resize
 from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
 from pail.pixels.placing import place
 

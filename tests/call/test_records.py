@@ -20,7 +20,8 @@ from PIL import Image
 
 import pail
 from pail import pai
-from pail.call.codec import NotHeldError, decode, encode, snapshot
+from pail.call.codec import NotHeldError, decode, encode
+from pail.call.record import snapshot
 
 EXAMPLES = 2000 if os.environ.get("PAIL_TEST_ALL") == "1" else 100
 SHAPE = (40, 48)

@@ -1,10 +1,12 @@
 """A technique of the user's own goes wherever the eleven go."""
 
+import functools
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from common import as_type, checked, photograph
 
 import pail
 from pail import pai
+from pail.core.parameters import Choice, Number, Pair
 
 GUIDE = Path(__file__).parents[2] / "docs" / "your-own-technique.md"
 IMAGE, SOURCE = photograph(96, 112), photograph(40, 50, seed=1)
@@ -196,6 +199,76 @@ def test_wrong_keywords_are_named(own):
         own.blurred_ellipse(IMAGE, blur=3)
 
 
+def annotated(
+    frame,
+    draw,
+    *,
+    size: Annotated[float, Number(0, 1, above=True, unit="share of the side")] = 0.2,
+    span: "Annotated[tuple[int, int], Pair(1, 9, integer=True)]" = (1, 3),
+    shape: Annotated[str, Choice(("square", "disk"))] = "square",
+    mode: "Unknown" = None,  # noqa: F821
+    extra=None,
+):
+    SEEN.update(size=size, span=span, shape=shape, mode=mode, extra=extra)
+    return pail.Insertion(BOX, np.full((2, 2, 3), 255, np.uint8))
+
+
+SEEN = {}
+
+
+def test_annotated_options_are_checked_and_the_others_passed_as_they_are(registered):
+    instance = registered("noted", annotated)
+    anything = object()
+    instance.noted(IMAGE, span=[2, 4], mode=anything, extra=[1])
+    assert {"size": 0.2, "span": (2, 4), "shape": "square", "mode": anything, "extra": [1]} == SEEN
+    wrong = {"size": (0, ValueError), "span": ((0, 3), ValueError), "shape": ("star", ValueError)}
+    for key, (value, error) in {**wrong, "size ": ("big", TypeError)}.items():
+        key = key.strip()
+        with pytest.raises(error, match=rf"^`{key}(\[0\])?` must be"):
+            instance.noted(IMAGE, **{key: value})
+        with pytest.raises(error, match=rf"^`{key}(\[0\])?` must be"):  # before anything is drawn
+            instance.insert(IMAGE, techniques="cutpaste", options={"noted": {key: value}})
+    assert set(pail.TECHNIQUES["noted"].accepted) == {"size", "span", "shape"}
+    assert pail.TECHNIQUES["noted"].accepted["size"].unit == "share of the side"
+
+
+def test_annotations_are_found_behind_wrappers(registered):
+    class Callable:
+        def __call__(self, frame, draw, *, size: Annotated[float, Number(0, 1)] = 0.2):
+            return pail.Insertion(BOX, np.full((2, 2, 3), 255, np.uint8))
+
+    @functools.wraps(annotated)
+    def wrapped(*arguments, **options):
+        return annotated(*arguments, **options)
+
+    for name, function in (("one", Callable()), ("two", functools.partial(annotated, extra=1)), ("three", wrapped)):
+        with pytest.raises(ValueError, match=r"^`size` must be a number in .0, 1\], got 3 \(int\)"):
+            getattr(registered(name, function), name)(IMAGE, size=3)
+
+
+def test_a_default_or_an_annotation_that_cannot_be_right_is_named():
+    def outside(frame, draw, *, size: Annotated[float, Number(0, 1)] = 2):
+        """Nothing."""
+
+    def unknown(frame, draw, *, size: "Annotated[float, Nimber(0, 1)]" = 2):  # noqa: F821
+        """Nothing."""
+
+    with pytest.raises(ValueError, match="`size` must be a number in"):
+        pail.register("outside", outside)
+    with pytest.raises(ValueError, match=r"annotations that can be evaluated, .* `size` raised NameError"):
+        pail.register("unknown", unknown)
+    assert not {"outside", "unknown"} & set(pail.TECHNIQUES)
+
+
+def test_a_misspelled_method_names_the_one_that_was_meant(own):
+    for wrong, meant in (("affined_anomaly", "affined_anomlay"), ("cut_paste", "cutpaste"), ("blured_elipse", 0)):
+        with pytest.raises(AttributeError, match=f"{wrong!r}; did you mean {meant or 'blurred_ellipse'!r}"):
+            getattr(own, wrong)
+    with pytest.raises(AttributeError, match=r"has no attribute 'zzz'$"):
+        own.zzz  # noqa: B018
+    assert not hasattr(own, "_nothing")
+
+
 def test_a_technique_that_misses_the_region_is_named(registered):
     roi = np.zeros((96, 112), bool)
     roi[50:, 50:] = True
@@ -263,9 +336,9 @@ def test_names_that_mean_something_else_are_refused(name):
 
 
 def test_every_attribute_and_every_file_of_a_data_set_is_refused():
-    from pail.dataset import layout
+    from pail.core import names as reserved
 
-    names = {*dir(pai.Anomaly_Insertion()), *vars(pai.Anomaly_Insertion()), layout.MIXED, *layout.OWN}
+    names = {*dir(pai.Anomaly_Insertion()), *vars(pai.Anomaly_Insertion()), reserved.MIXED, *reserved.OWN}
     for name in names:
         with pytest.raises(ValueError, match="`name` must be"):
             pail.register(name, blurred_ellipse)
@@ -286,3 +359,19 @@ def test_a_twelfth_technique_shows_in_the_table():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "a spot" in done.stdout and pail.__version__ in done.stdout
+
+
+def test_a_technique_with_any_keywords_is_drawn_and_replayed(registered):
+    def faded(image, sampler, **options):
+        box = pail.place(image, sampler, 9, 9)
+        return pail.Insertion(box, 255 - image.crop(box), opacity=options.get("share", 1.0))
+
+    instance = registered("faded", faded)
+    direct = instance.faded(IMAGE, share=0.5, rng=3)
+    drawn = instance.insert(IMAGE, techniques="faded", options={"faded": {"share": 0.5}}, rng=3)
+    for result in (direct, drawn):
+        again = pail.replay(json.loads(json.dumps(result.record)), IMAGE)
+        assert np.array_equal(again.i_a, result.i_a) and np.array_equal(again.m_a, result.m_a)
+    full = instance.faded(IMAGE, rng=3)
+    change, whole = (np.abs(found.i_a.astype(int) - IMAGE).max() for found in (direct, full))
+    assert abs(change - whole / 2) <= 1

@@ -1,6 +1,7 @@
 """Windows of values: 12-bit, thermal and other images that fill a part of their dtype."""
 
 import copy
+import itertools
 import json
 import pickle
 import warnings
@@ -393,3 +394,14 @@ def test_alpha_does_not_hide_a_narrow_image():
     )
     with pytest.warns(UserWarning, match="less than a twentieth"):
         call("cutpaste", image.astype(np.uint16), rng=0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "width"), [("f4", 1e6, 0.25), ("f4", 1e6, 0.125), ("f4", -5, 2e-6), ("f8", 1e15, 1)]
+)
+def test_a_window_of_a_few_floats_still_shows_its_anomalies(dtype, low, width):
+    """Far from 0 a float's next value is more than the faintest change away."""
+    values = (low + width * np.random.default_rng(0).random((24, 24))).astype(dtype)
+    for image in (values, np.full_like(values, low)):
+        for name, seed in itertools.product(("cutpaste_scar", "hard_aug_cutpaste", "affined_anomlay"), range(4)):
+            checked(name, image, rng=seed, severity=0, data_range=(low, low + width))

@@ -58,9 +58,14 @@ PREVIEW_OPTIONS = (
 )
 
 
-def pail(*arguments, status=0):
+def pail(*arguments, status=0, columns=80):
     """What a command says, on both streams."""
-    done = pail_command(*arguments)
+    if columns == 80:
+        done = pail_command(*arguments)
+    else:  # a terminal's width is read when the process starts
+        command = [sys.executable, "-m", "pail", *map(str, arguments)]
+        environment = {**os.environ, "COLUMNS": str(columns)}
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment)
     said = done.stdout + done.stderr
     assert done.returncode == status, said
     assert "Traceback" not in said
@@ -105,6 +110,14 @@ def test_help_reads_well_at_80_columns(command, options):
 def test_the_table_lists_all_techniques():
     text = in_80_columns("techniques")
     assert [name for name in NAMES if name not in text] == [] and max(map(len, text.splitlines())) <= 80
+
+
+def test_the_table_says_default_bounds_and_unit_of_each_parameter():
+    text = pail("techniques", columns=400)
+    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], share of the area" in text
+    assert "threshold = 0.5: a number in [-1, 1] or 'random', noise level" in text
+    assert "variant = None: one of None, 'AA', 'AAC', 'AAS'" in text
+    assert "angles = (0, 90, 180, 270): a sequence, each an integer in [-3600, 3600], a multiple of 90, degrees" in text
 
 
 def test_preview_draws_a_picture_and_a_page(parts, tmp_path):

@@ -413,7 +413,7 @@ def test_options_are_checked_before_anything_is_touched(parts, tmp_path):
 
 
 def test_a_recipe_is_its_file(tmp_path):
-    recipe = recipes.make(
+    recipe = recipes.make_recipe(
         number=50,
         techniques=["SBI", "cutpaste"],
         weights=[2, 1],
@@ -424,8 +424,8 @@ def test_a_recipe_is_its_file(tmp_path):
         roi="foreground",
     )
     path = tmp_path / "recipe.toml"
-    path.write_text(recipes.dumps(recipe))
-    assert recipes.make(**recipes.load(path)) == recipe
+    path.write_text(recipes.to_toml(recipe))
+    assert recipes.make_recipe(**recipes.load_options(path)) == recipe
     assert recipe.options["cutpaste"] == {"area_ratio": [0.02, 0.15]}
     assert sum(recipe.weights) == pytest.approx(1)
 

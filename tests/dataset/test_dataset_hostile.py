@@ -13,7 +13,7 @@ from common import photograph
 from PIL import Image
 
 import pail
-from pail.dataset import generate as module
+from pail.dataset.run import locked
 from pail.dataset.store import Store
 
 
@@ -95,7 +95,7 @@ def test_a_refused_run_leaves_the_files_of_the_running_one(parts, tmp_path):
     pail.generate(parts, out, number=2, workers=1)
     busy = out / "test" / f".000000.png.{'0' * 32}.part"
     busy.write_bytes(b"being written")
-    with module._locked(Store(out)), pytest.raises(ValueError, match="in use"):
+    with locked(Store(out)), pytest.raises(ValueError, match="in use"):
         pail.generate(parts, out, number=2, workers=1, resume=True)
     assert busy.exists()
     pail.generate(parts, out, number=2, workers=1, resume=True)

@@ -17,7 +17,7 @@ from optional import need
 import pail
 from pail.dataset import recipe as recipes
 from pail.dataset.labels import coco_annotations, layers, manifest_pieces, outlines, yolo_label
-from pail.dataset.layout import data_yaml
+from pail.dataset.layouts import data_yaml
 
 TWO = ["perlin_noise_pattern", "cutpaste"]
 
@@ -247,11 +247,11 @@ def test_one_class(parts, tmp_path, classes, names):
 
 
 def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
-    plain = recipes.make(layout="yolo")
-    assert recipes.make(techniques=TWO, weights=[1, 9]).classes_by_technique == {TWO[0]: 0, TWO[1]: 1}
+    plain = recipes.make_recipe(layout="yolo")
+    assert recipes.make_recipe(techniques=TWO, weights=[1, 9]).classes_by_technique == {TWO[0]: 0, TWO[1]: 1}
     pail.register("spot", lambda frame, draw: pail.Insertion(frame.whole, np.zeros((*frame.shape, frame.channels))))
     try:
-        more = recipes.make(layout="yolo")
+        more = recipes.make_recipe(layout="yolo")
         assert more.class_names == [*pail.TECHNIQUES] and more.classes_by_technique["spot"] == len(pail.TECHNIQUES) - 1
         assert '  11: "spot"\n' in data_yaml(more, {})
     finally:
@@ -259,7 +259,7 @@ def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
     assert plain.classes_by_technique == {name: number for number, name in enumerate(pail.TECHNIQUES)}
     for wrong in ("", " ", "two\nlines", 3, ["a"]):
         with pytest.raises((TypeError, ValueError), match="`classes`"):
-            recipes.make(classes=wrong)
+            recipes.make_recipe(classes=wrong)
 
 
 def test_workers_forget_techniques_of_earlier_runs(parts, tmp_path):
@@ -420,12 +420,12 @@ def test_dry_run_says_what_anomalies_are_made_of(parts, tmp_path):
 
 
 def test_mvtec_of_another_format_is_said_at_once(parts, tmp_path):
-    with pytest.warns(UserWarning, match="reads .png alone, not .jpg"):
+    with pytest.warns(UserWarning, match="reads only .png, not .jpg"):
         pail.generate(parts, tmp_path / "one", number=1, format="jpg", workers=1, techniques="cutpaste")
     done = pail_command("generate", parts, tmp_path / "two", "-n", 1, "--format", "bmp", "--workers", 1)
-    assert done.returncode == 0 and "reads .png alone, not .bmp" in done.stderr and "warn(" not in done.stderr
-    done = pail_command("generate", parts, tmp_path / "two", "--format", "bmp", "--dry-run")
-    assert "reads .png alone, not .bmp" in done.stderr
+    assert done.returncode == 0 and "reads only .png, not .bmp" in done.stderr and "warn(" not in done.stderr
+    done = pail_command("generate", parts, tmp_path / "four", "--format", "bmp", "--dry-run")
+    assert "reads only .png, not .bmp" in done.stderr
     pail.generate(parts, tmp_path / "three", number=1, format="jpg", layout="flat", workers=1, techniques="cutpaste")
 
 

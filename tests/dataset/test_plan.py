@@ -12,8 +12,8 @@ from pail.dataset import recipe as recipes
 
 
 def test_ten_million_items_cost_no_memory_and_microseconds():
-    recipe = recipes.make(number=10_000_000, layout="flat")
-    plan = plans.make(recipe, [f"{i}.png" for i in range(100)], [f"s{i}.png" for i in range(50)])
+    recipe = recipes.make_recipe(number=10_000_000, layout="flat")
+    plan = plans.make_plan(recipe, [f"{i}.png" for i in range(100)], [f"s{i}.png" for i in range(50)])
     plan.item(0)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -27,11 +27,11 @@ def test_ten_million_items_cost_no_memory_and_microseconds():
     for index in range(plan.size - 1000, plan.size):
         plan.item(index)
     assert (time.perf_counter() - start) / 1000 < 1e-3
-    assert plan.item(9_999_999) == plans.make(recipe, list(plan.numbers), list(plan.sources)).item(9_999_999)
+    assert plan.item(9_999_999) == plans.make_plan(recipe, list(plan.numbers), list(plan.sources)).item(9_999_999)
 
 
 def planned(normals, **options):
-    return plans.make(recipes.make(**options), [f"n{i:03}.png" for i in range(normals)], [])
+    return plans.make_plan(recipes.make_recipe(**options), [f"n{i:03}.png" for i in range(normals)], [])
 
 
 def items(plan):
@@ -90,12 +90,12 @@ def test_shares_of_few_images():
 
 def test_shares_that_leak_or_do_not_fit_are_errors():
     with pytest.raises(ValueError, match="`test_share` must be above 0 in the mvtec layout"):
-        recipes.make(test_share=0)
+        recipes.make_recipe(test_share=0)
     with pytest.raises(ValueError, match="add up to 1"):
-        recipes.make(layout="yolo", val_share=0.6, test_share=0.5)
+        recipes.make_recipe(layout="yolo", val_share=0.6, test_share=0.5)
     for name in ("val_share", "test_share"):
         with pytest.raises(ValueError, match=f"`{name}` must be left out"):
-            recipes.make(purpose="validation", **{name: 0.5})
+            recipes.make_recipe(purpose="validation", **{name: 0.5})
 
 
 @pytest.mark.parametrize("layout", ["mvtec", "flat", "yolo"])

@@ -20,13 +20,15 @@ from PIL import Image
 
 import pail
 from pail.cli import run as command_line
-from pail.dataset import generate as module
-from pail.dataset import window
-from pail.dataset.images import decode
+from pail.dataset.inputs import values_in_use
 from pail.dataset.make import InsertionError
+from pail.dataset.progress import Progress
+from pail.dataset.recipe import make_recipe
 from pail.dataset.replay import remake
+from pail.dataset.run import prepare_run
 from pail.dataset.sizes import fitted, inside
 from pail.dataset.store import StoppedError, Store
+from pail.io.read import decode
 
 
 def write(path, image):
@@ -168,10 +170,10 @@ def test_size_means_the_same_in_preview_and_tune(parts, tmp_path, monkeypatch, s
     assert 'fit = "pad"' in (tmp_path / "b.toml").read_text()
     pytest.importorskip("gradio", reason="the page needs gradio")
     from pail.app.draws import Bench
-    from pail.app.settings import Entry, Settings
+    from pail.app.settings import Entry, PageSettings
 
     bench = Bench(parts)
-    settings = Settings((Entry("cutpaste"),), size=24)
+    settings = PageSettings((Entry("cutpaste"),), size=24)
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert draw.i_a.shape == (24, 32, 3)
 
@@ -350,7 +352,7 @@ def test_a_missing_encoder_is_known_at_once(parts, tmp_path, monkeypatch):
     def missing():
         raise ImportError("`coco` needs an encoder")
 
-    monkeypatch.setattr(module, "coco_encoder", missing)
+    monkeypatch.setattr("pail.dataset.run.coco_encoder", missing)
     with pytest.raises(ImportError, match="encoder"):
         pail.generate(parts, tmp_path / "set", coco=True, workers=1)
     assert not (tmp_path / "set").exists()
@@ -364,7 +366,7 @@ def test_regions_that_match_no_image(parts, tmp_path):
     write(tmp_path / "rois" / "p0.png", np.full((48, 64), 255, np.uint8))
     write(tmp_path / "rois" / "p1.png", np.full((48, 64), 255, np.uint8))
     with pytest.warns(UserWarning, match=r"4 of 6 images have no mask.*p2\.png"):
-        module.prepare(parts, tmp_path / "set", recipe=module.recipes.make(roi=tmp_path / "rois"))
+        prepare_run(parts, tmp_path / "set", None, make_recipe(roi=tmp_path / "rois"))
 
 
 def test_a_folder_with_defects_is_no_folder_of_normal_images(parts, tmp_path, said):
@@ -513,13 +515,13 @@ def test_the_configured_backend_is_used(parts, tmp_path, backend, monkeypatch):
 def test_the_bar_counts_images_while_a_chunk_is_at_work(parts, tmp_path, monkeypatch, capsys):
     (parts / "bad.png").write_bytes(b"")
     seen = []
-    drawn = module.Progress._draw
+    drawn = Progress._draw
 
     def watched(self):
         drawn(self)
         seen.append(self._drawn)
 
-    monkeypatch.setattr(module.Progress, "_draw", watched)
+    monkeypatch.setattr(Progress, "_draw", watched)
     monkeypatch.setattr("pail.dataset.progress.SECONDS", 0.005)
     pail.generate(parts, tmp_path / "set", number=32, workers=1, layout="flat", progress=True)
     text = capsys.readouterr().err
@@ -545,9 +547,28 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, error
     assert time.time() - start < 10  # a second or two where the machine has nothing else to do
-    assert "Stopped; --resume goes on" in error and "Traceback" not in error
+    assert "Interrupted. To resume" in error and "Traceback" not in error
     assert error.rstrip().splitlines()[-1] == f"pail generate {parts} '{out}' -n 20000 --workers 2 --resume"
     assert not (out / "manifest.jsonl").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):
+    """They would go on writing into the folder, whatever set is made there next."""
+    out = tmp_path / "set"
+    words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.time() + 120
+    while not list(out.rglob("0*.png")) and time.time() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait(timeout=60)  # as a shell asks for the status: until then the process is there in name
+    start = time.time()
+    process.communicate(timeout=60)  # waits for all that hold the pipe: the workers
+    assert time.time() - start < 15
+    made = images(out)
+    time.sleep(1)
+    assert images(out) == made and 0 < len(made) < 5000
 
 
 def test_the_summary_names_the_files(parts, tmp_path, said):
@@ -584,10 +605,49 @@ def test_preview_overwrites_its_own_files_only(parts, tmp_path, said):
         assert "--output" in said(*options, tmp_path / name, status=2)
     assert "--output" in said(*options, tmp_path / "page.html", "--html", status=2)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
-    for name, more in (("own.png", []), ("own.jpg", []), ("web.html", ["--html"])):
+    for name, more in (("x.toml", []), ("x.bmp", []), ("x", []), ("x.png", ["--html"]), ("x.toml", ["--html"])):
+        assert "--output must end in" in said(*options, tmp_path / name, *more, status=2)
+        assert not list(tmp_path.glob("x*"))
+    for name, more in (("own.png", []), ("own.JPG", []), ("own.webp", []), ("web.HTM", ["--html"])):
         for seed in (1, 2):
             said(*options, tmp_path / name, *more, "--seed", seed)
     assert "seed = 2" in (tmp_path / "own.toml").read_text()
+
+
+def test_a_dry_run_ends_as_the_run_would(parts, tmp_path, said):
+    out = tmp_path / "set"
+    words = ["generate", parts, out, "-n", 4, "--workers", 1]
+    said(*words)
+    before = images(out)
+    for more, status in (([], 2), (["--resume"], 0), (["--resume", "--seed", 1], 2), (["--overwrite"], 0)):
+        text = said(*words, *more, "--dry-run", status=status)
+        assert ("OUT must" in text) == bool(status) and images(out) == before
+    assert "--resume and --overwrite" in said(*words, "--resume", "--overwrite", "--dry-run", status=2)
+
+
+def test_options_are_named_as_on_the_command_line(parts, tmp_path, said):
+    for words, name in ((["--techniques", "cutpaste=-1"], "--techniques"), (["--data-range", "0,inf"], "--data-range")):
+        text = said("generate", parts, tmp_path / "set", *words, status=2)
+        assert text.startswith(f"Error: {name} must be") and "`" not in text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_warnings_of_workers_are_said_once_or_not_at_all(tmp_path, workers):
+    """In a process of its own, since the workers' standard error is not the test's."""
+    for i in range(4):
+        write(tmp_path / "parts" / f"{i}.png", photograph(40, 48, i)[..., 0].astype(np.uint16) + 50_000)
+        write(tmp_path / "rois" / f"{i}.png", photograph(40, 48, i)[..., 0])
+    words = [sys.executable, "-m", "pail", "generate", "parts", "set", "--layout", "flat", "-n", "70", "--roi", "rois"]
+    words += ["--techniques", "cutpaste", "--workers", str(workers)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    warned = [line for line in done.stderr.splitlines() if "Warning" in line]
+    assert sum("less than a twentieth; --data-range 50" in line for line in warned) == 1, done.stderr
+    for i in range(4):
+        assert sum(f"{i}.png may be no mask" in line for line in warned) == 1, done.stderr
+    assert "joblib" not in done.stderr
+    quiet = subprocess.run([*words, "--overwrite", "-q"], cwd=tmp_path, capture_output=True, text=True)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 # Replaying
@@ -631,20 +691,22 @@ def thermal(seed, low=51_200, high=52_028):
 def test_the_window_is_the_quantiles_of_the_folder(tmp_path):
     arrays = {f"{i:03}": thermal(i) for i in range(250)}
     read = []
-    found = window.find(sorted(arrays), lambda name: read.append(name) or arrays[name])
+    found = values_in_use(sorted(arrays), lambda name: read.append(name) or arrays[name])
     assert len(read) == len(set(read)) == found.images == 100 and read[0] == "000" and read[-1] > "245"
     values = np.concatenate([arrays[name].ravel() for name in read])
     assert (found.low, found.high) == tuple(np.quantile(values, (0.001, 0.999), method="nearest"))
-    assert window.find(["a"], lambda _: photograph(50, 50).astype(np.float32) / 255).high <= 1
+    assert values_in_use(["a"], lambda _: photograph(50, 50).astype(np.float32) / 255).high <= 1
     clear = np.dstack([photograph(50, 50) // 2, np.full((50, 50), 255, np.uint8)])
-    plain = window.find(["a"], lambda _: photograph(50, 50) // 2)
-    assert window.find(["a"], lambda _: clear)[:2] == window.find(["a"], lambda _: clear, alpha=True)[:2] == plain[:2]
-    assert window.find(["a"], lambda _: clear, alpha=False).high == 255 > plain.high
+    plain = values_in_use(["a"], lambda _: photograph(50, 50) // 2)
+    assert (
+        values_in_use(["a"], lambda _: clear)[:2] == values_in_use(["a"], lambda _: clear, alpha=True)[:2] == plain[:2]
+    )
+    assert values_in_use(["a"], lambda _: clear, alpha=False).high == 255 > plain.high
     nan = {"a": np.full((9, 9), np.nan, np.float32), "b": np.linspace(0, 1, 81, dtype=np.float32).reshape(9, 9)}
-    assert window.find(["a", "b"], nan.get).images == 1
+    assert values_in_use(["a", "b"], nan.get).images == 1
     for arrays in ({"a": thermal(1), "b": photograph(9, 9)}, {"a": np.zeros((9, 9), np.uint8)}, {"a": nan["a"]}):
         with pytest.raises(ValueError, match="`data_range` must be numbers"):
-            window.find(sorted(arrays), arrays.get)
+            values_in_use(sorted(arrays), arrays.get)
 
 
 def test_a_set_with_a_window(tmp_path, said):

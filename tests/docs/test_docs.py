@@ -18,7 +18,9 @@ import pail
 from pail import pai
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+MAINTAINERS = sorted((ROOT / "docs" / "maintainers").glob("*.md"))
+PAGES = [ROOT / "README.md", *GUIDES, *MAINTAINERS]
 OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
 NEEDS = {"pail.torchvision": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
 TRAINING = ("torch", "torchvision", "albumentations")  # modules of pail, named as what they are for
@@ -62,6 +64,13 @@ def test_what_readme_repeats_is_that_of_the_library(tables):
     assert tables.fill(text, tables.CITATION, tables.citation()) == text, "run python docs/tables.py"
 
 
+def test_what_guides_repeat_is_that_of_the_maintainers_tables(tables):
+    parts = {"performance": (tables.TIMES, tables.times()), "fidelity": (tables.RESTORE, tables.restore())}
+    for name, (part, made) in parts.items():
+        text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        assert made.count("\n") > 11 and tables.fill(text, part, made) == text, "run python docs/tables.py"
+
+
 def test_the_table_of_sizes_is_measured(tables):
     """Fewer draws than the page's, so only roughly the same areas."""
 
@@ -82,7 +91,7 @@ def test_links_of_readme_become_absolute(tables):
     assert 'src="https://host.org/us/pail/raw/main/docs/pictures/techniques/cutpaste.jpg"' in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
@@ -147,6 +156,50 @@ def test_defaults_in_docstrings_are_those_of_the_signature(name):
     assert documented
     for key, text in documented.items():
         assert eval(text) == parameters[key].default, key
+
+
+TYPES = {  # what the docstring calls the kinds of parameters
+    "Flag": "bool",
+    "Size": r"\(int, int\)",
+    "Mask": r"ndarray of bool or uint8 {0, 255}",
+    "Augmenter": "callable",
+    "Several": r"sequence of (int|float)|pair of \(float, float\)|\(float, float\)",
+}
+
+
+def type_of(accepted):
+    """The type in the docstring of a parameter, as a pattern."""
+    kind = type(accepted).__name__
+    if kind == "Choice":
+        return re.escape("{" + ", ".join("None" if c is None else f'"{c}"' for c in accepted.choices) + "}")
+    if kind in TYPES:
+        return TYPES[kind]
+    number = "int" if accepted.integer else "float"
+    words = "".join(f' or "{word}"' for word in accepted.instead if word)
+    return rf"\({number}, {number}\)" if kind == "Pair" else number + words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_types_and_bounds_in_docstrings_are_those_of_the_signature(name):
+    technique = pai.TECHNIQUES[name]
+    section = inspect.getdoc(technique.method).split("Parameters\n----------\n")[1].split("\n\n")[0]
+    entries = re.findall(r"^(\w[\w, ]*) : (.*)\n((?: .*\n?)+)", section, re.M)
+    documented = {key: (kind, " ".join(text.split())) for keys, kind, text in entries for key in keys.split(", ")}
+    for key, accepted in technique.accepted.items():
+        kind, text = documented[key]
+        assert re.match(rf"({type_of(accepted)})(, |$)", kind), (key, kind)
+        assert (", optional" in kind) == (technique.parameters[key] is None and kind[0] != "{"), key
+        assert accepted.unit != "degrees" or "degrees" in text, key
+        each = getattr(accepted, "each", accepted)
+        if not hasattr(each, "low"):
+            continue
+        low, high = f"{each.low:g}", f"{each.high:g}"
+        interval = f"{'(' if each.above else '['}{low}, {high}{')' if getattr(each, 'below', False) else ']'}"
+        found = re.findall(r"\bin ([\[(]-?[\d.]+, -?[\d.]+[\])])", text)
+        found += [f"[{ends.replace(' to ', ', ')}]" for ends in re.findall(r"\b\d+ to \d+\b", text)]
+        assert set(found) <= {interval, "[0, 255]"}, (key, found)
+        if each.high <= 1:
+            assert found, f"say in the docstring of {key} that it is in {interval}"
 
 
 def test_only_images_lie_among_the_sources():

@@ -1,4 +1,4 @@
-"""Each way back to the original that docs/fidelity.md names does what it says."""
+"""Each keyword that the table of differences names restores what it says."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ from seeds import seeds
 import pail
 from pail import pai
 
-PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "maintainers" / "fidelity.md").read_text(encoding="utf-8")
 IMAGE, SOURCE = photograph(256, 256), photograph(256, 256, seed=1)
 CELLS = [[cell.strip() for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| `.*\|$", PAGE, re.M)]
 ROWS = [(cells[0], cells[4]) for cells in CELLS if cells[4]]

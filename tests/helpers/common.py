@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from pail import pai
+from pail.call.state import Settings
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.sampler import Sampler
-from pail.core.settings import Settings
 
 NAMES = tuple(pai.TECHNIQUES)
 
@@ -36,6 +36,14 @@ def call(name, image, source=None, *, on=None, **keywords):
         keywords["anom_source_img"] = source
     settings = {key: keywords.pop(key) for key in Settings._fields if key in keywords}
     return getattr(on or pai.Anomaly_Insertion(**settings), name)(image, **keywords)
+
+
+def make(name, image, sampler, *inputs, **options):
+    """The Insertion of a technique's function: options as users give them, the others as by default."""
+    technique = pai.TECHNIQUES[name]
+    if technique.jitters and not inputs:
+        inputs = (True,)
+    return technique.function(image, sampler, *inputs, **technique.check(options))
 
 
 @functools.lru_cache

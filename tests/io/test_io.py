@@ -18,7 +18,7 @@ from PIL import Image
 
 import pail
 from pail import pai
-from pail.core.formats import as_pixels
+from pail.core.image import as_pixels
 from pail.io import pil
 from pail.io.listing import list_images
 from pail.io.read import UnreadableError, count_pages, decode, read_mask, read_picture, read_size
@@ -269,6 +269,21 @@ def test_jpg_cannot_hold_sixteen_bits():
         encode(np.zeros((4, 4), np.uint16), "jpg", 1)
     with pytest.raises(ValueError, match="`format`"):
         encode(np.zeros((4, 4), np.float32), "png", 1)
+
+
+def test_no_format_leaves_a_channel_out(tmp_path):
+    """JPEG has no fourth channel: such an image is skipped by name, and none enters a set without its alpha."""
+    four = np.dstack([photograph(40, 50), np.arange(2000, dtype=np.uint8).reshape(40, 50)])
+    for kind in ("png", "tiff", "bmp"):
+        assert np.array_equal(decode(encode(four, kind, 1)), four), kind
+    with pytest.raises(ValueError, match="`format` must be 'png', 'tiff' or 'bmp' for images with 4 channels"):
+        encode(four, "jpg", 1)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(four).save(tmp_path / "in" / "alpha.png")
+    Image.fromarray(photograph(40, 50)).save(tmp_path / "in" / "plain.png")
+    summary = pail.generate(tmp_path / "in", tmp_path / "set", number=4, layout="flat", format="jpg", workers=1)
+    assert [entry["file"] for entry in summary.skipped] == ["alpha.png"] and summary.anomalies == 4
+    assert "4 channels" in summary.skipped[0]["reason"]
 
 
 def test_what_is_no_image_is_refused():
@@ -685,10 +700,10 @@ def test_alpha_of_gray_files_is_carried_through_a_set(tmp_path):
 def test_alpha_of_gray_files_is_carried_through_the_page_of_tune(tmp_path):
     from pail.app.draws import Bench
     from pail.app.export import export
-    from pail.app.settings import Entry, Settings
+    from pail.app.settings import Entry, PageSettings
 
     pil_image("LA").save(tmp_path / "a.png")
-    bench, settings = Bench(tmp_path, tmp_path), Settings((Entry("perlin_noise_pattern"),))
+    bench, settings = Bench(tmp_path, tmp_path), PageSettings((Entry("perlin_noise_pattern"),))
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert np.array_equal(draw.i_a[..., 1], np.asarray(pil_image("LA"))[..., 1])
     made = {}

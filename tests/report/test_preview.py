@@ -100,7 +100,7 @@ class TestSheet:
 
     def test_twelve_bits_in_sixteen_are_not_black(self):
         dim = photograph(64, 64).astype(np.uint16) * 16
-        assert panels.as_bytes(dim, panels.shades(dim)).max() == 255
+        assert panels.to_display(dim, panels.shades(dim)).max() == 255
 
     def test_roi_for_each_image(self):
         image, roi = photograph(80, 80), np.zeros((80, 80), np.uint8)

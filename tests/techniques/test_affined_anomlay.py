@@ -3,14 +3,13 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import call, frame_and_draw, make, photograph
 
 from pail import pai
 from pail.core.composite import composite
 from pail.core.sampler import Sampler
 from pail.sfi.affined.damage import DAMAGES, Canvas, damage
 from pail.sfi.affined.similarity import similarities
-from pail.sfi.affined.technique import affined_anomlay
 
 FREE = {"ssim_threshold": 2.0}  # every tile is accepted
 
@@ -25,7 +24,7 @@ def drawn(image, source, seed, roi=None, severity=None, **options):
     """The outputs and the numbers that were drawn."""
     frame, draw = frame_and_draw(image, seed)
     frame.roi, draw.severity = roi, severity
-    i_a, m_a = composite(frame, affined_anomlay(frame, draw, source, **options))
+    i_a, m_a = composite(frame, make("affined_anomlay", frame, draw, source, **options))
     return i_a, m_a[..., 0] > 0, draw.drawn
 
 

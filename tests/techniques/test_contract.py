@@ -174,13 +174,18 @@ def test_the_registry_is_the_class():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_method_has_the_defaults_of_its_technique(name):
+def test_defaults_are_written_in_the_method_and_bounds_in_the_technique(name):
+    technique = pai.TECHNIQUES[name]
     method = inspect.signature(getattr(pai.Anomaly_Insertion, name)).parameters
-    function = inspect.signature(pai.TECHNIQUES[name].function).parameters
-    options = [p for p in function.values() if p.kind is p.KEYWORD_ONLY and p.name != "transform"]
-    assert options
-    for option in options:
-        assert method[option.name].default == option.default, option.name
+    function = inspect.signature(technique.function).parameters
+    options = [p for p in function.values() if p.kind is p.KEYWORD_ONLY]
+    assert options and all(option.default is option.empty for option in options)
+    common = {"self", technique.image_name, "anom_source_img", "roi", "severity", "rng"}
+    assert technique.parameters == {key: p.default for key, p in method.items() if key not in common}
+    assert {option.name for option in options} == set(technique.parameters) == set(technique.accepted)
+    for key, default in technique.parameters.items():
+        checked = technique.accepted[key].check(key, default)
+        assert technique.accepted[key].check(key, checked) == checked  # so that it does not matter how often
     for keyword in ("roi", "severity", "rng"):
         assert method[keyword].kind is inspect.Parameter.KEYWORD_ONLY
 

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
-from common import as_type, call, frame_and_draw, photograph
+from common import as_type, call, frame_and_draw, make, photograph
 from seeds import seeds
 
+import pail
 from pail import pai
 from pail.core.image import as_normal_image
 from pail.core.sampler import Sampler
 from pail.pixels.augmenter import import_imgaug
-from pail.pixels.shapes import rectangle_size
-from pail.sfi.cutpaste import PAPER_AREA_RATIO, cutpaste
-from pail.sfi.cutpaste_scar import cutpaste_scar
+from pail.pixels.placing import rectangle_size
+from pail.sfi.cutpaste import PAPER_AREA_RATIO
 
 
 def box_of(m_a):
@@ -54,7 +54,7 @@ def test_without_transform_the_patch_is_a_crop_from_where_it_was_drawn():
     image = photograph(90, 120)
     for seed in range(20):
         frame, draw = frame_and_draw(image, seed)
-        box, content, _, _ = cutpaste(frame, draw, transform=False)
+        box, content, _, _ = make("cutpaste", frame, draw, False)
         top, left = draw.drawn["source_top"][0], draw.drawn["source_left"][0]
         assert np.array_equal(content, image[top : top + box.height, left : left + box.width])
         assert (box.top, box.left) != (top, left)
@@ -65,7 +65,7 @@ def test_an_unchanged_patch_is_never_pasted_on_its_own_place():
     image, same = photograph(8, 8), 0
     for seed in seeds("own place", 60):
         frame, draw = frame_and_draw(image, seed)
-        box = cutpaste(frame, draw, area_ratio=(0.7, 0.8), aspect_ratio=((1, 1), (1, 1)), transform=False).box
+        box = make("cutpaste", frame, draw, False, area_ratio=(0.7, 0.8), aspect_ratio=((1, 1), (1, 1))).box
         same += (box.top, box.left) == (draw.drawn["source_top"][0], draw.drawn["source_left"][0])
     assert same == 0
 
@@ -99,9 +99,9 @@ def test_a_callable_as_transform_gets_the_patch(name):
         seen.clear()
 
 
-@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
+@pytest.mark.parametrize("name", ["cutpaste", "cutpaste_scar"])
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "gray", "four bands"])
-def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind):
+def test_the_callable_sees_the_patch_as_the_user_gave_the_image(name, kind):
     image = photograph(40, 50)
     if kind == "gray":
         image = image[..., 0]
@@ -116,8 +116,8 @@ def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind)
         seen.append(patch)
         return patch.max() - patch
 
-    plain = technique(frame, Sampler(np.random.default_rng(0)), transform=False)
-    result = technique(frame, Sampler(np.random.default_rng(0)), transform=invert)
+    plain = make(name, frame, Sampler(np.random.default_rng(0)), False)
+    result = make(name, frame, Sampler(np.random.default_rng(0)), invert)
     (patch,) = seen
     assert patch.dtype == image.dtype and patch.shape[2:] == image.shape[2:]
     assert result.box == plain.box and result.content.shape == plain.content.shape
@@ -125,15 +125,15 @@ def test_the_callable_sees_the_patch_as_the_user_gave_the_image(technique, kind)
     assert np.abs(result.content - expected).max() <= 0.01 * patch.max()
 
 
-@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
-def test_a_transform_may_be_imgaugs_and_may_change_the_size(technique):
+@pytest.mark.parametrize("name", ["cutpaste", "cutpaste_scar"])
+def test_a_transform_may_be_imgaugs_and_may_change_the_size(name):
     frame, draw = frame_and_draw(photograph(40, 50))
-    assert (technique(frame, draw, transform=lambda patch: np.full((3, 2, 3), 9, np.uint8)).content == 9).all()
+    assert (make(name, frame, draw, lambda patch: np.full((3, 2, 3), 9, np.uint8)).content == 9).all()
     frame, draw = frame_and_draw(np.full((40, 50, 3), 200, np.uint8))
-    assert (technique(frame, draw, transform=import_imgaug().augmenters.Invert(1.0)).content == 55).all()
+    assert (make(name, frame, draw, import_imgaug().augmenters.Invert(1.0)).content == 55).all()
 
 
-@pytest.mark.parametrize("technique", [cutpaste, cutpaste_scar])
+@pytest.mark.parametrize("name", ["cutpaste", "cutpaste_scar"])
 @pytest.mark.parametrize(
     ("transform", "error"),
     [
@@ -146,10 +146,14 @@ def test_a_transform_may_be_imgaugs_and_may_change_the_size(technique):
         (lambda patch: patch.astype(complex), TypeError),
     ],
 )
-def test_wrong_transforms_are_named(technique, transform, error):
-    frame, draw = frame_and_draw(photograph(40, 50))
+def test_wrong_transforms_are_named(name, transform, error):
+    instance = pai.Anomaly_Insertion()
     with pytest.raises(error, match=r"^`transform"):
-        technique(frame, draw, transform=transform)
+        instance.transform = transform
+        getattr(instance, name)(photograph(40, 50))
+    result = getattr(pai.Anomaly_Insertion(np.array), name)(photograph(40, 50))
+    with pytest.raises(error, match=r"^`transform"):
+        pail.replay(result.record, photograph(40, 50), transform=transform)
 
 
 @pytest.mark.parametrize(
@@ -165,3 +169,22 @@ def test_wrong_transforms_are_named(technique, transform, error):
 )
 def test_rectangle_size(area, aspect, shape, expected):
     assert rectangle_size(area, aspect, shape) == expected
+
+
+@pytest.mark.parametrize("channels", [5, 16])
+def test_a_patch_of_many_channels_and_few_pixels_comes_back_from_a_callable(channels):
+    """Four rows of five columns and channels are no image with its channels in front: the number is known."""
+    image = np.full((40, 40, channels), 100, np.uint8)
+    side = channels / 40
+    seen = []
+
+    def brighter(patch):
+        seen.append(patch.shape)
+        return patch + np.uint8(50)
+
+    instance = pai.Anomaly_Insertion(transform=brighter)
+    for rows in (1, 3, 4):
+        share = rows * side / 40
+        aspect = ((side * 40 / rows,) * 2,) * 2
+        instance.cutpaste(image, area_ratio=(share, share), aspect_ratio=aspect, rng=0)
+    assert {(1, channels), (3, channels), (4, channels)} <= {shape[:2] for shape in seen} | {s[1::-1] for s in seen}

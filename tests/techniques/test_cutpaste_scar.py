@@ -1,9 +1,7 @@
 import cv2
 import numpy as np
-from common import call, frame_and_draw, photograph
+from common import call, frame_and_draw, make, photograph
 from seeds import seeds
-
-from pail.sfi.cutpaste_scar import cutpaste_scar
 
 
 def masks(count, size=256, **keywords):
@@ -45,7 +43,7 @@ def test_the_strip_lies_inside_and_is_never_wider_than_long():
         longer = 0
         for seed in seeds("strip", 60):
             frame, draw = frame_and_draw(photograph(*shape), seed)
-            box, content, mask, _ = cutpaste_scar(frame, draw, width=(0.5, 1), length=(0.1, 1), rotation=(0, 0))
+            box, content, mask, _ = make("cutpaste_scar", frame, draw, width=(0.5, 1), length=(0.1, 1), rotation=(0, 0))
             assert mask.all() and content.shape[:2] == mask.shape and box.intersect(frame.whole) == box
             assert box.height >= box.width
             longer += box.height > box.width
@@ -57,4 +55,4 @@ def test_the_scar_fits_its_mask():
     image = np.full((128, 128, 3), 200, np.uint8)
     for seed in range(30):
         frame, draw = frame_and_draw(image, seed)
-        assert (cutpaste_scar(frame, draw, transform=False).content == 200).all()
+        assert (make("cutpaste_scar", frame, draw, False).content == 200).all()

@@ -3,21 +3,21 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from common import as_type, call, checked, frame_and_draw, photograph
+from common import as_type, call, checked, frame_and_draw, make, photograph
 from seeds import seeds
 
 from pail import pai
-from pail.core.box import Box
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.sbi.fractal.chaos_game import Game, barnsley_maps, play, random_maps
-from pail.sbi.fractal.technique import Cut, Turn, _add_noise, _fractal, _jitter, _pad, _paste, fract_aug
+from pail.sbi.fractal.technique import Cut, Rotation, _add_noise, _fractal, _jitter, _pad, _paste
 
 GAME = Game(0j, 10_000, "random", 2)
 
 
 def insert(image, seed=0, source=None, *, severity=None, roi=None, **options):
     frame, draw = frame_and_draw(image, seed, severity=severity, roi=roi)
-    return fract_aug(frame, draw, source, **options), draw.drawn
+    return make("fract_aug", frame, draw, source, **options), draw.drawn
 
 
 def fractals(side, image_side=256, count=250, game=GAME):
@@ -173,7 +173,7 @@ def test_dilation_grows_the_support_and_follows_the_image():
         assert not (cut.texture & ~cut.support).any()
 
 
-def test_without_jitter_and_noise_the_texture_is_the_turned_square():
+def test_without_jitter_and_noise_the_texture_is_the_rotated_square():
     """A quarter turn and mirrors need no interpolation, so every pixel can be told."""
     image = photograph(60, 60)
     frame, _ = frame_and_draw(image)
@@ -181,11 +181,11 @@ def test_without_jitter_and_noise_the_texture_is_the_turned_square():
     whole = np.full((20, 20), 255, np.uint8)
     for rows, columns, angle in itertools.product((False, True), (False, True), (0, 90, 180)):
         square = Box(5, 8, 20, 20)
-        content = _paste(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, square)
+        content = _paste(frame, texture, Cut(whole, whole, 0), Rotation(rows, columns, angle), square, square)
         mirrored = texture[:: -1 if rows else 1, :: -1 if columns else 1]
         assert np.abs(content.astype(int) - np.rot90(mirrored, angle // 90)).max() <= 1
         part = square._replace(top=9, left=10, height=7, width=11)
-        inner = _paste(frame, texture, Cut(whole, whole, 0), Turn(rows, columns, angle), square, part)
+        inner = _paste(frame, texture, Cut(whole, whole, 0), Rotation(rows, columns, angle), square, part)
         assert np.array_equal(inner, content[4:11, 2:13])
 
 
@@ -327,7 +327,7 @@ def test_every_size(shape, system):
         ({"initial_point": (0, float("nan"))}, ValueError),
         ({"initial_point": (0, float("inf"))}, ValueError),
         ({"initial_point": 0}, TypeError),
-        ({"initial_point": (0, 0, 0)}, TypeError),
+        ({"initial_point": (0, 0, 0)}, ValueError),
         ({"iterations": 0}, ValueError),
         ({"iterations": 10.5}, TypeError),
         ({"system": "fern"}, ValueError),

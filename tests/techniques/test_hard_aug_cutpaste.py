@@ -1,10 +1,10 @@
 import cv2
 import numpy as np
 import pytest
-from common import as_type, call, frame_and_draw, photograph
+from common import as_type, call, frame_and_draw, make, photograph
 from seeds import seeds
 
-from pail.sfi.hard_aug_cutpaste import _mean_gray, hard_aug_cutpaste
+from pail.sfi.hard_aug_cutpaste import _mean_gray
 
 ONLY = {
     "rotate": {"p_rotate": 1, "p_perm": 0, "p_jitter": 0},
@@ -16,7 +16,7 @@ ONLY = {
 
 def insert(image, seed=0, *, severity=None, roi=None, **options):
     frame, draw = frame_and_draw(image, seed, severity=severity, roi=roi)
-    return hard_aug_cutpaste(frame, draw, **options), draw.drawn
+    return make("hard_aug_cutpaste", frame, draw, **options), draw.drawn
 
 
 def moved(image, drawn):

@@ -121,7 +121,7 @@ def test_methods_pass_every_keyword_on(monkeypatch, name):
 
     monkeypatch.setitem(pai.TECHNIQUES, name, dataclasses.replace(technique, function=function))
     given = {keyword: object() for keyword in technique.parameters}
+    vars(pai.TECHNIQUES[name])["accepted"] = {}  # so that any object passes the checks
     with pytest.raises(Seen):
         getattr(pai.Anomaly_Insertion(), name)(IMAGE, **given)
-    seen.pop("transform", None)  # the instance's
     assert seen == given

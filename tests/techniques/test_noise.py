@@ -7,8 +7,7 @@ import pytest
 from common import frame_and_draw, photograph
 from seeds import seeds
 
-from pail.pixels.perlin import Noise
-from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
+from pail.pixels.noise import Noise, PerlinOptions, draw_noise, perlin_mask
 from pail.sfi.simplex_noise.noise import simplex
 
 
@@ -40,7 +39,7 @@ def plain_perlin(noise):
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 33.0, 90.0, -71.0, 180.0, 360.0])
 def test_perlin_is_its_definition(shape, angle):
     noise = Noise.drawn(shape, (1, 1), np.random.default_rng(3), angle)
-    values = noise.rotated()
+    values = noise.values()
     assert values.dtype == np.float32 and values.shape == shape
     expected = plain_perlin(noise)
     slope = 0 if angle == 0 else 2.2 * max(noise.pitch)  # of the noise, over the half pixel that the nearest is away
@@ -53,24 +52,22 @@ def test_perlin_is_its_definition(shape, angle):
 def test_a_long_image_is_made_in_parts_without_seams(shape):
     for angle in (45.0, -20.0):
         noise = Noise.drawn(shape, (2, 1), np.random.default_rng(5), angle)
-        values = noise.rotated()
+        values = noise.values()
         assert max(np.abs(np.diff(values, axis=axis)).max() for axis in (0, 1)) < 0.12
         assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 0.01
 
 
 def test_perlin_range():
-    values = [Noise.drawn((64, 64), (2, 2), np.random.default_rng(s)).rotated() for s in seeds("perlin range", 200)]
+    values = [Noise.drawn((64, 64), (2, 2), np.random.default_rng(s)).values() for s in seeds("perlin range", 200)]
     assert -1.001 < np.min(values) < -0.8 and 0.8 < np.max(values) < 1.001
 
 
 def first_draws(shape, rotation, count=500):
     """Coverage of the noise above 0.5 at the first draw, empty ones included."""
-    from pail.pixels import perlin_mask as noise
-
     covers = []
     for seed in seeds("perlin cover", count):
         _, draw = frame_and_draw(np.zeros(shape, np.uint8), seed)
-        covers.append(np.mean(noise.draw_noise(draw, shape, (0, 5), rotation).above(0.5) > 0))
+        covers.append(np.mean(draw_noise(draw, shape, (0, 5), rotation).above(0.5) > 0))
     return np.array(covers)
 
 
@@ -109,8 +106,8 @@ def test_the_random_threshold_covers_at_most_half():
 def test_parts_of_the_noise_are_the_noise(shape):
     """Strips, the mask and the sample come from the same values."""
     noise = Noise.drawn(shape, (min(5, shape[0]), 7), np.random.default_rng(1))
-    values, step = noise.rotated(), noise.sample_step
-    assert np.abs(noise.sample(step) - values[::step, ::step]).max() < 1e-6
+    values, step = noise.values(), noise.sample_step
+    assert np.abs(noise.values(step) - values[::step, ::step]).max() < 1e-6
     assert np.mean((noise.above(0.3) > 0) != (values > 0.3)) < 1e-3
 
 
@@ -118,7 +115,7 @@ def test_masks_of_large_images_are_enlarged():
     """Made on every second pixel, against every pixel: they part only along the outline."""
     for seed in range(3):
         noise = Noise.drawn((2304, 2100), (16, 32), np.random.default_rng(seed), 20.0)
-        assert np.mean((noise.above(0.5) > 0) != (noise.rotated() > 0.5)) < 0.005
+        assert np.mean((noise.above(0.5) > 0) != (noise.values() > 0.5)) < 0.005
 
 
 def test_simplex_octaves():

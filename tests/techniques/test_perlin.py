@@ -6,12 +6,11 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import call, frame_and_draw, make, photograph
 from seeds import seeds
 
-from pail.pixels.perlin_mask import PerlinOptions, perlin_mask
-from pail.pixels.sources import shuffled
-from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
+from pail.pixels.noise import PerlinOptions, perlin_mask
+from pail.sbi.perlin_with_roi import shuffle_cells
 
 BLACK = np.zeros((128, 128, 3), np.uint8)
 WHITE = np.full((128, 128, 3), 255, np.uint8)
@@ -146,7 +145,7 @@ def test_texture_and_structure_are_drawn_evenly():
     image, textures = photograph(64, 64), 0
     for seed in seeds("texture or structure", 400):
         frame, draw = frame_and_draw(image, seed)
-        perlin_with_roi_anomaly(frame, draw, np.full_like(image, 255), use_mask=False)
+        make("perlin_with_roi_anomaly", frame, draw, np.full_like(image, 255), use_mask=False)
         textures += draw.drawn["texture"][0]
     assert 160 < textures < 240
 
@@ -155,7 +154,7 @@ def test_texture_and_structure_are_drawn_evenly():
 def test_shuffling_permutes_the_cells(shape):
     image = photograph(*shape)
     _, draw = frame_and_draw(image)
-    mixed = shuffled(image, draw, 8)
+    mixed = shuffle_cells(image, draw, 8)
     assert mixed.shape == image.shape
     if shape == (64, 64):
         cells = lambda array: sorted(array.reshape(8, 8, 8, 8, 3).swapaxes(1, 2).reshape(64, -1).tolist())  # noqa: E731

@@ -10,15 +10,15 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from common import make
 from PIL import Image, ImageOps
 from seeds import seeds
 
 from pail.core.image import as_normal_image
 from pail.core.sampler import Sampler
-from pail.pixels.augmenter import apply_augmenter, as_augmenter, import_imgaug
+from pail.pixels.augmenter import Augmenter, apply_augmenter, import_imgaug
 from pail.pixels.draem import AUGMENTERS, SPACES, augment
 from pail.pixels.jitter import apply_jitter, color_jitter
-from pail.sbi.perlin_with_roi import perlin_with_roi_anomaly
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 STRONG = {"brightness": 0.5, "contrast": 1.0, "saturation": 0.1, "hue": 0.5}
@@ -550,12 +550,12 @@ def test_a_missing_imgaug_names_the_extra(monkeypatch):
 
 def test_what_an_augmenter_may_be(iaa):
     invert = iaa.Invert()
-    assert as_augmenter("augmenter", None) is None
-    assert as_augmenter("augmenter", np.flip) is np.flip
-    assert as_augmenter("augmenter", invert) is invert
+    assert Augmenter().check("augmenter", None) is None
+    assert Augmenter().check("augmenter", np.flip) is np.flip
+    assert Augmenter().check("augmenter", invert) is invert
     for wrong in ("invert", 3, [np.flip], np.zeros((3, 3))):
-        with pytest.raises(TypeError, match="`my_augmenter` must be None, a callable"):
-            as_augmenter("my_augmenter", wrong)
+        with pytest.raises(TypeError, match="`my_augmenter` must be a callable"):
+            Augmenter().check("my_augmenter", wrong)
 
 
 FRAMES = {
@@ -682,7 +682,7 @@ def test_the_structure_is_the_image_with_its_cells_at_other_places():
     for seed in seeds("structure", 10):
         frame, draw = as_normal_image(image), Sampler(np.random.default_rng(seed))
         options = {"augmenter": lambda pixels: pixels, "p_texture": 0, "use_mask": False}
-        box, content, mask, _ = perlin_with_roi_anomaly(frame, draw, None, **options)
+        box, content, mask, _ = make("perlin_with_roi_anomaly", frame, draw, None, **options)
         order = draw.drawn["cells"][-1]
         assert sorted(order) == list(range(64)) and order != sorted(order)
         expected = np.kron(cells.ravel()[order].reshape(8, 8), np.ones((8, 8), np.uint8))

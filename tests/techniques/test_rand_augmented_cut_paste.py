@@ -3,15 +3,14 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import call, checked, frame_and_draw, make, photograph
 
 from pail.core.composite import composite
 from pail.core.source import as_source
-from pail.pixels.perlin_mask import perlin_mask
+from pail.pixels.noise import perlin_mask
 from pail.sbi.rand_augmented import operations, pieces, warp
 from pail.sbi.rand_augmented import technique as module
 from pail.sbi.rand_augmented.operations import OPERATIONS
-from pail.sbi.rand_augmented.technique import rand_augmented_cut_paste
 
 NAME = "rand_augmented_cut_paste"
 PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
@@ -27,7 +26,7 @@ def seeds(request):
 def inserted(image, source=None, seed=0, *, roi=None, severity=None, **options):
     frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
     source = None if source is None else as_source(source, frame)
-    i_a, m_a = composite(frame, rand_augmented_cut_paste(frame, draw, source, **options))
+    i_a, m_a = composite(frame, make("rand_augmented_cut_paste", frame, draw, source, **options))
     return i_a, m_a[..., 0], draw
 
 
@@ -446,3 +445,15 @@ def test_contrast_and_color_are_those_of_opencv():
     gray = np.ascontiguousarray(image[..., :1])
     result = operations.effects.clahe(1.5, (96, 80), 255).change(gray, gray[..., 0], rng)
     assert np.array_equal(result[..., 0], cv2.createCLAHE(1.5, (8, 8)).apply(gray[..., 0]))
+
+
+@pytest.mark.parametrize("size", [(64, 256), (40, 1000), (1000, 40)])
+def test_every_fifth_of_a_long_image_holds_a_fifth(size):
+    """A turn about the center shows nothing of the original at the ends, where it is mirrored."""
+    image, fifths, areas = photograph(*size), [], []
+    for seed in range(100):
+        _, m_a = checked("rand_augmented_cut_paste", image, rng=seed, in_fg_region=False)
+        fifths.append([part.mean() / 255 for part in np.array_split(m_a[..., 0], 5, axis=int(np.argmax(size)))])
+        areas.append(np.mean(m_a > 0))
+    shares = np.array(fifths) / np.mean(areas) / 5
+    assert np.all(np.abs(shares.mean(axis=0) - 0.2) < 3 * shares.std(axis=0) / 10)

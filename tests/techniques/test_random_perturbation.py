@@ -1,19 +1,17 @@
 import cv2
 import numpy as np
 import pytest
-from common import as_type, call, frame_and_draw, photograph
+from common import as_type, call, frame_and_draw, make, photograph
 from seeds import seeds
 
 from pail.pixels.foreground import cdo_foreground
 from pail.pixels.placing import place
 from pail.sfi import random_perturbation as module
 
-random_perturbation = module.random_perturbation
-
 
 def insert(image, seed=0, *, severity=None, roi=None, **options):
     frame, draw = frame_and_draw(image, seed, severity=severity, roi=roi)
-    return random_perturbation(frame, draw, **options), draw.drawn
+    return make("random_perturbation", frame, draw, **options), draw.drawn
 
 
 def areas(**options):

@@ -9,7 +9,7 @@ import pytest
 from common import NAMES, as_type, call, checked, frame_and_draw, photograph
 from seeds import seeds
 
-from pail.core.box import Box
+from pail.core.ops import Box
 
 SIDE = 96
 STEPS = (0, 0.25, 0.5, 0.75, 1)

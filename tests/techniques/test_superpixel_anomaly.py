@@ -3,12 +3,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from common import call, frame_and_draw, photograph
+from common import call, frame_and_draw, make, photograph
 from scenes import photo
 
 from pail.core.composite import composite
 from pail.core.ops import resize
-from pail.sbi.superpixel_anomaly import TASAD_AUGMENTERS, superpixel_anomaly
+from pail.sbi.superpixel_anomaly import TASAD_AUGMENTERS
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def drawn(image, source, seed, roi=None, severity=None, **options):
     """The outputs and the numbers that were drawn."""
     frame, draw = frame_and_draw(image, seed)
     frame.roi, draw.severity = roi, severity
-    i_a, m_a = composite(frame, superpixel_anomaly(frame, draw, source, **options))
+    i_a, m_a = composite(frame, make("superpixel_anomaly", frame, draw, source, **options))
     return i_a, m_a[..., 0] > 0, draw.drawn
 
 

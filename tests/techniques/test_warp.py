@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pail.core.box import Box
+from pail.core.ops import Box
 from pail.sbi.rand_augmented import warp
 
 SHAPES = [(64, 64), (1, 1), (2, 3), (7, 255), (257, 311)]

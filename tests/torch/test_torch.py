@@ -349,6 +349,12 @@ def test_bad_files_are_named(folder):
         ([IMAGES], {"dtype": torch.float16}, ValueError, "`dtype` must be torch.float32 or torch.uint8"),
         ([IMAGES], {"dtype": "uint8"}, ValueError, "`dtype`"),
         ([IMAGES], {"dtype": torch.uint8, "data_range": 200}, ValueError, "`data_range` must be None or 255"),
+        (
+            [IMAGES],
+            {"dtype": torch.uint8, "data_range": np.array([9, 200])},
+            ValueError,
+            "`data_range` must be None or",
+        ),
         ([IMAGES.astype(np.uint16)], {"dtype": torch.uint8}, ValueError, r"`dtype` .*uint16 in normal\[0\]"),
         ([IMAGES / 255], {"dtype": torch.uint8}, ValueError, r"`dtype` .*float64 in normal\[0\]"),
         ([IMAGES], {"roi": "background"}, ValueError, "`roi`"),

@@ -1,5 +1,7 @@
 """The transform for torchvision v2."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from common import as_type, photograph
@@ -341,3 +343,19 @@ def test_a_region_is_made_of_the_pixels_of_a_pil_image():
 
     _, mask = InsertAnomaly(p=1, roi=where)(pil_of("LA"))
     assert np.array_equal(seen[-1], np.asarray(pil_of("LA"))) and not mask[0].numpy()[~region].any()
+
+
+def test_pieces_are_not_made_where_nothing_takes_them(tv):
+    """A mask for each of many pieces would be many times the image."""
+    image = tv.Image(torch.from_numpy(photograph(512, 512).copy()).permute(2, 0, 1).contiguous())
+    options = {"perlin_noise_pattern": {"min_perlin_scale": 6, "perlin_scale": 7, "threshold": 0.3}}
+    transform = InsertAnomaly(p=1, techniques="perlin_noise_pattern", options=options, label=1)
+    boxes = tv.BoundingBoxes(torch.zeros(0, 4), format="XYXY", canvas_size=(512, 512))
+    sample = {"image": image, "mask": tv.Mask(torch.zeros(512, 512, dtype=torch.uint8)), "boxes": boxes}
+    transform({**sample, "labels": torch.zeros(0, dtype=torch.int64)})
+    tracemalloc.start()
+    changed = transform({**sample, "labels": torch.zeros(0, dtype=torch.int64)})
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    count = len(changed["boxes"])
+    assert count > 300 and len(changed["labels"]) == count and most < count * 512 * 512 / 4

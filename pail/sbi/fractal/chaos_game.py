@@ -1,4 +1,12 @@
-"""Random fractals: the points of iterated function systems, on a raster."""
+"""Random fractals: the points of iterated function systems, on a raster.
+
+An iterated function system is a few contracting affine maps. In the chaos game a point moves by one of them after the
+other, drawn with given probabilities; the points it visits form the fractal. Random systems are drawn as in Anderson
+and Farrell: rotations are uniform, and singular values are uniform among those whose weighted sum is a drawn value, so
+that the fractal is neither a speck nor a filled disc.
+
+Reference: Anderson, Farrell, "Improving fractal pre-training", WACV 2022, https://arxiv.org/abs/2110.03091.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +18,7 @@ import numpy as np
 
 from pail.core.sampler import Sampler
 
-DISCARDED = 20  # steps on the way from the initial point to the fractal
+DISCARDED = 20  # steps, in which the initial point approaches the fractal
 WALKERS = 512
 REDRAWS = 10
 TRIED_AT_ONCE = 64
@@ -24,7 +32,7 @@ BARNSLEY_FERN = np.array(  # rows (a, b, c, d, e, f): x' = a x + b y + e, y' = c
         (-0.15, 0.28, 0.26, 0.24, 0, 0.44),
     ]
 )
-BARNSLEY_FIRST_CHANCE = (0.005, 0.85)
+BARNSLEY_FIRST_PROBABILITY = (0.005, 0.85)
 
 
 class Game(NamedTuple):
@@ -37,25 +45,27 @@ class Game(NamedTuple):
 
 
 def draw_fractal(sampler: Sampler, game: Game, window: np.ndarray) -> np.ndarray | None:
-    """A random fractal stretched over `window`, a square mask, and cut to it; None where it stays nearly empty."""
+    """A random fractal stretched over `window`, a square mask, and cut to it; None if all tries are nearly empty."""
     least = LEAST_FILL * min(window.size, game.iterations)
     for _ in range(REDRAWS):
-        maps, chances = random_maps(sampler.rng, game.n_maps) if game.system == "random" else barnsley_maps(sampler.rng)
+        maps, probabilities = (
+            random_maps(sampler.rng, game.n_maps) if game.system == "random" else barnsley_maps(sampler.rng)
+        )
         stamp = int(sampler.rng.integers(1, 2**9))
-        mask = _raster(play(sampler.rng, game, maps, chances), len(window), stamp)
+        mask = _raster(play(sampler.rng, game, maps, probabilities), len(window), stamp)
         if mask is not None and cv2.countNonZero(cv2.bitwise_and(mask, window, mask)) > least:
-            for name, value in (("maps", maps.tolist()), ("chances", chances.tolist()), ("stamp", stamp)):
+            for name, value in (("maps", maps.tolist()), ("chances", probabilities.tolist()), ("stamp", stamp)):
                 sampler.keep(name, value)
             return mask
     return None
 
 
 def random_maps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` contractions (a, b, c, d, e, f) and their chances, proportional to how much area they keep."""
+    """`count` contractions (a, b, c, d, e, f) and their probabilities, proportional to how much area they keep."""
     weight = rng.uniform((5 + count) / 2, (6 + count) / 2)
     values = _singular_values(rng, count, weight)
-    turns = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
-    (cos1, cos2), (sin1, sin2) = np.cos(turns), np.sin(turns)
+    angles = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
+    (cos1, cos2), (sin1, sin2) = np.cos(angles), np.sin(angles)
     mirrors = 2.0 * rng.integers(0, 2, (2, count)) - 1
     s1, s2 = values.T * mirrors
     a = s1 * cos1 * cos2 - s2 * sin1 * sin2
@@ -67,7 +77,7 @@ def random_maps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
 
 
 def _singular_values(rng: np.random.Generator, count: int, weight: float) -> np.ndarray:
-    """(count, 2) values in [0, 1], the larger one first, with sum(s1 + 2 s2) = `weight`: uniform among all such."""
+    """(count, 2) values in [0, 1], the larger one first, uniform among those with sum(s1 + 2 s2) = `weight`."""
     tries = np.sort(rng.random((TRIED_AT_ONCE, count, 2)), axis=2)[..., ::-1]
     tries[:, -1, 0] = rng.random(TRIED_AT_ONCE)
     tries[:, -1, 1] = (weight - tries[:, :-1] @ (1, 2) @ np.ones(count - 1) - tries[:, -1, 0]) / 2
@@ -76,7 +86,7 @@ def _singular_values(rng: np.random.Generator, count: int, weight: float) -> np.
 
 
 def _singular_values_in_turn(rng: np.random.Generator, count: int, weight: float) -> np.ndarray:
-    """The same sum, map after map: for many maps, where trial and error does not get there."""
+    """Values with the same sum, drawn map after map: for many maps, where rejection sampling finds none."""
     values = np.empty((count, 2))
     left = weight
     for i in range(count - 1):
@@ -91,25 +101,25 @@ def _singular_values_in_turn(rng: np.random.Generator, count: int, weight: float
 
 
 def barnsley_maps(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Four of the fern's maps, drawn with replacement, with chances broken off a stick."""
-    left, chances = 1.0, []
-    for low, high in (BARNSLEY_FIRST_CHANCE, (0.0, 1.0), (0.0, 1.0)):
-        chances.append(left * rng.uniform(low, high))
-        left -= chances[-1]
-    return BARNSLEY_FERN[rng.integers(0, 4, 4)], np.array([*chances, left])
+    """Four of the fern's maps, drawn with replacement, with probabilities by stick breaking."""
+    left, probabilities = 1.0, []
+    for low, high in (BARNSLEY_FIRST_PROBABILITY, (0.0, 1.0), (0.0, 1.0)):
+        probabilities.append(left * rng.uniform(low, high))
+        left -= probabilities[-1]
+    return BARNSLEY_FERN[rng.integers(0, 4, 4)], np.array([*probabilities, left])
 
 
-def play(rng: np.random.Generator, game: Game, maps: np.ndarray, chances: np.ndarray) -> np.ndarray:
+def play(rng: np.random.Generator, game: Game, maps: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Points x + iy of the chaos game, played by many walkers at once from the same start."""
     a, b, c, d, e, f = maps.T
     # In complex numbers an affine map is z -> keep z + mirror conj(z) + shift.
     factors = np.array([a + d + 1j * (c - b), a - d + 1j * (c + b), 2 * (e + 1j * f)], np.complex64) / 2
     walkers = min(game.iterations, max(WALKERS, game.iterations // DISCARDED))
     kept = -(-game.iterations // walkers)
-    steps = DISCARDED + int(4 * math.log2(1 + abs(game.start) / 10)) + kept  # a far start needs a longer way
+    steps = DISCARDED + int(4 * math.log2(1 + abs(game.start) / 10)) + kept  # a distant start needs more steps
     dice = rng.random((steps, walkers), np.float32)
     chosen = np.zeros((steps, walkers), np.intp)
-    for edge in np.cumsum(chances)[:-1]:
+    for edge in np.cumsum(probabilities)[:-1]:
         chosen += dice >= edge
     places = np.empty((kept, walkers), np.complex64)
     place, mirrored = np.full(walkers, game.start, np.complex64), np.empty(walkers, np.complex64)
@@ -125,7 +135,7 @@ def play(rng: np.random.Generator, game: Game, maps: np.ndarray, chances: np.nda
 
 
 def _raster(points: np.ndarray, raster: int, stamp: int) -> np.ndarray | None:
-    """The points, stretched over the square and stamped with a part of 3 x 3; None for a speck or a line."""
+    """The points stretched over the square and dilated with a random 3 x 3 kernel; None for a speck or a line."""
     x, y = points.real.copy(), points.imag.copy()  # contiguous, for speed
     left, bottom = x.min(), y.min()
     width, height = x.max() - left, y.max() - bottom

@@ -1,40 +1,56 @@
-"""A turned square of a source, cut out along a random fractal (FractalAD)."""
+"""A rotated square of a source, pasted in the shape of a random fractal (FractalAD).
+
+1. The side of the square is drawn from `size_range`, a share of the region's shorter side. It is cut from the source as
+   if that had the image's size, or from the image itself; `margin`, a share of either side, is kept free.
+2. Its colors are jittered in one of three ways.
+3. It is mirrored at random and rotated by an angle in degrees from `rotation`.
+4. It is cut to a random fractal: the points of a chaos game on an iterated function system (see `chaos_game`), dilated
+   with a random kernel of 3 x 3.
+5. With probability 1/2 Gaussian noise with a standard deviation of `noise_amp`, of 255, is added on the fractal and on
+   `dilate` pixels around it. The mask is what may have changed.
+6. It is pasted, unblended, at a uniform place inside the margin or in the region.
+
+The fractal is drawn anew for each call and at the paper's resolution, so that larger images get dense ones too; the
+paper's code plots 100,000 points.
+
+Reference: Xia, Lv, He, Li, Liu, Ding, "FractalAD: A simple industrial anomaly detection method using fractal anomaly
+generation and backbone knowledge distillation", 2023, https://arxiv.org/abs/2301.12739.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.checks import as_choice, as_number, as_range, describe
 from pail.core.composite import Insertion
 from pail.core.image import PAPER_SIDE, NormalImage
-from pail.core.ops import resize, with_axis
+from pail.core.ops import Box, resize, with_axis
+from pail.core.parameters import Choice, Number, Pair, Several
 from pail.core.sampler import Sampler
 from pail.pixels.jitter import color_jitter
 from pail.pixels.placing import fallback_box, place
 from pail.sbi.fractal.chaos_game import Game, draw_fractal
 
-ENLARGED_LEVEL = 106  # keeps the mean fill of an enlarged raster; 127 would thin out single points
+ENLARGED_LEVEL = 106  # threshold of an enlarged raster that keeps its mean fill; 127 would thin out single points
 MAX_ITERATIONS = 1_000_000
 FARTHEST = 1e6  # of the initial point
 MAX_GAIN = 2.0  # of a channel
-SPARSE = 2  # times as long as the root of a region's area: so long at most counts the side of a ring or of islands
+SPARSE = 2  # of a sparse region (a ring, islands) the side counts as at most so many times the root of its area
 
 
 class Cut(NamedTuple):
-    """The fractal on its square, with `pad` pixels around for the dilation; masks are uint8 {0, 255}."""
+    """The fractal on its square, padded by `pad` pixels for the dilation; masks are uint8 {0, 255}."""
 
     texture: np.ndarray  # where the source is pasted
     support: np.ndarray  # where anything changes
     pad: int
 
 
-class Turn(NamedTuple):
-    """How the square is mirrored, then turned; degrees, anticlockwise."""
+class Rotation(NamedTuple):
+    """How the square is mirrored, then rotated; degrees, counterclockwise."""
 
     flip_rows: bool
     flip_columns: bool
@@ -46,30 +62,25 @@ def fract_aug(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    initial_point: Any = (0, 0),
-    iterations: Any = 10000,
-    system: Any = "random",
-    n_maps: Any = 2,
-    size_range: Any = (0.1, 0.5),
-    rotation: Any = (15, 75),
-    noise_amp: Any = 10,
-    margin: Any = 0.1,
-    dilate: Any = 3,
+    initial_point: Annotated[tuple[float, ...], Several(Number(-FARTHEST, FARTHEST), 2)],
+    iterations: Annotated[int, Number(1, MAX_ITERATIONS, integer=True, unit="points")],
+    system: Annotated[str, Choice(("random", "barnsley"))],
+    n_maps: Annotated[int, Number(2, 64, integer=True)],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
+    noise_amp: Annotated[float, Number(0, 255, unit="gray levels of 0 to 255")],
+    margin: Annotated[float, Number(0, 0.5, below=True, unit="share of the sides")],
+    dilate: Annotated[int, Number(0, 100, integer=True, unit="pixels at 256 a side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.fract_aug`."""
-    game = _as_game(initial_point, iterations, system, n_maps)
-    size_range = as_range("size_range", size_range, 0, 1, above=True)
-    rotation = as_range("rotation", rotation, -360, 360)
-    noise_amp = as_number("noise_amp", noise_amp, 0, 255)
-    margin = as_number("margin", margin, 0, math.nextafter(0.5, 0))
-    dilate = int(as_number("dilate", dilate, 0, 100, integer=True))
+    game = Game(complex(*initial_point), iterations, system, n_maps)
     longest = min(image.region_side, SPARSE * math.sqrt(image.region_area))
-    least = 3 if image.roi is None else 1  # of a small region three pixels a side are much
+    least = 3 if image.roi is None else 1  # three pixels a side may be most of a small region
     side = min(max(int(sampler.scaled("size", *size_range) * longest), least), image.side)
     origin = _corner(image, sampler, "source_", side, margin)
-    turn = Turn(sampler.flag("flip_rows"), sampler.flag("flip_columns"), sampler.uniform("angle", *rotation))
+    rotated = Rotation(sampler.flag("flip_rows"), sampler.flag("flip_columns"), sampler.uniform("angle", *rotation))
     noisy = sampler.flag("noise")
-    fractal = _fractal(image, sampler, game, side, turn.angle)
+    fractal = _fractal(image, sampler, game, side, rotated.angle)
     if fractal is None:
         box = fallback_box(image, sampler)
         texture = _jitter(_texture(image, source, origin), sampler, image.max_value)
@@ -77,26 +88,15 @@ def fract_aug(
     cut = _pad(fractal, side, dilate * noisy, longest, whole=image.roi is None)
     square, box = _land(image, sampler, cut, side, margin)
     texture = _jitter(_texture(image, source, origin), sampler, image.max_value)
-    content, mask = _paste(image, texture, cut, turn, square, box), _part(cut.support, square, box)
+    content = _paste(image, texture, cut, rotated, square, box)
+    mask = np.ascontiguousarray(cut.support[box.within(square).slices])
     if noisy:
         content = _add_noise(content, mask, sampler.rng, noise_amp * image.max_value / 255)
     return Insertion(box, content, mask, sampler.opacity())
 
 
-def _as_game(initial_point: Any, iterations: Any, system: Any, n_maps: Any) -> Game:
-    if isinstance(initial_point, str) or np.ndim(initial_point) != 1 or len(initial_point) != 2:
-        raise TypeError(f"`initial_point` must be a point (x, y), got {describe(initial_point)}")
-    x, y = (as_number(f"initial_point[{i}]", v, -FARTHEST, FARTHEST) for i, v in enumerate(initial_point))
-    return Game(
-        complex(x, y),
-        int(as_number("iterations", iterations, 1, MAX_ITERATIONS, integer=True)),
-        as_choice("system", system, ("random", "barnsley")),
-        int(as_number("n_maps", n_maps, 2, 64, integer=True)),
-    )
-
-
 def _corner(image: NormalImage, sampler: Sampler, prefix: str, side: int, margin: float) -> Box:
-    """A square anywhere inside the margin; anywhere in the image where that leaves no room."""
+    """A uniform square inside the margin; anywhere in the image if the margin leaves no room."""
     corner = []
     for name, size in (("top", image.height), ("left", image.width)):
         low = math.ceil(margin * size)
@@ -106,7 +106,7 @@ def _corner(image: NormalImage, sampler: Sampler, prefix: str, side: int, margin
 
 
 def _fractal(image: NormalImage, sampler: Sampler, game: Game, side: int, angle: float) -> np.ndarray | None:
-    """The fractal on the turned square; larger images take the raster of the paper's, so that it stays as dense."""
+    """The fractal on the rotated square; for larger images at the paper's resolution, so that it is as dense."""
     raster = min(max(round(side * PAPER_SIDE / max(image.region_side, PAPER_SIDE)), 3), side)
     center = (raster - 1) / 2
     whole = np.full((raster, raster), 255, np.uint8)
@@ -115,10 +115,15 @@ def _fractal(image: NormalImage, sampler: Sampler, game: Game, side: int, angle:
 
 
 def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, whole: bool = True) -> Cut:
-    """The fractal at full size, and its dilation; lengths in pixels follow the region.
+    """The fractal at full size, and its dilation, which shrinks in small images and may be 0 in a small region."""
 
-    In a small region, which a pixel around would widen much, there may be none; over the whole image is one always.
-    """
+    def enlarge(mask: np.ndarray) -> np.ndarray:
+        size = side + 2 * pad
+        if mask.shape[0] == size:
+            return mask
+        smooth = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
+        return cv2.threshold(smooth, ENLARGED_LEVEL, 255, cv2.THRESH_BINARY)[1]
+
     raster = fractal.shape[0]
     border = round(dilate * min(1.0, region_side / PAPER_SIDE))
     if dilate and whole:
@@ -126,19 +131,12 @@ def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, who
     pad = round(border * side / raster)
     texture = cv2.copyMakeBorder(fractal, border, border, border, border, cv2.BORDER_CONSTANT, value=0)
     support = cv2.dilate(texture, np.ones((3, 3), np.uint8), iterations=border) if border else texture
-    texture_full = _enlarge(texture, side + 2 * pad)
-    return Cut(texture_full, _enlarge(support, side + 2 * pad) if border else texture_full, pad)
-
-
-def _enlarge(mask: np.ndarray, side: int) -> np.ndarray:
-    if mask.shape[0] == side:
-        return mask
-    smooth = cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR)
-    return cv2.threshold(smooth, ENLARGED_LEVEL, 255, cv2.THRESH_BINARY)[1]
+    enlarged = enlarge(texture)
+    return Cut(enlarged, enlarge(support) if border else enlarged, pad)
 
 
 def _land(image: NormalImage, sampler: Sampler, cut: Cut, side: int, margin: float) -> tuple[Box, Box]:
-    """The padded square, which may leave the image, and the part of the image that changes."""
+    """Where the padded square lands, which may cross the border of the image, and the box that changes."""
     tight = Box.around(cut.support)
     if image.roi is None:
         top, left, _, _ = _corner(image, sampler, "", side, margin).shift(-cut.pad, -cut.pad)
@@ -150,30 +148,19 @@ def _land(image: NormalImage, sampler: Sampler, cut: Cut, side: int, margin: flo
     return square, tight.shift(top, left).intersect(image.whole)
 
 
-def _part(mask: np.ndarray, square: Box, box: Box) -> np.ndarray:
-    """The part of a mask over the padded square that lies in `box`."""
-    return np.ascontiguousarray(mask[box.within(square).slices])
-
-
 def _texture(image: NormalImage, source: np.ndarray | None, origin: Box) -> np.ndarray:
-    """A square of the image, or of the source as if it had the image's size."""
+    """The square `origin` of the image, or of the source as if that had the image's size."""
     if source is None:
         return image.crop(origin)
-    top, left, bottom, right = (
-        int(edge * have / size)
-        for edge, have, size in zip(
-            (origin.top, origin.left, origin.bottom, origin.right),
-            source.shape[:2] * 2,
-            image.shape * 2,
-            strict=True,
-        )
-    )
+    (rows, columns), (height, width) = source.shape[:2], image.shape
+    top, left = int(origin.top * rows / height), int(origin.left * columns / width)
+    bottom, right = int(origin.bottom * rows / height), int(origin.right * columns / width)
     part = source[top : max(bottom, top + 1), left : max(right, left + 1)]
     return resize(np.ascontiguousarray(part), origin[2:])
 
 
 def _jitter(texture: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
-    """One of three: a weak change of all, a strong one of brightness and contrast, other gains of two channels."""
+    """One of three: weak color jitter, strong jitter of brightness and contrast, or random gains of two channels."""
     kind = sampler.choice("jitter", ("color", "light", "channels"))
     if kind == "color":
         return color_jitter(texture, sampler, max_value, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.2)
@@ -187,10 +174,10 @@ def _jitter(texture: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarr
     return changed
 
 
-def _paste(image: NormalImage, texture: np.ndarray, cut: Cut, turn: Turn, square: Box, box: Box) -> np.ndarray:
-    """The mirrored and turned texture on `box`; the original where only the dilation reaches."""
-    sine, cosine = math.sin(math.radians(turn.angle)), math.cos(math.radians(turn.angle))
-    vertical, horizontal = (-1 if flip else 1 for flip in turn[:2])
+def _paste(image: NormalImage, texture: np.ndarray, cut: Cut, rotated: Rotation, square: Box, box: Box) -> np.ndarray:
+    """The mirrored and rotated texture on `box`; the original pixels where there is only the dilation."""
+    sine, cosine = math.sin(math.radians(rotated.angle)), math.cos(math.radians(rotated.angle))
+    vertical, horizontal = (-1 if flip else 1 for flip in rotated[:2])
     matrix = np.array([[horizontal * cosine, -horizontal * sine, 0], [vertical * sine, vertical * cosine, 0]])
     middle = (texture.shape[0] - 1) / 2
     corner = box.left - square.left - cut.pad - middle, box.top - square.top - cut.pad - middle
@@ -200,14 +187,14 @@ def _paste(image: NormalImage, texture: np.ndarray, cut: Cut, turn: Turn, square
     if cut.pad == 0:
         return texture
     content = image.crop(box).copy()
-    return with_axis(cv2.copyTo(texture, _part(cut.texture, square, box), content))
+    return with_axis(cv2.copyTo(texture, np.ascontiguousarray(cut.texture[box.within(square).slices]), content))
 
 
 def _add_noise(content: np.ndarray, mask: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
     """Content plus Gaussian noise, the same for all channels, drawn only where the mask is true."""
     where = np.flatnonzero(mask)
     values = rng.standard_normal(len(where), np.float32) * np.float32(sigma)
-    if content.dtype == np.uint8:  # whole levels on whole levels: the same as rounding their sum
+    if content.dtype == np.uint8:  # integers plus rounded noise: the same as rounding their sum
         noise: np.ndarray = np.zeros(mask.shape, np.int16)
         noise.reshape(-1)[where] = np.rint(values)
         return with_axis(cv2.add(content, cv2.merge([noise] * content.shape[2]), dtype=cv2.CV_8U))

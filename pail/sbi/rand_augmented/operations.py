@@ -1,6 +1,7 @@
-"""BGAD's ten operations of albumentations, drawn at random: a warp, and effects on what it shows.
+"""BGAD's ten operations of albumentations, of which a random few make a recipe: a warp, then effects on its result.
 
-Numbers are albumentations' defaults where BGAD gives none.
+Each docstring gives albumentations' name, the parameters and the probability p. Parameters are albumentations' defaults
+where BGAD gives none.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
+from pail.core.ops import Box
 from pail.core.sampler import Sampler
 from pail.sbi.rand_augmented import effects, warp
 
 
 @dataclass(slots=True)
 class Recipe:
-    """What the drawn operations do: geometry first, then the effects, each in the order drawn."""
+    """What the drawn operations do: first the warp, then the effects, both in the order drawn."""
 
     warp: warp.Warp
     effects: list[effects.Effect] = field(default_factory=list)
@@ -29,7 +30,7 @@ class Recipe:
         return not self.warp.steps and not self.effects
 
     def apply(self, pixels: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> tuple[Box, np.ndarray]:
-        """The changed pixels about those that are wanted, a uint8 mask, and the box where they lie."""
+        """The augmented pixels around those that are wanted, a uint8 mask, and the box where they lie."""
         box, dense = Box.around(wanted), any(effect.dense for effect in self.effects)
         if dense:
             margin = effects.MARGIN
@@ -43,7 +44,7 @@ class Recipe:
 
 
 def draw_recipe(image: NormalImage, sampler: Sampler, count: int, *, elastic: bool) -> Recipe:
-    """`count` different operations in random order, after an elastic deformation where wanted."""
+    """`count` different operations in random order, after an elastic deformation if `elastic` is set."""
     names = tuple(OPERATIONS)
     picks = [names[i] for i in sampler.rng.permutation(len(names))[:count]]
     sampler.keep("operations", picks)
@@ -55,11 +56,13 @@ def draw_recipe(image: NormalImage, sampler: Sampler, count: int, *, elastic: bo
     return recipe
 
 
-def _one_of(sampler: Sampler, name: str, chance: float, options: Sequence[str], weights: Sequence[float]) -> str | None:
-    """albumentations' OneOf: nothing, or one option by its weight."""
-    fires, place = sampler.rng.random(2)
-    picked = options[int(np.searchsorted(np.cumsum(weights), place * sum(weights), side="right"))]
-    return sampler.keep(name, picked if fires < chance else None)
+def _one_of(
+    sampler: Sampler, name: str, probability: float, options: Sequence[str], weights: Sequence[float]
+) -> str | None:
+    """albumentations' OneOf: with a probability, one of the options according to its weight."""
+    fires, position = sampler.rng.random(2)
+    picked = options[int(np.searchsorted(np.cumsum(weights), position * sum(weights), side="right"))]
+    return sampler.keep(name, picked if fires < probability else None)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -75,8 +78,8 @@ def _rotate90(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
 def _flip(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
     """Flip, p 0.5: upside down, left to right, or both."""
     if sampler.flag("flip"):
-        way = sampler.choice("flip_direction", ("vertical", "horizontal", "both"))
-        step = warp.flip(image.shape, vertical=way != "horizontal", horizontal=way != "vertical")
+        direction = sampler.choice("flip_direction", ("vertical", "horizontal", "both"))
+        step = warp.flip(image.shape, vertical=direction != "horizontal", horizontal=direction != "vertical")
         recipe.warp.steps.append(step)
 
 
@@ -160,14 +163,15 @@ def _sharpening(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
 
 
 def _hue_saturation_value(image: NormalImage, sampler: Sampler, recipe: Recipe) -> None:
-    """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3."""
+    """HueSaturationValue(20, 30, 20) in OpenCV's units, p 0.3; images without three channels have only the value."""
     if sampler.flag("hue_saturation_value", 0.3):
-        shifts = (
-            sampler.uniform("hue", -20, 20),
-            sampler.uniform("saturation", -30, 30),
-            sampler.uniform("value", -20, 20),
+        hue, saturation = sampler.uniform("hue", -20, 20), sampler.uniform("saturation", -30, 30)
+        value, max_value = sampler.uniform("value", -20, 20), image.max_value
+        recipe.effects.append(
+            effects.shift_hsv(hue, saturation, value, max_value)
+            if image.channels == 3
+            else effects.linear(1, value * max_value / 255, max_value)
         )
-        recipe.effects.append(effects.shift_hsv(*shifts, image.max_value))
 
 
 OPERATIONS: dict[str, Callable[[NormalImage, Sampler, Recipe], None]] = {

@@ -1,4 +1,4 @@
-"""The connected parts of a shape, each moved as a whole to a place of its own inside a region.
+"""The connected components of a shape, each moved as a whole to its own place inside a region.
 
 A region and a shape are uint8 masks (H, W) of {0, 255}.
 """
@@ -10,13 +10,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.ops import as_bytes, resize
+from pail.core.ops import Box, as_bytes, resize
 from pail.core.sampler import Sampler
 
-IN_PLACE = 2 / 3  # BGAD: a shape with more than this on the object stays where it is
-PLACING_SIDE = 128  # side of the thumbnail of the region on which distances to its border are measured
-MAX_PIECES = 512  # the specks beyond so many pieces move as one
+IN_PLACE = 2 / 3  # BGAD: a shape with more than this share on the object is not moved
+PLACING_SIDE = 128  # of the thumbnail of the region on which distances to its border are measured
+MAX_PIECES = 512  # the specks beyond this many pieces move as one
 
 
 class Piece(NamedTuple):
@@ -28,7 +27,7 @@ class Piece(NamedTuple):
 
 
 def place_pieces(shape: np.ndarray, region: np.ndarray | None, sampler: Sampler) -> list[Piece]:
-    """The shape where it is if most of it lies on the region, else its components, each at a place of its own."""
+    """The shape in place if most of it lies on the region, else its components, each at its own place."""
     box = Box.around(shape)
     part = shape[box.slices]
     whole = [Piece(box, part, box)]
@@ -37,10 +36,10 @@ def place_pieces(shape: np.ndarray, region: np.ndarray | None, sampler: Sampler)
     on_region = cv2.countNonZero(cv2.bitwise_and(part, region[box.slices]))
     if on_region > IN_PLACE * cv2.countNonZero(part):
         return whole
-    places = _Places(region)
+    depth = _Depth(region)
     components = _components(box, part)
     numbers = sampler.rng.random((len(components), 3)).tolist()
-    pieces = [Piece(*item, places.find(item[0], *where)) for item, where in zip(components, numbers, strict=True)]
+    pieces = [Piece(*item, depth.place(item[0], *where)) for item, where in zip(components, numbers, strict=True)]
     sampler.keep("places", [[piece.target.top, piece.target.left] for piece in pieces])
     return pieces
 
@@ -58,8 +57,8 @@ def confine(
 ) -> tuple[list[Piece], np.ndarray]:
     """Pieces and the mask that they cover, cut to the region.
 
-    Where that or overlaps took more than half of `area`, the mask grows inside the region until half is there, and
-    a first piece in place stands for what grew.
+    If that and overlaps removed more than half of `area`, the mask grows inside the region to half of it, and a piece
+    in place, before the others, covers what was added.
     """
     final = cv2.bitwise_and(final, region)
     missing = min((area + 1) // 2, cv2.countNonZero(region)) - cv2.countNonZero(final)
@@ -83,7 +82,7 @@ def confine(
 
 
 def _components(box: Box, part: np.ndarray) -> list[tuple[Box, np.ndarray]]:
-    """Box and mask of the 8-connected components of a shape in `box`, largest first; the last takes all too many."""
+    """Box and mask of the 8-connected components of a shape in `box`, largest first; all beyond the limit are one."""
     count, labels = cv2.connectedComponents(part, connectivity=8)
     found = _outer_boxes(part, labels)
     parts = [(place, as_bytes(labels[place.slices] == label)) for label, place in found[: MAX_PIECES - 1]]
@@ -109,11 +108,11 @@ def _outer_boxes(part: np.ndarray, labels: np.ndarray) -> list[tuple[int, Box]]:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Places
+# Depth in the region
 
 
-class _Places:
-    """Points of a region by their distance to its border, in which the image's border counts."""
+class _Depth:
+    """The distances of a region's points to its border, which includes the border of the image."""
 
     def __init__(self, region: np.ndarray) -> None:
         self.shape = region.shape
@@ -122,14 +121,18 @@ class _Places:
         self.cell = region.shape[0] / small.shape[0], region.shape[1] / small.shape[1]
         solid = as_bytes(small == 255)
         if not cv2.hasNonZero(solid):  # a region thinner than a cell
-            solid = as_bytes(small == small.max()) if small.any() else _cells(region, small.shape)
+            if small.any():
+                solid = as_bytes(small == small.max())
+            else:
+                rows, columns = np.nonzero(region)
+                solid[rows * solid.shape[0] // region.shape[0], columns * solid.shape[1] // region.shape[1]] = 255
         ringed = cv2.copyMakeBorder(solid, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         self.distance = np.ascontiguousarray(cv2.distanceTransform(ringed, cv2.DIST_C, 3)[1:-1, 1:-1]).ravel()
         self.columns = small.shape[1]
         self.deepest = float(self.distance.max())
 
-    def find(self, box: Box, pick: float, down: float, right: float) -> Box:
-        """A box of that size about a point that keeps it inside the region, else about one deep in the region."""
+    def place(self, box: Box, pick: float, down: float, right: float) -> Box:
+        """The box moved to a random center that keeps it inside the region, else to one deep inside the region."""
         height, width = box.height, box.width
         needed = 1 + max(height // 2, width // 2) / min(self.cell)
         fitting = np.flatnonzero(self.distance >= (needed if needed <= self.deepest else max(self.deepest / 2, 1)))
@@ -138,11 +141,3 @@ class _Places:
         left = int((column + right) * self.cell[1]) - width // 2
         top, left = min(max(top, 0), self.shape[0] - height), min(max(left, 0), self.shape[1] - width)
         return Box(top, left, height, width)
-
-
-def _cells(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The cells of a thumbnail that hold a pixel of the region."""
-    cells = np.zeros(shape, np.uint8)
-    rows, columns = np.nonzero(region)
-    cells[rows * shape[0] // region.shape[0], columns * shape[1] // region.shape[1]] = 255
-    return cells

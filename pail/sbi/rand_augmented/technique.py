@@ -1,41 +1,54 @@
-"""A defect of another image, or a Perlin shape of it, augmented at random and pasted onto the object (BGAD)."""
+"""A defect of another image, or a Perlin shape of it, augmented at random and pasted onto the object (BGAD).
+
+1. The shape is the given defect (`source_mask`) or Perlin noise above its threshold. It is drawn again while it has
+   fewer pixels than `min_area` of the region.
+2. A recipe augments source and shape: an elastic deformation and `n_aug` of ten operations of albumentations.
+3. If two thirds of the shape lie on the region it stays where it is; otherwise each of its connected components moves
+   to its own place in the region. The region is `mask`, the region of interest or the automatic foreground.
+4. The augmented pixels are pasted, unblended.
+
+BGAD reads foreground masks from files; here they are found (see `pail.pixels.foreground`). Geometric operations are
+composed on a grid and sampled once, instead of one after the other.
+
+Reference: Yao, Li, Zhang, Sun, Zhang, "Explicit boundary guided semi-push-pull contrastive learning for supervised
+anomaly detection", CVPR 2023, https://arxiv.org/abs/2207.01463.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
-from pail.core.box import Box
-from pail.core.checks import as_flag, as_number
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.mask import as_mask
-from pail.core.ops import resize
+from pail.core.mask import check_shape
+from pail.core.ops import Box, resize
+from pail.core.parameters import Flag, Mask, Number
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import foreground_of
-from pail.pixels.perlin_mask import noise_mask
+from pail.pixels.noise import noise_mask
 from pail.pixels.placing import fallback_box
 from pail.sbi.rand_augmented import warp
 from pail.sbi.rand_augmented.operations import OPERATIONS, Recipe, draw_recipe
 from pail.sbi.rand_augmented.pieces import Piece, confine, cover, place_pieces
 
 TRIES = 10
-LARGEST_DEFECT = 0.5  # of the region: a given defect that is larger is made smaller by a severity
+LARGEST_DEFECT = 0.5  # of the region: with a severity, a larger defect is scaled down to it
 
 
 class Region(NamedTuple):
-    """Where the shape should lie, None for anywhere, and whether it may not leave it."""
+    """Where the shape should lie, None for anywhere, and whether it must not lie outside."""
 
     mask: np.ndarray | None
     strict: bool
 
 
 class Defect(NamedTuple):
-    """The anomaly in the source, at the image's size, and the share of its area that a severity leaves."""
+    """The defect in the source, at the image's size, and the share of its area that a severity leaves."""
 
     mask: np.ndarray
     share: float | None
@@ -46,22 +59,19 @@ def rand_augmented_cut_paste(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    mask: Any = None,
-    in_fg_region: Any = True,
-    source_mask: Any = None,
-    n_aug: Any = 3,
-    elastic: Any = True,
-    min_area: Any = 1e-3,
+    mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
+    in_fg_region: Annotated[bool, Flag()],
+    source_mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
+    n_aug: Annotated[int, Number(0, len(OPERATIONS), integer=True)],
+    elastic: Annotated[bool, Flag()],
+    min_area: Annotated[float, Number(0, 1, unit="share of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.rand_augmented_cut_paste`."""
-    count = int(as_number("n_aug", n_aug, 0, len(OPERATIONS), integer=True))
-    elastic = as_flag("elastic", elastic)
-    min_area = as_number("min_area", min_area, 0, 1)
     defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)
-    region = _region(image, mask, as_flag("in_fg_region", in_fg_region))
+    region = _region(image, mask, in_fg_region)
 
     def recipe_of() -> Recipe:
-        recipe = draw_recipe(image, sampler, count, elastic=elastic)
+        recipe = draw_recipe(image, sampler, n_aug, elastic=elastic)
         if source is None and defect is None and not elastic and recipe.is_empty:  # the image would paste itself
             recipe.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
         return recipe
@@ -77,26 +87,25 @@ def rand_augmented_cut_paste(
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Masks given
+# Given masks
 
 
-def _region(image: NormalImage, mask: Any, in_fg_region: bool) -> Region:
-    """The user's ROIs, else the automatic foreground, else all."""
+def _region(image: NormalImage, mask: np.ndarray | None, in_fg_region: bool) -> Region:
+    """The user's regions, else the automatic foreground, else everything."""
     if mask is None and image.roi is not None:
         return Region(image.roi, strict=True)
     if mask is None:
         return Region(foreground_of(image) if in_fg_region else None, strict=False)
-    region = as_mask("mask", mask, image.shape)
+    check_shape("mask", mask, image.shape)
     if image.roi is not None:
-        region = cv2.bitwise_and(region, image.roi)
-        if not cv2.hasNonZero(region):
+        mask = cv2.bitwise_and(mask, image.roi)
+        if not cv2.hasNonZero(mask):
             raise ValueError("`mask` must share at least one pixel with `roi`, got two that do not meet")
-    return Region(region, strict=True)
+    return Region(mask, strict=True)
 
 
-def _as_defect(value: Any, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
-    """The anomaly in the source; a defect of a pixel is not lost when shrinking."""
-    defect = as_mask("source_mask", value)
+def _as_defect(defect: np.ndarray, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
+    """The defect in the source, at the image's size, where even the smallest is kept, and how a severity scales it."""
     sizes = [image.shape] if source is None else [source.shape[:2], image.shape]
     if defect.shape not in sizes:
         known = " or ".join(str(size) for size in dict.fromkeys(sizes))
@@ -105,15 +114,10 @@ def _as_defect(value: Any, image: NormalImage, source: np.ndarray | None, sample
     if not cv2.hasNonZero(resized):
         rows, columns = np.nonzero(defect)
         resized[rows * image.height // defect.shape[0], columns * image.width // defect.shape[1]] = 255
-    return Defect(resized, _share(image, sampler, cv2.countNonZero(resized)))
-
-
-def _share(image: NormalImage, sampler: Sampler, area: int) -> float | None:
-    """The share of the defect's area that a severity leaves: at 1 all of it, or as much as a region has room for."""
     if sampler.severity is None:
-        return None
-    largest = 1.0 if image.roi is None else min(1.0, LARGEST_DEFECT * image.region_area / area)
-    return sampler.keep("defect_share", largest * sampler.at_severity("defect_share"))
+        return Defect(resized, None)
+    room = 1.0 if image.roi is None else LARGEST_DEFECT * image.region_area / cv2.countNonZero(resized)
+    return Defect(resized, sampler.keep("defect_share", min(1.0, room) * sampler.at_severity("defect_share")))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -128,7 +132,7 @@ def _draw_shape(
     wanted: float,
     region: Region,
 ) -> tuple[Recipe, np.ndarray]:
-    """A recipe and the shape that it leaves, redrawn while that has fewer pixels than wanted; never empty."""
+    """A recipe and the shape it produces, redrawn while that has fewer pixels than wanted; never empty."""
     if defect is not None:  # a small defect stays small
         share = 1.0 if defect.share is None else defect.share
         wanted = max(1.0, min(wanted, share * cv2.countNonZero(defect.mask) / 2))
@@ -152,10 +156,10 @@ def _draw_shape(
 
 
 def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, recipe: Recipe) -> np.ndarray:
-    """The defect under the warp, or Perlin noise where the warp has something to show; a mask of its own."""
+    """The warped defect, or Perlin noise where the warp shows something of the source; a new mask."""
     if defect is None:
         return recipe.warp.drop_invalid(_blobs(image, sampler))
-    if defect.share is not None:  # drawn smaller, about its center
+    if defect.share is not None:  # scaled down about its center
         box = Box.around(defect.mask)
         center = box.top + (box.height - 1) / 2, box.left + (box.width - 1) / 2
         recipe.warp.steps.insert(0, warp.zoom(center, math.sqrt(defect.share)))
@@ -163,7 +167,7 @@ def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, recipe: 
 
 
 def _blobs(image: NormalImage, sampler: Sampler) -> np.ndarray:
-    """Perlin noise above its threshold, over the image, or over as many pixels as a region has in its middle."""
+    """Perlin noise above its threshold on the image, or on a box as large as the region in the region's center."""
     if image.roi is None:
         return noise_mask(image, sampler, image.shape)
     around = image.region_box
@@ -180,7 +184,7 @@ def _blobs(image: NormalImage, sampler: Sampler) -> np.ndarray:
 
 
 def _paste(pixels: np.ndarray, recipe: Recipe, pieces: list[Piece], final: np.ndarray, sampler: Sampler) -> Insertion:
-    """The pieces' pixels of the augmented source at their places; later pieces win."""
+    """The pieces of the augmented source at their targets; later pieces cover earlier ones."""
     moved = any(piece.target != piece.box for piece in pieces)
     wanted = cover(final.shape, pieces, moved=False) if moved else final
     origin, content = recipe.apply(pixels, wanted, sampler.rng)

@@ -1,7 +1,7 @@
-"""Geometric changes of an image and its mask together: composed on a coarse grid, sampled once.
+"""Geometric transforms of an image and its mask, composed on a coarse grid and sampled once.
 
-A `Step` takes points of its result, (n, m, 2) with x before y in pixels, to the points of its input that they show.
-Lengths, shapes and limits are those of albumentations 1.3, which BGAD's augmentation is made of.
+A `Step` maps points of its result, (n, m, 2) with x before y in pixels, to the points of its input that they show.
+The steps and their parameters are those of albumentations 1.3, which BGAD uses.
 """
 
 from __future__ import annotations
@@ -12,39 +12,48 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import PAPER_SIDE
-from pail.core.ops import with_axis
+from pail.core.ops import Box, with_axis
 
 Step = Callable[[np.ndarray], np.ndarray]
 
 CELL = 16  # pixels between two nodes of the grid on which steps are composed
-STRIP_PIXELS = 1 << 17  # maps are made for so many pixels at a time: they stay in the cache and out of the memory
-ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others as albumentations has them
-FIELD_NODES = 256  # an elastic field has at most so many nodes a side
+STRIP_PIXELS = 1 << 17  # maps are computed for about this many pixels at a time, so that they fit the cache
+ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others are albumentations'
+LONG = 2  # times the shorter side: in a longer image a rotation about its center leaves the middle alone
+FIELD_NODES = 256  # a side of an elastic field at most
 
 
 @dataclass(slots=True)
 class Warp:
-    """Steps in the order in which they change an image of `shape`; the canvas stays."""
+    """Steps in the order in which they are applied to an image of `shape`, on the same canvas."""
 
     shape: tuple[int, int]
     steps: list[Step] = field(default_factory=list)
     _nodes: np.ndarray | None = None
 
+    @property
+    def is_long(self) -> bool:
+        return max(self.shape) > LONG * min(self.shape)
+
     def nodes(self) -> np.ndarray:
-        """The grid: where in the original its nodes come from, (n, m, 2) float32. No step may be added any more."""
+        """The points of the original that the nodes of the grid show, (n, m, 2) float32. No step may be added later."""
         if self._nodes is None:
             points = _grid(self.shape)
             for step in reversed(self.steps):
                 points = step(points)
-            reach = np.array(self.shape[::-1]) + 4 * CELL  # far enough not to bend what a cell at the border shows
+            size = np.array(self.shape[::-1])
+            # Far enough not to bend what a cell at the border shows, or what a long image's ends mirror.
+            reach = np.full(2, size.max()) if self.is_long else size + 4 * CELL
             self._nodes = np.minimum(np.maximum(points, -reach), 2 * reach).astype(np.float32)
         return self._nodes
 
     def drop_invalid(self, mask: np.ndarray) -> np.ndarray:
-        """The mask without the pixels that show nothing of the original."""
-        if not self.steps:
+        """The mask without the pixels that show points outside the original.
+
+        All of it for a long image, most of which a rotation takes out of the canvas: there, the original is mirrored.
+        """
+        if not self.steps or self.is_long:
             return mask
         high = (self.shape[1] - 0.5, self.shape[0] - 0.5)
         mask = mask.copy()
@@ -69,7 +78,7 @@ class Warp:
         return result
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
-        """The warped mask, nearest neighbor, 0 where there is nothing of the original."""
+        """The warped mask, nearest neighbor, 0 outside the original."""
         if not self.steps:
             return mask
         result = np.zeros_like(mask)
@@ -109,7 +118,7 @@ def _sample(image: np.ndarray, maps: np.ndarray, how: int, border: int) -> np.nd
 
 
 def _grid(shape: tuple[int, int]) -> np.ndarray:
-    """Nodes on the corners of cells of pixels, the first on the corner of the image."""
+    """Nodes on the corners of cells of CELL x CELL pixels, the first on the corner of the image."""
     rows, columns = ((size - 1) // CELL + 2 for size in shape)
     points = np.empty((rows, columns, 2))
     points[..., 0] = CELL * np.arange(columns) - 0.5
@@ -118,7 +127,7 @@ def _grid(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _at_pixels(nodes: np.ndarray, part: Box) -> np.ndarray:
-    """The grid at every pixel of `part`. cv2.resize puts a node into the middle of its cell, hence the half cell."""
+    """The grid interpolated at every pixel of `part`. cv2.resize centers nodes in their cells, hence the half cell."""
     size = (nodes.shape[1] * CELL, nodes.shape[0] * CELL)
     top, left = part.top % CELL + CELL // 2, part.left % CELL + CELL // 2
     full = cv2.resize(np.ascontiguousarray(nodes), size, interpolation=cv2.INTER_LINEAR)
@@ -130,13 +139,13 @@ def _at_pixels(nodes: np.ndarray, part: Box) -> np.ndarray:
 
 
 def affine(matrix: np.ndarray) -> Step:
-    """From a 2 x 3 matrix that takes points of the result to points of the input."""
+    """An affine step from a 2 x 3 matrix that maps points of the result to points of the input."""
     matrix = np.asarray(matrix, np.float64)
     return lambda points: points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def on_unit_square(shape: tuple[int, int], matrix: np.ndarray) -> Step:
-    """An affine step in coordinates in which every image is the unit square: its result is resized to the canvas."""
+    """An affine step in coordinates of the unit square, so that its result is resized to the canvas."""
     matrix = np.asarray(matrix, np.float64)
     size = np.array(shape[::-1], np.float64)
     linear = matrix[:, :2] * size[:, None] / size
@@ -144,7 +153,7 @@ def on_unit_square(shape: tuple[int, int], matrix: np.ndarray) -> Step:
 
 
 def quarter_turns(shape: tuple[int, int], turns: int) -> Step:
-    """`turns` quarters of a turn anticlockwise, as np.rot90."""
+    """Rotation by `turns` quarters counterclockwise, as np.rot90."""
     matrix = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     for _ in range(turns):
         matrix = np.array([[0, -1, 1], [1, 0, 0], [0, 0, 1]]) @ matrix
@@ -161,20 +170,20 @@ def transpose(shape: tuple[int, int]) -> Step:
 
 
 def shift_scale_rotate(shape: tuple[int, int], shift: tuple[float, float], scale: float, angle: float) -> Step:
-    """Enlarged by `scale`, turned by `angle` degrees anticlockwise, moved by `shift` (rows, columns) of the sides."""
+    """Scale, rotate by `angle` degrees counterclockwise and shift by `shift` (rows, columns), shares of the sides."""
     matrix = cv2.getRotationMatrix2D(((shape[1] - 1) / 2, (shape[0] - 1) / 2), angle, scale)
     matrix[:, 2] += np.array([shift[1] * shape[1], shift[0] * shape[0]])
     return affine(cv2.invertAffineTransform(matrix))
 
 
 def zoom(center: tuple[float, float], scale: float) -> Step:
-    """Made `scale` times as large about `center` (row, column)."""
+    """Scale about `center` (row, column)."""
     middle = np.array([center[1], center[0]])
     return lambda points: middle + (points - middle) / scale
 
 
 def optical_distortion(shape: tuple[int, int], k: float) -> Step:
-    """Radial distortion 1 + k r^2 + k r^4, r from the center with either side of the image as its unit of length."""
+    """Radial distortion 1 + k r^2 + k r^4, where r is measured from the center in sides of the image."""
     size = np.array(shape[::-1], np.float64)
 
     def step(points: np.ndarray) -> np.ndarray:
@@ -187,7 +196,7 @@ def optical_distortion(shape: tuple[int, int], k: float) -> Step:
 
 
 def grid_distortion(shape: tuple[int, int], row_steps: np.ndarray, column_steps: np.ndarray) -> Step:
-    """The canvas in equal cells, each of which shows a part of the input `*_steps` times as long as itself."""
+    """Equal cells of the canvas, each of which shows a part of the input that is `*_steps` times as long."""
 
     def along(points: np.ndarray, size: int, steps: np.ndarray) -> np.ndarray:
         knots = np.linspace(0, size, len(steps) + 1)
@@ -202,7 +211,7 @@ def grid_distortion(shape: tuple[int, int], row_steps: np.ndarray, column_steps:
 
 
 def displacement(shape: tuple[int, int], nodes: np.ndarray) -> Step:
-    """Moved by a field (n, m, 2) of (x, y) pixels whose nodes span the canvas from its first to its last pixel."""
+    """Shift by a field (n, m, 2) of (x, y) pixels whose nodes span the canvas from its first to its last pixel."""
     field_ = np.ascontiguousarray(nodes, np.float32)
     scale = np.array([(n - 1) / max(size - 1, 1) for n, size in zip(nodes.shape[1::-1], shape[::-1], strict=True)])
 
@@ -215,7 +224,7 @@ def displacement(shape: tuple[int, int], nodes: np.ndarray) -> Step:
 
 
 def piecewise_affine(shape: tuple[int, int], shifts: np.ndarray) -> Step:
-    """A grid of points, each moved by its `shifts` (n, m, 2) of (x, y) fractions of the sides but not off the image."""
+    """A grid of points, each shifted by (x, y) shares of the sides, `shifts` (n, m, 2), but not out of the image."""
     size = np.array(shape[::-1], np.float64) - 1
     unit = np.stack(np.meshgrid(np.linspace(0, 1, shifts.shape[1]), np.linspace(0, 1, shifts.shape[0])), axis=2)
     return displacement(shape, (np.clip(unit + shifts, 0, 1) - unit) * size)

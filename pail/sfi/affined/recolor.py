@@ -5,14 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pail.core.box import Box
 from pail.core.image import NormalImage
-from pail.core.ops import as_bytes, resize, with_axis
+from pail.core.ops import Box, as_bytes, resize, with_axis
 from pail.core.sampler import Sampler
 from pail.pixels.superpixels import coarse_segments
 
 SEGMENTS = 10
-RANGE_LINES = 64  # of pixels that tell the range of levels
+RANGE_LINES = 64  # of pixels, a sample for the range of levels
 
 
 def recolor(image: NormalImage, sampler: Sampler, content: np.ndarray, mask: np.ndarray) -> None:
@@ -30,14 +29,17 @@ def recolor(image: NormalImage, sampler: Sampler, content: np.ndarray, mask: np.
 
 
 def _spread(values: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """values[labels], at another size."""
+    """values[labels] at the size `shape`."""
     table = np.zeros(256, values.dtype)
     table[: len(values)] = values
     return resize(cv2.LUT(labels, table), shape, nearest=True)
 
 
 def _levels(image: NormalImage, sampler: Sampler, count: int, region: np.ndarray) -> list[float]:
-    """U(0, 1) of the region's range; of full scale, and far from the one level there is, where it is constant."""
+    """Uniform levels, from 0 to the span of the region's values.
+
+    Where the region is constant: from 0 to full scale, and at least an eighth of it from the region's own level.
+    """
     lines = region[:: max(1, len(region) // RANGE_LINES)]
     low, high = float(lines.min()), float(lines.max())
     span = high - low if high > low else image.max_value

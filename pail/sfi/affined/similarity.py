@@ -1,22 +1,21 @@
-"""Structural similarity (SSIM) of many small tiles at once."""
+"""Structural similarity (SSIM) of many small tiles at once.
+
+Reference: Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to structural similarity",
+IEEE Transactions on Image Processing, 2004. As in scikit-image the window is uniform; here it is cropped at the border
+of a tile and to the valid pixels.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-WINDOW = 7
-SAMPLES = 8  # a side of a tile, at most twice
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-
-
-def sample_step(height: int, width: int) -> int:
-    """Similarity is a decision: of large tiles every n-th pixel is enough."""
-    return max(1, min(height, width) // SAMPLES)
+WINDOW = 7  # pixels a side
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # stabilize the quotient
 
 
 def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_value: float) -> np.ndarray:
-    """Mean SSIM of the grays of two batches of tiles (n, h, w, C) over the valid pixels, which alone are looked at."""
+    """Mean SSIM (n,) of the gray values of two batches of tiles (n, h, w, C), of their valid pixels only."""
     count, height, width = valid.shape
     planes = np.empty((6, height, count, width), np.float32)  # x, y, xx, yy, xy and valid
     solid = planes[5]
@@ -33,7 +32,7 @@ def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_valu
 
 
 def _window_means(planes: np.ndarray) -> np.ndarray:
-    """Of all planes but the last, which says where pixels count, over windows that end at the tile's border."""
+    """Window means of all planes but the last, which holds the weight of the pixels."""
     height, width = planes.shape[1], planes.shape[3]
     sums = np.matmul(_band(height), planes.reshape(len(planes), height, -1))  # two small products
     sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
@@ -44,14 +43,14 @@ def _window_means(planes: np.ndarray) -> np.ndarray:
 
 
 def _band(size: int) -> np.ndarray:
-    """Multiplying by it adds up a window about each place."""
-    places = np.arange(size)
-    band: np.ndarray = (np.abs(places[:, None] - places) <= WINDOW // 2).astype(np.float32)
+    """The band matrix whose product with values along an axis is their sums over windows."""
+    index = np.arange(size)
+    band: np.ndarray = (np.abs(index[:, None] - index) <= WINDOW // 2).astype(np.float32)
     return band
 
 
 def _ssim(means: np.ndarray) -> np.ndarray:
-    """SSIM from the means of x, y, xx, yy and xy in a window, which are overwritten: memory is what takes the time."""
+    """SSIM from the window means of x, y, xx, yy and xy, computed in place: allocating memory dominates the time."""
     x, y, variance, yy, covariance = means
     product: np.ndarray = x * y
     squares = np.add(np.multiply(x, x, out=x), np.multiply(y, y, out=y), out=x)

@@ -1,4 +1,4 @@
-"""The compiled loop over opensimplex's 3-D noise. Imported at the first use only: numba takes its time.
+"""The compiled loop over opensimplex's 3-D noise. Imported at the first use only: importing numba is slow.
 
 The package's own array functions run numba's parallel backend, which ends the process when several threads call it
 at once or when a fork follows its first use. This loop has the package's kernel run in the calling thread.
@@ -31,7 +31,7 @@ def octaves(
 ) -> None:
     """Add `count` octaves to `noise` (H, W, C), the first with `frequency` cycles a pixel and amplitude 1.
 
-    Its rows and columns stand at the pixels `origin`, `origin` + `step`, ...
+    Its rows and columns are the pixels `origin`, `origin` + `step`, ...
     """
     for i in range(noise.shape[0]):
         for j in range(noise.shape[1]):

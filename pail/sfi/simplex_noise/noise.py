@@ -25,7 +25,7 @@ def simplex(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Octaves of OpenSimplex noise, (H, W, C) float32: octave k has a wavelength of `wavelength` / 2^k pixels and
-    the amplitude `persistence`^k; the channels are neighboring planes of the third axis.
+    the amplitude `persistence`^k; the channels are adjacent planes of the third axis.
     """
     compiled = _load()
     tables = compiled.permutation(rng)
@@ -44,7 +44,7 @@ def simplex(
 
 
 def _enlarge(coarse: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Values at every COARSE_STEP-th pixel, from one step before the first on, at every pixel."""
+    """Interpolate values at every COARSE_STEP-th pixel, the first one step before the first pixel, to every pixel."""
     matrix = np.array([[1 / COARSE_STEP, 0, 1], [0, 1 / COARSE_STEP, 1]])
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     planes = [cv2.warpAffine(coarse[..., c], matrix, shape[1::-1], flags=how) for c in range(shape[2])]

@@ -1,11 +1,9 @@
-"""Names of files in each layout, and what goes beside images."""
+"""The names of files in each layout, and the files that a layout needs besides images."""
 
 from __future__ import annotations
 
 import json
 
-from pail.core.names import MIXED as MIXED
-from pail.core.names import OWN as OWN
 from pail.dataset.plan import Item
 from pail.dataset.recipe import SPLITS, Recipe
 
@@ -13,7 +11,7 @@ from pail.dataset.recipe import SPLITS, Recipe
 def image_name(recipe: Recipe, item: Item, kind: str) -> str:
     """Where the image goes; `kind` is "good" or the technique."""
     suffix = f".{recipe.format}"
-    prefix = "good_" if item.is_good and recipe.layout != "mvtec" else ""  # beside the anomalous ones of any number
+    prefix = "good_" if item.is_good and recipe.layout != "mvtec" else ""  # in one folder with the anomalous images
     if recipe.layout == "flat":
         return f"images/{prefix}{item.number:06}{suffix}"
     if recipe.layout == "yolo":
@@ -51,7 +49,7 @@ def data_yaml(recipe: Recipe, splits: dict[str, int]) -> str:
 
 
 def notes(recipe: Recipe) -> list[str]:
-    """What the reader of a layout has to know before images are made."""
+    """What users of a layout should know before images are made."""
     if recipe.layout == "mvtec" and recipe.format != "png":
-        return [f"anomalib's MVTecAD reads .png alone, not .{recipe.format}: Folder reads this set, or use format png."]
+        return [f"anomalib's MVTecAD reads only .png, not .{recipe.format}: read this set with Folder, or use png."]
     return []

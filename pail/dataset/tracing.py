@@ -1,4 +1,4 @@
-"""The compiled tracing of outlines. Imported at the first use only: numba takes its time.
+"""The compiled tracing of outlines, a module of its own because importing numba takes its time.
 
 `cv2.findContours` sorts holes into their contours in a time that grows with the square of their number, minutes for a
 mask of fine noise. This walk visits every boundary edge once.

@@ -1,0 +1,1 @@
+element.addEventListener('change', event => { props.value = Number(event.target.value); trigger('input'); });

@@ -1,0 +1,8 @@
+const rule = element.querySelector('style');
+function show() {
+  rule.textContent = `[id^="pail-of-"]:not(#pail-of-${props.value}) { display: none !important; }`;
+  element.querySelectorAll('input').forEach(input => { input.checked = input.value === props.value; });
+}
+element.addEventListener('change', event => { props.value = event.target.value; show(); trigger('input'); });
+watch('value', show);
+show();

@@ -1,0 +1,156 @@
+"""The end of a run: the manifest, and everything that is made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pail._version import __version__
+from pail.call.record import stack
+from pail.dataset.labels import write_coco
+from pail.dataset.layouts import data_yaml
+from pail.dataset.make import json_line
+from pail.dataset.run import Run
+from pail.dataset.store import Store
+from pail.dataset.work import part_of
+from pail.io.read import decode
+
+
+@dataclass
+class Summary:
+    """What a run has made, as `pail.generate` returns it."""
+
+    out: str
+    good: int = 0
+    anomalies: int = 0
+    techniques: dict[str, int] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    splits: dict[str, int] = field(default_factory=dict)  # images in each
+    missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
+    data_range: float | tuple[float, float] | None = None  # the values in use if the recipe says "auto"
+
+    @property
+    def images(self) -> int:
+        return self.good + self.anomalies
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.out.rstrip('/')}/manifest.jsonl"
+
+    @property
+    def report(self) -> str:
+        return f"{self.out.rstrip('/')}/report.html"
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 all made, 1 nothing made, 3 some files skipped, 4 fewer images than requested."""
+        return 1 if self.images == 0 else 4 if self.missing else 3 if self.skipped else 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Count the image of a line of the manifest."""
+        self.splits[line["split"]] = self.splits.get(line["split"], 0) + 1
+        if line["label"] == 0:
+            self.good += 1
+            return
+        self.anomalies += 1
+        for name in line["techniques"]:
+            self.techniques[name] = self.techniques.get(name, 0) + 1
+
+
+def finish(run: Run) -> Summary:
+    """Write the manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
+    summary = Summary(run.out.url, data_range=run.recipe.data_range)
+    seen: dict[tuple[str, str], dict[str, str]] = {}
+    lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
+    planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
+    with run.out.writing("manifest.jsonl") as manifest:
+        for item, (line, beside) in zip(planned, _entries(run), strict=True):
+            tried = json.loads(beside)["skipped"]
+            for skipped in tried:
+                seen.setdefault((skipped["role"], skipped["file"]), skipped)
+            made = json.loads(line)
+            if made is not None:
+                manifest.write(line)
+                summary.add(made)
+            elif not item.is_good:
+                lacking.append(tried[-1])
+    summary.skipped = [seen[key] for key in sorted(seen)]
+    summary.missing = _missing(run, summary, lacking)
+    run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
+    if run.recipe.layout == "yolo":
+        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits).encode())
+    if run.recipe.coco:
+        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits)
+    run.out.write("dataset.json", _description(run, summary))
+    _report(run, summary)
+    return summary
+
+
+def _missing(run: Run, summary: Summary, lacking: list[dict[str, str]]) -> list[str]:
+    """What was requested and not made, a line for each reason."""
+    found = []
+    if lacking:
+        asked, example = summary.anomalies + len(lacking), lacking[0]
+        found.append(
+            f"{len(lacking)} of {asked} anomalous images were not made: no normal image that was tried for them can be "
+            f"used, for example {example['file']!r}: {example['reason']}"
+        )
+    normals = len(run.plan.numbers)
+    for split, names in run.plan.splits.items():
+        if not names:
+            share = run.recipe.shares[split]
+            found.append(f"the {split} split is empty: its share is {share:g} of {normals} normal images")
+    return found
+
+
+def _made(run: Run) -> Iterator[dict[str, Any]]:
+    """For each image that was made, its line of the manifest as "made", and its annotations for COCO."""
+    for line, beside in _entries(run):
+        made = json.loads(line)
+        if made is not None:
+            yield {**json.loads(beside), "made": made}
+
+
+def _entries(run: Run) -> Iterator[tuple[bytes, bytes]]:
+    """For each item, the line of the manifest, or null, and the line with its files and the files skipped for it."""
+    for chunk in run.chunks:
+        part = run.out.lines(part_of(chunk))
+        yield from zip(part, part, strict=True)
+
+
+def manifest_lines(out: Store) -> Iterator[dict[str, Any]]:
+    """The lines of a finished manifest."""
+    for line in out.lines("manifest.jsonl"):
+        yield json.loads(line)
+
+
+def _description(run: Run, summary: Summary) -> bytes:
+    values = {
+        "version": __version__,
+        "stack": stack(),
+        "command": run.command,
+        "recipe": {name: value for name, value in asdict(run.recipe).items() if value is not None},
+        "inputs": run.fingerprint,
+        "counts": {
+            "good": summary.good,
+            "anomalies": summary.anomalies,
+            "splits": summary.splits,
+            "techniques": dict(sorted(summary.techniques.items())),
+            "skipped": len(summary.skipped),
+        },
+    }
+    return (json.dumps(values, indent=2) + "\n").encode()
+
+
+def _report(run: Run, summary: Summary) -> None:
+    from pail.report.report import report_page  # which imports jinja2 and the drawing of pictures
+
+    facts = {"command": run.command, "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
+    name = Path(run.out.url.rstrip("/")).name or run.out.url
+    page = report_page(
+        name, manifest_lines(run.out), lambda path: decode(run.out.read(path)), skipped=summary.skipped, facts=facts
+    )
+    run.out.write("report.html", page.encode())

@@ -1,0 +1,236 @@
+"""What a run is: its inputs and its plan, checked before anything is touched, and its claim on the output folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pail._version import __version__
+from pail.core.checks import describe
+from pail.core.names import OWN
+from pail.dataset.inputs import (
+    FileStates,
+    Inputs,
+    ValuesInUse,
+    changed_files,
+    check_normals,
+    check_regions,
+    file_states,
+    list_images,
+    list_pages,
+    read_image,
+    values_in_use,
+)
+from pail.dataset.labels import coco_encoder
+from pail.dataset.plan import Plan, make_plan
+from pail.dataset.recipe import Recipe, parse_options, to_toml
+from pail.dataset.store import LOCK, StoppedError, Store
+from pail.inserter import try_techniques
+
+CLAIM = ".pail/inputs.json"  # by which run a data set was started, and from which files
+PARTS = ".pail/parts"  # a file for each finished chunk
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a run needs, checked."""
+
+    inputs: Inputs
+    out: Store
+    plan: Plan
+    chunks: range  # of this shard
+    fingerprint: str  # of the lists of files and the shard
+    files: FileStates
+    verify: bool = False
+    values: ValuesInUse | None = None  # where `data_range` was "auto"
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.plan.recipe
+
+    @property
+    def command(self) -> str:
+        """The command line that makes the data set again."""
+        source = ["--source", self.inputs.sources.url] if self.inputs.sources else []
+        words = ["pail", "generate", self.inputs.normals.url, self.out.url, *source, "--recipe", "recipe.toml"]
+        return shlex.join(words)
+
+
+def prepare_run(
+    normals: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
+    recipe: Recipe,
+    shard: Any = None,
+    *,
+    verify: bool = False,
+) -> Run:
+    """List and check the inputs, find the range of values, and plan the images. Nothing is written."""
+    normal_store, out_store = Store(normals), Store(out)
+    source_store = None if source is None else Store(source)
+    rois = None if recipe.roi in (None, "foreground") else Store(recipe.roi)
+    _check_apart(out_store, normal_store, source_store, rois)
+    if recipe.coco:
+        coco_encoder()
+    names = list_images("normals", normal_store, recipe)
+    sources = [] if source_store is None else list_images("source", source_store, recipe)
+    masks = [] if rois is None else list_images("roi", rois, recipe)
+    roi_names = {name.rpartition(".")[0]: name for name in masks}
+    if rois is not None:
+        check_regions(names, roi_names, rois)
+    check_normals(normal_store, names, recipe)
+    files = file_states(
+        {"normal": (normal_store, names), "source": (source_store, sources), "roi": (rois, masks)}, checksums=verify
+    )
+    names = list_pages(normal_store, names, recipe)
+    values = None
+    if recipe.data_range == "auto":
+        values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
+        recipe = replace(recipe, data_range=(values.low, values.high))
+    try_techniques(recipe.names, recipe.options, recipe.severity)
+    plan = make_plan(recipe, names, sources)
+    first, count = _as_shard(shard)
+    chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)
+    lists = json.dumps([names, sources, sorted(roi_names.values())]).encode()
+    inputs = Inputs(normal_store, source_store, rois, roi_names)
+    fingerprint = f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}"
+    return Run(inputs, out_store, plan, chunks, fingerprint, files, verify, values)
+
+
+def _check_apart(out: Store, *others: Store | None) -> None:
+    if not out.is_local:
+        return
+    here = Path(out.url).resolve()
+    for other in others:
+        if other is None or not other.is_local:
+            continue
+        there = Path(other.url).resolve()
+        if there in (here, *here.parents):
+            raise ValueError(f"`out` must not lie inside a folder that is read, got {here} in {there}")
+        if here in there.parents:  # overwriting it would delete what is read
+            raise ValueError(f"`out` must not hold a folder that is read, got {here} around {there}")
+
+
+def _as_shard(shard: Any) -> tuple[int, int]:
+    """The index of the shard, from 0, and the number of shards."""
+    if shard is None:
+        return 0, 1
+    parts = shard.split("/") if isinstance(shard, str) else shard
+    try:
+        place, count = (int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"`shard` must be like '2/4', got {describe(shard)}") from None
+    if not 1 <= place <= count:
+        raise ValueError(f"`shard` must be like '2/4', from 1 to the number of shards, got {describe(shard)}")
+    return place - 1, count
+
+
+@contextlib.contextmanager
+def locked(out: Store) -> Iterator[None]:
+    """Allow one run at a time. The operating system releases the lock if the process dies; object stores have none."""
+    if not out.is_local:
+        yield
+        return
+    path = Path(out.url) / LOCK
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"`out` must not be in use: another run writes to {out}") from None
+    except OSError as error:
+        raise StoppedError(f"{out} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
+    """Whether the output folder holds a data set that this run started; raises if it holds anything else."""
+    if resume and overwrite:
+        raise ValueError(
+            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
+        )
+    if run.out.is_local and Path(run.out.url).exists() and not Path(run.out.url).is_dir():
+        raise ValueError(f"`out` must be a folder, got {run.out}")
+    if run.out.is_empty():
+        return False
+    started = run.out.exists(CLAIM)
+    if overwrite and started:
+        return False
+    if not resume:
+        hint = "resume=True (--resume) or overwrite=True (--overwrite)" if started else "a new folder"
+        raise ValueError(f"`out` must be new or empty, got {run.out}; pass {hint}")
+    if not started:
+        raise ValueError(f"`out` must be a started data set to resume, got {run.out}")
+    _check_same(run, _read_claim(run.out))
+    return True
+
+
+def _claim_of(run: Run) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "inputs": run.fingerprint,
+        "recipe": to_toml(run.recipe),
+        "verify": run.verify,
+        "files": run.files,
+    }
+
+
+def _read_claim(out: Store) -> dict[str, Any]:
+    try:
+        claim = json.loads(out.read(CLAIM))
+        claim["version"], claim["inputs"], claim["recipe"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"`out` must hold a whole {CLAIM}, got a damaged one in {out}: the run cannot be resumed; "
+            "overwrite=True (--overwrite) deletes the set and starts over"
+        ) from error
+    return dict(claim)
+
+
+def _check_same(run: Run, claim: dict[str, Any]) -> None:
+    """Raise if another run started the data set: its files and those of this run would not fit together."""
+    own = _claim_of(run)
+    wanted = f"`out` must have been started with the same recipe, files and version, got {run.out}"
+    if claim["version"] != own["version"]:
+        raise ValueError(f"{wanted} of version {claim['version']}, this is {own['version']}")
+    before, now = (parse_options(text) for text in (claim["recipe"], own["recipe"]))
+    other = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+    if other and (other != ["data_range"] or run.values is None):  # values that were measured follow the files
+        raise ValueError(f"{wanted} with another {', '.join(other)}")
+    if run.verify and not claim.get("verify"):
+        raise ValueError(f"`verify` must have been set when the run was started, got no checksums in {run.out}")
+    found = changed_files(claim.get("files", []), own["files"], checksums=run.verify)
+    if found:
+        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ValueError(
+            f"{wanted}; since then {', '.join(found[:3])}{more}. Start over with overwrite=True (--overwrite) or a new "
+            "folder"
+        )
+    if claim["inputs"] != own["inputs"]:
+        shards = (text.rpartition(" ")[2] for text in (claim["inputs"], own["inputs"]))
+        raise ValueError(f"{wanted} of shard {' and not '.join(shards)}")
+
+
+def claim_output(run: Run, *, resume: bool, overwrite: bool) -> None:
+    """Write the claim, and delete an existing data set. From then on an interrupted run can be resumed."""
+    started = check_claim(run, resume=resume, overwrite=overwrite)
+    run.out.delete_temporary()  # under the lock, so that they are no other run's
+    if not started:
+        # Files that name other files are deleted first, and the old claim is replaced last: if the run is interrupted
+        # in between, the old data set can still be resumed, and the new one can be started again.
+        files = [name for name in OWN if "." in name[1:]]
+        run.out.remove([*files, PARTS, *(name for name in OWN if "." not in name)])
+        run.out.write(CLAIM, json.dumps(_claim_of(run)).encode())
+    run.out.write("recipe.toml", to_toml(run.recipe).encode())
