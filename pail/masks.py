@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_number
-from pail.core.image import as_normal_image
+from pail.core.checks import as_number, describe
+from pail.core.image import NormalImage, as_normal_image
 from pail.core.mask import as_mask
-from pail.core.ops import as_bytes, largest_change
+from pail.core.ops import as_bytes, largest_change, with_axis
 from pail.types import DataRangeLike
 
 __all__ = ["boxes", "difference", "pieces", "soft"]
@@ -64,8 +65,20 @@ def difference(
     return cv2.bitwise_and(as_bytes(change > threshold), mask)[..., None]
 
 
+NSA_LOGISTIC = (20 / 255, 255 / 6)  # midpoint and steepness of NSA's labels, in fractions of the data range
+NSA_RADIUS = 5  # pixels; of the disk over which NSA takes the median
+FINE_LEVELS = 1020  # levels of the change in that median: more would be slow, and quarters of a gray level are enough
+
+
 def soft(
-    i_n: Any, i_a: Any, m_a: Any, *, full: float = 1.0, sigma: float = 1.0, data_range: DataRangeLike | None = None
+    i_n: Any,
+    i_a: Any,
+    m_a: Any,
+    *,
+    full: float = 1.0,
+    sigma: float = 1.0,
+    logistic: Any = None,
+    data_range: DataRangeLike | None = None,
 ) -> np.ndarray:
     """The local change of the image under a mask, as a graded label.
 
@@ -81,6 +94,13 @@ def soft(
     sigma : float, default 1.0
         Standard deviation in pixels of the Gaussian that averages the
         change inside the mask; 0 for none.
+    logistic : (float, float) or True, optional
+        Labels as in NSA instead: ``1 / (1 + exp(-steepness * (change -
+        midpoint)))`` of the mean change of the channels, median filtered
+        over a disk with a radius of 5 pixels. Midpoint in [0, 1] and
+        steepness in (0, 1e6], in fractions of the data range; True takes
+        the paper's, ``(20 / 255, 255 / 6)``. `full` and `sigma` play no
+        part.
     data_range : float, (float, float) or "auto", optional
         As for `Anomaly_Insertion`: full scale where it is not the dtype's,
         or a window of values. What lies outside of a window counts as its
@@ -108,6 +128,8 @@ def soft(
     """
     full = as_number("full", full, 0, 1, above=True)
     sigma = as_number("sigma", sigma, 0, 1000)
+    if logistic is not None and logistic is not False:
+        return _logistic(i_n, i_a, m_a, logistic, data_range)
     change, mask = _change(i_n, i_a, m_a, data_range)
     weight = (mask > 0).astype(np.float32)
     change *= weight
@@ -194,8 +216,39 @@ def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels, np.stack([left, top, left + width, top + height], axis=1)[order], order + 1
 
 
+def _logistic(i_n: Any, i_a: Any, m_a: Any, logistic: Any, data_range: DataRangeLike | None) -> np.ndarray:
+    """NSA's graded labels; see `soft`."""
+    from skimage.filters import rank  # takes a moment to import
+    from skimage.morphology import disk
+
+    pair = NSA_LOGISTIC if logistic is True else logistic
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise TypeError(f"`logistic` must be None, True or a pair (midpoint, steepness), got {describe(logistic)}")
+    midpoint = as_number("logistic[0]", pair[0], 0, 1)
+    steepness = as_number("logistic[1]", pair[1], 0, 1e6, above=True)
+    normal, changed, mask = _checked(i_n, i_a, m_a, data_range)
+    before, after = (with_axis(normal.window.clip(image.pixels))[..., : normal.channels] for image in (normal, changed))
+    mean = cv2.absdiff(np.ascontiguousarray(before), np.ascontiguousarray(after)).reshape(before.shape)
+    mean = mean.mean(axis=2, dtype=np.float32) / np.float32(normal.max_value)
+    levels = np.where(mask > 0, np.rint(mean * FINE_LEVELS), 0).astype(np.uint16)
+    median = rank.median(levels, disk(NSA_RADIUS)).astype(np.float32) / FINE_LEVELS  # type: ignore[no-untyped-call]
+    with np.errstate(over="ignore"):  # far below the midpoint it is 0
+        label = 1 / (1 + np.exp(-np.float32(steepness) * (median - np.float32(midpoint))))
+    return np.where(mask > 0, label, np.float32(0))[..., None]
+
+
 def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> tuple[np.ndarray, np.ndarray]:
     """The largest change of a channel as a fraction of the data range, float32 (H, W), and the mask."""
+    normal, changed, mask = _checked(i_n, i_a, m_a, data_range)
+    clip = normal.window.clip
+    distance = largest_change(clip(normal.pixels), clip(changed.pixels))
+    return distance.astype(np.float32) / np.float32(normal.max_value), mask
+
+
+def _checked(
+    i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None
+) -> tuple[NormalImage, NormalImage, np.ndarray]:
+    """Two images of one shape and dtype, and a mask of theirs."""
     normal = as_normal_image(i_n, data_range, "i_n")
     changed = as_normal_image(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
     if normal.pixels.shape != changed.pixels.shape or normal.pixels.dtype != changed.pixels.dtype:
@@ -203,7 +256,4 @@ def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> t
             f"`i_a` must have the shape and dtype of `i_n`, {normal.pixels.shape} {normal.pixels.dtype}, "
             f"got {changed.pixels.shape} {changed.pixels.dtype}"
         )
-    mask = as_mask("m_a", m_a, normal.shape)
-    clip = normal.window.clip
-    distance = largest_change(clip(normal.pixels), clip(changed.pixels))
-    return distance.astype(np.float32) / np.float32(normal.max_value), mask
+    return normal, changed, as_mask("m_a", m_a, normal.shape)

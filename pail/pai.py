@@ -1153,7 +1153,7 @@ class Anomaly_Insertion:
         anom_source_img : image, list of images or callable, optional
             The source; one of a list is drawn for each anomaly, and a callable
             is called with the Generator of the call and returns an image. None
-            takes the image itself.
+            takes the image itself; an entry of a list must be an image.
         techniques : str or sequence of str, optional
             Names of techniques or families ("SFI", "SBI", "hybrid"); all by
             default.

@@ -114,13 +114,13 @@ class Given(NamedTuple):
 
 def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: Any) -> Given:
     """Copies of the arguments and a fingerprint of the image, so that it does not matter what becomes of them."""
-    roi, image, settings = call.common.roi, call.image.pixels, call.settings
+    roi, severity, image, settings = call.common.roi, call.common.severity, call.image.pixels, call.settings
     return Given(
         technique,
         {name: value if type(value) in IMMUTABLE else snapshot(value) for name, value in arguments.items()},
         settings if IMMUTABLE.issuperset(map(type, settings)) else Settings(*map(snapshot, settings)),
         roi if roi is None or isinstance(roi, str) else call.image.roi,  # a copy of the mask, made when it was checked
-        snapshot(call.common.severity),
+        severity if type(severity) in IMMUTABLE else snapshot(severity),
         image.shape,
         image.dtype,
         fingerprint(image),

@@ -106,8 +106,8 @@ class Call:
         """How many of its pixels on top each earlier anomaly loses."""
         if len(self.areas) == 1:
             return [cv2.countNonZero(where)]
-        lost: list[int] = np.bincount(part[where > 0], minlength=len(self.areas) + 1)[1:].tolist()
-        return lost
+        result: list[int] = np.bincount(part[where > 0], minlength=len(self.areas) + 1)[1:].tolist()
+        return result
 
     def _numbered(self) -> np.ndarray:
         """The number of the anomaly on top, made when a second one comes."""

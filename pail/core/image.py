@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,8 +34,6 @@ from pail.io import pil
 MAX_CHANNELS = 16
 DTYPES = ("u1", "u2", "f4", "f8")
 MOST_IMAGES = 100  # that a window of values is found from
-T = TypeVar("T")
-
 PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
 
 
@@ -193,12 +191,11 @@ class NormalImage:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
 
-    def cached(self, name: str, find: Callable[[NormalImage], T]) -> T:
+    def cached(self, name: str, find: Callable[[NormalImage], Any]) -> Any:
         """What `find` makes of the normal image, worked out at its first use."""
         if name not in self.found:
             self.found[name] = find(self.normal or self)
-        found: T = self.found[name]
-        return found
+        return self.found[name]
 
     def restrict(self, roi: np.ndarray | None) -> NormalImage:
         """The image with a region of interest."""

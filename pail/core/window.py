@@ -55,11 +55,14 @@ class Window(NamedTuple):
 
     def clip(self, pixels: np.ndarray) -> np.ndarray:
         """Values of an image, those outside of the window at its nearer end."""
-        clipped: np.ndarray = np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
-        return clipped
+        result: np.ndarray = np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
+        return result
 
 
 BYTES = Window(0.0, 255.0, 255.0, clips=False)  # of plain 8-bit images
+
+
+BYTES = Window(0.0, 255.0, 255.0, clips=False)
 
 
 def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
@@ -79,6 +82,8 @@ def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
 
 def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str = "data_range") -> Window:
     """The window of an array; raises where its values leave [0, full scale], or are not finite."""
+    if data_range is None and array.dtype == np.uint8:  # the usual case
+        return BYTES
     if isinstance(data_range, tuple):
         return _given(name, array, data_range, keyword)
     integer = array.dtype.kind == "u"

@@ -56,12 +56,14 @@ def foreground_of(image: NormalImage) -> np.ndarray:
         mask = _object_mask(normal, THUMBNAIL_SIDE)
         return np.full(normal.shape, 255, np.uint8) if mask is None else _enlarged(mask, normal.shape)
 
-    return image.cached("foreground", find)
+    result: np.ndarray = image.cached("foreground", find)
+    return result
 
 
 def coarse_foreground(image: NormalImage) -> np.ndarray | None:
     """The automatic foreground as a small thumbnail, None for the whole image: enough to test a point."""
-    return image.cached("coarse foreground", lambda normal: _object_mask(normal, COARSE_SIDE))
+    result: np.ndarray | None = image.cached("coarse foreground", lambda normal: _object_mask(normal, COARSE_SIDE))
+    return result
 
 
 def threshold_foreground(image: NormalImage, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
@@ -88,7 +90,8 @@ def cdo_foreground(image: NormalImage) -> np.ndarray:
         background = cv2.dilate(background, cv2.getStructuringElement(cv2.MORPH_RECT, (dilation, dilation)))
         return _enlarged(cv2.bitwise_not(background), normal.shape)
 
-    return image.cached("cdo foreground", find)
+    result: np.ndarray = image.cached("cdo foreground", find)
+    return result
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -380,7 +380,7 @@ def calls():
                 "techniques": st.sampled_from([None, "SFI", ["SBI", "cutpaste"], ("hybrid", "fract_aug"), list(NAMES)]),
             }
         ),
-        st.sampled_from([None, SOURCE, [SOURCE, IMAGE], (SOURCE, None), Image.fromarray(SOURCE), lambda rng: SOURCE]),
+        st.sampled_from([None, SOURCE, [SOURCE, IMAGE], (SOURCE, IMAGE), Image.fromarray(SOURCE), lambda rng: SOURCE]),
     )
     control = st.fixed_dictionaries({key: ARGUMENTS[key] for key in ("roi", "severity")})
     return st.tuples(single | several, control, images(), st.integers(0, 2**32))

@@ -414,9 +414,9 @@ def test_one_normal_image_leaves_a_split_empty(tmp_path, layout, empty):
 
 def test_dry_run_says_what_anomalies_are_made_of(parts, tmp_path):
     done = pail_command("generate", parts, tmp_path / "set", "-n", 9, "--dry-run")
-    assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made of the 4 of test alone" in done.stdout
+    assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made only of the 4 of test" in done.stdout
     done = pail_command("generate", parts, tmp_path / "set", "--layout", "yolo", "--val-share", 0.5, "--dry-run")
-    assert "made of the 6 of train and the 6 of val alone" in done.stdout
+    assert "made only of the 6 of train and the 6 of val" in done.stdout
 
 
 def test_mvtec_of_another_format_is_said_at_once(parts, tmp_path):

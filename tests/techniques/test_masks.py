@@ -41,6 +41,27 @@ def test_soft_grades_the_change(dtype):
     assert masks.soft(normal, changed, mask, full=0.2, sigma=0)[mask].min() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_logistic_labels_are_those_of_nsa(dtype):
+    peak = 1.0 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    normal = np.full((60, 60, 3), 0.3 * peak).astype(dtype)
+    changed, mask = normal.copy(), np.zeros((60, 60), bool)
+    mask[10:50, 10:50] = True
+    changed[10:30, 10:50] = np.array((0.3 + 20 / 255) * peak).astype(dtype)  # the paper's midpoint
+    changed[30:50, 10:50] = np.array((0.3 + 60 / 255) * peak).astype(dtype)
+    changed[40, 30] = 0  # a single pixel does not survive the median
+    label = masks.soft(normal, changed, mask, logistic=True)
+    assert label.shape == (60, 60, 1) and label.dtype == np.float32 and not label[~mask].any()
+    assert label[15:23, 20:40].mean() == pytest.approx(0.5, abs=0.03)
+    assert label[36:45, 20:40].min() == pytest.approx(1 / (1 + np.exp(-40 / 6)), abs=0.01)
+    assert label[11, 11] == pytest.approx(1 / (1 + np.exp(20 / 6)), abs=0.03)  # in a corner most of the disk is outside
+    wide = masks.soft(normal, changed, mask, logistic=(0.5, 10))
+    assert wide[18, 30] == pytest.approx(1 / (1 + np.exp(10 * (0.5 - 20 / 255))), abs=0.01)
+    for bad in (3, "nsa", (0.1,), (2, 1), (0.1, 0)):
+        with pytest.raises((TypeError, ValueError), match="`logistic"):
+            masks.soft(normal, changed, mask, logistic=bad)
+
+
 def test_masks_of_a_real_insertion():
     for dtype in ("uint8", "uint16", "float32"):
         image = as_type(photograph(64, 64), dtype)

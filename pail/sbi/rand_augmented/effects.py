@@ -78,8 +78,8 @@ def motion_kernel(side: int, start: int, end: int) -> np.ndarray:
     """A line between two cells, numbered row by row, of a square of `side` cells."""
     kernel = np.zeros((side, side), np.uint8)
     cv2.line(kernel, divmod(start, side), divmod(end, side), 1)
-    normed: np.ndarray = kernel.astype(np.float32) / kernel.sum()
-    return normed
+    result: np.ndarray = kernel.astype(np.float32) / kernel.sum()
+    return result
 
 
 def sharpen_kernel(alpha: float, lightness: float) -> np.ndarray:

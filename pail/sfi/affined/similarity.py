@@ -27,8 +27,8 @@ def similarities(one: np.ndarray, other: np.ndarray, valid: np.ndarray, max_valu
     similarity = _ssim(_window_means(planes))
     similarity *= solid
     ones = np.ones(width, np.float32)  # products are faster than sums along short axes
-    similar: np.ndarray = (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
-    return similar
+    result: np.ndarray = (similarity.sum(axis=0) @ ones) / np.maximum(solid.sum(axis=0) @ ones, 1)
+    return result
 
 
 def _window_means(planes: np.ndarray) -> np.ndarray:
@@ -38,21 +38,21 @@ def _window_means(planes: np.ndarray) -> np.ndarray:
     sums = (sums.reshape(-1, width) @ _band(width)).reshape(planes.shape)
     share = 1 / np.maximum(sums[-1], 1)
     sums[:-1] *= share
-    means: np.ndarray = sums[:-1]
-    return means
+    result: np.ndarray = sums[:-1]
+    return result
 
 
 def _band(size: int) -> np.ndarray:
     """The band matrix whose product with values along an axis is their sums over windows."""
     index = np.arange(size)
-    band: np.ndarray = (np.abs(index[:, None] - index) <= WINDOW // 2).astype(np.float32)
-    return band
+    result: np.ndarray = (np.abs(index[:, None] - index) <= WINDOW // 2).astype(np.float32)
+    return result
 
 
 def _ssim(means: np.ndarray) -> np.ndarray:
     """SSIM from the window means of x, y, xx, yy and xy, computed in place: allocating memory dominates the time."""
     x, y, variance, yy, covariance = means
-    product: np.ndarray = x * y
+    product = x * y
     squares = np.add(np.multiply(x, x, out=x), np.multiply(y, y, out=y), out=x)
     covariance -= product
     variance += yy
@@ -66,7 +66,8 @@ def _ssim(means: np.ndarray) -> np.ndarray:
     product *= covariance
     squares *= variance
     product /= squares
-    return product
+    result: np.ndarray = product
+    return result
 
 
 def _gray(tiles: np.ndarray, max_value: float) -> np.ndarray:

@@ -184,8 +184,8 @@ class _WarpedTiles:
         self.sampler.keep("origins", places)
         corners = np.stack(np.divmod(places, columns), axis=1) * self.tiling.side
         limits = self.image.height - block.height, self.image.width - block.width
-        origins: np.ndarray = np.minimum(corners, limits).astype(np.float32)
-        return origins
+        result: np.ndarray = np.minimum(corners, limits).astype(np.float32)
+        return result
 
     def _insert_unlike(
         self, block: Block, row: np.ndarray, column: np.ndarray, pixels: np.ndarray, valid: np.ndarray

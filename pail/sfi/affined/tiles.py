@@ -80,8 +80,8 @@ class Tiling(NamedTuple):
         rows, columns = np.arange(self.rows) * self.side, np.arange(self.columns) * self.side
         total = cv2.integral((roi > 0).view(np.uint8))
         total = total[np.append(rows, self.image_height)][:, np.append(columns, self.image_width)]
-        pixels: np.ndarray = np.diff(np.diff(total, axis=0), axis=1).ravel()
-        return pixels
+        result: np.ndarray = np.diff(np.diff(total, axis=0), axis=1).ravel()
+        return result
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def _degenerate(triangles: np.ndarray, height: int, width: int) -> np.ndarray:
     """Which of the triangles (n, corner, axis) are too small to define a useful map."""
     corners = triangles.transpose(1, 2, 0)
     one, two = corners[1] - corners[0], corners[2] - corners[0]
-    flat: np.ndarray = np.abs(one[0] * two[1] - one[1] * two[0]) < max(DEGENERATE * height * width, 1)
-    return flat
+    result: np.ndarray = np.abs(one[0] * two[1] - one[1] * two[0]) < max(DEGENERATE * height * width, 1)
+    return result
 
 
 def _solve(corners: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Beyond the eleven: real defects, published techniques, and presets that reproduce a paper's training data."""

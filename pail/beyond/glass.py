@@ -1,0 +1,152 @@
+"""A mildly augmented source through combined Perlin noise (GLASS)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import cv2
+import numpy as np
+
+from pail.core.composite import Insertion, through_mask
+from pail.core.image import NormalImage
+from pail.core.ops import resize
+from pail.core.parameters import Flag, Number, Pair
+from pail.core.sampler import Sampler
+from pail.pixels.draem import AUGMENTERS
+from pail.pixels.foreground import foreground_of
+from pail.pixels.jitter import apply_jitter
+from pail.pixels.noise import (
+    MASK_TRIES,
+    CoarsestScale,
+    FinestScale,
+    PerlinOptions,
+    Rotation,
+    Threshold,
+    perlin_mask,
+)
+
+COMBINATIONS = ("first", "union", "intersection")
+COUNT = 3  # of the augmentations below
+
+
+def glass(
+    image: NormalImage,
+    sampler: Sampler,
+    source: np.ndarray | None,
+    *,
+    use_mask: Annotated[bool, Flag()] = True,
+    beta_mean: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.5,
+    beta_std: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.1,
+    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")] = (0.2, 0.8),
+    threshold: Threshold = 0.5,
+    min_perlin_scale: CoarsestScale = 0,
+    perlin_scale: FinestScale = 6,
+    rotation: Rotation = (-90, 90),
+    augment_source: Annotated[bool, Flag()] = True,
+) -> Insertion:
+    """Blend a mildly augmented source in where one Perlin noise, either of two or both of two exceed a threshold.
+
+    Each of the three has probability 1/3; with a severity, which fixes the area that is covered, an intersection is
+    not drawn. The mask is drawn again while it is empty.
+
+    Parameters
+    ----------
+    image, sampler
+        The image and the random numbers of the call.
+    source : ndarray (h, w, C) or None
+        A texture in the image's working dtype, of any size; None takes the image itself, turned by 180 degrees.
+    use_mask : bool, default True
+        Whether the mask is restricted to the foreground, where the image has a plain background.
+    beta_mean, beta_std : float, default 0.5 and 0.1
+        Mean in [0, 1] and standard deviation in [0, 1] of the normal distribution of the part of the image that is
+        kept in the mask.
+    beta_range : (float, float), default (0.2, 0.8)
+        Bounds of that part, in [0, 1]; with a severity it goes from the upper to the lower one.
+    threshold : float or "random", default 0.5
+        The level that the noise exceeds in the mask, in [-1, 1].
+    min_perlin_scale, perlin_scale : int, default 0 and 6
+        Each axis has 2 ** n lattice cells with n from the first to below the second.
+    rotation : (float, float), default (-90, 90)
+        The noise is rotated by an angle in this range, in degrees.
+    augment_source : bool, default True
+        Whether three of nine mild augmentations change the source: contrast, brightness, hue and saturation, either
+        flip, gray, autocontrast, equalization, rotation by up to 45 degrees.
+
+    Returns
+    -------
+    Insertion
+    """
+    low, high = beta_range
+    perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
+    if sampler.severity is None:
+        opacity = 1 - sampler.keep("beta", float(np.clip(sampler.rng.normal(beta_mean, beta_std), low, high)))
+    else:
+        opacity = sampler.scaled("opacity", 1 - high, 1 - low)
+    mask = _mask(image, sampler, perlin, _region(image, use_mask))
+    if source is None:
+        content = np.ascontiguousarray(image.crop()[::-1, ::-1])
+    else:
+        content = resize(source, image.shape)
+    if augment_source:
+        content = _augmented(content, sampler, image.max_value)
+    return through_mask(mask, content, opacity)
+
+
+def _region(image: NormalImage, use_mask: bool) -> np.ndarray | None:
+    """The foreground inside the region of interest; the latter alone where they do not overlap."""
+    if not use_mask:
+        return image.roi
+    found = foreground_of(image)
+    region = found if image.roi is None else cv2.bitwise_and(found, image.roi)
+    return region if cv2.hasNonZero(region) else image.roi
+
+
+def _mask(image: NormalImage, sampler: Sampler, perlin: PerlinOptions, region: np.ndarray | None) -> np.ndarray:
+    options = COMBINATIONS if sampler.severity is None else COMBINATIONS[:2]
+    for _ in range(MASK_TRIES):
+        first = perlin_mask(image, sampler, perlin, roi=region)
+        kind = sampler.choice("combination", options)
+        if kind == "first":
+            return first
+        second = perlin_mask(image, sampler, perlin, roi=region)
+        both = cv2.bitwise_or(first, second) if kind == "union" else cv2.bitwise_and(first, second)
+        if cv2.hasNonZero(both):
+            return both
+    return first
+
+
+def _augmented(pixels: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
+    """Three of the augmentations, no two alike, one after the other; a new array."""
+    names = list(MILD)
+    chosen = sampler.keep("augmenters", [names[i] for i in sampler.rng.permutation(len(names))[:COUNT]])
+    for name in chosen:
+        pixels = MILD[name](pixels, sampler, max_value)
+    return pixels
+
+
+def _jitter(pixels: np.ndarray, sampler: Sampler, max_value: float, **ranges: tuple[float, float]) -> np.ndarray:
+    """torchvision's color jitter with the given ranges of factors, one change after the other."""
+    neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+    factors = [sampler.uniform(name, *ranges[name]) if name in ranges else value for name, value in neutral.items()]
+    order = [list(neutral).index(name) for name in ranges]
+    if len(order) == 2 and sampler.flag("jitter_order"):
+        order.reverse()
+    return apply_jitter(pixels, max_value, order, tuple(factors))
+
+
+MILD: dict[str, Callable[[np.ndarray, Sampler, float], np.ndarray]] = {
+    "contrast": lambda pixels, sampler, max_value: _jitter(pixels, sampler, max_value, contrast=(0.8, 1.2)),
+    "brightness": lambda pixels, sampler, max_value: _jitter(pixels, sampler, max_value, brightness=(0.8, 1.2)),
+    "color": lambda pixels, sampler, max_value: _jitter(
+        pixels, sampler, max_value, saturation=(0.8, 1.2), hue=(-0.2, 0.2)
+    ),
+    "flip_columns": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[:, ::-1]),
+    "flip_rows": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[::-1]),
+    "gray": lambda pixels, sampler, max_value: apply_jitter(pixels, max_value, [2], (1.0, 1.0, 0.0, 0.0)),
+    "autocontrast": lambda pixels, sampler, max_value: AUGMENTERS["autocontrast"](pixels, max_value, cutoff=0),
+    "equalize": lambda pixels, sampler, max_value: AUGMENTERS["equalize"](pixels, max_value),
+    "rotation": lambda pixels, sampler, max_value: AUGMENTERS["rotate"](
+        pixels, max_value, angle=sampler.uniform("source_rotation", -45, 45)
+    ),
+}

@@ -1,0 +1,244 @@
+"""A chip: a faceted bite out of an edge."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from pail.beyond.procedural.site import FAINTEST, as_light, blend, draw_light, find_site, focus
+from pail.beyond.procedural.strokes import fill, grain, moved, smooth_field
+from pail.core.checks import as_choice, as_range
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.ops import Box, as_bytes
+from pail.core.sampler import Sampler
+from pail.pixels.foreground import coarse_foreground
+
+FILLS = (None, "background", "fracture")
+CORNERS = (4, 8)  # of the broken line
+BURIED = 0.45  # of a chip's width: how far its outline reaches beyond the edge
+BLUR = 3.0  # pixels across which the edge of a photograph changes: the mirrored background stays clear of it
+
+
+class _Edge(NamedTuple):
+    """A point of an edge and what lies around it."""
+
+    x: float
+    y: float
+    inward: tuple[float, float]  # the unit vector (x, y)
+    around: Box
+    solid: np.ndarray | None  # uint8 {0, 255} on that box: what can chip; None for all of the image
+
+
+def chip(
+    image: NormalImage,
+    sampler: Sampler,
+    *,
+    size: Any = (0.03, 0.15),
+    fill_with: Any = None,
+    contrast: Any = (2.5, 6.0),
+    light: Any = None,
+) -> Insertion:
+    """Insert a chip: a piece with a broken outline that is missing at an edge.
+
+    The edge is that of the region, or else of the foreground, or else of
+    the image. In the gap lies the background, mirrored at the edge, or the
+    rough facets of the fracture. The broken line is bright.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    size : pair of float, default (0.03, 0.15)
+        Width along the edge, as a fraction of the shorter side of the
+        region or image; at least one pixel. It is 0.35 to 0.8 times as
+        deep.
+    fill_with : {None, "background", "fracture"}
+        What lies in the gap; drawn by default. There is no background
+        beyond the border of the image.
+    contrast : pair of float, default (2.5, 6.0)
+        Change of the level by the fracture, in units of the larger of the
+        local spread and 4 % of the range.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    size = as_range("size", size, 0, 1, above=True)
+    fill_with = as_choice("fill_with", fill_with, FILLS)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    light = as_light(light)
+
+    rng = sampler.rng
+    width = max(1.0, sampler.scaled("size", *size) * image.region_side)
+    depth = width * sampler.uniform("depth", 0.35, 0.8)
+    towards = draw_light(sampler, light)
+    edge = _find_edge(image, sampler, width)
+    shown = sampler.choice("fill_with", FILLS[1:])
+    shown = "fracture" if edge.solid is None else fill_with or shown
+    box, bite = _bite(image, sampler, edge, width, depth)
+    rim = np.maximum(moved(bite, np.array(edge.inward) * max(1.0, 0.05 * width)) - bite, 0) * np.float32(0.8)
+    rim *= np.clip(0.7 + 0.4 * smooth_field(rng, rim.shape, max(2.0, 0.2 * width)), 0.1, 1)
+    if edge.solid is not None:
+        solid = edge.solid[box.within(edge.around).slices]
+        gap = cv2.bitwise_and(as_bytes(bite >= FAINTEST), solid)
+        # One piece breaks off: not also one of a neighbor that the outline meets.
+        count, labels = cv2.connectedComponents(gap, connectivity=8, ltype=cv2.CV_16U)
+        if count > 2:
+            bite = bite * (labels == 1 + int(np.argmax(np.bincount(labels.reshape(-1))[1:])))
+        if image.roi is None:  # the pixels in which part and background mix go with it
+            solid = cv2.dilate(solid, np.ones((3, 3), np.uint8))
+        bite, rim = bite * (solid > 0), rim * (solid > 0)
+    alpha = np.maximum(bite, rim)
+    if alpha.max() < FAINTEST:  # a region of a few pixels, between which the chip fell
+        alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
+    site = find_site(image, sampler, alpha, contrast, tone="hollow", box=box)
+    beyond = _mirrored(image, site.pixels, box, edge) if shown == "background" else None
+    facets = _facets(rng, alpha.shape, width, towards)
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        inside = np.minimum(bite.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3), 1)[:, None]
+        if beyond is None:
+            amount = facets.reshape(-1)[where][:, None] + np.float32(0.06) * grain(rng, len(where))[:, None]
+            base = original + np.float32(0.6) * (site.level.astype(np.float32) - original)
+            gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.darkens else site.brighter(base))
+        else:
+            gap = beyond.reshape(-1, image.channels)[where].astype(np.float32)
+        result: np.ndarray = original + inside * (gap - original) + (1 - inside) * site.brighter(original)
+        return result
+
+    return blend(site, alpha, defect)
+
+
+def _find_edge(image: NormalImage, sampler: Sampler, width: float) -> _Edge:
+    """A random point of the edge of the region, else of the foreground, else of the image."""
+    coarse = image.roi if image.roi is not None else coarse_foreground(image)
+    if coarse is not None:
+        rim = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        places = np.flatnonzero(cv2.bitwise_and(rim, coarse))
+        if len(places):
+            row, column = divmod(int(places[sampler.integer("edge", 0, len(places) - 1)]), coarse.shape[1])
+            down, right = image.height / coarse.shape[0], image.width / coarse.shape[1]
+            return _edge_at(image, coarse, ((column + 0.5) * right, (row + 0.5) * down), width)
+    height, wide = image.shape
+    along = sampler.uniform("edge", 0, 2 * (height + wide))
+    if along < 2 * wide:
+        x, y, inward = along % wide, (0.0 if along < wide else float(height)), (0.0, 1.0 if along < wide else -1.0)
+    else:
+        along -= 2 * wide
+        x, y, inward = (0.0 if along < height else float(wide)), along % height, (1.0 if along < height else -1.0, 0.0)
+    return _Edge(x, y, inward, image.whole, None)
+
+
+def _edge_at(image: NormalImage, coarse: np.ndarray, point: tuple[float, float], width: float) -> _Edge:
+    """The edge near a point (x, y), to the pixel where the mask is coarser than the image."""
+    x, y = point
+    reach = math.ceil(1.3 * width + 6 + 2 * image.height / coarse.shape[0])
+    around = Box(int(y) - reach, int(x) - reach, 2 * reach + 1, 2 * reach + 1).intersect(image.whole)
+    if coarse.shape == image.shape:
+        solid = np.ascontiguousarray(coarse[around.slices])
+    else:
+        down, right = coarse.shape[0] / image.height, coarse.shape[1] / image.width
+        matrix = np.array(
+            [[right, 0, (around.left + 0.5) * right - 0.5], [0, down, (around.top + 0.5) * down - 0.5]], np.float64
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = around.width, around.height
+        soft = cv2.warpAffine(coarse, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        solid = _sharpened(image.crop(around), soft.reshape(around.height, around.width))
+    near = max(2, round(width / 2))
+    window = Box(int(y) - near, int(x) - near, 2 * near + 1, 2 * near + 1).intersect(around)
+    moments = cv2.moments(np.ascontiguousarray(solid[window.within(around).slices]), binaryImage=True)
+    inward_x = inward_y = 0.0
+    if moments["m00"]:
+        inward_x = moments["m10"] / moments["m00"] + window.left + 0.5 - x
+        inward_y = moments["m01"] / moments["m00"] + window.top + 0.5 - y
+    length = math.hypot(inward_x, inward_y)
+    inward = (inward_x / length, inward_y / length) if length > 1e-6 else (0.0, 1.0)
+    for _ in range(reach):  # onto the edge of the finer mask
+        row, column = math.floor(y) - around.top, math.floor(x) - around.left
+        if not (0 <= row < around.height and 0 <= column < around.width) or solid[row, column]:
+            break
+        x, y = x + inward[0], y + inward[1]
+    return _Edge(x, y, inward, around, solid)
+
+
+def _sharpened(pixels: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """A coarse mask that follows the pixels where it is in doubt: they go to the nearer one of the two sides."""
+    flat, doubt = pixels.reshape(-1, pixels.shape[2]).astype(np.float32), soft.reshape(-1)
+    inside, outside = doubt > 250, doubt < 5
+    solid = doubt > 127
+    if inside.any() and outside.any():
+        one, other = flat[inside].mean(axis=0), flat[outside].mean(axis=0)
+        unsure = ~(inside | outside)
+        solid[unsure] = (flat[unsure] - (one + other) / 2) @ (one - other) > 0
+    return as_bytes(solid).reshape(soft.shape)
+
+
+def _bite(image: NormalImage, sampler: Sampler, edge: _Edge, width: float, depth: float) -> tuple[Box, np.ndarray]:
+    """The box of a chip, and how much of each pixel it takes away: a broken line of straight facets."""
+    rng = sampler.rng
+    count = sampler.integer("corners", *CORNERS)
+    angle = np.linspace(0, math.pi, count + 2)
+    angle[1:-1] += rng.uniform(-0.35, 0.35, count) * math.pi / (count + 1)
+    across = -np.cos(angle) * width / 2
+    inwards = np.sin(angle) * depth * rng.uniform(0.65, 1.1, count + 2)
+    # Fractures are rough: each facet breaks once more.
+    fine = np.linspace(0, count + 1, 3 * (count + 1) + 1)
+    across, inwards = (np.interp(fine, np.arange(count + 2), values) for values in (across, inwards))
+    inwards[1:-1] += rng.standard_normal(len(fine) - 2) * 0.025 * width
+    across = np.concatenate([[-width / 2], across, [width / 2]])
+    inwards = np.concatenate([[-BURIED * width], inwards, [-BURIED * width]])
+    inward_x, inward_y = edge.inward
+    points = np.stack(
+        [edge.x + inward_x * inwards - inward_y * across, edge.y + inward_y * inwards + inward_x * across], axis=1
+    )
+    low, high = np.floor(points.min(axis=0) - 3).astype(int), np.ceil(points.max(axis=0) + 3).astype(int)
+    box = Box(int(low[1]), int(low[0]), int(high[1] - low[1]), int(high[0] - low[0])).intersect(edge.around)
+    return box, fill([points - (box.left, box.top)], shape=(box.height, box.width), blur=focus(image))
+
+
+def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> np.ndarray:
+    """What lies beyond the edge, mirrored at it; the background's mean where more of the part is found there."""
+    assert edge.solid is not None
+    around = edge.around
+    inward_x, inward_y = (np.float32(value) for value in edge.inward)
+    x = np.arange(box.left, box.right, dtype=np.float32) + np.float32(0.5 - edge.x)
+    y = (np.arange(box.top, box.bottom, dtype=np.float32) + np.float32(0.5 - edge.y))[:, None]
+    jump = 2 * np.maximum(x * inward_x + y * inward_y, 0) + np.float32(BLUR)
+    map_x = x + np.float32(edge.x - 0.5 - around.left) - jump * inward_x
+    map_y = y + np.float32(edge.y - 0.5 - around.top) - jump * inward_y
+    source = image.crop(around)
+    outside = cv2.bitwise_not(edge.solid)
+    free = cv2.erode(outside, np.ones((5, 5), np.uint8))
+    free = free if cv2.hasNonZero(free) else outside
+    if not cv2.hasNonZero(free):
+        return pixels
+    mirrored = cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    is_free = cv2.remap(free, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    mean = source.reshape(-1, image.channels)[np.flatnonzero(free)].mean(axis=0, dtype=np.float32)
+    weight = cv2.GaussianBlur(is_free, (0, 0), 1.0).reshape(*pixels.shape[:2], 1) * np.float32(1 / 255)
+    result: np.ndarray = mirrored.reshape(pixels.shape) * weight + mean * (1 - weight)
+    return result
+
+
+def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towards: np.ndarray) -> np.ndarray:
+    """The light on a fracture, (h, w) about in [-1, 1]: a few planes that face it more or less, and roughness."""
+    count = 5
+    centers = rng.uniform(0, 1, (count, 2)) * np.array(shape)[::-1]
+    tilt = rng.uniform(0, 2 * math.pi, count)
+    facing = (np.cos(tilt) * towards[0] + np.sin(tilt) * towards[1]).astype(np.float32)
+    bent = smooth_field(rng, shape, max(2.0, 0.25 * width)) * np.float32(0.12 * width)
+    x = np.arange(shape[1], dtype=np.float32) + bent
+    y = np.arange(shape[0], dtype=np.float32)[:, None] + bent
+    away = np.stack([(x - np.float32(cx)) ** 2 + (y - np.float32(cy)) ** 2 for cx, cy in centers])
+    planes = facing[away.argmin(axis=0)]
+    planes = cv2.GaussianBlur(planes, (0, 0), max(0.6, 0.025 * width)).reshape(shape)
+    result: np.ndarray = (
+        planes * np.float32(0.38)
+        + smooth_field(rng, shape, max(2.0, 0.15 * width), 3) * np.float32(0.1)
+        + np.float32(0.65)
+    )
+    return result

@@ -1,0 +1,109 @@
+"""A dent: a smooth hollow or bump that only light and the bent texture show."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.beyond.procedural.site import FAINTEST, as_light, blend, draw_light, find_site
+from pail.beyond.procedural.strokes import coarse_step, enlarged, smooth_field, trimmed
+from pail.core.checks import as_flag, as_range
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.ops import with_axis
+from pail.core.sampler import Sampler
+
+PULL = 0.12  # of the radius: how far the texture moves where it is steepest
+FLATTEST = 0.45  # of the axes of the ellipse
+CRISP = 0.72  # exponent of the shading against the slope: metal shines, so that bright and dark meet in a line
+DEPTH = 0.35  # of the shading: how much a hollow darkens as a whole
+
+
+def dent(
+    image: NormalImage,
+    sampler: Sampler,
+    *,
+    size: Any = (0.05, 0.3),
+    raised: Any = None,
+    contrast: Any = (1.8, 4.0),
+    light: Any = None,
+) -> Insertion:
+    """Insert a dent: a smooth elliptic hollow or bump.
+
+    It is shaded by its slope towards the light, and the texture is moved
+    along the slope. A hollow is dark on the side of the light and bright on
+    the other one; a bump the other way round.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    size : pair of float, default (0.05, 0.3)
+        Longer axis, as a fraction of the shorter side of the region or
+        image; at least one pixel.
+    raised : bool, optional
+        Whether it is a bump; drawn by default.
+    contrast : pair of float, default (1.8, 4.0)
+        Largest change of the level by the shading, in units of the larger
+        of the local spread and 4 % of the range.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    size = as_range("size", size, 0, 1, above=True)
+    raised = None if raised is None else as_flag("raised", raised)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    light = as_light(light)
+
+    radius = max(0.5, sampler.scaled("size", *size) * image.region_side / 2)
+    bump = sampler.flag("raised") if raised is None else raised
+    flat, turn = sampler.uniform("aspect", FLATTEST, 1), sampler.uniform("angle", 0, math.pi)
+    towards = draw_light(sampler, light)
+    step = coarse_step(radius)
+    count = 2 * math.ceil((1.2 * radius + 1) / step) + 1
+    center_x, center_y = (count * step / 2 + sampler.uniform("phase", -0.5, 0.5) for _ in "xy")
+    places = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * step
+    x, y = places - np.float32(center_x), (places - np.float32(center_y))[:, None]
+    cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
+    u, v = x * cosine + y * sine, (y * cosine - x * sine) * np.float32(1 / flat)
+    inside = 1 - u * u - v * v
+    inside += smooth_field(sampler.rng, inside.shape, 0.9 * radius / step) * np.float32(0.17)  # no dent is an ellipse
+    np.maximum(inside, 0, out=inside)
+    # Height inside^2, whose slope is 0 on the contour and steepest at half of the radius.
+    slope_x = inside * -4 * (u * cosine - v * np.float32(sine / flat))
+    slope_y = inside * -4 * (u * sine + v * np.float32(cosine / flat))
+    steepest = np.float32(1 / (1.54 * radius)) * np.float32(radius * radius)
+    shade = (slope_x * np.float32(towards[0]) + slope_y * np.float32(towards[1])) * steepest
+    height = inside * inside
+    # The height is that of a bump: where it rises towards the light it is in the shade, and a hollow is lit there.
+    shade *= np.float32(-1 if bump else 1)
+    shade += np.float32(DEPTH if bump else -DEPTH) * height
+    # What neither slopes nor lies deep is no dent to the eye.
+    alpha = np.minimum(1, np.hypot(np.hypot(slope_x, slope_y) * steepest, DEPTH * height))
+    shade /= np.maximum(alpha, 1e-3)
+    shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)
+    alpha, shade, slope_x, slope_y = (enlarged(values, step) for values in (alpha, shade, slope_x, slope_y))
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha, shade = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(shade[part])
+    site = find_site(image, sampler, alpha, contrast)
+    pull = np.float32(
+        PULL * radius * (-1 if bump else 1) * site.amplitude / (6 * 0.04 * image.max_value + site.amplitude)
+    )
+    rows, columns = (np.arange(length, dtype=np.float32) for length in alpha.shape)
+    map_x = slope_x[part] * (pull * steepest) + columns
+    map_y = slope_y[part] * (pull * steepest) + rows[:, None]
+    bent = cv2.remap(site.pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    bent = with_axis(bent.reshape(site.pixels.shape))
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        pixels = bent.reshape(-1, image.channels)[where].astype(np.float32)
+        amount = shade.reshape(-1)[where][:, None]
+        result: np.ndarray = pixels + np.where(
+            amount > 0, amount * site.brighter(pixels), -amount * site.darker(pixels)
+        )
+        return result
+
+    return blend(site, alpha, defect)

@@ -1,0 +1,109 @@
+"""A fiber: a thin curled thread on the surface, with its shadow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.beyond.procedural.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, focus
+from pail.beyond.procedural.strokes import along, moved, smooth_field, smooth_noise, trace, trimmed
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
+
+SAMPLES = 96  # along a fiber
+TINTS = (  # of the change, per channel of RGB
+    (1.0, 1.0, 1.0),
+    (1.0, 1.0, 1.0),
+    (0.95, 1.0, 1.08),
+    (1.1, 1.0, 0.85),
+    (1.2, 0.9, 0.95),
+)
+SHADOW = 0.4  # of the amplitude
+
+
+def fiber(
+    image: NormalImage,
+    sampler: Sampler,
+    *,
+    length: Any = (0.1, 0.8),
+    width: Any = (0.003, 0.008),
+    curl: Any = (0.2, 1.2),
+    contrast: Any = (3.0, 8.0),
+    tone: Any = None,
+    light: Any = None,
+) -> Insertion:
+    """Insert a fiber: a thin, curled curve of constant width, loops allowed.
+
+    It lies on the surface, and so has a soft shadow on the side away from
+    the light.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    length : pair of float, default (0.1, 0.8)
+        Length along the curve, as a fraction of the shorter side of the
+        region or image.
+    width : pair of float, default (0.003, 0.008)
+        Likewise; at least one pixel.
+    curl : pair of float, default (0.2, 1.2)
+        How far it turns in all, in full turns; drawn without regard to
+        severity.
+    contrast : pair of float, default (3.0, 8.0)
+        Change of the level, in units of the larger of the local spread and
+        4 % of the range.
+    tone : {None, "dark", "bright"}
+        None for the direction with more headroom.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    length = as_range("length", length, 0, 10, above=True)
+    width = as_range("width", width, 0, 1, above=True)
+    curl = as_range("curl", curl, 0, 20)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    tone, light = as_tone(tone), as_light(light)
+
+    side, rng = image.region_side, sampler.rng
+    run = max(1.0, sampler.scaled("length", *length) * side)
+    thick = max(1.0, sampler.scaled("width", *width) * side)
+    turns = sampler.uniform("curl", *curl) * 2 * math.pi * sampler.choice("curl_side", (-1, 1))
+    towards = draw_light(sampler, light)
+    # Its bend changes slowly, as a thread's does that was wound once.
+    bend = 0.45 + 0.9 * smooth_noise(rng, SAMPLES, 6) + 0.5 * smooth_noise(rng, SAMPLES, 24)
+    headings = sampler.uniform("angle", 0, 2 * math.pi) + np.cumsum(bend) * turns / SAMPLES
+    points = along(headings, run / SAMPLES)
+
+    drop = thick * sampler.uniform("height", 0.7, 2.0)
+    body = trace(points, thick, drop + 0.6 * thick + 4, blur=focus(image))
+    shadow = cv2.GaussianBlur(moved(body, -towards * drop), (0, 0), 0.5 * thick).reshape(body.shape)
+    shadow = np.maximum(shadow - body, 0) * np.float32(SHADOW)
+    lit = moved(body, towards * 0.3 * thick) * body  # the back of the thread that faces the light
+    body *= np.clip(0.9 + 0.13 * smooth_field(rng, body.shape, max(3.0, 0.08 * run)), 0.55, 1)
+    alpha = np.maximum(body, shadow)
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha, body, shadow, lit = (np.ascontiguousarray(values[part]) for values in (alpha, body, shadow, lit))
+    site = find_site(image, sampler, alpha, contrast, tone=tone)
+    tint = np.float32(sampler.choice("tint", TINTS) if image.channels == 3 else 1)  # type: ignore[arg-type]
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        weight = np.maximum(alpha.reshape(-1)[where], 1e-3)
+        solid = (body.reshape(-1)[where] / weight)[:, None]
+        below = (shadow.reshape(-1)[where] / weight)[:, None] * (1 - solid)
+        back = (lit.reshape(-1)[where] / weight)[:, None]
+        # A thread hides what is under it: a part of the texture goes.
+        base = original + np.float32(0.35) * (site.level.astype(np.float32) - original)
+        if site.darkens:
+            thread = base + site.darker(original) * tint * (1.05 - 0.35 * back)
+        else:
+            thread = base + site.brighter(original) * (2 - tint) * (0.7 + 0.35 * back)
+        result: np.ndarray = original + solid * (thread - original) + below * site.darker(original)
+        return result
+
+    weaker = np.float32(site.below / max(site.main, 1e-30))
+    return blend(site, alpha, defect, np.maximum(body, shadow * weaker))

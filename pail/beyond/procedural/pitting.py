@@ -1,0 +1,95 @@
+"""Pitting: a cluster of small pits, dark inside and bright on the wall that faces the light."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pail.beyond.procedural.site import FAINTEST, as_light, draw_light, find_site, focus, shade
+from pail.beyond.procedural.strokes import fill, flanks, moved, smooth_field, trimmed
+from pail.core.checks import as_range
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
+
+CORNERS = 11  # of a pit's outline
+SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
+GOLDEN_ANGLE = 2.39996  # radians, from pit to pit: neighbors in rank are no neighbors in place
+CRISP = 0.7  # exponent of the change
+DENSITY = 1.75  # the cluster's radius, in mean radii times about the root of the number of pits
+
+
+def pitting(
+    image: NormalImage,
+    sampler: Sampler,
+    *,
+    n_pits: Any = (3, 60),
+    radius: Any = (0.003, 0.02),
+    contrast: Any = (4.5, 11.0),
+    light: Any = None,
+) -> Insertion:
+    """Insert pitting: a cluster of pits that thins out from its center.
+
+    Radii are lognormal. A pit is dark and has a bright crescent on the
+    side away from the light; on a place so dark that this would not be
+    seen, it is bright with a dark crescent.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    n_pits : pair of int, default (3, 60)
+        Pits of the cluster, at least 1.
+    radius : pair of float, default (0.003, 0.02)
+        Bounds of the radii, as fractions of the shorter side of the region
+        or image; at least half a pixel.
+    contrast : pair of float, default (4.5, 11.0)
+        Change of the level, in units of the larger of the local spread and
+        4 % of the range.
+    light : float, optional
+        Where the light comes from, in degrees counterclockwise from the
+        right; drawn by default.
+    """
+    n_pits = as_range("n_pits", n_pits, 1, 1000, integer=True)
+    radius = as_range("radius", radius, 0, 0.5, above=True)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    light = as_light(light)
+
+    side, rng = image.region_side, sampler.rng
+    count = sampler.scaled_integer("n_pits", *n_pits)
+    middle = sampler.scaled("median_radius", *np.exp(np.interp([0.15, 0.6], [0, 1], np.log(radius))).tolist())
+    radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), *radius) * side
+    radii = np.maximum(radii, 0.5)
+    towards = draw_light(sampler, light)
+    # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
+    rank = (np.arange(count) + 0.5) / count
+    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 3) * float(radii.mean())
+    bearing = (
+        GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + sampler.uniform("first_pit", 0, 2 * math.pi)
+    )
+    centers = np.stack([away * np.cos(bearing), away * np.sin(bearing) * sampler.uniform("aspect", 0.4, 1)], axis=1)
+    turn = sampler.uniform("angle", 0, math.pi)
+    centers = centers @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
+    reaches = radii[:, None] * np.clip(1 + 0.32 * rng.standard_normal((count, CORNERS)), 0.35, 1.7)
+    stretch = rng.uniform(0.65, 1.0, count)[:, None]
+    x, y = reaches * np.cos(angles), reaches * np.sin(angles) * stretch
+    cosine, sine = np.cos(bearing)[:, None], np.sin(bearing)[:, None]
+    outlines = np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=2) + centers[:, None]
+    depths = np.sort(rng.uniform(0.7, 1, count))
+
+    reach = max(0.9, 0.45 * float(radii.mean()))
+    coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(image))
+    rough = smooth_field(rng, coverage.shape, max(1.5, 0.4 * float(radii.mean())), 2)  # of the walls and the ground
+    bright, _ = flanks(coverage, towards, reach)
+    shadow = np.maximum(coverage - moved(coverage, -towards * reach), 0)  # under the wall next to the light
+    alpha = np.maximum(coverage, bright)
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha = np.ascontiguousarray(alpha[part])
+    site = find_site(image, sampler, alpha, contrast, tone="hollow")
+    depth = np.clip(0.8 + 0.25 * rough, 0.3, 1.2) * coverage + 0.25 * shadow
+    value = (depth - 0.9 * bright)[part] / np.maximum(alpha, 1e-3)
+    # Dark and bright meet in a line: a pixel of the rim is one of the two.
+    return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))

@@ -1,0 +1,201 @@
+"""Where a procedural defect lies, how strong it must be to show there, and how it gets into the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pail.core.checks import as_choice, as_number
+from pail.core.composite import VISIBLE, Insertion
+from pail.core.image import NormalImage
+from pail.core.ops import Box, as_bytes
+from pail.core.sampler import Sampler
+from pail.pixels.placing import place
+
+FAINTEST = 0.1  # alpha below it is set to 0, and does not belong to the mask
+FAINTEST_AT_MOST = 0.5  # ... nor does what is fainter than can be seen, as long as that is less than this
+MARGIN = 1.45  # of what is cut off beyond what can be seen: pixels differ in how much they change
+SMALLEST_SPREAD = 0.04  # of the range
+HEADROOM = 0.7  # of the way from the local level to an end of the range that an amplitude may use
+SPREAD_REACH = 1 / 32  # of the shorter side: the distance at which pixels are compared for the local spread
+SAMPLES = 4096  # pixels that are enough to measure a level
+HOLLOW = 0.1  # of the range: a hollow that can get darker by so much is dark
+LINES = 16  # of pixels along either axis that tell how sharp an image is
+FOCUS_RATIOS, FOCUS_BLURS = (0.36, 0.5), (1.0, 0.55)  # from the ratio of the two differences to pixels
+TONES = (None, "dark", "bright")
+
+Defect = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def focus(image: NormalImage) -> float:
+    """The blur of the image in pixels, as the standard deviation of a Gaussian: a defect must not be sharper.
+
+    In a sharp image neighbors differ nearly as much as pixels that are three apart, in a blurred one by a third.
+    """
+    result: float = image.cached("focus", _find_focus)
+    return result
+
+
+def _find_focus(image: NormalImage) -> float:
+    plane = image.pixels if image.pixels.ndim == 2 else image.pixels[..., image.channels // 2]
+    near = far = 0.0
+    for lines in (plane[:: max(1, image.height // LINES)], plane[:, :: max(1, image.width // LINES)].T):
+        if lines.shape[1] > 3:
+            values = lines.astype(np.float32)
+            near += cv2.norm(values[:, 1:], values[:, :-1], cv2.NORM_L2SQR) / values[:, 1:].size
+            far += cv2.norm(values[:, 3:], values[:, :-3], cv2.NORM_L2SQR) / values[:, 3:].size
+    ratio = math.sqrt(near / far) if far > 0 else 1.0
+    return float(np.interp(ratio, FOCUS_RATIOS, FOCUS_BLURS))
+
+
+def as_tone(value: Any) -> str | None:
+    result: str | None = as_choice("tone", value, TONES)
+    return result
+
+
+def as_light(value: Any) -> float | None:
+    return None if value is None else as_number("light", value, -360, 360)
+
+
+def draw_light(sampler: Sampler, light: float | None) -> np.ndarray:
+    """The unit vector (x, y), y downwards, that points to the light."""
+    angle = sampler.uniform("light", 0, 360) if light is None else sampler.keep("light", light)
+    return np.array([math.cos(math.radians(angle)), -math.sin(math.radians(angle))])
+
+
+@dataclass(slots=True)
+class Site:
+    """The place of a defect and what was measured there.
+
+    `above` and `below` are the changes to brighter and to darker that the
+    amplitude allows; the main one is to darker where `darkens`.
+    """
+
+    image: NormalImage
+    box: Box
+    pixels: np.ndarray  # (h, w, C) in the working dtype: never written to
+    level: np.ndarray  # (C,) the mean under the mask
+    amplitude: float
+    above: float
+    below: float
+    darkens: bool  # whether the main direction is to darker
+
+    @property
+    def gray(self) -> float:
+        """The mean level over the channels."""
+        return float(self.level.mean())
+
+    @property
+    def main(self) -> float:
+        return self.below if self.darkens else self.above
+
+    @property
+    def other(self) -> float:
+        return self.above if self.darkens else self.below
+
+    def brighter(self, original: np.ndarray) -> np.ndarray:
+        """The change of pixels (n, C) to brighter: more where they are dark, so that colors fade to white."""
+        top = self.image.max_value
+        room = (np.float32(top) - original) * np.float32(1 / max(top - self.gray, 1e-30))
+        return np.clip(room, 0.6, 1.5, out=room) * np.float32(self.above)
+
+    def darker(self, original: np.ndarray) -> np.ndarray:
+        """The change of pixels (n, C) to darker: more where they are bright, so that colors keep their hue."""
+        share = original * np.float32(1 / max(self.gray, 1e-6 * self.image.max_value))
+        return np.clip(share, 0.6, 1.5, out=share) * np.float32(-self.below)
+
+
+def find_site(
+    image: NormalImage,
+    sampler: Sampler,
+    alpha: np.ndarray,
+    contrast: tuple[float, float],
+    *,
+    tone: str | None = None,
+    box: Box | None = None,
+) -> Site:
+    """Place a defect of that alpha (h, w), not larger than the image, and measure the place.
+
+    The amplitude is `contrast` times the larger of the local spread and 4 % of the range. The main direction of the
+    change is the one with more headroom, or the one of `tone`; "hollow" is dark wherever darker can be seen.
+    """
+    mask = as_bytes(alpha >= FAINTEST)
+    if box is None:
+        box = place(image, sampler, alpha.shape[0], alpha.shape[1], mask)
+    pixels = image.crop(box)
+    where = np.flatnonzero(mask)
+    where = where[:: max(1, len(where) // SAMPLES)]
+    level = pixels.reshape(-1, image.channels)[where].mean(axis=0, dtype=np.float64)
+    factor = sampler.scaled("contrast", *contrast)
+    amplitude = factor * max(_local_spread(image, box), SMALLEST_SPREAD * image.max_value)
+    gray = float(level.mean())
+    above, below = min(amplitude, HEADROOM * (image.max_value - gray)), min(amplitude, HEADROOM * gray)
+    if tone == "hollow":
+        dark = below >= min(amplitude, HOLLOW * image.max_value)
+    else:
+        dark = tone == "dark" if tone else gray > image.max_value / 2
+    return Site(image, box, pixels, level, amplitude, above, below, dark)
+
+
+def _local_spread(image: NormalImage, box: Box) -> float:
+    """The standard deviation of the texture around a box.
+
+    It is half of a variogram: differences at a short distance, so that the border between a part and its background,
+    or a shadow, which are no texture, do not raise it much.
+    """
+    reach = max(1, round(image.side * SPREAD_REACH))
+    top, left = max(box.top - reach, 0), max(box.left - reach, 0)
+    around = Box(top, left, min(box.bottom + reach, image.height) - top, min(box.right + reach, image.width) - left)
+    step = max(1, min(around.height, around.width) // 48, reach // 4)
+    pixels = image.pixels[around.top : around.bottom : step, around.left : around.right : step]
+    gray = pixels.astype(np.float32)
+    if gray.ndim == 3:
+        gray = gray[..., : image.channels] @ np.full(image.channels, 1 / image.channels, np.float32)
+    lag = max(1, reach // step)
+    steps = [gray[lag:] - gray[:-lag], gray[:, lag:] - gray[:, :-lag]]
+    means = [float(np.abs(part).mean()) for part in steps if part.size]
+    return sum(means) / len(means) * math.sqrt(math.pi) / 2 if means else 0.0
+
+
+def blend(site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | None = None) -> Insertion:
+    """An insertion of ``defect(original, where)`` with a per-pixel alpha.
+
+    `where` are the flat indices of the pixels of the mask in the box, `original` their values (n, C) float32; what
+    `defect` returns is mixed in by alpha. Alpha is set to 0, and the pixel left out of the mask, where it is faint:
+    below 0.1, or where `strength`, the change in units of the main one (alpha by default), promises nothing to see.
+    """
+    image, box = site.image, site.box
+    strength = alpha if strength is None else strength
+    visible = min(max(FAINTEST, MARGIN * VISIBLE * image.max_value / max(site.main, 1e-30)), FAINTEST_AT_MOST)
+    mask = as_bytes(strength >= visible)
+    if not cv2.hasNonZero(mask):
+        mask = as_bytes(strength >= strength.max())
+    where = np.flatnonzero(mask)
+    original = site.pixels.reshape(-1, image.channels)[where].astype(np.float32)
+    weight = np.minimum(alpha.reshape(-1)[where], 1)[:, None].astype(np.float32)
+    changed = original + weight * (defect(original, where) - original)
+    np.clip(changed, 0, np.float32(image.max_value), out=changed)
+    content = site.pixels.copy()
+    content.reshape(-1, image.channels)[where] = np.rint(changed) if image.is_byte else changed
+    return Insertion(box, content, mask)
+
+
+def shade(site: Site, alpha: np.ndarray, value: np.ndarray) -> Insertion:
+    """An insertion that changes the level by `value` (h, w) in [-1, 1], 1 the main direction, and keeps the texture."""
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        amount = value.reshape(-1)[where][:, None]
+        if site.darkens:
+            amount = -amount
+        result: np.ndarray = original + np.where(
+            amount > 0, amount * site.brighter(original), -amount * site.darker(original)
+        )
+        return result
+
+    weaker = np.float32(site.other / max(site.main, 1e-30))
+    return blend(site, alpha, defect, alpha * np.where(value < 0, weaker, np.float32(1)))

@@ -1,0 +1,112 @@
+"""A stain: a few blots that run into each other, over the texture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pail.beyond.procedural.site import FAINTEST, as_tone, blend, find_site
+from pail.beyond.procedural.strokes import coarse_step, enlarged, smooth_field, smoothstep, trimmed
+from pail.core.checks import as_number, as_range
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.sampler import Sampler
+
+TINTS = (  # what each channel of RGB takes of the change to darker: what is dried, of a mean of 1
+    (0.85, 1.0, 1.15),  # dirt, oil: grayish brown
+    (0.7, 1.0, 1.3),  # coffee, rust water: brown
+    (0.6, 0.95, 1.45),  # glue, resin: yellow
+    (1.0, 1.0, 1.0),  # water
+    (1.15, 1.0, 0.85),  # ink, coolant: bluish
+)
+WARP = 0.2  # of a blot's radius: how far its contour leaves the ellipse, as a standard deviation
+OUTER = 1.7  # radii that a warped contour can reach
+
+
+def stain(
+    image: NormalImage,
+    sampler: Sampler,
+    *,
+    n_blots: Any = (1, 3),
+    size: Any = (0.03, 0.3),
+    opacity: Any = (0.2, 0.7),
+    rim: Any = 0.5,
+    contrast: Any = (2.5, 6.0),
+    tone: Any = None,
+) -> Insertion:
+    """Insert a stain: one to three blots with an uneven contour.
+
+    The texture shows through. In RGB images a dark stain has a tint.
+
+    Parameters
+    ----------
+    frame, draw : Frame, Draw
+        The normal image, and the random numbers of the call.
+    n_blots : pair of int, default (1, 3)
+        Ellipses, warped by smooth noise, that run into each other.
+    size : pair of float, default (0.03, 0.3)
+        Longer axis of the largest ellipse, as a fraction of the shorter
+        side of the region or image; at least one pixel.
+    opacity : pair of float, default (0.2, 0.7)
+        How much of the texture the stain hides, in [0, 1].
+    rim : float, default 0.5
+        Probability of a stronger rim, as of a drop that dried.
+    contrast : pair of float, default (2.5, 6.0)
+        Change of the level, in units of the larger of the local spread and
+        4 % of the range.
+    tone : {None, "dark", "bright"}
+        None for the direction with more headroom.
+    """
+    n_blots = as_range("n_blots", n_blots, 1, 100, integer=True)
+    size = as_range("size", size, 0, 1, above=True)
+    opacity = as_range("opacity", opacity, 0, 1)
+    rim = as_number("rim", rim, 0, 1)
+    contrast = as_range("contrast", contrast, 0, 100, above=True)
+    tone = as_tone(tone)
+
+    side, rng = image.region_side, sampler.rng
+    largest = max(0.5, sampler.scaled("size", *size) * side / 2)
+    hidden = sampler.scaled("opacity", *opacity)
+    blots = []
+    for i in range(sampler.scaled_integer("n_blots", *n_blots)):
+        radius = largest * (1 if i == 0 else sampler.uniform("blot_size", 0.3, 0.8))
+        away = 0 if i == 0 else largest * sampler.uniform("blot_distance", 0.6, 1.5)
+        bearing, turn = sampler.uniform("blot_bearing", 0, 2 * math.pi), sampler.uniform("angle", 0, math.pi)
+        flat = sampler.uniform("aspect", 0.5, 1)
+        blots.append((away * math.cos(bearing), away * math.sin(bearing), radius, flat, turn))
+    low = [min(blot[axis] - OUTER * blot[2] for blot in blots) - 1 for axis in (0, 1)]
+    high = [max(blot[axis] + OUTER * blot[2] for blot in blots) + 1 for axis in (0, 1)]
+    step = coarse_step(largest)
+    shape = math.ceil((high[1] - low[1]) / step), math.ceil((high[0] - low[0]) / step)
+    x = np.arange(shape[1], dtype=np.float32) * step + np.float32(low[0] + sampler.uniform("phase", 0, 1))
+    y = (np.arange(shape[0], dtype=np.float32) * step + np.float32(low[1] + sampler.uniform("phase", 0, 1)))[:, None]
+    inside = np.full(shape, -np.inf, np.float32)  # 1 in the middle of a blot, 0 on its contour
+    for center_x, center_y, radius, flat, turn in blots:
+        cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
+        dx, dy = x - np.float32(center_x), y - np.float32(center_y)
+        u, v = dx * cosine + dy * sine, (dy * cosine - dx * sine) * np.float32(1 / flat)
+        np.maximum(inside, (1 - np.sqrt(u * u + v * v)) * np.float32(radius / largest), out=inside)
+    inside += np.float32(WARP) * smooth_field(rng, shape, 0.9 * largest / step, 3)
+    edge = max(sampler.uniform("softness", 0.06, 0.4), 1.8 / largest)
+    alpha = smoothstep(inside, 0, edge)
+    alpha *= np.clip(0.8 + 0.17 * smooth_field(rng, shape, 0.6 * largest / step, 3), 0.4, 1)
+    if sampler.flag("rim", rim):
+        dried = (inside - np.float32(edge)) * np.float32(1 / max(0.07, 1.2 / largest))
+        alpha *= 0.55 + 0.45 * np.exp(-dried * dried)
+    alpha = enlarged(alpha, step)
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha = np.ascontiguousarray(alpha[part])
+    site = find_site(image, sampler, alpha, contrast, tone=tone)
+    tint = np.float32(sampler.choice("tint", TINTS) if image.channels == 3 else 1)  # type: ignore[arg-type]
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        change = site.darker(original) * tint if site.darkens else site.brighter(original)
+        flattened = np.float32(hidden) * (site.level.astype(np.float32) - original)
+        # Towards the mean only as far as the stain does not lose its own direction on a pixel.
+        limit = 0.5 * np.abs(change)
+        result: np.ndarray = original + change + np.clip(flattened, -limit, limit)
+        return result
+
+    return blend(site, alpha, defect)

@@ -1,0 +1,186 @@
+"""Shapes with soft edges at subpixel positions, their flanks in the light, and smooth noise along and across them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
+FINE_PIXELS = 1 << 16  # a canvas of up to so many pixels is drawn at four times its size, a larger one at twice
+COARSE_RADIUS = 60  # pixels
+
+
+def smooth_noise(rng: np.random.Generator, count: int, knots: float) -> np.ndarray:
+    """Normal noise of `count` samples that is smooth between about `knots` random values: float32, spread about 1."""
+    values = rng.standard_normal((1, max(2, round(knots))), np.float32)
+    result: np.ndarray = cv2.resize(values, (count, 1), interpolation=cv2.INTER_CUBIC)[0]
+    return result
+
+
+def smooth_field(rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 1) -> np.ndarray:
+    """Normal noise over `shape` with blobs of about `cell` pixels; each octave half as wide and 0.6 times as strong."""
+    field = np.zeros(shape, np.float32)
+    weight, total = 1.0, 0.0
+    for octave in range(octaves):
+        size = [min(max(2, math.ceil(side / max(cell / 2**octave, 1)) + 1), side + 1) for side in shape]
+        values = rng.standard_normal(size, np.float32)
+        # bicubic where it shows: the coarse octaves would show the lattice
+        how = cv2.INTER_CUBIC if octave < 2 else cv2.INTER_LINEAR
+        layer = cv2.resize(values, shape[::-1], interpolation=how)
+        cv2.scaleAdd(layer.reshape(shape), weight, field, field)
+        total += weight * weight
+        weight *= 0.6
+    field *= np.float32(1.2 / math.sqrt(total))  # interpolation takes some of the spread
+    return field
+
+
+def coarse_step(radius: float) -> int:
+    """Pixels between the samples of a shape of that radius whose contour is soft: what is large needs no more."""
+    return max(1, round(radius / COARSE_RADIUS))
+
+
+def enlarged(values: np.ndarray, step: int) -> np.ndarray:
+    """Samples at every `step`-th pixel as pixels."""
+    if step == 1:
+        return values
+    size = values.shape[1] * step, values.shape[0] * step
+    return cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
+
+
+def grain(rng: np.random.Generator, count: int) -> np.ndarray:
+    """`count` independent uniform values in [-1, 1], float32, from bytes, which are cheap."""
+    return np.frombuffer(rng.bytes(count), np.uint8).astype(np.float32) * np.float32(2 / 255) - 1
+
+
+def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    t = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    result: np.ndarray = t * t * (3 - 2 * t)
+    return result
+
+
+def tapered(count: int, start: float, end: float) -> np.ndarray:
+    """From 0 over 1 to 0 along a stroke: it widens over the share `start` and narrows over the share `end`."""
+    t = np.linspace(0, 1, count, dtype=np.float32)
+    result: np.ndarray = np.minimum(1, np.minimum(t / max(start, 1e-3), (1 - t) / max(end, 1e-3))) ** np.float32(0.7)
+    return result
+
+
+def along(headings: np.ndarray, step: float) -> np.ndarray:
+    """The points (n + 1, 2) of a walk with those headings in radians and steps of equal length."""
+    points = np.zeros((len(headings) + 1, 2))
+    np.cumsum(np.cos(headings) * step, out=points[1:, 0])
+    np.cumsum(np.sin(headings) * step, out=points[1:, 1])
+    return points
+
+
+def ribbon(points: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The outline (2 n, 2) of a stroke that reaches `left` and `right` pixels to either side of its points."""
+    tangent = np.empty_like(points)
+    tangent[1:-1] = points[2:] - points[:-2]
+    tangent[0], tangent[-1] = points[1] - points[0], points[-1] - points[-2]
+    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+    return np.concatenate([points + normal * left[:, None], (points - normal * right[:, None])[::-1]])
+
+
+def fill(
+    outlines: Sequence[np.ndarray],
+    margin: float = 0,
+    tones: Sequence[float] | None = None,
+    *,
+    blur: float,
+    shape: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Coverage (h, w) float32 in [0, 1] of closed outlines (n, 2).
+
+    It has the given `shape`, in whose coordinates the outlines are, or that of the box around them and a margin in
+    pixels. `tones` are the values in [0, 1] that they are filled with, 1 for all by default; later ones lie on top.
+    `blur` is that of the image, in pixels.
+    """
+    canvas, scale, origin = _canvas(outlines, margin, shape)
+    for i, outline in enumerate(outlines):
+        value = 255 if tones is None else max(1, round(255 * tones[i]))
+        cv2.fillPoly(canvas, [_fixed_point(outline, origin, scale)], value, cv2.LINE_8, SHIFT)
+    return _reduced(canvas, scale, blur)
+
+
+def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np.ndarray:
+    """Coverage, as `fill` makes it, of a curve of constant width, which may cross itself."""
+    canvas, scale, origin = _canvas([points], margin + width)
+    corners = _fixed_point(points, origin, scale)
+    thickness = max(1, round(width * scale))
+    cv2.polylines(canvas, [corners], False, 255, thickness, cv2.LINE_8, SHIFT)
+    return _reduced(canvas, scale, blur)
+
+
+def _canvas(
+    outlines: Sequence[np.ndarray], margin: float, shape: tuple[int, int] | None = None
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """An enlarged canvas around the outlines, by how much, and the place of its corner."""
+    if shape is None:
+        points = np.concatenate(outlines)
+        low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+        width, height = (max(1, math.ceil(length)) for length in high - low)
+    else:
+        low, (height, width) = np.zeros(2), shape
+    scale = 4 if width * height <= FINE_PIXELS else 2
+    return np.zeros((height * scale, width * scale), np.uint8), scale, low
+
+
+def _fixed_point(points: np.ndarray, origin: np.ndarray, scale: int) -> np.ndarray:
+    """Points as OpenCV draws them: pixel centers are whole numbers there, and halves here."""
+    result: np.ndarray = np.rint((points - origin) * (scale << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
+    return result
+
+
+def _reduced(canvas: np.ndarray, scale: int, blur: float) -> np.ndarray:
+    """The canvas at the size of pixels, as the lens shows it."""
+    size = canvas.shape[1] // scale, canvas.shape[0] // scale
+    coverage = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+    coverage = cv2.GaussianBlur(coverage, (0, 0), blur, borderType=cv2.BORDER_CONSTANT)
+    coverage = coverage.reshape(size[::-1]).astype(np.float32) * np.float32(1 / 255)
+    strengthen(coverage)
+    return coverage
+
+
+def moved(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """The coverage moved by an offset (x, y) in pixels, 0 where nothing was."""
+    matrix = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float64)
+    return cv2.warpAffine(coverage, matrix, coverage.shape[::-1], flags=cv2.INTER_LINEAR).reshape(coverage.shape)
+
+
+def flanks(coverage: np.ndarray, light: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The rims beside a shape, `reach` pixels wide: the one away from the light, and the one towards it.
+
+    Light falls on the far wall of a hollow, and on the near wall of a bump.
+    """
+    away = np.maximum(moved(coverage, -light * reach) - coverage, 0)
+    return away, np.maximum(moved(coverage, light * reach) - coverage, 0)
+
+
+def strengthen(coverage: np.ndarray) -> None:
+    """Make a coverage stronger, in place, that covers no pixel by half: the smallest defect is one pixel."""
+    strongest = float(coverage.max())
+    if strongest < 0.5:
+        row, column = divmod(int(coverage.argmax()), coverage.shape[1])
+        coverage *= np.float32(0.6 / max(strongest, 0.1))
+        coverage[row, column] = 0.6
+
+
+def trimmed(alpha: np.ndarray, least: float, limit: tuple[int, int]) -> tuple[slice, slice]:
+    """The bounding box of what is at least `least` in alpha, around its strongest pixel where that exceeds `limit`.
+
+    What is so small that no pixel is half covered is made stronger, in place: it covers one at least.
+    """
+    strengthen(alpha)
+    row, column = divmod(int(alpha.argmax()), alpha.shape[1])
+    left, top, width, height = cv2.boundingRect((alpha >= least).view(np.uint8))
+    slices = []
+    for start, size, most, max_value in ((top, height, limit[0], row), (left, width, limit[1], column)):
+        if size > most:
+            start, size = min(max(max_value - most // 2, start), start + size - most), most
+        slices.append(slice(start, start + size))
+    return slices[0], slices[1]

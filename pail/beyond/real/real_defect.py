@@ -1,0 +1,249 @@
+"""A real defect from a bank, moved to a new place."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from pail.beyond.real.defects import Defect, Defects, ring_around, ring_width
+from pail.core.checks import describe
+from pail.core.composite import Insertion
+from pail.core.image import NormalImage
+from pail.core.ops import Box, as_bytes, resize, with_axis
+from pail.core.parameters import Choice, Flag, Pair
+from pail.core.sampler import Sampler
+from pail.core.source import as_source
+from pail.pixels import placing, poisson
+from pail.pixels.foreground import foreground_of
+
+BLENDS = ("paste", "transfer", "poisson", None)
+PLACES = ("anywhere", "same")
+MIN_SAMPLES = 8  # pixels of a ring, to tell a level
+SOFT_EDGE, MIN_EDGE, MAX_EDGE = 0.035, 0.4, 2.0  # width of a soft edge: of the root of the area; pixels
+MIN_GAIN, MAX_GAIN = 2 / 3, 2.0  # how much the spread of a ring may damp or amplify a defect
+LEAST_SPREAD = 0.004  # of the range: a ring with less is flat
+JITTER = 0.02  # of the shorter side: how far from its own place a defect lands with `place="same"`
+PAD = 2  # pixels around a turned defect, for its soft edge and its gradients
+SHRINKS = 0.7  # below this factor an image is averaged before it is turned
+
+
+class Turned(NamedTuple):
+    """A defect after its geometric changes, in the working values of the image."""
+
+    pixels: np.ndarray  # (h + 2, w + 2, C) float32, or what it adds to its surface: a pixel more on every side
+    alpha: np.ndarray  # (h, w) float32 in [0.5, 1] in the mask
+    mask: np.ndarray  # (h, w) uint8 {0, 255}
+    scale: float  # in all, from the photograph
+
+
+def real_defect(
+    image: NormalImage,
+    sampler: Sampler,
+    defects: Defects,
+    *,
+    kinds: Any = None,
+    blend: Annotated[str | None, Choice(BLENDS)] = None,
+    place: Annotated[str, Choice(PLACES)] = "anywhere",
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")] = (-180, 180),
+    scale: Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the size")] = (0.7, 1.4),
+    flip: Annotated[bool, Flag()] = True,
+    contrast: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="times the difference")] = (0.7, 1.3),
+) -> Insertion:
+    """Insert a real defect of a bank, each equally often, at another place, angle and size.
+
+    Where photograph and image differ in size, the defect is scaled by the ratio of their shorter sides. One that is
+    larger than the region is made smaller until it fits.
+
+    Parameters
+    ----------
+    image, sampler
+        The image and the random numbers of the call.
+    defects : Defects
+        The bank.
+    kinds : str or sequence of str, optional
+        Kinds that may be drawn; all by default.
+    blend : {"paste", "transfer", "poisson", None}, default None
+        "paste" keeps the defect's pixels, with the level around it (mean and spread of each channel) matched to that
+        around its new place. "transfer" adds the difference between the defect and the surface below it, so that the
+        texture of the part survives. "poisson" keeps the defect's gradients. None draws "paste" or "transfer".
+    place : {"anywhere", "same"}, default "anywhere"
+        Anywhere in the region, else on the foreground, where all of it fits; or where it was, give or take 2 % of the
+        shorter side, for aligned parts.
+    rotation : (float, float), default (-180, 180)
+        Range of the angle in degrees, counterclockwise.
+    scale : (float, float), default (0.7, 1.4)
+        Range of the factor of its size, in (0, 100]; a severity picks the place in it.
+    flip : bool, default True
+        Whether it is mirrored along either axis, with probability 1/2 each.
+    contrast : (float, float), default (0.7, 1.3)
+        Range of the factor of its difference from the surface, in (0, 10].
+
+    Returns
+    -------
+    Insertion
+    """
+    if not isinstance(defects, Defects):
+        raise TypeError(f"`defects` must be a bank of defects (pail.Defects), got {describe(defects)}")
+    defect = defects[sampler.choice("defect", defects.of_kinds(kinds))]
+    how = sampler.choice("blend", BLENDS[:2]) if blend is None else blend
+    flips = (sampler.flag("flip_rows"), sampler.flag("flip_columns")) if flip else (False, False)
+    factor = min(image.shape) / min(defect.shape) * sampler.scaled("scale", *scale)
+    linear = _linear(factor, sampler.uniform("angle", *rotation), flips)
+    pixels = _working(image, defect, defect.pixels)
+    level = _level(pixels, defect.ring) if how == "paste" else None
+    if how == "transfer":
+        pixels = pixels - _working(image, defect, defect.surface)
+    turned = _turned(image, defect, pixels, linear)
+    box = _box(image, sampler, defect, turned.mask, place)
+    gain = sampler.uniform("contrast", *contrast)
+    background = image.crop(box).astype(np.float32)
+    if how == "poisson":
+        content = _poisson(image, box, turned, gain)
+    else:
+        if how == "transfer":
+            content = background + turned.pixels[1:-1, 1:-1] * np.float32(gain)
+        else:
+            content = _matched(image, box, turned, gain, level)
+        content = background + turned.alpha[..., None] * (content - background)
+    return Insertion(box, content, turned.mask, sampler.opacity())
+
+
+def _working(image: NormalImage, defect: Defect, pixels: np.ndarray) -> np.ndarray:
+    """Pixels of a defect in the channels and the range of the image, float32."""
+    return as_source(pixels, image, "defects", alpha=defect.alpha).astype(np.float32, copy=False)
+
+
+def _linear(factor: float, angle: float, flips: tuple[bool, bool]) -> np.ndarray:
+    """The 2 x 2 matrix that mirrors, turns by `angle` degrees counterclockwise and scales points (x, y)."""
+    turn = math.radians(angle)
+    rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    return factor * rotation @ np.diag([-1.0 if flips[1] else 1.0, -1.0 if flips[0] else 1.0])
+
+
+def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.ndarray) -> Turned:
+    """The defect and its mask after one affine change; smaller where it does not fit into the region."""
+    outline = np.concatenate(cv2.findContours(defect.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])[:, 0]
+    points = outline @ linear.T
+    span = np.ptp(points, axis=0) + math.sqrt(abs(np.linalg.det(linear)))  # x, y; the last pixel counts, too
+    room = np.array(image.region_box[:1:-1])
+    shrink = min(1.0, *(room / span))
+    linear, points = linear * shrink, points * shrink
+    scale = math.sqrt(abs(np.linalg.det(linear)))
+    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    size = [int(v) + 1 + 2 * PAD for v in high - low]
+    mask = defect.mask
+    if scale < SHRINKS:  # an area is averaged, as a lens would
+        smaller = [max(1, round(side * scale)) for side in mask.shape]
+        factors = [new / old for new, old in zip(smaller, mask.shape, strict=True)]
+        pixels, mask = (resize(part, (smaller[0], smaller[1])) for part in (pixels, mask))
+        # A pixel's center at x lies at (x + 0.5) * factor - 0.5 of the smaller image.
+        moved = np.array([(f - 1) / 2 for f in factors[::-1]])
+        linear = linear @ np.diag([1 / f for f in factors[::-1]])
+        shift = PAD - low - linear @ moved
+    else:
+        shift = PAD - low
+    matrix = np.column_stack([linear, shift])
+    soft = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR)
+    hard = as_bytes(soft >= 128)
+    hard[[0, -1]] = 0
+    hard[:, [0, -1]] = 0
+    if not cv2.hasNonZero(hard):  # smaller than a pixel
+        row, column = (1 + int(v) for v in np.unravel_index(int(np.argmax(soft[1:-1, 1:-1])), soft[1:-1, 1:-1].shape))
+        hard[row, column] = 255
+    tight = Box.around(hard)
+    around = Box(tight.top - 1, tight.left - 1, tight.height + 2, tight.width + 2)
+    return Turned(
+        _warped(pixels, matrix, size)[around.slices],
+        np.maximum(_softened(soft, hard)[tight.slices].astype(np.float32) / 255, 0.5),
+        np.ascontiguousarray(hard[tight.slices]),
+        scale,
+    )
+
+
+def _softened(soft: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The edge of a mask, wider where the defect is large: a hard step would look cut out."""
+    sigma = min(SOFT_EDGE * math.sqrt(cv2.countNonZero(mask)), MAX_EDGE)
+    return cv2.GaussianBlur(soft, (0, 0), sigma) if sigma >= MIN_EDGE else soft
+
+
+def _warped(pixels: np.ndarray, matrix: np.ndarray, size: list[int]) -> np.ndarray:
+    parts = [
+        with_axis(
+            cv2.warpAffine(
+                np.ascontiguousarray(pixels[..., first : first + 4]),
+                matrix,
+                size,
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
+        for first in range(0, pixels.shape[2], 4)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+def _box(image: NormalImage, sampler: Sampler, defect: Defect, mask: np.ndarray, place: str) -> Box:
+    """Where the defect lands."""
+    height, width = mask.shape
+    height, width = min(height, image.height), min(width, image.width)
+    if place == "same":
+        own = Box.around(defect.mask)
+        centers = own.top + own.height / 2 + defect.box.top, own.left + own.width / 2 + defect.box.left
+        corner = []
+        for center, side, have, want in zip(centers, defect.shape, image.shape, (height, width), strict=True):
+            moved = sampler.uniform("jitter", -JITTER, JITTER) * min(image.shape)
+            corner.append(min(max(round(center / side * have + moved - want / 2), 0), have - want))
+        box = Box(corner[0], corner[1], height, width)
+        if image.roi is None or cv2.hasNonZero(cv2.bitwise_and(np.ascontiguousarray(image.roi[box.slices]), mask)):
+            return box
+    if image.roi is not None:
+        return placing.place(image, sampler, height, width, mask)
+    found = foreground_of(image)
+    whole = cv2.countNonZero(found) == found.size
+    return placing.place(image if whole else image.restrict(found), sampler, height, width, mask)
+
+
+def _level(pixels: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and spread of each channel where a mask is true, None where that is too few pixels."""
+    if cv2.countNonZero(where) < MIN_SAMPLES:
+        return None
+    parts = [
+        cv2.meanStdDev(np.ascontiguousarray(pixels[..., first : first + 4]), mask=where)
+        for first in range(0, pixels.shape[2], 4)
+    ]
+    mean, spread = (np.concatenate(numbers)[:, 0].astype(np.float32) for numbers in zip(*parts, strict=True))
+    return mean, spread
+
+
+def _matched(
+    image: NormalImage, box: Box, turned: Turned, gain: float, own: tuple[np.ndarray, np.ndarray] | None
+) -> np.ndarray:
+    """The defect's pixels, their level around it matched to that around the new place."""
+    pixels = turned.pixels[1:-1, 1:-1]
+    width = ring_width(turned.mask)
+    grown = Box(box.top - width, box.left - width, box.height + 2 * width, box.width + 2 * width)
+    grown = grown.intersect(image.whole)
+    mask = np.zeros(grown[2:], np.uint8)
+    mask[box.within(grown).slices] = turned.mask
+    new = _level(image.crop(grown).astype(np.float32), ring_around(mask))
+    if own is None or new is None:  # nothing to compare
+        return pixels
+    least = np.float32(LEAST_SPREAD * image.max_value)
+    spread = np.clip(np.maximum(new[1], least) / np.maximum(own[1], least), MIN_GAIN, MAX_GAIN)
+    result: np.ndarray = new[0] + (pixels - own[0]) * (spread * np.float32(gain))
+    return result
+
+
+def _poisson(image: NormalImage, box: Box, turned: Turned, gain: float) -> np.ndarray:
+    """The defect's gradients on the new background."""
+    grown = Box(box.top - 1, box.left - 1, box.height + 2, box.width + 2)
+    inside = grown.intersect(image.whole)
+    part = inside.within(grown).slices
+    mask = cv2.copyMakeBorder(turned.mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    blended = poisson.blend(
+        image.crop(inside), turned.pixels[part] * np.float32(gain), np.ascontiguousarray(mask[part])
+    )
+    return blended[box.within(inside).slices]
