@@ -14,7 +14,7 @@ import cv2
 import joblib
 import numpy as np
 import pytest
-from commands import pail_command
+from commands import pail_command, unmeasured
 from common import as_type, photograph
 from optional import need
 from PIL import Image
@@ -269,7 +269,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(whole, parts, sources, tmp_pa
     out, rng = tmp_path / "set", random.Random(0)
     for attempt in range(4):
         process = subprocess.Popen(
-            command(parts, sources, out, *(["--resume"] if attempt else [])), start_new_session=True
+            command(parts, sources, out, *(["--resume"] if attempt else [])), start_new_session=True, env=unmeasured()
         )
         time.sleep(rng.uniform(0.6, 2.5))
         os.killpg(process.pid, signal.SIGKILL)
@@ -295,7 +295,9 @@ def test_a_full_disk_stops_and_is_resumed(parts, sources, tmp_path, whole):
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 
     out = tmp_path / "set"
-    stopped = subprocess.run(command(parts, sources, out), preexec_fn=limit, capture_output=True, text=True)
+    stopped = subprocess.run(
+        command(parts, sources, out), preexec_fn=limit, capture_output=True, text=True, env=unmeasured()
+    )
     assert stopped.returncode == 1
     assert "cannot be written" in stopped.stderr and "--resume" in stopped.stderr and "Traceback" not in stopped.stderr
     assert not (out / "manifest.jsonl").exists() and not list(out.rglob("*.part"))
@@ -375,7 +377,7 @@ def test_another_recipe_is_not_resumed_but_may_overwrite(parts, tmp_path):
 @pytest.mark.slow
 def test_a_second_run_into_one_folder_is_refused(parts, sources, tmp_path):
     out = tmp_path / "set"
-    first = subprocess.Popen(command(parts, sources, out, "-n", "3000"), start_new_session=True)
+    first = subprocess.Popen(command(parts, sources, out, "-n", "3000"), start_new_session=True, env=unmeasured())
     try:
         while not (out / ".pail" / "inputs.json").exists():
             time.sleep(0.02)

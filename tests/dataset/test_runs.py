@@ -15,6 +15,7 @@ import cv2
 import joblib
 import numpy as np
 import pytest
+from commands import unmeasured
 from common import photograph
 from PIL import Image
 
@@ -534,7 +535,7 @@ def test_the_bar_counts_images_while_a_chunk_is_at_work(parts, tmp_path, monkeyp
 def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     out = tmp_path / "a set"
     words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
-    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, env=unmeasured())
     try:
         deadline = time.time() + 120
         while not list(out.rglob("0*.png")) and time.time() < deadline:
@@ -552,12 +553,13 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     assert not (out / "manifest.jsonl").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):
     """They would go on writing into the folder, whatever set is made there next."""
     out = tmp_path / "set"
     words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=unmeasured())
     deadline = time.time() + 120
     while not list(out.rglob("0*.png")) and time.time() < deadline:
         time.sleep(0.05)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import warnings
 from typing import NamedTuple
 
@@ -14,6 +15,12 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def unmeasured() -> dict[str, str]:
+    """The environment for a process that is stopped or runs out of space: the report on coverage waits for no such one,
+    which would say on its streams that it cannot save what it has measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def pail_command(*arguments) -> Done:
