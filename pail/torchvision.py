@@ -38,8 +38,8 @@ class InsertAnomaly(torch.nn.Module):
     as arguments or anywhere in a dict, tuple or list, and returns the same
     structure; everything else in it is handed through. The image is a
     tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
-    PIL image, which keeps its mode; a plain tensor counts as the image where there is no
-    `tv_tensors.Image`, and only the first. An image alone,
+    PIL image, which keeps its mode; a plain tensor counts as the image
+    where there is no `tv_tensors.Image`, and only the first. An image alone,
     ``transform(image)``, comes back as ``(image, mask)``, and a dict with
     an image alone gets the mask as ``"mask"``.
 

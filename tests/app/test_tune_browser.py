@@ -286,8 +286,8 @@ def test_default_word_dice_outline_and_show(server):
         assert field.locator(".changed").count() == 0 and field.locator("input[type=number]").input_value() == "0.5"
         page.locator("#pail-techniques input[value=cutpaste]").check()
         page.get_by_role("button", name="Show perlin_noise_pattern").click()
+        page.wait_for_selector("#pail-techniques input[value=perlin_noise_pattern]:checked")
         page.wait_for_function("document.querySelector('#pail-main').innerText.includes('perlin_noise_pattern')")
-        assert page.locator("#pail-techniques input[value=perlin_noise_pattern]").is_checked()
         assert field.locator(".changed").count() == 1
         before = page.locator("#pail-main img").first.get_attribute("src")
         page.locator("#pail-outline input").uncheck()
