@@ -148,7 +148,8 @@ def generate(
         Whether the last of two or four channels is alpha. By default the
         files decide.
     exclude : str or sequence of str, optional
-        Patterns such as ``"*_mask.png"`` of paths or names that are left out.
+        Patterns such as ``"*_mask.png"`` of paths or names that are left
+        out.
         None by default.
     follow_links : bool, optional
         Whether links to folders are followed, False by default.
