@@ -132,7 +132,8 @@ def _gamma_table(levels: _Levels, gammas: list[float]) -> np.ndarray:
 
 def gamma_contrast(image: np.ndarray, max_value: float, gammas: list[float]) -> np.ndarray:
     """max_value * (v / max_value) ** gamma, with a gamma for each channel (the three repeat beyond the third)."""
-    planes = cv2.split(image * np.float32(1 / max_value))
+    # Rounding can leave values just below 0, of which a power is NaN.
+    planes = cv2.split(np.maximum(image, 0) * np.float32(1 / max_value))
     raised = [cv2.pow(plane, gamma) for plane, gamma in zip(planes, np.resize(gammas, len(planes)), strict=True)]
     return np.minimum(with_axis(cv2.merge(raised)) * np.float32(max_value), np.float32(max_value))
 

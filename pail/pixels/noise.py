@@ -136,7 +136,7 @@ def _mask_on_box(
     values = noise.values()
     allowed = values.ravel() if region is None else values[region > 0]
     if len(allowed) == 0:
-        return mask
+        return np.zeros(size, np.uint8)
     mask = resize(as_bytes(values > _level_of_share(allowed, LAST_SHARE)), size, nearest=True)
     return mask if inside is None else cv2.bitwise_and(mask, inside)
 

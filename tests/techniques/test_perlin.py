@@ -236,3 +236,14 @@ def test_a_mask_of_a_long_image_takes_little_memory():
     max_value = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert max_value < 30 * frame.whole.area
+
+
+def test_noise_at_one_pixel_in_a_ring_is_inside_the_ring():
+    rows, columns = np.mgrid[:10, :6]
+    distance = np.hypot((rows - 4.5) / 5, (columns - 2.5) / 3)
+    ring = (distance > 0.6) & (distance < 0.95)
+    for seed in range(60):
+        mask = call(
+            "perlin_noise_pattern", WHITE[:10, :6], BLACK, resize=(1, 1), threshold="random", roi=ring, rng=seed
+        )[1]
+        assert mask.any() and not (mask[..., 0] > 0)[~ring].any()

@@ -18,7 +18,7 @@ from pail.core.image import as_normal_image
 from pail.core.sampler import Sampler
 from pail.pixels.augmenter import Augmenter, apply_augmenter, import_imgaug
 from pail.pixels.color import apply_jitter, color_jitter
-from pail.pixels.draem import AUGMENTERS, SPACES, augment
+from pail.pixels.draem import AUGMENTERS, SPACES, augment, gamma_contrast
 
 WEAK = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 STRONG = {"brightness": 0.5, "contrast": 1.0, "saturation": 0.1, "hue": 0.5}
@@ -687,3 +687,8 @@ def test_the_structure_is_the_image_with_its_cells_at_other_places():
         assert sorted(order) == list(range(64)) and order != sorted(order)
         expected = np.kron(cells.ravel()[order].reshape(8, 8), np.ones((8, 8), np.uint8))
         assert np.array_equal(content[mask > 0][:, 0], expected[box.slices][mask > 0])
+
+
+def test_gamma_of_values_just_below_zero_is_zero():
+    image = np.array([[[-1e-7, 0.0, 1.0]]], np.float32)
+    assert gamma_contrast(image, 1.0, [0.7, 1.9, 0.9]).tolist() == [[[0.0, 0.0, 1.0]]]
