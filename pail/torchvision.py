@@ -39,9 +39,9 @@ class InsertAnomaly(torch.nn.Module):
     structure; everything else in it is handed through. The image is a
     tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
     PIL image, which keeps its mode; a plain tensor counts as the image
-    where there is no `tv_tensors.Image`, and only the first. An image alone,
-    ``transform(image)``, comes back as ``(image, mask)``, and a dict with
-    an image alone gets the mask as ``"mask"``.
+    where there is no `tv_tensors.Image`, and only the first of them. An
+    image alone, ``transform(image)``, comes back as ``(image, mask)``, and
+    a dict with an image alone gets the mask as ``"mask"``.
 
     What becomes of a mask depends on its shape:
 
