@@ -14,7 +14,8 @@ import numpy as np
 
 from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
-from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
+from pail.app.settings import DRAWS, LISTING, REGIONS, PageSettings, recipe
+from pail.beyond.real.defects import Defects
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
 from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
@@ -46,7 +47,10 @@ class Bench:
         folder: str | os.PathLike[str],
         source: str | os.PathLike[str] | None = None,
         given: Mapping[str, Any] | None = None,
+        defects: str | os.PathLike[str] | None = None,
     ) -> None:
+        self.bank = defects
+        self.defects = None if defects is None else Defects.read(defects)
         self.given = dict(given or {})
         listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
         only_first = replace(listing, pages="first")  # of sources and masks
@@ -64,6 +68,11 @@ class Bench:
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
 
+    def folders(self) -> dict[str, str]:
+        """What `pail.generate` reads, as its keywords."""
+        found = {"normals": self.normals.folder.absolute()}
+        return {**found, "source": self.sources.folder.absolute()} if self.sources else found
+
     @property
     def names(self) -> list[str]:
         return list(self.normals.folder.listed)
@@ -80,13 +89,17 @@ class Bench:
     def inputs(self, settings: PageSettings, name: str) -> Inputs:
         """Where `make_item` reads from: the folders, and the painted mask as if it lay in one."""
         sources = self.sources.folder if self.sources else None
-        if settings.region == "painted":
+        if REGIONS.get(settings.region) == "regions":
             masks = {stem_of(name): mask_file(name)}
-            return Inputs(self.normals.folder, sources, _painted(settings.painted), masks)
+            return Inputs(self.normals.folder, sources, self.painted(settings), masks)
         if settings.region == "given" and self.rois:
             masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
             return Inputs(self.normals.folder, sources, self.rois, masks)
         return Inputs(self.normals.folder, sources, None, {})
+
+    def painted(self, settings: PageSettings) -> Painted:
+        """The painted region, or one that is painted everywhere."""
+        return EVERYWHERE if settings.region == "everywhere" else _painted(settings.painted)
 
     def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
@@ -147,6 +160,9 @@ def _folder(argument: str, url: Any, recipe: Recipe) -> Folder:
 @lru_cache(maxsize=8)
 def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
     return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
+
+
+EVERYWHERE = Painted(np.full((8, 8), 255, np.uint8))
 
 
 @lru_cache(maxsize=4)

@@ -18,15 +18,15 @@ from PIL import Image
 
 from pail.app.draws import Bench
 from pail.app.folder import ImageCache
-from pail.app.painted import Painted, mask_file
-from pail.app.settings import PageSettings
+from pail.app.painted import mask_file
+from pail.app.settings import REGIONS, PageSettings
 from pail.dataset.inputs import Inputs, stem_of
 from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe, to_toml
 from pail.io.read import UnreadableError
 
-PAINTED = "# The painted region is the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
+KEEP = "# Where anomalies may land is in the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
     toml, line = to_toml(checked), command(bench, settings)
-    if settings.region == "painted":
-        toml = f"{PAINTED}\n{toml}"
+    if checked.roi == REGIONS["painted"]:
+        toml = f"{KEEP}\n{toml}"
     python, arrays = call(bench, settings, checked, items[0])
     files, failed = {"recipe.toml": toml.encode(), "call.py": python.encode(), "run.txt": f"{line}\n".encode()}, []
     files |= arrays
@@ -55,7 +55,7 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
         files |= made.files
         if made.line is None:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")
-    files |= _regions(bench, settings)
+    files |= {f"regions/{name}": data for name, data in regions(bench, settings).items()}
     return Export(toml, python, line, _zip(files), failed)
 
 
@@ -204,13 +204,11 @@ def _literal(value: Any) -> str:
     return pprint.pformat(value, width=10**6, sort_dicts=False)
 
 
-def _regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
-    """The painted mask for every image of the folder, named as `--roi` reads it."""
-    if settings.region != "painted":
+def regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
+    """Where anomalies may land, as a mask for every image of the folder, named as `--roi` reads it."""
+    if REGIONS.get(settings.region) != "regions":
         return {}
-    masks = bench.inputs(settings, bench.name(settings.image)).rois
-    assert isinstance(masks, Painted)
-    return {f"regions/{mask_file(name)}": masks.png for name in bench.names}
+    return {mask_file(name): bench.painted(settings).png for name in bench.names}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
