@@ -30,6 +30,7 @@ APPEARANCES = {
     "rand_augmented_cut_paste": "Distorted pieces of another material",
     "fract_aug": "Ragged, branching or dusty shapes",
 }
+PAPERLESS = {"defects": "drawn from its geometry", "real": "from your photographs"}  # in place of a paper
 FAMILIES = {  # in the order in which they are offered; others follow under their own names
     "real": "Your own defects",
     "defects": "Defects with a name",
@@ -47,7 +48,7 @@ def appearance(name: str) -> str:
 
 def source_of(technique: Technique) -> str:
     """Where a technique is published, or what stands in place of a paper."""
-    return technique.reference or ("drawn by its shape" if technique.family == "defects" else "")
+    return technique.reference or PAPERLESS.get(technique.family, "")
 
 
 def groups(offered: Mapping[str, Technique]) -> list[tuple[str, list[str]]]:

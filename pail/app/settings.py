@@ -58,7 +58,11 @@ class PageSettings:
 
 def offered(bank: object) -> dict[str, Technique]:
     """The techniques that the page offers: those that need a bank of defects only where there is one."""
-    return {name: entry for name, entry in TECHNIQUES.items() if bank is not None or entry.family != "real"}
+    return {
+        name: entry
+        for name, entry in TECHNIQUES.items()
+        if bank is not None or not getattr(entry, "takes_defects", False)
+    }
 
 
 def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
