@@ -67,7 +67,8 @@ class History:
         if not changed:
             return
         now, key = self._clock(), changed[0] if len(changed) == 1 else ""
-        goes_on = key != "" and key == kept.key and now - kept.time < ONE_MOVE
+        is_dragged = key != "" and not isinstance(values[key], str)  # a stroke of the brush is a step
+        goes_on = is_dragged and key == kept.key and now - kept.time < ONE_MOVE
         del kept.states[kept.place + 1 :]
         if goes_on:
             kept.states.pop()

@@ -806,6 +806,13 @@ def test_history():
     assert history.step("s", {"a": 9, "b": 5}, -1) == {"b": None}  # a change that was not recorded yet
 
 
+def test_each_stroke_of_the_brush_is_a_step():
+    history = History(Clock())
+    for painted in ("", "one", "two"):
+        history.record("s", {"painted": painted})
+    assert history.step("s", {"painted": "two"}, -1) == {"painted": "one"}
+
+
 def test_the_history_is_bounded():
     clock = Clock()
     history = History(clock)
