@@ -30,7 +30,6 @@ APPEARANCES = {
     "rand_augmented_cut_paste": "Distorted pieces of another material",
     "fract_aug": "Ragged, branching or dusty shapes",
 }
-PAPERLESS = {"defects": "drawn from its geometry", "real": "from your photographs"}  # in place of a paper
 FAMILIES = {  # in the order in which they are offered; others follow under their own names
     "real": "Your own defects",
     "defects": "Defects with a name",
@@ -44,11 +43,6 @@ FAMILIES = {  # in the order in which they are offered; others follow under thei
 def appearance(name: str) -> str:
     """What its anomalies look like; for a technique of the user's own its summary, or else its name."""
     return APPEARANCES.get(name) or TECHNIQUES[name].summary or name
-
-
-def source_of(technique: Technique) -> str:
-    """Where a technique is published, or what stands in place of a paper."""
-    return technique.reference or PAPERLESS.get(technique.family, "")
 
 
 def groups(offered: Mapping[str, Technique]) -> list[tuple[str, list[str]]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pail.app.appearance import appearance, groups, source_of
+from pail.app.appearance import appearance, groups
 from pail.app.draws import Preview
 from pail.app.parameters import shown
 from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_display
@@ -124,7 +124,7 @@ def strip(thumbnails: Sequence[tuple[int, str, str]], chosen: int) -> str:
 def techniques(chosen: str, offered: Mapping[str, Technique]) -> str:
     """The offered techniques by what their anomalies look like, with names and papers."""
     shown = [
-        (title, [(name, appearance(name), source_of(offered[name]), offered[name].summary) for name in names])
+        (title, [(name, appearance(name), offered[name].reference, offered[name].summary) for name in names])
         for title, names in groups(offered)
     ]
     return html("techniques", groups=shown, chosen=chosen)
