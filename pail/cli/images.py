@@ -1,0 +1,55 @@
+"""A few of the user's images, to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import Any
+
+from pail.cli.main import err
+
+
+def read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
+    """A few images by their names, spread over the folder; files that cannot be read are left out."""
+    from pail.dataset.inputs import list_images, read_image
+    from pail.dataset.store import Store
+    from pail.io.read import UnreadableError
+
+    store, found = Store(folder), dict[str, Any]()
+    names = list_images("images", store, recipe)
+    for name in names[:: max(1, len(names) // most)]:
+        try:
+            picture = read_image(store, name, recipe)
+            # Alpha of color images goes with the pixels; two channels would be taken for two bands.
+            found[name] = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
+        except (UnreadableError, OSError) as error:
+            err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
+        if len(found) == most:
+            break
+    if not found:
+        raise ValueError(f"`images` must be a folder with images that can be read, got {folder}")
+    return found
+
+
+def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
+    """The recipe with the values in use, and a few images with their regions, as `generate` has them."""
+    from pail.dataset.inputs import Inputs, list_images, read_image, values_in_use
+    from pail.dataset.make import region
+    from pail.dataset.sizes import fitted
+    from pail.dataset.store import Store
+
+    originals, store = read_few(folder, recipe), Store(folder)
+    if recipe.data_range == "auto":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # printed above
+            names = list_images("images", store, recipe)
+        found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
+        recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
+        err.print(f"data_range: {found}", highlight=False)
+    images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}
+    rois = None if recipe.roi in (None, "foreground") else Store(recipe.roi)
+    masks = {name.rpartition(".")[0]: name for name in rois.names()} if rois else {}
+    inputs = Inputs(store, None, rois, masks)
+    regions = [region(recipe, inputs, name, images[name], originals[name].shape[:2]) for name in images]
+    alike = all(entry is None or isinstance(entry, str) for entry in regions)
+    return recipe, list(images.values()), regions[0] if alike else regions
