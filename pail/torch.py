@@ -54,8 +54,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     ----------
     normal : path, glob pattern, sequence of paths or images, or array
         The normal images. A folder is searched with all its subfolders, but
-        for hidden ones and links. An array has shape (N, H, W, C), or
-        (N, H, W) with more than 16 gray images.
+        for hidden ones and links; a category in the layout of MVTec AD
+        stands for its ``train/good``, and masks and labels beside images
+        are left out. A file may list paths (``.txt``, ``.csv``, ``.json``).
+        An array has shape (N, H, W, C), or (N, H, W) with more than 16 gray
+        images.
     source : as `normal`, or callable, optional
         Where techniques that take a source find it: one of the images is
         drawn for each anomaly; a callable is called with a
@@ -112,6 +115,15 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     max_pixels : int, optional
         Files with more pixels are refused before they are decoded: 179
         million by default. None takes any size.
+    exclude : str or sequence of str, default ()
+        Patterns such as ``"*_mask.png"`` of paths or names that are left
+        out of `normal` and `source`.
+    follow_links : bool, default False
+        Whether links to folders are followed.
+    column : str, optional
+        The column with the paths in a list of several columns (CSV), or the
+        key in a JSON list of objects. By default the only one, or the one
+        called path, file, image or filename.
 
     Raises
     ------
@@ -176,6 +188,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         dtype: torch.dtype = torch.float32,
         pages: str = "first",
         max_pixels: int | None = MAX_PIXELS,
+        exclude: str | Sequence[str] = (),
+        follow_links: bool = False,
+        column: str | None = None,
     ) -> None:
         if dtype not in (torch.float32, torch.uint8):
             raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
@@ -188,6 +203,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.pairs = as_flag("pairs", pairs)
         self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
+        selecting: dict[str, Any] = {"exclude": exclude, "follow_links": follow_links, "column": column}
         self.normal = Images(
             "normal",
             normal,
@@ -197,11 +213,13 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             unreadable=unreadable,
             pages=pages,
             max_pixels=max_pixels,
+            normal=True,
+            **selecting,
         )
         if isinstance(data_range, str) and data_range == AUTO:
             step = max(1, len(self.normal) // MOST_IMAGES)
             data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
-        self.source = drawn_source(source, kept, unreadable, max_pixels)
+        self.source = drawn_source(source, kept, unreadable, max_pixels, **selecting)
         self._insert = Inserter(
             self.source,
             roi,

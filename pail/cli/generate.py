@@ -20,9 +20,11 @@ import pail
 from pail._install import install_hint
 from pail.cli.main import app, err, out
 from pail.cli.options import (
+    COLUMN,
     DATA_RANGE,
     EXCLUDE,
     FIT,
+    FOLLOW_LINKS,
     IMAGES,
     RECIPE,
     ROI,
@@ -94,7 +96,8 @@ def generate(
         str | None, typer.Option(help="Masks in annotations.json: rle (default) or polygon.", show_default=False)
     ] = None,
     exclude: EXCLUDE = None,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")] = False,
+    follow_links: FOLLOW_LINKS = False,
+    column: COLUMN = None,
     pages: Annotated[
         Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)
     ] = None,
@@ -143,6 +146,7 @@ def generate(
         "segmentation": segmentation,
         "exclude": exclude or None,
         "follow_links": True if follow_links else None,
+        "column": column,
         "pages": pages.value if pages else None,
         "max_pixels": max_pixels,
     }

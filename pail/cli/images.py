@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Any
 
 from pail.cli.main import err
 
 
-def read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
+def read_few(store: Any, names: list[str], recipe: Any, most: int = 8) -> dict[str, Any]:
     """A few images by their names, spread over the folder; files that cannot be read are left out."""
-    from pail.dataset.inputs import list_images, read_image
-    from pail.dataset.store import Store
+    from pail.dataset.inputs import read_image
     from pail.io.read import UnreadableError
 
-    store, found = Store(folder), dict[str, Any]()
-    names = list_images("images", store, recipe)
+    found = dict[str, Any]()
     for name in names[:: max(1, len(names) // most)]:
         try:
             picture = read_image(store, name, recipe)
@@ -27,22 +24,21 @@ def read_few(folder: str, recipe: Any, most: int = 8) -> dict[str, Any]:
         if len(found) == most:
             break
     if not found:
-        raise ValueError(f"`images` must be a folder with images that can be read, got {folder}")
+        raise ValueError(f"`images` must be images that can be read, got {store} with none")
     return found
 
 
 def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
     """The recipe with the values in use, and a few images with their regions, as `generate` has them."""
-    from pail.dataset.inputs import Inputs, list_images, read_image, values_in_use
+    from pail.dataset.inputs import Inputs, find_images, read_image, values_in_use
     from pail.dataset.make import region
     from pail.dataset.sizes import fitted
     from pail.dataset.store import Store
 
-    originals, store = read_few(folder, recipe), Store(folder)
+    store, selected = find_images("images", folder, recipe, normal=True)
+    names = selected.names
+    originals = read_few(store, names, recipe)
     if recipe.data_range == "auto":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # printed above
-            names = list_images("images", store, recipe)
         found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
         err.print(f"data_range: {found}", highlight=False)

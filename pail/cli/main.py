@@ -48,7 +48,7 @@ OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "
 KNOWN = (
     "number", "per_image", "source", "techniques", "anomalies", "roi", "severity", "size", "fit", "data_range", "seed",
     "layout", "val_share", "test_share", "classes", "segmentation",
-    "format", "compression", "coco", "exclude", "follow_links", "pages", "max_pixels", "recipe",
+    "format", "compression", "coco", "exclude", "follow_links", "column", "pages", "max_pixels", "recipe",
     "workers", "shard", "dask", "resume", "overwrite", "verify", "output", "port",
 )  # fmt: skip
 _state = {"debug": False}

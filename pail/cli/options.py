@@ -78,8 +78,11 @@ def as_data_range(text: str | None) -> Any:
         raise ValueError(f"`data_range` must be 4095, 51200,52028 or auto, got {text!r}") from None
 
 
-IMAGES = Annotated[str, typer.Argument(help="Folder of normal images.", show_default=False)]
-SOURCE = Annotated[str | None, typer.Option(help="Folder of source images.", show_default=False)]
+IMAGES = Annotated[
+    str,
+    typer.Argument(help="Normal images: a folder, a pattern, or a list (.txt, .csv, .json).", show_default=False),
+]
+SOURCE = Annotated[str | None, typer.Option(help="Source images: a folder, a pattern or a list.", show_default=False)]
 TECHNIQUES = Annotated[
     str | None,
     typer.Option(
@@ -100,6 +103,10 @@ DATA_RANGE = Annotated[
 ]
 EXCLUDE = Annotated[
     list[str] | None, typer.Option(help="Leave out files with such names: '*_mask.png'.", show_default=False)
+]
+FOLLOW_LINKS = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
+COLUMN = Annotated[
+    str | None, typer.Option(help="Column with the paths, of a list in CSV or JSON.", show_default=False)
 ]
 RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)

@@ -13,9 +13,11 @@ from PIL import Image
 from pail.cli.images import read_few, read_some
 from pail.cli.main import app, out
 from pail.cli.options import (
+    COLUMN,
     DATA_RANGE,
     EXCLUDE,
     FIT,
+    FOLLOW_LINKS,
     IMAGES,
     ROI,
     SEED,
@@ -44,6 +46,8 @@ def preview(
     fit: FIT = None,
     data_range: DATA_RANGE = None,
     exclude: EXCLUDE = None,
+    follow_links: FOLLOW_LINKS = False,
+    column: COLUMN = None,
     target: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="preview.png, or preview.html with --html.", show_default=False),
@@ -77,10 +81,12 @@ def preview(
         fit=fit.value if fit else None,
         data_range=as_data_range(data_range),
         exclude=exclude,
+        follow_links=True if follow_links else None,
+        column=column,
         number=1000,
     )
     recipe, normals, regions = read_some(images, recipe)
-    sources = list(read_few(source, make_recipe()).values()) if source else None
+    sources = list(read_few(*_found_sources(source, recipe), recipe).values()) if source else None
     command = _generate_command(images, source, recipe, seed or 0, None if html else technique)
     keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": regions, "command": command}
     keywords["insertion"] = insertion(recipe, recipe.alpha)
@@ -93,6 +99,13 @@ def preview(
         draw(normals, sources, **keywords).save(target, exif=exif)
     toml.write_text(f"# {WRITTEN}\n{to_toml(recipe)}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
+
+
+def _found_sources(source: str, recipe: Any) -> tuple[Any, list[str]]:
+    from pail.dataset.inputs import find_images
+
+    store, found = find_images("source", source, recipe)
+    return store, found.names
 
 
 def _generate_command(images: str, source: str | None, recipe: Any, seed: int, techniques: str | None) -> str:
@@ -110,6 +123,7 @@ def _generate_command(images: str, source: str | None, recipe: Any, seed: int, t
     words = ["pail", "generate", images, "set/", "-n", "1000"]
     words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
     words += [word for pattern in recipe.exclude for word in ("--exclude", pattern)]
+    words += ["--follow-links"] * recipe.follow_links + (["--column", recipe.column] if recipe.column else [])
     return shlex.join(words)
 
 

@@ -20,10 +20,10 @@ __all__ = ["Summary", "generate"]
 
 
 def generate(
-    normals: str | os.PathLike[str],
+    normals: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    source: str | os.PathLike[str] | None = None,
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     recipe: str | os.PathLike[str] | None = None,
     number: int | None = None,
     per_image: int | None = None,
@@ -50,6 +50,7 @@ def generate(
     alpha: bool | None = None,
     exclude: str | Sequence[str] | None = None,
     follow_links: bool | None = None,
+    column: str | None = None,
     pages: Literal["first", "all"] | None = None,
     max_pixels: int | None = None,
     workers: int | None = None,
@@ -68,14 +69,17 @@ def generate(
 
     Parameters
     ----------
-    normals : path or URL
-        Folder of normal images, searched with all folders below; a local
-        path, or a URL that fsspec knows.
+    normals : path, URL, glob pattern or sequence of paths
+        Folder of normal images, searched with all folders below: a local
+        path, or a URL that fsspec knows. Or a glob pattern, a list of
+        paths, or a file that lists them (``.txt``, ``.csv``, ``.json``),
+        relative to its folder. A category in the layout of MVTec AD stands
+        for its ``train/good``; masks and labels beside images are left out.
     out : path or URL
         Folder of the data set; new or empty.
-    source : path or URL, optional
-        Folder of source images. Without one the techniques use the normal
-        image itself.
+    source : path, URL, glob pattern or sequence of paths, optional
+        Source images, selected in the same ways. Without any the techniques
+        use the normal image itself.
     recipe : path, optional
         A recipe file (TOML). Options that are passed take precedence over
         those of the file.
@@ -149,10 +153,13 @@ def generate(
         files decide.
     exclude : str or sequence of str, optional
         Patterns such as ``"*_mask.png"`` of paths or names that are left
-        out.
-        None by default.
+        out. None by default.
     follow_links : bool, optional
         Whether links to folders are followed, False by default.
+    column : str, optional
+        The column with the paths in a list of several columns (CSV), or the
+        key in a JSON list of objects. By default the only one, or the one
+        called path, file, image or filename.
     pages : {"first", "all"}, optional
         Which images of a TIFF file with several are used, "first" by
         default.
@@ -238,6 +245,7 @@ def generate(
         alpha=alpha,
         exclude=exclude,
         follow_links=follow_links,
+        column=column,
         pages=pages,
         max_pixels=max_pixels,
     )

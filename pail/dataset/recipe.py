@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 
 from pail.call.insert import as_count, as_options, as_techniques
-from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
+from pail.core.checks import (
+    MAX_SIDE,
+    as_choice,
+    as_flag,
+    as_number,
+    as_patterns,
+    as_range,
+    as_size,
+    close_match,
+    describe,
+)
 from pail.core.window import as_data_range
 from pail.dataset.sizes import FITS
 from pail.io.write import FORMATS
@@ -75,17 +85,16 @@ def _size(name: str, value: Any) -> int | tuple[int, int] | None:
         ) from None
 
 
-def _patterns(name: str, value: Any) -> tuple[str, ...]:
-    patterns = [value] if isinstance(value, str) else value
-    if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
-        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
-    return tuple(patterns)
-
-
 def _roi(name: str, value: Any) -> str:
     if isinstance(value, (str, Path)) and str(value):
         return str(value)
     raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
+
+
+def _column(name: str, value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise TypeError(f"`{name}` must be the name of a column of a list, got {describe(value)}")
 
 
 def _classes(name: str, value: Any) -> str:
@@ -128,8 +137,9 @@ class Recipe:
     data_range: Any = _option(None, _window)  # noqa: RUF009
     source_range: float | None = _option(None, as_data_range)
     alpha: bool | None = _option(None, as_flag)
-    exclude: tuple[str, ...] = _option((), _patterns)
+    exclude: tuple[str, ...] = _option((), as_patterns)
     follow_links: bool = _option(False, as_flag)
+    column: str | None = _option(None, _column)
     pages: str = _option("first", _one_of(PAGES))
     max_pixels: int | None = _option(None, _integer(1, 2**53))
 

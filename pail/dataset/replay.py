@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from typing import Any, NamedTuple
 
 from pail._version import __version__
 from pail.call.record import stack
 from pail.dataset.finish import manifest_lines
-from pail.dataset.inputs import Inputs
+from pail.dataset.inputs import Inputs, find_images
 from pail.dataset.make import Made, make_item
 from pail.dataset.plan import Item
-from pail.dataset.recipe import make_recipe, parse_options
+from pail.dataset.recipe import Recipe, make_recipe, parse_options
+from pail.dataset.run import Paths
 from pail.dataset.store import Store
 from pail.io.read import UnreadableError, decode
 
@@ -28,8 +30,8 @@ class Remade(NamedTuple):
 def remake(
     dataset: str | os.PathLike[str],
     index: int,
-    normals: str | os.PathLike[str],
-    source: str | os.PathLike[str] | None = None,
+    normals: Paths,
+    source: Paths | None = None,
 ) -> Remade:
     """Make the image with that index again, and compare it with the one in the set."""
     folder = Store(dataset)
@@ -44,7 +46,8 @@ def remake(
     number = int(line["image"].rpartition("/")[2].partition(".")[0].removeprefix("good_"))
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
-    inputs = Inputs(Store(normals), None if source is None else Store(source), rois, roi_names)
+    sources_store = None if source is None else _root("source", source, recipe)
+    inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names)
     made = make_item(recipe, inputs, item)
     if made.line is None:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
@@ -60,6 +63,13 @@ def remake(
     ]
     why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
     return Remade(image, False, f"{', '.join(differing)} ({why})")
+
+
+def _root(argument: str, where: Paths, recipe: Recipe, *, normal: bool = False) -> Store:
+    """The folder to which the names in the manifest are relative."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said when the set was made
+        return find_images(argument, where, recipe, normal=normal)[0]
 
 
 def _versions(folder: Store) -> dict[str, str]:
