@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,11 +159,18 @@ class Images(Sequence[np.ndarray]):
                 return
             self[index]
 
+    def sizes(self) -> Iterator[Size]:
+        """Height and width of each image; of files that are not resized, as their headers tell."""
+        for entry in self.entries:
+            if self.size is not None:
+                yield self.size
+            else:
+                yield entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
+
     def check_sizes(self) -> None:
         """Raise where images differ in size, as their headers tell."""
         first: Size | None = None
-        for index, entry in enumerate(self.entries):
-            shape = entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
+        for index, shape in enumerate(self.sizes()):
             first = shape if first is None else first
             if shape != first:
                 raise ValueError(

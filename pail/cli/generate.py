@@ -64,6 +64,10 @@ def generate(
     severity: SEVERITY = None,
     size: SIZE = None,
     fit: FIT = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Cut images into tiles of so many pixels a side.", show_default=False)
+    ] = None,
+    overlap: Annotated[int | None, typer.Option(help="Pixels that tiles share (0).", show_default=False)] = None,
     data_range: DATA_RANGE = None,
     seed: SEED = None,
     layout: Annotated[Layout | None, typer.Option(help="Folders and file names (mvtec).", show_default=False)] = None,
@@ -133,6 +137,8 @@ def generate(
         "severity": as_numbers("severity", severity, (1, 2)),
         "size": as_numbers("size", size, (1, 2), int),
         "fit": fit.value if fit else None,
+        "tile": tile,
+        "overlap": overlap,
         "data_range": as_data_range(data_range),
         "seed": seed,
         "layout": layout.value if layout else None,

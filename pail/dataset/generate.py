@@ -35,6 +35,8 @@ def generate(
     severity: float | tuple[float, float] | None = None,
     size: int | tuple[int, int] | None = None,
     fit: Literal["crop", "pad", "stretch"] | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
     seed: int | None = None,
     layout: Literal["mvtec", "flat", "yolo"] | None = None,
     purpose: Literal["training", "validation"] | None = None,
@@ -115,6 +117,14 @@ def generate(
     fit : {"crop", "pad", "stretch"}, optional
         How an image of other proportions is fitted to (height, width); its
         center is cropped by default.
+    tile : int, optional
+        Pixels of a side of square tiles into which images are cut after
+        the insertion, from 32; all images must be as large. Then a line of
+        the manifest is a tile, and `number` and `per_image` count images
+        before they are cut. By default images are not cut.
+    overlap : int, optional
+        Pixels that a tile shares with the next, at most half of `tile`; 0
+        by default. The last tiles of a row or column are shifted inward.
     seed : int, optional
         From 0 to 2 ** 63 - 1; 0 by default. The same seed makes the same
         bytes from the same files.
@@ -230,6 +240,8 @@ def generate(
         severity=severity,
         size=size,
         fit=fit,
+        tile=tile,
+        overlap=overlap,
         seed=seed,
         layout=layout,
         purpose=purpose,

@@ -15,8 +15,9 @@ import numpy as np
 from pail.core.image import MOST_IMAGES, data_range_of
 from pail.dataset.recipe import Recipe
 from pail.dataset.store import CLAIM, Store
+from pail.dataset.tiles import too_small
 from pail.io.listing import sift
-from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, looks_like_mask, read_picture
+from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, looks_like_mask, read_picture, read_size
 from pail.io.select import LABELS, Selection, excluded, no_images, normal_images, select
 
 PAGE = "#page="  # between a file's name and the number of the page, from 1
@@ -165,6 +166,25 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
             UserWarning,
             stacklevel=2,
         )
+
+
+def check_tiles(store: Store, names: Sequence[str], recipe: Recipe) -> None:
+    """Raise where an image is smaller than a tile, as the headers of local files tell; others when they are cut."""
+    side = recipe.tile
+    if side is None or recipe.size is not None or not store.is_local:
+        return
+
+    def size(name: str) -> tuple[int, int] | None:
+        file, page = file_of(name)
+        try:
+            return read_size(store.path(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
+        except (UnreadableError, OSError):  # skipped when the set is made
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        for name, shape in zip(names, pool.map(size, names), strict=True):
+            if shape is not None and min(shape) < side:
+                raise ValueError(f"`tile` must fit into each image, got {name!r}: {too_small(shape, side)}")
 
 
 def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, alpha: bool | None = None) -> ValuesInUse:

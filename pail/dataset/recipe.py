@@ -25,6 +25,7 @@ from pail.core.checks import (
 )
 from pail.core.window import as_data_range
 from pail.dataset.sizes import FITS
+from pail.dataset.tiles import SMALLEST, as_tiling
 from pail.io.write import FORMATS
 from pail.registry import TECHNIQUES
 
@@ -123,6 +124,8 @@ class Recipe:
     severity: float | tuple[float, float] | None = _option(None, _severity)
     size: int | tuple[int, int] | None = _option(None, _size)
     fit: str = _option("crop", _one_of(FITS))
+    tile: int | None = _option(None, _integer(SMALLEST, MAX_SIDE))
+    overlap: int = _option(0, _integer(0, MAX_SIDE))
     seed: int = _option(0, _integer(0, 2**63 - 1))
     layout: str = _option("mvtec", _one_of(LAYOUTS))
     purpose: str = _option("training", _one_of(PURPOSES))
@@ -194,6 +197,10 @@ def make_recipe(**options: Any) -> Recipe:
     if recipe.number is not None and recipe.per_image is not None:
         raise ValueError("`number` and `per_image` must not be given both, got two numbers")
     _check_shares(recipe)
+    as_tiling(recipe.tile, recipe.overlap)
+    smallest = min(recipe.size) if isinstance(recipe.size, tuple) else recipe.size
+    if recipe.tile is not None and smallest is not None and smallest < recipe.tile:
+        raise ValueError(f"`tile` must fit into images of `size` {recipe.size}, got {recipe.tile}")
     return recipe
 
 

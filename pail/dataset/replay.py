@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from pail._version import __version__
@@ -36,25 +39,27 @@ def remake(
     """Make the image with that index again, and compare it with the one in the set."""
     folder = Store(dataset)
     versions = _versions(folder)
-    line = _line(folder, index)
+    lines = _lines(folder, index)
+    line = next((entry for entry in lines if entry["label"]), lines[0])
     recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
     rois = Store(recipe.roi) if recipe.roi not in (None, "foreground") else None
     listed = rois.listing(follow_links=recipe.follow_links).names if rois else []
     roi_names = {name.rpartition(".")[0]: name for name in listed}
-    number = int(line["image"].rpartition("/")[2].partition(".")[0].removeprefix("good_"))
+    number = int(re.findall(r"\d{6,}", line["image"].rpartition("/")[2])[0])
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
     sources_store = None if source is None else _root("source", source, recipe)
     inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names)
     made = make_item(recipe, inputs, item)
-    if made.line is None:
+    if not made.lines:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
     if made.skipped:
         raise ValueError(f"`source` must hold {line['source']}: {made.skipped[0]['reason']}")
-    differing = _differing(folder, line, made)
-    image = made.files[made.line["image"]]
+    differing = _differing(folder, lines, made)
+    whole = made if recipe.tile is None else make_item(replace(recipe, tile=None, overlap=0), inputs, item)
+    image = whole.files[whole.lines[0]["image"]]
     if not differing:
         return Remade(image, True)
     now = {"pail": __version__, **stack()}
@@ -89,26 +94,31 @@ def _versions(folder: Store) -> dict[str, str]:
     return versions
 
 
-def _differing(folder: Store, line: dict[str, Any], made: Made) -> list[str]:
+def _differing(folder: Store, lines: list[dict[str, Any]], made: Made) -> list[str]:
     """Which files have other bytes, and whether at least their pixels are the same."""
-    assert made.line is not None
+    if len(lines) != len(made.lines):
+        return [f"there are {len(made.lines)} tiles and not {len(lines)}"]
     found = []
-    for role in ("image", "mask"):
-        if line[role] is None:
-            continue
-        there, here = folder.read(line[role]), made.files[made.line[role]] if made.line[role] else b""
-        if there == here:
-            continue
-        try:
-            same = decode(there).tobytes() == decode(here).tobytes()
-        except UnreadableError:
-            same = False
-        found.append(f"the {role} has {'the same pixels in another file' if same else 'other pixels'}")
+    for line, own in zip(lines, made.lines, strict=True):
+        for role in ("image", "mask"):
+            if line[role] is None:
+                continue
+            there, here = folder.read(line[role]), made.files[own[role]] if own[role] else b""
+            if there == here:
+                continue
+            try:
+                same = decode(there).tobytes() == decode(here).tobytes()
+            except UnreadableError:
+                same = False
+            of = f"{role} of tile {line['tile']['row']}, {line['tile']['column']}" if "tile" in line else role
+            found.append(f"the {of} has {'the same pixels in another file' if same else 'other pixels'}")
     return found
 
 
-def _line(folder: Store, index: int) -> dict[str, Any]:
-    for line in manifest_lines(folder):
-        if line["index"] == index:
-            return line
-    raise ValueError(f"`index` must be in the manifest, got {index}")
+def _lines(folder: Store, index: int) -> list[dict[str, Any]]:
+    """The line of an image, or those of its tiles, which follow each other."""
+    lines = groupby(manifest_lines(folder), key=lambda line: line["index"])
+    found = next((list(group) for number, group in lines if number == index), None)
+    if found is None:
+        raise ValueError(f"`index` must be in the manifest, got {index}")
+    return found

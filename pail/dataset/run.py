@@ -23,6 +23,7 @@ from pail.dataset.inputs import (
     ValuesInUse,
     changed_files,
     check_regions,
+    check_tiles,
     file_states,
     find_images,
     list_pages,
@@ -90,6 +91,7 @@ def prepare_run(
         {"normal": (normal_store, names), "source": (source_store, sources), "roi": (rois, masks)}, checksums=verify
     )
     names = list_pages(normal_store, names, recipe)
+    check_tiles(normal_store, names, recipe)
     values = None
     if recipe.data_range == "auto":
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
