@@ -6,8 +6,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from coco import decoded
 from common import photograph
-from optional import need
 
 import pail
 from pail.dataset.recipe import make_recipe
@@ -153,7 +153,6 @@ def test_replay_makes_the_whole_and_compares_its_tiles(parts, tmp_path, layout):
 
 
 def test_coco_labels_of_tiles(parts, tmp_path):
-    masks = need("pycocotools.mask")
     out = tmp_path / "set"
     pail.generate(parts, out, number=5, tile=64, overlap=8, workers=1, layout="flat", coco=True)
     found, lines = json.loads((out / "annotations.json").read_text()), manifest(out)
@@ -165,6 +164,6 @@ def test_coco_labels_of_tiles(parts, tmp_path):
         union = np.zeros((64, 64), np.uint8)
         for entry in found["annotations"]:
             if entry["image_id"] == number:
-                union |= masks.decode(entry["segmentation"])
+                union |= decoded(entry["segmentation"])
         expected = read(out, line["mask"]) > 0 if line["mask"] else np.zeros((64, 64), bool)
         assert np.array_equal(union > 0, expected)

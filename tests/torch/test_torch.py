@@ -621,8 +621,10 @@ def test_pages_and_large_files(tmp_path):
 class TestTiles:
     def test_samples_are_tiles_of_the_whole(self):
         images = [photograph(100, 130, i) for i in range(3)]
-        whole = PseudoAnomalyDataset(images, p_anomaly=0.7, n_anomalies=2, pairs=True, seed=3)
-        tiles = PseudoAnomalyDataset(images, p_anomaly=0.7, n_anomalies=2, pairs=True, seed=3, tile=64, overlap=8)
+        whole = PseudoAnomalyDataset(images, p_anomaly=0.7, techniques="cutpaste_scar", pairs=True, seed=3)
+        tiles = PseudoAnomalyDataset(
+            images, p_anomaly=0.7, techniques="cutpaste_scar", pairs=True, seed=3, tile=64, overlap=8
+        )
         assert len(tiles) == 3 * 2 * 3 and repr(tiles).startswith("PseudoAnomalyDataset(18 tiles")
         whole.set_epoch(2)
         tiles.set_epoch(2)
