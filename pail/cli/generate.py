@@ -271,10 +271,21 @@ def _say_notes(recipe: Any) -> None:
         err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)
 
 
+def _regions(summary: Any) -> str:
+    """On which images anomalies were kept on the object."""
+    on, off = summary.foreground, summary.everywhere
+    some = f" ({', '.join(off[:3])}{', ...' * (len(off) > 3)})" if on else ""
+    parts = [f"on the object in {len(on)} of {len(on) + len(off)} normal images"] if on else []
+    parts += [f"anywhere in {len(off)}{some}, which show no object on a background"] if off else []
+    return f"  region: {'; '.join(parts)}"
+
+
 def _show(summary: Any) -> None:
     out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)
+    if summary.foreground or summary.everywhere:
+        out.print(_regions(summary), markup=False, highlight=False, soft_wrap=True)
     for line in summary.missing:
         err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for path in (summary.manifest, summary.report):

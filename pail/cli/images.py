@@ -30,7 +30,7 @@ def read_few(store: Any, names: list[str], recipe: Any, most: int = 8) -> dict[s
 
 def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
     """The recipe with the values in use, and a few images with their regions, as `generate` has them."""
-    from pail.dataset.inputs import Inputs, find_images, read_image, values_in_use
+    from pail.dataset.inputs import Inputs, find_images, read_image, values_in_use, warn_of_background
     from pail.dataset.make import region
     from pail.dataset.sizes import fitted
     from pail.dataset.store import Store
@@ -42,10 +42,10 @@ def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
         found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
         err.print(f"data_range: {found}", highlight=False)
+    warn_of_background(store, names, recipe)
     images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}
-    rois = None if recipe.roi in (None, "foreground") else Store(recipe.roi)
+    rois = None if recipe.roi_folder is None else Store(recipe.roi_folder)
     masks = {name.rpartition(".")[0]: name for name in rois.names()} if rois else {}
     inputs = Inputs(store, None, rois, masks)
     regions = [region(recipe, inputs, name, images[name], originals[name].shape[:2]) for name in images]
-    alike = all(entry is None or isinstance(entry, str) for entry in regions)
-    return recipe, list(images.values()), regions[0] if alike else regions
+    return recipe, list(images.values()), regions

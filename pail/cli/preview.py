@@ -113,7 +113,7 @@ def _generate_command(images: str, source: str | None, recipe: Any, seed: int, t
     size, window = recipe.size, recipe.data_range
     given = {
         "--source": source,
-        "--roi": recipe.roi,
+        "--roi": None if recipe.roi == "auto" else recipe.roi,
         "--size": f"{size[0]}x{size[1]}" if isinstance(size, tuple) else size,
         "--fit": None if recipe.fit == "crop" else recipe.fit,
         "--seed": seed,

@@ -31,6 +31,9 @@ class Summary:
     splits: dict[str, int] = field(default_factory=dict)  # images in each
     missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
     data_range: float | tuple[float, float] | None = None  # the values in use if the recipe says "auto"
+    # Normal images of the anomalies: on whose foreground they are, and those without one, where they may be anywhere.
+    foreground: list[str] = field(default_factory=list)
+    everywhere: list[str] = field(default_factory=list)
 
     @property
     def images(self) -> int:
@@ -64,6 +67,7 @@ def finish(run: Run) -> Summary:
     """Write the manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
     summary = Summary(run.out.url, data_range=run.recipe.data_range)
     seen: dict[tuple[str, str], dict[str, str]] = {}
+    regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
     asked = 0  # anomalous images, before they are cut into tiles
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
@@ -76,10 +80,15 @@ def finish(run: Run) -> Summary:
             for line in made:  # one, or those of all tiles
                 manifest.write(json_line(line))
                 summary.add(line)
+                if line["label"]:
+                    regions[line["normal"]] = line["region"] is not None
             if not item.is_good:
                 asked += 1
                 lacking += [] if made else [tried[-1]]
     summary.skipped = [seen[key] for key in sorted(seen)]
+    if run.recipe.roi in ("auto", "foreground"):
+        summary.foreground = sorted(name for name, has_one in regions.items() if has_one)
+        summary.everywhere = sorted(name for name, has_one in regions.items() if not has_one)
     summary.missing = _missing(run, asked, lacking)
     run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pail.core.checks import as_number
 from pail.dataset.finish import Summary, finish
 from pail.dataset.layouts import notes
-from pail.dataset.make import SOURCES
+from pail.dataset.make import FOREGROUNDS, SOURCES
 from pail.dataset.recipe import combined
 from pail.dataset.run import check_claim, claim_output, locked, prepare_run
 from pail.dataset.work import work
@@ -103,10 +103,12 @@ def generate(
     anomalies : int or (int, int), optional
         Number of anomalies in an anomalous image, or its range, at least
         1; 1 by default.
-    roi : "foreground" or path, optional
-        Where anomalies may be inserted: in the automatic foreground, or
-        inside masks in a folder, which are named as the images are. By
-        default everywhere.
+    roi : "auto", "none", "foreground" or path, optional
+        Where anomalies may be inserted: "auto" (the default) is the object
+        of images that show one on a background, and everywhere in images
+        of a texture, which "foreground" names as well; "none" is
+        everywhere. A path is a folder of masks, which are named as the
+        images are.
     severity : float or (float, float), optional
         Strength of the anomalies or its range, from 0 (faintest) to 1
         (strongest). By default each technique draws from its own ranges.
@@ -275,3 +277,4 @@ def generate(
             return finish(run)
     finally:
         SOURCES.forget(run.inputs.run)
+        FOREGROUNDS.forget(run.inputs.run)

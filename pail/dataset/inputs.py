@@ -10,19 +10,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
-from pail.core.image import MOST_IMAGES, data_range_of
+from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
 from pail.dataset.recipe import Recipe
+from pail.dataset.sizes import fitted
 from pail.dataset.store import CLAIM, Store
 from pail.dataset.tiles import too_small
 from pail.io.listing import sift
 from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, looks_like_mask, read_picture, read_size
 from pail.io.select import LABELS, Selection, excluded, no_images, normal_images, select
+from pail.pixels.foreground import foreground_of
 
 PAGE = "#page="  # between a file's name and the number of the page, from 1
 MOST_COUNTED = 100  # TIFF files whose pages are counted for a warning
 SHOWN = 3  # names in a message
+FIRST = 8  # images that are looked at for a background
 
 FileStates = list[list[Any]]  # of each file: role, name, size, time of writing, and a checksum if requested
 
@@ -162,7 +166,7 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
         warnings.warn(
             f"{len(without)} of {len(normals)} images have no mask in {rois} and get no anomalies: "
             f"{', '.join(without[:SHOWN])}{', ...' * (len(without) > SHOWN)}; add masks of their names, or "
-            "roi='foreground'",
+            "roi='auto'",
             UserWarning,
             stacklevel=2,
         )
@@ -185,6 +189,28 @@ def check_tiles(store: Store, names: Sequence[str], recipe: Recipe) -> None:
         for name, shape in zip(names, pool.map(size, names), strict=True):
             if shape is not None and min(shape) < side:
                 raise ValueError(f"`tile` must fit into each image, got {name!r}: {too_small(shape, side)}")
+
+
+def warn_of_background(store: Store, names: Sequence[str], recipe: Recipe) -> None:
+    """Say how many of the anomalies will lie beside the object, if they are allowed to: the first images tell."""
+    if recipe.roi != "none":
+        return
+    shares = {}
+    for name in names[:FIRST]:
+        try:
+            pixels = fitted(read_image(store, name, recipe).pixels, recipe.size, recipe.fit)
+            found = foreground_of(as_normal_image(pixels, recipe.data_range, alpha=recipe.alpha))
+        except (UnreadableError, OSError, TypeError, ValueError, cv2.error):  # named when the set is made
+            continue
+        shares[name] = 1 - cv2.countNonZero(found) / found.size
+    behind = next((name for name, share in shares.items() if share > 0), None)
+    if behind is not None:
+        warnings.warn(
+            f"`roi` is 'none': about {sum(shares.values()) / len(shares):.0%} of the anomalies will lie on the "
+            f"background, as of {behind!r}; roi='auto' (--roi auto) keeps them on the object",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, alpha: bool | None = None) -> ValuesInUse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -30,6 +31,7 @@ from pail.pixels.foreground import foreground_of
 from pail.roi import as_roi
 
 CACHE_BYTES = 48 << 20  # of decoded sources that a process keeps
+MOST_REMEMBERED = 1 << 17  # images of which a process knows whether they have a foreground
 VISIBLE = np.float32(0.02)  # of the range: a smaller change would not be seen
 
 
@@ -82,7 +84,27 @@ class _SourceCache:
                 self._bytes -= self._kept.pop(key).pixels.nbytes
 
 
+class _Remembered:
+    """Which images of a run have a foreground."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def get(self, key: tuple[str, str], find: Callable[[], bool]) -> bool:
+        found = self._known.get(key)
+        if found is None:
+            found = find()
+            if len(self._known) < MOST_REMEMBERED:
+                self._known[key] = found
+        return found
+
+    def forget(self, run: str) -> None:
+        for key in [key for key in self._known if key[0] == run]:
+            self._known.pop(key, None)
+
+
 SOURCES = _SourceCache(CACHE_BYTES)
+FOREGROUNDS = _Remembered()
 
 
 def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
@@ -197,7 +219,7 @@ def _add_damaged(
     original: tuple[int, ...],
 ) -> None:
     """An image with anomalies, whole or as the tiles of the whole."""
-    roi = region(recipe, inputs, name, frame.pixels, original)
+    roi = region(recipe, inputs, name, frame.pixels, original, alpha=alpha)
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
     for tile in _tiles(recipe, name, frame.pixels):
@@ -233,6 +255,7 @@ def _add_damaged(
                 "height": shape[0],
                 "width": shape[1],
                 **_where(tile),
+                "region": _region_word(recipe, inputs, name, roi),
                 "area": round(pixels_set / mask.size, 6),
                 "bbox": [left, top, width, height],
                 "pieces": manifest_pieces(found),
@@ -324,19 +347,28 @@ def arguments(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, original: tuple[int, ...]) -> Any:
+def region(
+    recipe: Recipe,
+    inputs: Inputs,
+    name: str,
+    pixels: np.ndarray,
+    original: tuple[int, ...],
+    *,
+    alpha: bool | None = None,
+) -> Any:
     """None, "foreground", or the mask of where anomalies may land in an image.
 
     That is the mask of the normal image's name, brought to the size of the set as the image was, whose height and
     width were `original`; nothing of what padding added counts. An image without a mask of its name has no region.
+    With "auto" an image has a region if it shows an object on a background.
     """
     place = inside(original, recipe.size, recipe.fit)
-    if recipe.roi in (None, "foreground") or inputs.rois is None:
+    if recipe.roi_folder is None or inputs.rois is None:
+        everywhere = recipe.roi == "none" or not has_foreground(recipe, inputs, name, pixels, place, alpha)
         if place is None:
-            return recipe.roi
+            return None if everywhere else "foreground"
         mask = np.zeros(pixels.shape[:2], np.uint8)
-        part = as_normal_image(np.ascontiguousarray(pixels[place]), recipe.data_range, alpha=recipe.alpha)
-        mask[place] = 255 if recipe.roi is None else foreground_of(part)
+        mask[place] = 255 if everywhere else foreground_of(_shown(recipe, pixels, place, alpha))
         return mask
     mask_file = inputs.roi_names.get(stem_of(name))
     if mask_file is None:
@@ -352,6 +384,33 @@ def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, origin
         mask = np.zeros_like(mask)
         mask[place] = shown
     return mask
+
+
+def _region_word(recipe: Recipe, inputs: Inputs, name: str, roi: Any) -> str | None:
+    """What the region of an image was, for the manifest."""
+    if recipe.roi == "none" or roi is None:
+        return None
+    if recipe.roi_folder is not None:
+        return "mask"
+    return "foreground" if FOREGROUNDS.get((inputs.run, name), lambda: True) else None
+
+
+def _shown(recipe: Recipe, pixels: np.ndarray, place: Any, alpha: bool | None) -> NormalImage:
+    """An image without what padding added."""
+    part = pixels if place is None else np.ascontiguousarray(pixels[place])
+    return as_normal_image(part, recipe.data_range, alpha=recipe.alpha if alpha is None else alpha)
+
+
+def has_foreground(
+    recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, place: Any, alpha: bool | None
+) -> bool:
+    """Whether the image shows an object on a background; remembered, since an image gets many anomalies."""
+
+    def find() -> bool:
+        found = foreground_of(_shown(recipe, pixels, place, alpha))
+        return cv2.countNonZero(found) < found.size
+
+    return FOREGROUNDS.get((inputs.run, name), find)
 
 
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ PAGES = ("first", "all")
 PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
+ROI_WORDS = ("auto", "none", "foreground")
 SEGMENTATIONS = ("rle", "polygon")
 SINGLE = "anomaly"  # the name of the class if all anomalies are of one
 MOST = 10**9  # images
@@ -89,7 +90,7 @@ def _size(name: str, value: Any) -> int | tuple[int, int] | None:
 def _roi(name: str, value: Any) -> str:
     if isinstance(value, (str, Path)) and str(value):
         return str(value)
-    raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
+    raise TypeError(f"`{name}` must be 'auto', 'none', 'foreground' or a folder of masks, got {describe(value)}")
 
 
 def _column(name: str, value: Any) -> str:
@@ -120,7 +121,7 @@ class Recipe:
     per_image: int | None = _option(None, _integer(1, MOST))
     techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords; see `_techniques`
     anomalies: tuple[int, int] = _option((1, 1), _anomalies)
-    roi: str | None = _option(None, _roi)
+    roi: str = _option("auto", _roi)
     severity: float | tuple[float, float] | None = _option(None, _severity)
     size: int | tuple[int, int] | None = _option(None, _size)
     fit: str = _option("crop", _one_of(FITS))
@@ -145,6 +146,11 @@ class Recipe:
     column: str | None = _option(None, _column)
     pages: str = _option("first", _one_of(PAGES))
     max_pixels: int | None = _option(None, _integer(1, 2**53))
+
+    @property
+    def roi_folder(self) -> str | None:
+        """The folder of masks, where `roi` is none of its words."""
+        return None if self.roi in ROI_WORDS else self.roi
 
     @property
     def names(self) -> list[str]:
@@ -274,7 +280,7 @@ def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
     beside = path.parent / str(options.get("roi") or "")
-    if options.get("roi") not in (None, "foreground") and beside.is_dir():
+    if options.get("roi") not in (None, *ROI_WORDS) and beside.is_dir():
         options["roi"] = str(beside)  # passed on together with its recipe
     make_recipe(**options)
     return options

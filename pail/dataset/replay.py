@@ -44,7 +44,7 @@ def remake(
     recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
-    rois = Store(recipe.roi) if recipe.roi not in (None, "foreground") else None
+    rois = None if recipe.roi_folder is None else Store(recipe.roi_folder)
     listed = rois.listing(follow_links=recipe.follow_links).names if rois else []
     roi_names = {name.rpartition(".")[0]: name for name in listed}
     number = int(re.findall(r"\d{6,}", line["image"].rpartition("/")[2])[0])

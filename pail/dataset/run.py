@@ -29,6 +29,7 @@ from pail.dataset.inputs import (
     list_pages,
     read_image,
     values_in_use,
+    warn_of_background,
 )
 from pail.dataset.labels import coco_encoder
 from pail.dataset.plan import Plan, make_plan
@@ -82,7 +83,7 @@ def prepare_run(
         coco_encoder()
     normal_store, names = _found("normals", normals, recipe, out_store, normal=True)
     source_store, sources = _found("source", source, recipe, out_store)
-    rois, masks = _found("roi", None if recipe.roi in (None, "foreground") else recipe.roi, recipe, out_store)
+    rois, masks = _found("roi", recipe.roi_folder, recipe, out_store)
     assert normal_store is not None
     roi_names = {name.rpartition(".")[0]: name for name in masks}
     if rois is not None:
@@ -96,6 +97,7 @@ def prepare_run(
     if recipe.data_range == "auto":
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
+    warn_of_background(normal_store, names, recipe)
     try_techniques(recipe.names, recipe.options, recipe.severity)
     plan = make_plan(recipe, names, sources)
     first, count = _as_shard(shard)
