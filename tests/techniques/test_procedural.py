@@ -152,12 +152,20 @@ def test_severity_raises_area_and_change(kind):
     assert all(later > 1.2 * earlier for earlier, later in pairwise(changes)), changes
 
 
-@pytest.mark.parametrize("kind", ["scratch", "stain", "fiber", "corrosion"])
+@pytest.mark.parametrize("kind", ["scratch", "fiber", "corrosion"])
 def test_the_direction_has_more_headroom(kind):
     for level, sign in ((215, -1), (45, 1)):
         image = surface(level)
         for seed in range(8):
             i_a, m_a = insert(kind, image, rng=seed)
+            assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
+
+
+def test_stains_are_dark_wherever_that_can_be_seen():
+    for level, tone, sign in ((215, None, -1), (60, None, -1), (8, None, 1), (60, "bright", 1)):
+        image = surface(level)
+        for seed in range(8):
+            i_a, m_a = insert("stain", image, rng=seed, tone=tone)
             assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
 
 
