@@ -18,7 +18,7 @@ from pail import pai
 
 
 def photograph(name, stand_in):
-    """The middle of a photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    """The middle of a photograph of the project's in or above this folder; elsewhere one of scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
     image = (Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB")
