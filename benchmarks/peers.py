@@ -61,8 +61,8 @@ def draws(kind: str) -> Iterator[tuple[str, Draw]]:
         drawer = getattr(defect_synthesis, generator)()
 
         def of_defect_synthesis(image: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-            random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002: it draws from the global generators
+            random.seed(seed)  # it draws from the global generators
+            np.random.seed(seed)  # noqa: NPY002
             result = drawer.apply(image)
             return result.image, result.anomaly_mask
 
