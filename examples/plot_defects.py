@@ -36,19 +36,20 @@ def brushed_metal(side=320):
 
 
 def sheet(rows):
-    """Rows of pictures: the titles of the columns at the top, those of the rows on the left."""
-    columns = list(next(iter(rows.values())))
-    size = (1.62 * len(columns) + 0.3, 1.62 * len(rows) + 0.3)
-    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, layout="constrained")
+    """Rows of pictures: titles above where they change, and the names of the rows on the left."""
+    columns = max(map(len, rows.values()))
+    size = (1.62 * columns + 0.3, 1.62 * len(rows) + 0.3)
+    figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-    for number, (line, (name, row)) in enumerate(zip(axes, rows.items(), strict=True)):
+    above = []
+    for line, (name, row) in zip(axes, rows.items(), strict=True):
         line[0].set_ylabel(name, fontsize=10)
-        for ax, title in zip(line, columns, strict=True):
-            ax.imshow(row[title])
+        for ax, (title, image) in zip(line, row.items(), strict=True):
+            ax.imshow(image)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
-            if number == 0:
-                ax.set_title(title, fontsize=10)
+            ax.set_title("" if list(row) == above else title, fontsize=10)
+        above = list(row)
 
 
 DEFECTS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
@@ -62,26 +63,23 @@ materials = {
 }
 insertion = pai.Anomaly_Insertion()
 
-# %%
-# Every kind on six materials, in the automatic foreground: on the coins, and anywhere on a surface.
-
-rows = {name: {} for name in DEFECTS}
+on_materials = {name: {} for name in DEFECTS}
+by_severity = {name: {} for name in DEFECTS}
 for number, name in enumerate(DEFECTS):
+    technique = getattr(insertion, name)
     for place, (material, image) in enumerate(materials.items()):
-        technique = getattr(insertion, name)
         result = technique(image, roi="foreground", severity=0.75, rng=(5, number, place))
-        rows[name][material] = result.i_a
-sheet(rows)
+        on_materials[name][material] = result.i_a
+    for severity in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        result = technique(materials["brushed metal"], severity=severity, rng=number)
+        by_severity[name][f"severity {severity}"] = result.i_a
 
 # %%
-# ``severity`` scales size, number and contrast together. Each row has one seed.
+# Every kind on six materials, in the automatic foreground: on the coins, and anywhere on a surface. Below it, the
+# severities from 0 to 1, which scale size, number and contrast together.
 
-rows = {name: {} for name in DEFECTS}
-for number, name in enumerate(DEFECTS):
-    for severity in (0, 0.25, 0.5, 0.75, 1):
-        technique = getattr(insertion, name)
-        rows[name][f"severity {severity}"] = technique(materials["brushed metal"], severity=severity, rng=number).i_a
-sheet(rows)
+for name in DEFECTS:
+    sheet({name: on_materials[name], "": by_severity[name]})
 
 # %%
 # Run as a script, the figures are saved as PNG in the folder that it is run in.
