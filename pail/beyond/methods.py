@@ -61,6 +61,7 @@ class Beyond:
             image: Any,
             anom_source_img: Any = None,
             *,
+            defects: Any = None,
             roi: Any = None,
             severity: Any = None,
             rng: Any = None,
@@ -141,7 +142,7 @@ class Beyond:
         return self._apply(
             real_defect,
             image,
-            defects,
+            defects=defects,
             roi=roi,
             severity=severity,
             rng=rng,
