@@ -14,12 +14,12 @@ import numpy as np
 
 from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
-from pail.app.settings import DRAWS, LISTING, REGIONS, PageSettings, recipe
+from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
 from pail.beyond.real.defects import Defects
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
 from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
-from pail.dataset.recipe import Recipe, make_recipe
+from pail.dataset.recipe import ROI_WORDS, Recipe, make_recipe
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
@@ -54,11 +54,11 @@ class Bench:
         self.given = dict(given or {})
         listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
         only_first = replace(listing, pages="first")  # of sources and masks
-        self.normals = ImageCache(_folder("folder", folder, listing), listing)
-        self.sources = ImageCache(_folder("source", source, only_first), listing) if source is not None else None
+        self.normals = ImageCache(Folder(folder, listing, normal=True), listing)
+        self.sources = ImageCache(Folder(source, only_first, "source"), listing) if source is not None else None
         roi = self.given.get("roi")
         masks = replace(only_first, exclude=())
-        self.rois = _folder("roi", roi, masks) if roi not in (None, "foreground") else None
+        self.rois = Folder(roi, masks, "roi") if roi not in (None, *ROI_WORDS) else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
@@ -89,17 +89,13 @@ class Bench:
     def inputs(self, settings: PageSettings, name: str) -> Inputs:
         """Where `make_item` reads from: the folders, and the painted mask as if it lay in one."""
         sources = self.sources.folder if self.sources else None
-        if REGIONS.get(settings.region) == "regions":
+        if settings.region == "painted":
             masks = {stem_of(name): mask_file(name)}
-            return Inputs(self.normals.folder, sources, self.painted(settings), masks)
+            return Inputs(self.normals.folder, sources, painted_masks(settings.painted), masks)
         if settings.region == "given" and self.rois:
             masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
             return Inputs(self.normals.folder, sources, self.rois, masks)
         return Inputs(self.normals.folder, sources, None, {})
-
-    def painted(self, settings: PageSettings) -> Painted:
-        """The painted region, or one that is painted everywhere."""
-        return EVERYWHERE if settings.region == "everywhere" else _painted(settings.painted)
 
     def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
@@ -150,23 +146,13 @@ def _alone(item: Item) -> Item:
     return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
 
 
-def _folder(argument: str, url: Any, recipe: Recipe) -> Folder:
-    folder = Folder(url, recipe)
-    if not folder.listed:
-        raise ValueError(f"`{argument}` must be a folder with images, got {url} with none")
-    return folder
-
-
 @lru_cache(maxsize=8)
 def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
     return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
 
 
-EVERYWHERE = Painted(np.full((8, 8), 255, np.uint8))
-
-
 @lru_cache(maxsize=4)
-def _painted(data: str) -> Painted:
+def painted_masks(data: str) -> Painted:
     return Painted(as_mask(data))
 
 

@@ -16,17 +16,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pail.app.draws import Bench
+from pail.app.draws import Bench, painted_masks
 from pail.app.folder import ImageCache
 from pail.app.painted import mask_file
-from pail.app.settings import REGIONS, PageSettings
+from pail.app.settings import PageSettings
 from pail.dataset.inputs import Inputs, stem_of
 from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe, to_toml
 from pail.io.read import UnreadableError
 
-KEEP = "# Where anomalies may land is in the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
+PAINTED = "# The painted region is the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
     toml, line = to_toml(checked), command(bench, settings)
-    if checked.roi == REGIONS["painted"]:
-        toml = f"{KEEP}\n{toml}"
+    if settings.region == "painted":
+        toml = f"{PAINTED}\n{toml}"
     python, arrays = call(bench, settings, checked, items[0])
     files, failed = {"recipe.toml": toml.encode(), "call.py": python.encode(), "run.txt": f"{line}\n".encode()}, []
     files |= arrays
@@ -205,10 +205,10 @@ def _literal(value: Any) -> str:
 
 
 def regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
-    """Where anomalies may land, as a mask for every image of the folder, named as `--roi` reads it."""
-    if REGIONS.get(settings.region) != "regions":
+    """The painted mask for every image of the folder, named as `--roi` reads it."""
+    if settings.region != "painted":
         return {}
-    return {mask_file(name): bench.painted(settings).png for name in bench.names}
+    return {mask_file(name): painted_masks(settings.painted).png for name in bench.names}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

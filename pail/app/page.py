@@ -99,9 +99,9 @@ def _section(title: str, text: str = "") -> None:
 def _where(page: Page) -> Any:
     """Where anomalies may land; returns the painter."""
     _section("Where")
-    regions = [("automatic", "auto"), ("on the part", "foreground"), ("everywhere", "everywhere")]
-    regions += [("where I paint", "painted"), *([("the recipe's masks", "given")] if page.bench.rois else [])]
-    chosen = "given" if page.bench.rois else "auto" if page.bench.given.get("roi") is None else "foreground"
+    regions = [("on the part (automatic)", "auto"), ("everywhere", "everywhere"), ("where I paint", "painted")]
+    regions += [("the recipe's masks", "given")] if page.bench.rois else []
+    chosen = "given" if page.bench.rois else "everywhere" if page.bench.given.get("roi") == "none" else "auto"
     page.form.components["region"] = gr.Radio(
         regions, value=chosen, show_label=False, label="Where anomalies may land", elem_id="pail-region"
     )

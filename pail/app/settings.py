@@ -28,8 +28,9 @@ KEPT = (  # options of a given recipe that the page has no control for
     "fit",
     *LISTING,
 )
-# Where anomalies may land: as each technique decides, on the part, on the whole image, where it is painted.
-REGIONS = {"auto": None, "foreground": "foreground", "everywhere": "regions", "painted": "regions"}
+# Where anomalies may land, and the `roi` of a recipe: on the part of images that show one on a background, everywhere,
+# or where it is painted.
+REGIONS = {"auto": "auto", "everywhere": "none", "painted": "regions"}
 UNBOUND = ("use_mask", "in_fg_region", "skip_background")  # with which a technique looks for the part by itself
 
 
