@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import NAMES, photograph
+from common import photograph
 from optional import need
 from PIL import Image
 from test_tune import GRADIO, bright_square, write  # noqa: F401 - the fixture
 
 from pail.app.draws import Bench
 from pail.app.serve import tune
+from pail.app.settings import offered
 from pail.dataset import recipe as recipes
 from pail.io.read import decode
 
@@ -26,6 +27,7 @@ need("gradio")
 need("playwright.sync_api")
 need("chromium")
 
+NAMES = list(offered(None))
 DRIVER = Path(__file__).parents[2] / "docs" / "tune_pictures.py"
 _spec = importlib.util.spec_from_file_location("tune_pictures", DRIVER)
 driver = importlib.util.module_from_spec(_spec)
@@ -200,6 +202,7 @@ def test_keyboard_only(server, tmp_path):
         assert name != chosen
         tab_to(page, "#pail-expert > button")
         page.keyboard.press("Enter")
+        page.wait_for_selector(f"#pail-of-{name} input[aria-valuetext]")
         tab_to(page, f"#pail-of-{name} input[type=range]")
         before = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
         for _ in range(3):
@@ -349,6 +352,8 @@ def test_before_and_after(server):
 
 def test_undo_and_redo(server):
     with browsing(server) as page:
+        page.locator("#pail-techniques input[value=cutpaste]").check()
+        driver.settled(page)
         first = facts(page)
         driver.drag(page, "severity", 0.9, which=1)
         driver.settled(page)
@@ -376,7 +381,11 @@ def test_undo_and_redo(server):
         page.keyboard.press("Control+z")  # the whole drag at once
         driver.settled(page)
         assert facts(page) == first and page.locator("#pail-severity .pail-word input").is_checked()
+        page.keyboard.press("Control+z")  # the choice of the technique
+        driver.settled(page)
         assert page.locator("[data-do=undo]").get_attribute("aria-disabled") == "true"
+        page.keyboard.press("Control+y")
+        driver.settled(page)
         page.keyboard.press("Control+y")
         driver.settled(page)
         assert facts(page) == second
