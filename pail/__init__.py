@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pail import masks, roi
 from pail._version import __version__
+from pail.beyond.presets import PRESETS, Preset
+from pail.beyond.real.defects import Defect, Defects
 from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
@@ -24,18 +26,23 @@ from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.placing import place
-from pail.registry import TECHNIQUES, Technique, register, unregister
+from pail.registry import ELEVEN, TECHNIQUES, Technique, register, unregister
 from pail.warm import warm_up
 
 if TYPE_CHECKING:
     from pail.dataset.generate import generate
 
 __all__ = [
+    "ELEVEN",
+    "PRESETS",
     "TECHNIQUES",
     "Anomaly_Insertion",
     "Box",
+    "Defect",
+    "Defects",
     "Insertion",
     "NormalImage",
+    "Preset",
     "PseudoAnomaly",
     "Sampler",
     "StoppedError",

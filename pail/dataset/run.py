@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
+from pail.call.insert import as_mix
 from pail.core.checks import describe
 from pail.core.names import OWN
 from pail.dataset.inputs import (
@@ -35,7 +36,7 @@ from pail.dataset.labels import coco_encoder
 from pail.dataset.plan import Plan, make_plan
 from pail.dataset.recipe import Recipe, parse_options, to_toml
 from pail.dataset.store import CLAIM, LOCK, StoppedError, Store
-from pail.inserter import try_techniques
+from pail.inserter import try_mix
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -98,7 +99,7 @@ def prepare_run(
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
     warn_of_background(normal_store, names, recipe)
-    try_techniques(recipe.names, recipe.options, recipe.severity)
+    try_mix(as_mix(recipe.names, None, recipe.options), recipe.severity)
     plan = make_plan(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)

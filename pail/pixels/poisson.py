@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.fft import dstn, idstn, next_fast_len
 
 from pail.core.ops import Box, with_axis
 
@@ -89,6 +88,8 @@ def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
     right = np.ascontiguousarray(np.moveaxis(right, 2, 0), np.float32)
     if inside.all():
         return np.moveaxis(_Rectangle(height, width)(right), 0, 2)
+    from scipy.fft import next_fast_len  # at its first use: importing it takes its time
+
     # The rectangle may be larger than the mask's: sides that a fast transform likes cost a half to a tenth.
     sides = [size if size <= DENSE_SIDE else next_fast_len(size + 1) - 1 for size in (height, width)]
     padding = (0, sides[0] - height), (0, sides[1] - width)
@@ -150,6 +151,8 @@ class _Rectangle:
     """Solves the equation on a rectangle (h, w) with zeros around it, for (C, h, w)."""
 
     def __init__(self, height: int, width: int) -> None:
+        from scipy.fft import next_fast_len
+
         self.inverse = 1 / (_eigenvalues(height)[:, None] + _eigenvalues(width)[None])
         fast = all(next_fast_len(size + 1) == size + 1 for size in (height, width))
         dense = max(height, width) <= (DENSE_SIDE if fast else MAX_DENSE_SIDE)
@@ -160,6 +163,8 @@ class _Rectangle:
             rows, columns = self.matrices
             result: np.ndarray = rows @ ((rows @ right @ columns) * self.inverse) @ columns
             return result
+        from scipy.fft import dstn, idstn
+
         spectrum = dstn(right, 1, axes=(1, 2), norm="ortho")
         spectrum *= self.inverse
         return np.asarray(idstn(spectrum, 1, axes=(1, 2), norm="ortho", overwrite_x=True))

@@ -236,11 +236,11 @@ def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
     pail.register("spot", lambda frame, draw: pail.Insertion(frame.whole, np.zeros((*frame.shape, frame.channels))))
     try:
         more = recipes.make_recipe(layout="yolo")
-        assert more.class_names == [*pail.TECHNIQUES] and more.classes_by_technique["spot"] == len(pail.TECHNIQUES) - 1
+        assert more.class_names == [*pail.ELEVEN, "spot"] and more.classes_by_technique["spot"] == 11
         assert '  11: "spot"\n' in data_yaml(more, {})
     finally:
         pail.unregister("spot")
-    assert plain.classes_by_technique == {name: number for number, name in enumerate(pail.TECHNIQUES)}
+    assert plain.classes_by_technique == {name: number for number, name in enumerate(pail.ELEVEN)}
     for wrong in ("", " ", "two\nlines", 3, ["a"]):
         with pytest.raises((TypeError, ValueError), match="`classes`"):
             recipes.make_recipe(classes=wrong)
