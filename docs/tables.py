@@ -7,6 +7,8 @@ python docs/tables.py --base https://host/owner/repo # prints README with absolu
 import argparse
 import re
 import sys
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,13 @@ from pail.references import REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
 MAINTAINERS = ROOT / "docs" / "maintainers"
-TECHNIQUES, CITATION, TIMES, RESTORE = "techniques", "citation", "times", "restore"  # the parts of pages written here
+TECHNIQUES, CITATION, TIMES, RESTORE, PRESETS = (
+    "techniques",
+    "citation",
+    "times",
+    "restore",
+    "presets",
+)  # the parts of pages written here
 
 
 def techniques() -> str:
@@ -96,6 +104,31 @@ def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) 
     return 100 * inside.mean(), pieces, 100 * change
 
 
+def presets() -> str:
+    """What each preset trains on, one line each."""
+    papers = {paper.key: paper for paper in REFERENCES}
+    rows = ["| preset | paper | techniques and keywords | source | anomalous |", "|---|---|---|---|---|"]
+    for name, preset in pail.PRESETS.items():
+        paper = papers[preset.reference]
+        calls = ", ".join(f"`{technique}({keywords(preset.options[technique])})`" for technique in preset.techniques)
+        share = number(100 * preset.anomalous)
+        rows.append(f"| `{name}` | [{paper.nickname}]({paper.url}) | {calls} | {preset.source} | {share} % |")
+    return "\n".join(rows)
+
+
+def keywords(options: Mapping[str, Any]) -> str:
+    """Keywords as in a call; lengths in pixels of the papers' images as such."""
+    return ", ".join(f"{key}={literal(value)}" for key, value in options.items())
+
+
+def literal(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))})"
+    if isinstance(value, float) and value * 256 == round(value * 256) and value not in (0.0, 0.25, 0.5, 1.0):
+        return str(Fraction(value)) if value == 1 / 8 else f"{round(value * 256)}/256"
+    return repr(value)
+
+
 def citation() -> str:
     """How to cite the library, and the papers behind the techniques."""
     lines = ["```bibtex", pail.cite("affined_anomlay"), "```", ""]
@@ -135,6 +168,7 @@ def main() -> None:
     else:
         readme.write_text(text, encoding="utf-8")
         parts = {"performance": (TIMES, times), "fidelity": (RESTORE, restore), "choosing": (TECHNIQUES, sizes)}
+        parts["presets"] = PRESETS, presets
         for name, (part, made) in parts.items():
             page = ROOT / "docs" / f"{name}.md"
             page.write_text(fill(page.read_text(encoding="utf-8"), part, made()), encoding="utf-8")

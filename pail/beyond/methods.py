@@ -528,7 +528,8 @@ class Beyond:
             Change of the level, in units of the local spread, see `Beyond`, in
             (0, 100].
         tone : {None, "dark", "bright"}
-            None takes the direction with more headroom.
+            None is dark wherever that can be seen. What is bright is a
+            granular deposit.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from common import as_type, photograph
 from scenes import photo, surface
+from scipy.fft import next_fast_len
 
 from pail.pixels import poisson
 
@@ -221,3 +222,11 @@ def test_a_patch_of_64_pixels_takes_little_time():
         poisson.blend(background, patch, mask)
         times.append(time.process_time() - start)
     assert min(times) < 0.012  # 3 ms where nothing else runs
+
+
+def test_favorable_sides_are_near_and_fast():
+    for side in range(1, 1025):
+        found = poisson.favorable_side(side, 1024)
+        assert 1 <= found <= 1024 and abs(found - side) <= 0.02 * side
+        assert side > 128 or found == side
+        assert found <= 128 or next_fast_len(found - 1) == found - 1  # without the frame of one pixel on each side
