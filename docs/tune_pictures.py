@@ -40,7 +40,7 @@ def chromium(width: int, height: int, said: list[str], asked: list[str], **setti
 def opened(page: Any, url: str) -> None:
     """Wait until the first draw and its sheet are there."""
     page.goto(url)
-    page.wait_for_selector(".pail-result", timeout=90_000)
+    page.wait_for_selector(".pail-parts", timeout=90_000)
     settled(page)
 
 
@@ -49,7 +49,7 @@ def settled(page: Any) -> None:
     page.wait_for_timeout(350)
     page.wait_for_function(
         "document.querySelectorAll('.pail-sheet img, .pail-sheet .pail-error').length === 12 || "
-        "document.querySelector('#pail-draws > * .pail-error, #pail-draws .pail-error')",
+        "document.querySelector('#pail-draws .pail-error')",
         timeout=60_000,
     )
     page.wait_for_timeout(350)
