@@ -553,10 +553,10 @@ def test_the_pictures_of_the_guide_are_made(tmp_path):
     root = DRIVER.parent.parent
     page = tune(root / "example_img", source=root / "anom_source_imgs", browser=False, wait=False)
     try:
-        assert driver.screenshots(page.local_url, tmp_path) == []
+        assert driver.screenshots(page.local_url, tmp_path, tmp_path / "set") == []
     finally:
         page.close()
-    for name in ("tune.jpg", "tune-region.jpg", "tune-export.jpg", "tune-phone.jpg"):
+    for name in driver.NAMES:
         for file in (tmp_path / name, driver.PICTURES / name):
             with Image.open(file) as picture:
                 assert picture.size == ((780, 1688) if "phone" in name else (1280, 900))
