@@ -15,6 +15,7 @@ import numpy as np
 from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
+from pail.beyond.real.defects import Defects
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
 from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
@@ -46,15 +47,18 @@ class Bench:
         folder: str | os.PathLike[str],
         source: str | os.PathLike[str] | None = None,
         given: Mapping[str, Any] | None = None,
+        defects: str | os.PathLike[str] | None = None,
     ) -> None:
+        self.bank = defects
+        self.defects = None if defects is None else Defects.read(defects)
         self.given = dict(given or {})
         listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
         only_first = replace(listing, pages="first")  # of sources and masks
-        self.normals = ImageCache(_folder("folder", folder, listing), listing)
-        self.sources = ImageCache(_folder("source", source, only_first), listing) if source is not None else None
+        self.normals = ImageCache(Folder(folder, listing, normal=True), listing)
+        self.sources = ImageCache(Folder(source, only_first, "source"), listing) if source is not None else None
         roi = self.given.get("roi")
         masks = replace(only_first, exclude=())
-        self.rois = _folder("roi", roi, masks) if roi not in (None, *ROI_WORDS) else None
+        self.rois = Folder(roi, masks, "roi") if roi not in (None, *ROI_WORDS) else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
@@ -63,6 +67,11 @@ class Bench:
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
+
+    def folders(self) -> dict[str, str]:
+        """What `pail.generate` reads, as its keywords."""
+        found = {"normals": self.normals.folder.absolute()}
+        return {**found, "source": self.sources.folder.absolute()} if self.sources else found
 
     @property
     def names(self) -> list[str]:
@@ -82,7 +91,7 @@ class Bench:
         sources = self.sources.folder if self.sources else None
         if settings.region == "painted":
             masks = {stem_of(name): mask_file(name)}
-            return Inputs(self.normals.folder, sources, _painted(settings.painted), masks)
+            return Inputs(self.normals.folder, sources, painted_masks(settings.painted), masks)
         if settings.region == "given" and self.rois:
             masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
             return Inputs(self.normals.folder, sources, self.rois, masks)
@@ -137,20 +146,13 @@ def _alone(item: Item) -> Item:
     return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
 
 
-def _folder(argument: str, url: Any, recipe: Recipe) -> Folder:
-    folder = Folder(url, recipe)
-    if not folder.listed:
-        raise ValueError(f"`{argument}` must be a folder with images, got {url} with none")
-    return folder
-
-
 @lru_cache(maxsize=8)
 def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
     return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
 
 
 @lru_cache(maxsize=4)
-def _painted(data: str) -> Painted:
+def painted_masks(data: str) -> Painted:
     return Painted(as_mask(data))
 
 

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pail.app.draws import Bench
+from pail.app.draws import Bench, painted_masks
 from pail.app.folder import ImageCache
-from pail.app.painted import Painted, mask_file
+from pail.app.painted import mask_file
 from pail.app.settings import PageSettings
 from pail.dataset.inputs import Inputs, stem_of
 from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
@@ -55,7 +55,7 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
         files |= made.files
         if made.line is None:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")
-    files |= _regions(bench, settings)
+    files |= {f"regions/{name}": data for name, data in regions(bench, settings).items()}
     return Export(toml, python, line, _zip(files), failed)
 
 
@@ -204,13 +204,11 @@ def _literal(value: Any) -> str:
     return pprint.pformat(value, width=10**6, sort_dicts=False)
 
 
-def _regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
+def regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
     """The painted mask for every image of the folder, named as `--roi` reads it."""
     if settings.region != "painted":
         return {}
-    masks = bench.inputs(settings, bench.name(settings.image)).rois
-    assert isinstance(masks, Painted)
-    return {f"regions/{mask_file(name)}": masks.png for name in bench.names}
+    return {mask_file(name): painted_masks(settings.painted).png for name in bench.names}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
