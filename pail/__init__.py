@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pail import masks, roi
 from pail._version import __version__
+from pail.beyond.presets import PRESETS, Preset
+from pail.beyond.real.defects import Defect, Defects
 from pail.call.replay import replay
 from pail.call.result import PseudoAnomaly
 from pail.call.show import show
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
     from pail.dataset.generate import generate
 
 __all__ = [
+    "PRESETS",
     "TECHNIQUES",
     "Anomaly_Insertion",
     "Box",
+    "Defect",
+    "Defects",
     "Insertion",
     "NormalImage",
+    "Preset",
     "PseudoAnomaly",
     "Sampler",
     "StoppedError",

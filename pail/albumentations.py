@@ -66,6 +66,13 @@ class InsertAnomaly(DualTransform):
         The value of full scale where it is not the dtype's (1 for floats).
     p : float, default 0.5
         Chance in [0, 1] that an image gets an anomaly.
+    defects : Defects or path, optional
+        A bank of real defects, or the folder or annotation file from which
+        `Defects.read` reads it, for `real_defect`, which alone is drawn
+        where no `techniques` are given. A pipeline can be saved where this
+        is a path.
+    preset : str, optional
+        A key of `pail.PRESETS`: the techniques and options of a paper.
 
     Raises
     ------
@@ -116,8 +123,11 @@ class InsertAnomaly(DualTransform):
         label: Any = None,
         data_range: DataRangeLike | None = None,
         p: float = 0.5,
+        defects: Any = None,
+        preset: str | None = None,
     ) -> None:
         super().__init__(p=as_number("p", p, 0, 1))
+        self.defects, self.preset = defects, preset
         self.source, self.techniques, self.weights, self.n_anomalies = source, techniques, weights, n_anomalies
         self.options, self.roi, self.severity, self.data_range = options, roi, severity, data_range
         self.mask_value = int(as_number("mask_value", mask_value, 1, 255, integer=True))
@@ -131,6 +141,8 @@ class InsertAnomaly(DualTransform):
             n_anomalies=n_anomalies,
             options=options,
             severity=severity,
+            defects=defects,
+            preset=preset,
         )
 
     if hasattr(DualTransform, "sample_parameters"):  # AlbumentationsX

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pail.call.insert import as_count, as_options, as_techniques
+from pail.beyond.real.defects import bank_of
+from pail.call.insert import Mix, as_count, as_mix
 from pail.call.result import PseudoAnomaly
 from pail.pai import Anomaly_Insertion
+from pail.registry import TECHNIQUES
 from pail.types import DataRangeLike, Range
 
 TRIAL_SIDE = 48  # pixels of the image on which techniques are tried
@@ -30,8 +32,12 @@ class Inserter:
     example : callable, optional
         Makes an image of those that will come, on which a region is tried. Without it a mask is tried on an image of
         its own size, and a callable is not tried.
+    defects : Defects or path, optional
+        The bank of real defects, or the folder or annotation file to read it from.
+    preset : str, optional
+        As for `insert`, like all further keywords.
     **keywords
-        As for `insert`. They are tried at once, every technique that may be drawn with its options, so that what an
+        They are tried at once, every technique that may be drawn with its options, so that what an
         image would raise for is raised here and not in a worker.
     """
 
@@ -43,15 +49,16 @@ class Inserter:
         source_range: float | Range | None = None,
         *,
         example: Callable[[], np.ndarray] | None = None,
+        defects: Any = None,
+        preset: str | None = None,
         **keywords: Any,
     ) -> None:
-        self.source, self.roi, self.keywords = source, roi, keywords
+        self.source, self.roi = source, roi
+        self.keywords = {**keywords, "defects": bank_of(defects), "preset": preset}
         self.insertion = Anomaly_Insertion(data_range=data_range, source_range=source_range)
-        names, _ = as_techniques(keywords.get("techniques"), keywords.get("weights"))
+        mix = as_mix(*(self.keywords.get(name) for name in ("techniques", "weights", "options", "defects", "preset")))
         as_count(keywords.get("n_anomalies", 1))
-        try_techniques(
-            names, as_options(keywords.get("options")), keywords.get("severity"), with_source=source is not None
-        )
+        try_mix(mix, keywords.get("severity"), self.keywords["defects"], with_source=source is not None)
         if self.roi is not None and example is not None:
             self(example(), 0)
         elif self.roi is not None and not callable(self.roi):
@@ -69,15 +76,13 @@ class Inserter:
         return insertion.insert(image, self.source, roi=roi, rng=rng, **self.keywords)
 
 
-def try_techniques(
-    names: Any, options: Mapping[str, Mapping[str, Any]], severity: Any = None, *, with_source: bool = True
-) -> None:
+def try_mix(mix: Mix, severity: Any = None, defects: Any = None, *, with_source: bool = True) -> None:
     """Insert with each technique once, so that a wrong keyword is an error of the call and not of every image.
 
     An option that is a mask of the image says how large the image of the trial is.
     """
-    for name in dict.fromkeys(names):
-        keywords = options.get(name, {})
+    for name in dict.fromkeys(mix.names):
+        keywords = mix.options.get(name, {})
         of_image, of_source = shape_of(keywords.get("mask")), shape_of(keywords.get("source_mask"))
         image = _noise(of_image or (None if with_source else of_source) or (TRIAL_SIDE, TRIAL_SIDE))
         source = image if of_source is None else _noise(of_source)
@@ -86,6 +91,7 @@ def try_techniques(
             source if with_source else None,
             techniques=name,
             options={name: keywords},
+            defects=defects if TECHNIQUES[name].takes_defects else None,
             severity=severity,
             rng=0,
         )

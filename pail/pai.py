@@ -1,4 +1,4 @@
-"""Public API: one class, eleven techniques."""
+"""Public API: one class, eleven techniques, and by inheritance those beyond them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from pail.beyond.methods import Beyond
+from pail.beyond.real.defects import Defects
 from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
 from pail.call.run import run
@@ -33,7 +35,7 @@ from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range,
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
 
-class Anomaly_Insertion:
+class Anomaly_Insertion(Beyond):
     """Pseudo-anomaly insertion: eleven published techniques behind one class.
 
     Each method takes a normal image ``i_n``, some also a source image
@@ -219,6 +221,7 @@ class Anomaly_Insertion:
         image: Any,
         anom_source_img: Any = None,
         *,
+        defects: Any = None,
         roi: Any = None,
         severity: Any = None,
         rng: Any = None,
@@ -227,7 +230,7 @@ class Anomaly_Insertion:
         """Insert one anomaly of a technique: the function of that name in `TECHNIQUES`, or the name of a user's own."""
         name = technique if isinstance(technique, str) else technique.__name__
         common = Common(roi, severity, self._stream.next() if rng is None else rng)
-        return run(name, image, anom_source_img, self._settings(), common, options)
+        return run(name, image, anom_source_img, self._settings(), common, options, defects)
 
     def cutpaste(
         self,
@@ -1139,6 +1142,8 @@ class Anomaly_Insertion:
         weights: Sequence[float] | None = None,
         n_anomalies: int | Sequence[int] = 1,
         options: Mapping[str, Mapping[str, Any]] | None = None,
+        defects: Defects | None = None,
+        preset: str | None = None,
         roi: ROILike | None = None,
         severity: Severity | None = None,
         rng: RNGLike | None = None,
@@ -1155,18 +1160,24 @@ class Anomaly_Insertion:
             is called with the Generator of the call and returns an image. None
             takes the image itself; an entry of a list must be an image.
         techniques : str or sequence of str, optional
-            Names of techniques or families ("SFI", "SBI", "hybrid"); all by
-            default.
+            Names of techniques or families ("SFI", "SBI", "hybrid", "real",
+            "published", "defects"). By default the eleven and those that
+            `pail.register` added; with `defects`, `real_defect` alone.
         weights : sequence of float, optional
-            Relative chances, one for each entry of `techniques` (of
-            `TECHNIQUES` without it); a family shares its weight equally. Equal
-            by default: on real solar cells no other weighting that was tried
-            was better (docs/detection.md).
+            Relative chances, one for each entry of `techniques` (of the
+            default techniques without it); a family shares its weight
+            equally. Equal by default: on real solar cells no other weighting
+            that was tried was better (docs/detection.md).
         n_anomalies : int or (int, int), default 1
             How many anomalies, at least 1; a range is drawn from uniformly.
         options : dict of dict, optional
             Keywords of single techniques, such as ``{"cutpaste": {"area_ratio":
             (0.02, 0.15)}}``.
+        defects : Defects, optional
+            The bank of real defects for `real_defect`.
+        preset : str, optional
+            A key of `pail.PRESETS`: the techniques and options of a paper,
+            instead of `techniques` and `weights`. `options` add to them.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`. A severity range is
             drawn from for each anomaly.
@@ -1187,7 +1198,8 @@ class Anomaly_Insertion:
         TypeError
             If an argument is of the wrong kind.
         ValueError
-            If a technique is unknown or the weights do not fit.
+            If a technique or preset is unknown, the weights do not fit, or a
+            bank is missing or not used.
 
         Examples
         --------
@@ -1209,6 +1221,8 @@ class Anomaly_Insertion:
             weights=weights,
             n_anomalies=n_anomalies,
             options=options,
+            defects=defects,
+            preset=preset,
         )
 
 

@@ -112,6 +112,7 @@ def _initials(author: str) -> str:
 
 
 CVPR = "Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)"
+ECCV = "Proceedings of the European Conference on Computer Vision (ECCV)"
 ICCV = "Proceedings of the IEEE/CVF International Conference on Computer Vision (ICCV)"
 
 REFERENCES: tuple[Reference, ...] = (
@@ -247,6 +248,33 @@ REFERENCES: tuple[Reference, ...] = (
         pages="115712-115734",
         doi="10.1109/ACCESS.2025.3580864",
         techniques=("affined_anomlay",),
+    ),
+    Reference(
+        key="schlueter2022nsa",
+        nickname="NSA",
+        authors=("Schlüter, Hannah M.", "Tan, Jeremy", "Hou, Benjamin", "Kainz, Bernhard"),
+        title="Natural Synthetic Anomalies for Self-Supervised Anomaly Detection and Localization",
+        venue=ECCV,
+        short_venue="ECCV",
+        year=2022,
+        pages="474-489",
+        doi="10.1007/978-3-031-19821-2_27",
+        arxiv="2109.15222",
+        techniques=("nsa",),
+    ),
+    Reference(
+        key="chen2024glass",
+        nickname="GLASS",
+        authors=("Chen, Qiyu", "Luo, Huiyuan", "Lv, Chengkan", "Zhang, Zhengtao"),
+        title="A Unified Anomaly Synthesis Strategy with Gradient Ascent for Industrial Anomaly Detection and "
+        "Localization",
+        venue=ECCV,
+        short_venue="ECCV",
+        year=2024,
+        pages="37-54",
+        doi="10.1007/978-3-031-72855-6_3",
+        arxiv="2407.09359",
+        techniques=("glass",),
     ),
 )
 

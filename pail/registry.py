@@ -9,6 +9,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from pail.beyond.glass import glass
+from pail.beyond.nsa import nsa
+from pail.beyond.procedural.chip import chip
+from pail.beyond.procedural.corrosion import corrosion
+from pail.beyond.procedural.crack import crack
+from pail.beyond.procedural.dent import dent
+from pail.beyond.procedural.fiber import fiber
+from pail.beyond.procedural.pitting import pitting
+from pail.beyond.procedural.scratch import scratch
+from pail.beyond.procedural.stain import stain
+from pail.beyond.real.real_defect import real_defect
 from pail.core.checks import as_choice, describe
 from pail.core.composite import Insertion
 from pail.core.names import GOOD, MIXED, OWN, WORDS
@@ -26,14 +37,15 @@ from pail.sfi.hard_aug_cutpaste import hard_aug_cutpaste
 from pail.sfi.random_perturbation import random_perturbation
 from pail.sfi.simplex_noise import simplex_noise_anomlay
 
-Family = Literal["SFI", "SBI", "hybrid"]
+Family = Literal["SFI", "SBI", "hybrid", "real", "published", "defects"]
 FAMILIES: tuple[str, ...] = get_args(Family)
-COMMON = ("roi", "severity", "rng")  # the keywords of every method
+OF_THE_ELEVEN = FAMILIES[:3]
+COMMON = ("defects", "roi", "severity", "rng")  # the keywords of the call, which are none of a technique
 
 
 @dataclass(frozen=True)
 class Technique:
-    """A technique: `function(image, sampler, [source or transform,] **options)` makes an `Insertion`.
+    """A technique: `function(image, sampler, [source, defects or transform,] **options)` makes an `Insertion`.
 
     Its function says which values an option may have, and the method of `Anomaly_Insertion` what is the default; a
     technique of the user's own has no method, and the defaults of its function.
@@ -45,6 +57,7 @@ class Technique:
     summary: str  # one line: what it inserts
     url: str = ""  # of the paper
     takes_source: bool = False
+    takes_defects: bool = False  # whether it takes a bank of real defects
     image_name: str = "image"  # the original's name of the first argument
     jitters: bool = False  # whether it takes the instance's `transform`
     method: Callable[..., Any] | None = None
@@ -177,7 +190,33 @@ TECHNIQUES: dict[str, Technique] = {
         BY_TECHNIQUE["affined_anomlay"].url,
         takes_source=True,
     ),
+    "real_defect": Technique(real_defect, "real", "", "a real defect of a bank in another place", takes_defects=True),
+    "nsa": Technique(
+        nsa,
+        "published",
+        BY_TECHNIQUE["nsa"].label,
+        "patches of another normal image, blended without a seam",
+        BY_TECHNIQUE["nsa"].url,
+        takes_source=True,
+    ),
+    "glass": Technique(
+        glass,
+        "published",
+        BY_TECHNIQUE["glass"].label,
+        "a source in the shape of one Perlin noise, or of two combined",
+        BY_TECHNIQUE["glass"].url,
+        takes_source=True,
+    ),
+    "scratch": Technique(scratch, "defects", "", "one to four nearly parallel grooves"),
+    "crack": Technique(crack, "defects", "", "a dark, ragged line with branches"),
+    "stain": Technique(stain, "defects", "", "tinted or darker blots through which the texture shows"),
+    "pitting": Technique(pitting, "defects", "", "a cluster of small pits"),
+    "dent": Technique(dent, "defects", "", "a smooth hollow or bump, shaded by a light"),
+    "chip": Technique(chip, "defects", "", "a piece broken out of the edge"),
+    "fiber": Technique(fiber, "defects", "", "a thin curled fiber with its shadow"),
+    "corrosion": Technique(corrosion, "defects", "", "grainy clusters of rust"),
 }
+ELEVEN = tuple(name for name, technique in TECHNIQUES.items() if technique.family in OF_THE_ELEVEN)
 
 
 def register(
@@ -208,12 +247,13 @@ def register(
         checked at every call, and has to reach into the region of interest
         where there is one, as `pail.place` sees to; four draws that all
         miss it are an error.
-    family : {"SFI", "SBI", "hybrid"}, default "SFI"
-        Source-free, source-based, or both.
+    family : {"SFI", "SBI", "hybrid", "published", "defects"}, default "SFI"
+        Source-free, source-based, or both; or one of the families beyond
+        the eleven. `insert` draws it by default whatever its family.
     reference, summary : str, optional
         Where it is published, and one line on what it inserts.
     takes_source : bool, optional
-        Whether it takes a source; by default all families but "SFI" do.
+        Whether it takes a source; by default "SBI" and "hybrid" do.
         Without `anom_source_img` the source is None.
 
     Raises
@@ -253,8 +293,8 @@ def register(
         raise ValueError(f"`name` must be one that is not taken, got {name!r}, which is {taken[name.casefold()]}")
     if not callable(function):
         raise TypeError(f"`function` must be callable, got {describe(function)}")
-    family = as_choice("family", family, FAMILIES)
-    takes_source = family != "SFI" if takes_source is None else takes_source
+    family = as_choice("family", family, tuple(known for known in FAMILIES if known != "real"))
+    takes_source = family in ("SBI", "hybrid") if takes_source is None else takes_source
     technique = Technique(function, family, reference, summary, takes_source=takes_source)
     bad = [p for p, default in technique.parameters.items() if default is inspect.Parameter.empty or p in COMMON]
     if bad:
@@ -278,6 +318,11 @@ def read_defaults_of(methods: type) -> None:
 
 
 _OWN: set[str] = set()  # names that users added
+
+
+def by_default() -> list[str]:
+    """The techniques that are drawn where none is named: the eleven, and those of the user's own."""
+    return [*ELEVEN, *(name for name in TECHNIQUES if name in _OWN)]
 
 
 def is_own(name: str) -> bool:

@@ -19,6 +19,7 @@ try:
 except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
+from pail.beyond.presets import as_preset
 from pail.core.checks import as_flag, as_number, describe
 from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
 from pail.core.window import AUTO, as_data_range, window_of
@@ -31,6 +32,7 @@ from pail.warm import warm_up
 __all__ = ["PseudoAnomalyDataset"]
 
 Key = tuple[int, int, int]  # seed, epoch, index
+P_ANOMALY = 0.5
 COIN, AUGMENT, TRANSFORM = 1, 2, 3  # the fourth word of the keys of what is drawn beside the insertion
 MAX_SEED = 2**63 - 1
 
@@ -63,8 +65,15 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         image itself.
     techniques, weights, n_anomalies, options, severity : optional
         As for `Anomaly_Insertion.insert`.
-    p_anomaly : float, default 0.5
-        Share of the samples that get an anomaly, in [0, 1].
+    defects : Defects or path, optional
+        A bank of real defects, or the folder or annotation file from which
+        `Defects.read` reads it, for `real_defect`, which alone is drawn
+        where no `techniques` are given.
+    preset : str, optional
+        A key of `pail.PRESETS`: the techniques and options of a paper.
+    p_anomaly : float, optional
+        Share of the samples that get an anomaly, in [0, 1]: by default that
+        of the preset, and 0.5 without one.
     roi : None, "foreground", mask or callable, optional
         Where anomalies may land; a callable makes the mask of an image,
         which it gets as an array (H, W, C).
@@ -160,7 +169,9 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         weights: Sequence[float] | None = None,
         n_anomalies: int | Sequence[int] = 1,
         options: Mapping[str, Mapping[str, Any]] | None = None,
-        p_anomaly: float = 0.5,
+        defects: Any = None,
+        preset: str | None = None,
+        p_anomaly: float | None = None,
         roi: Any = None,
         severity: Any = None,
         size: int | Sequence[int] | None = None,
@@ -183,6 +194,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         if dtype == torch.uint8 and data_range not in (None, 255, (0, 255)):
             raise ValueError(f"`data_range` must be None or 255 where `dtype` is torch.uint8, got {data_range!r}")
         self.dtype = dtype
+        if p_anomaly is None:
+            p_anomaly = P_ANOMALY if preset is None else as_preset(preset).anomalous
         self.p_anomaly = as_number("p_anomaly", p_anomaly, 0, 1)
         self.seed = int(as_number("seed", seed, 0, MAX_SEED, integer=True))
         self.pairs = as_flag("pairs", pairs)
@@ -212,6 +225,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             weights=weights,
             n_anomalies=n_anomalies,
             options=options,
+            defects=defects,
+            preset=preset,
             severity=severity,
         )
         if dtype == torch.uint8:

@@ -72,6 +72,12 @@ class InsertAnomaly(torch.nn.Module):
         labels as they are.
     data_range : float, (float, float) or "auto", optional
         The value of full scale where it is not the dtype's (1 for floats).
+    defects : Defects or path, optional
+        A bank of real defects, or the folder or annotation file from which
+        `Defects.read` reads it, for `real_defect`, which alone is drawn
+        where no `techniques` are given.
+    preset : str, optional
+        A key of `pail.PRESETS`: the techniques and options of a paper.
 
     Raises
     ------
@@ -116,6 +122,8 @@ class InsertAnomaly(torch.nn.Module):
         mask_value: int = 1,
         label: int | None = None,
         data_range: DataRangeLike | None = None,
+        defects: Any = None,
+        preset: str | None = None,
     ) -> None:
         super().__init__()
         self.label = None if label is None else int(as_number("label", label, 0, 2**31 - 1, integer=True))
@@ -130,6 +138,8 @@ class InsertAnomaly(torch.nn.Module):
             n_anomalies=n_anomalies,
             options=options,
             severity=severity,
+            defects=defects,
+            preset=preset,
         )
 
     def extra_repr(self) -> str:

@@ -35,48 +35,17 @@ def glass(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    use_mask: Annotated[bool, Flag()] = True,
-    beta_mean: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.5,
-    beta_std: Annotated[float, Number(0, 1, unit="share of the normal image")] = 0.1,
-    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")] = (0.2, 0.8),
-    threshold: Threshold = 0.5,
-    min_perlin_scale: CoarsestScale = 0,
-    perlin_scale: FinestScale = 6,
-    rotation: Rotation = (-90, 90),
-    augment_source: Annotated[bool, Flag()] = True,
+    use_mask: Annotated[bool, Flag()],
+    beta_mean: Annotated[float, Number(0, 1, unit="share of the normal image")],
+    beta_std: Annotated[float, Number(0, 1, unit="share of the normal image")],
+    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")],
+    threshold: Threshold,
+    min_perlin_scale: CoarsestScale,
+    perlin_scale: FinestScale,
+    rotation: Rotation,
+    augment_source: Annotated[bool, Flag()],
 ) -> Insertion:
-    """Blend a mildly augmented source in where one Perlin noise, either of two or both of two exceed a threshold.
-
-    Each of the three has probability 1/3; with a severity, which fixes the area that is covered, an intersection is
-    not drawn. The mask is drawn again while it is empty.
-
-    Parameters
-    ----------
-    image, sampler
-        The image and the random numbers of the call.
-    source : ndarray (h, w, C) or None
-        A texture in the image's working dtype, of any size; None takes the image itself, turned by 180 degrees.
-    use_mask : bool, default True
-        Whether the mask is restricted to the foreground, where the image has a plain background.
-    beta_mean, beta_std : float, default 0.5 and 0.1
-        Mean in [0, 1] and standard deviation in [0, 1] of the normal distribution of the part of the image that is
-        kept in the mask.
-    beta_range : (float, float), default (0.2, 0.8)
-        Bounds of that part, in [0, 1]; with a severity it goes from the upper to the lower one.
-    threshold : float or "random", default 0.5
-        The level that the noise exceeds in the mask, in [-1, 1].
-    min_perlin_scale, perlin_scale : int, default 0 and 6
-        Each axis has 2 ** n lattice cells with n from the first to below the second.
-    rotation : (float, float), default (-90, 90)
-        The noise is rotated by an angle in this range, in degrees.
-    augment_source : bool, default True
-        Whether three of nine mild augmentations change the source: contrast, brightness, hue and saturation, either
-        flip, gray, autocontrast, equalization, rotation by up to 45 degrees.
-
-    Returns
-    -------
-    Insertion
-    """
+    """See `pail.pai.Anomaly_Insertion.glass`."""
     low, high = beta_range
     perlin = PerlinOptions.check(threshold, min_perlin_scale, perlin_scale, rotation)
     if sampler.severity is None:

@@ -31,47 +31,15 @@ def nsa(
     sampler: Sampler,
     source: np.ndarray | None,
     *,
-    patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)] = (1, 4),
-    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the sides")] = (0.03, 0.4),
-    scale: Annotated[tuple[float, float], Pair(0.1, 10, unit="times the size")] = (0.7, 1.3),
-    shape: Annotated[str | None, Choice(SHAPES)] = None,
-    blend: Annotated[str, Choice(BLENDS)] = "poisson",
-    skip_background: Annotated[bool, Flag()] = True,
-    min_overlap: Annotated[float, Number(0, 1, unit="share of the area")] = 0.25,
+    patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
+    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the sides")],
+    scale: Annotated[tuple[float, float], Pair(0.1, 10, unit="times the size")],
+    shape: Annotated[str | None, Choice(SHAPES)],
+    blend: Annotated[str, Choice(BLENDS)],
+    skip_background: Annotated[bool, Flag()],
+    min_overlap: Annotated[float, Number(0, 1, unit="share of the area")],
 ) -> Insertion:
-    """Insert patches of another normal image of the same kind, each at another place and size.
-
-    The first patch is always drawn, each further one with probability 1/2. The mask is the visibly changed part of the
-    patches, median filtered; outside it nothing changes.
-
-    Parameters
-    ----------
-    image, sampler
-        The image and the random numbers of the call.
-    source : ndarray (h, w, C) or None
-        Another normal image, in the image's working dtype; None takes the image itself.
-    patch_number : (int, int), default (1, 4)
-        The fewest and the most patches, 1 to 100.
-    half_width : (float, float), default (0.03, 0.4)
-        Bounds of half a patch's height and width, as fractions of those of the image or region, in (0, 0.5]. Each is
-        the lower bound plus a number from a gamma distribution of shape 2 and scale 0.05, at most the upper bound.
-    scale : (float, float), default (0.7, 1.3)
-        Bounds of the factor by which a patch is resized, in [0.1, 10]; drawn from a normal distribution with mean 1
-        and standard deviation 0.5.
-    shape : {"rectangle", "ellipses", None}, default None
-        The shape of each patch: a rectangle as in the paper, or a union of 2 to 5 ellipses; None draws one.
-    blend : {"poisson", "mixed", "paste"}, default "poisson"
-        Poisson blending with the gradients of the patch, with the stronger ones of patch and image, or none.
-    skip_background : bool, default True
-        Whether patches are taken from, and placed on, the foreground, where the image and the source have a plain
-        background.
-    min_overlap : float, default 0.25
-        The least part of a patch that lies on the foreground, at either place, in [0, 1].
-
-    Returns
-    -------
-    Insertion
-    """
+    """See `pail.pai.Anomaly_Insertion.nsa`."""
     pixels = image.crop() if source is None else resize(source, image.shape)
     there = coarse_foreground(image) if skip_background else None
     here = there

@@ -3,44 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pail.references import Reference
-
 SourceKind = Literal["none", "textures", "normal", "defects"]
-ECCV = "Proceedings of the European Conference on Computer Vision (ECCV)"
-
-PAPERS: tuple[Reference, ...] = (
-    Reference(
-        key="schlueter2022nsa",
-        nickname="NSA",
-        authors=("Schlüter, Hannah M.", "Tan, Jeremy", "Hou, Benjamin", "Kainz, Bernhard"),
-        title="Natural Synthetic Anomalies for Self-Supervised Anomaly Detection and Localization",
-        venue=ECCV,
-        short_venue="ECCV",
-        year=2022,
-        pages="474-489",
-        doi="10.1007/978-3-031-19821-2_27",
-        arxiv="2109.15222",
-        techniques=("nsa",),
-    ),
-    Reference(
-        key="chen2024glass",
-        nickname="GLASS",
-        authors=("Chen, Qiyu", "Luo, Huiyuan", "Lv, Chengkan", "Zhang, Zhengtao"),
-        title="A Unified Anomaly Synthesis Strategy with Gradient Ascent for Industrial Anomaly Detection and "
-        "Localization",
-        venue=ECCV,
-        short_venue="ECCV",
-        year=2024,
-        pages="37-54",
-        doi="10.1007/978-3-031-72855-6_3",
-        arxiv="2407.09359",
-        techniques=("glass",),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +27,6 @@ class Preset:
         the same kind, or real anomalous images.
     reference : str
         The key of the paper.
-    transform : bool
-        The setting `transform` of `Anomaly_Insertion`: whether patches of CutPaste are jittered.
     """
 
     techniques: tuple[str, ...]
@@ -69,7 +34,6 @@ class Preset:
     anomalous: float
     source: SourceKind
     reference: str
-    transform: bool = field(default=True)
 
     def __post_init__(self) -> None:
         frozen = {name: MappingProxyType(dict(self.options.get(name, {}))) for name in self.techniques}
@@ -78,7 +42,7 @@ class Preset:
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle of plain dicts: read-only views have none."""
         options = {name: dict(keywords) for name, keywords in self.options.items()}
-        return Preset, (self.techniques, options, self.anomalous, self.source, self.reference, self.transform)
+        return Preset, (self.techniques, options, self.anomalous, self.source, self.reference)
 
 
 def _one(technique: str, source: SourceKind, reference: str, anomalous: float, **options: Any) -> Preset:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from pail.beyond.presets import as_preset
+from pail.beyond.real.defects import as_defects
 from pail.call.record import of_given
 from pail.call.result import PseudoAnomaly
 from pail.call.run import add, begin, finish
 from pail.call.state import Common, Settings
 from pail.core.checks import as_number, as_range, close_match, describe
-from pail.registry import FAMILIES, TECHNIQUES
+from pail.registry import FAMILIES, TECHNIQUES, by_default
 
 MAX_ANOMALIES = 1000
 SOURCE = "anom_source_img"
@@ -29,29 +31,76 @@ def insert(
     weights: Any = None,
     n_anomalies: Any = 1,
     options: Any = None,
+    defects: Any = None,
+    preset: Any = None,
 ) -> PseudoAnomaly:
     """See `pail.pai.Anomaly_Insertion.insert`."""
-    names, shares = _flat(techniques, weights)
-    chances = _cumulated(shares)
+    mix = as_mix(techniques, weights, options, defects, preset)
+    chances = mix.cumulated()
     lowest, highest = as_count(n_anomalies)
-    given_options = as_options(options)
-    checked = {name: TECHNIQUES[name].check(given_options.get(name, {})) for name in names}
+    checked = {name: TECHNIQUES[name].check(mix.options.get(name, {})) for name in mix.names}
     pick_source = as_picker(source)
-    call = begin(image, settings, common)
-    # A family is recorded as its members, and None as all names: what is registered later does not change a replay.
+    call = begin(image, settings, common, defects=defects)
+    # Families and presets are recorded as their members, and None as all names: what is registered later does not
+    # change a replay.
     arguments = {
-        "techniques": tuple(names),
-        "weights": None if set(shares) == {1.0} else tuple(shares),
+        "techniques": tuple(mix.names),
+        "weights": None if set(mix.shares) == {1.0} else tuple(mix.shares),
         "n_anomalies": n_anomalies,
-        "options": options,
+        "options": options if preset is None else mix.options,
     }
     given = of_given(call, "insert", arguments, source)
     rng = call.rng
     for _ in range(lowest + int(rng.random() * (highest - lowest + 1))):
-        name = names[int(np.searchsorted(chances, rng.random(), side="right"))]
+        name = mix.names[int(np.searchsorted(chances, rng.random(), side="right"))]
         found, where = pick_source(rng) if TECHNIQUES[name].takes_source else (None, SOURCE)
         add(call, name, found, checked[name], where)
     return finish(call, given)
+
+
+class Mix(NamedTuple):
+    """What a call may draw."""
+
+    names: list[str]
+    shares: list[float]  # the weight of each
+    options: dict[str, dict[str, Any]]  # by technique
+
+    def cumulated(self) -> np.ndarray:
+        """The probabilities, each added to those before it."""
+        total = np.cumsum(self.shares)
+        shares_up_to: np.ndarray = total / total[-1]
+        return shares_up_to
+
+
+def as_mix(techniques: Any, weights: Any, options: Any = None, defects: Any = None, preset: Any = None) -> Mix:
+    """The techniques that a call may draw, families as their members, with their weights and options.
+
+    By default these are the eleven and those of the user's own, or `real_defect` alone where there is a bank.
+    """
+    given = as_options(options)
+    if preset is not None:
+        if techniques is not None or weights is not None:
+            raise ValueError("`preset` must stand alone: it says which techniques are drawn, and `techniques` and "
+                             f"`weights` must be None, got {describe(techniques if weights is None else weights)}")
+        chosen = as_preset(preset)
+        techniques = list(chosen.techniques)
+        given = {name: {**chosen.options[name], **given.pop(name, {})} for name in techniques} | given
+    if techniques is None and defects is not None:
+        techniques = "real"
+    entries = _entries(techniques)
+    names: list[str] = []
+    shares: list[float] = []
+    for members, weight in zip(entries, _weights(weights, len(entries)), strict=True):
+        names += members
+        shares += [weight / len(members)] * len(members)
+    if sum(shares) <= 0:
+        raise ValueError(f"`weights` must contain at least one positive value, got {weights!r}")
+    takers = [name for name in names if TECHNIQUES[name].takes_defects]
+    if takers or defects is not None:
+        as_defects(defects)
+    if defects is not None and not takers:
+        raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {describe(techniques)}")
+    return Mix(names, shares, given)
 
 
 def as_options(value: Any) -> dict[str, dict[str, Any]]:
@@ -74,34 +123,9 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
     return {name: dict(keywords) for name, keywords in value.items()}
 
 
-def as_techniques(techniques: Any, weights: Any) -> tuple[list[str], np.ndarray]:
-    """The techniques that a call may draw, and their cumulative probabilities. A family shares its weight equally."""
-    names, shares = _flat(techniques, weights)
-    return names, _cumulated(shares)
-
-
-def _flat(techniques: Any, weights: Any) -> tuple[list[str], list[float]]:
-    """The names, families as their members, and the weight of each."""
-    entries = _entries(techniques)
-    names: list[str] = []
-    shares: list[float] = []
-    for members, weight in zip(entries, _weights(weights, len(entries)), strict=True):
-        names += members
-        shares += [weight / len(members)] * len(members)
-    if sum(shares) <= 0:
-        raise ValueError(f"`weights` must contain at least one positive value, got {weights!r}")
-    return names, shares
-
-
-def _cumulated(shares: list[float]) -> np.ndarray:
-    total = np.cumsum(shares)
-    shares_up_to: np.ndarray = total / total[-1]
-    return shares_up_to
-
-
 def _entries(techniques: Any) -> list[list[str]]:
     if techniques is None:
-        return [[name] for name in TECHNIQUES]
+        return [[name] for name in by_default()]
     if isinstance(techniques, str):
         techniques = [techniques]
     if not isinstance(techniques, Sequence) or len(techniques) == 0:

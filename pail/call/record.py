@@ -16,6 +16,7 @@ import PIL
 from PIL import Image
 
 from pail._version import __version__
+from pail.beyond.real.defects import Defects
 from pail.call.codec import DEPTH, encode
 from pail.call.state import Call, Settings, Step
 
@@ -110,6 +111,7 @@ class Given(NamedTuple):
     image: int  # its fingerprint
     rng: Mapping[str, Any]  # state of the generator before the first draw
     source: dict[str, Any] | None  # in which form it was given
+    defects: Defects | None  # the bank, which does not change
 
 
 def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: Any) -> Given:
@@ -126,6 +128,7 @@ def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: A
         fingerprint(image),
         call.state,
         None if source is None else source_form(source),
+        call.defects,
     )
 
 
@@ -146,6 +149,7 @@ def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarra
         "stack": stack(),
         "image": of_image(given.shape, given.dtype, given.image),
         "anom_source_img": given.source if any(step.takes_source for step in steps) else None,
+        "defects": of_defects(given.defects),
         "rng": _texts(given.rng),
         "settings": {name: encode(value) for name, value in given.settings._asdict().items()},
         "arguments": {name: encode(value) for name, value in arguments.items()},
@@ -163,6 +167,10 @@ def _of_step(step: Step) -> dict[str, Any]:
     source = None if step.source is None else f"{step.source:08x}"
     severity = encode(step.sampler.severity, plain=True)
     return {"technique": step.name, "source": source, "severity": severity, "drawn": drawn}
+
+
+def of_defects(bank: Defects | None) -> dict[str, Any] | None:
+    return None if bank is None else {"identity": bank.identity, "count": len(bank)}
 
 
 def of_image(shape: tuple[int, ...], dtype: np.dtype, checksum: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pail._version import __version__
+from pail.beyond.real.defects import Defects, as_defects
 from pail.call import record as records
 from pail.call.codec import NOTHING, NotHeldError, decode
 from pail.call.insert import insert
@@ -18,11 +19,13 @@ from pail.core.image import NormalImage, as_normal_image
 from pail.pixels.augmenter import as_transform
 from pail.registry import TECHNIQUES, is_own
 
-FIELDS = ("technique", "image", "anom_source_img", "rng", "settings", "arguments", "result")
+FIELDS = ("technique", "image", "anom_source_img", "defects", "rng", "settings", "arguments", "result")
 PARTS = {"i_a": "the pseudo-anomalous image", "m_a": "the mask"}
 
 
-def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **overrides: Any) -> PseudoAnomaly:
+def replay(
+    record: dict[str, Any], image: Any, anom_source_img: Any = None, *, defects: Defects | None = None, **overrides: Any
+) -> PseudoAnomaly:
     """Insert again, to the byte, what a record describes.
 
     Parameters
@@ -35,6 +38,10 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
         The source of that call, where it used one, in the same form: for
         `insert` one image, a list of the same images in the same order, or
         an equal callable. A source that the call did not use is ignored.
+    defects : Defects, optional
+        The bank of real defects of that call, where it had one: the same
+        photographs, masks and kinds, wherever they are stored by now. A
+        bank is ignored if the call had none.
     **overrides
         Arguments that a record cannot hold because they are objects, such
         as ``augmenter=`` or ``transform=``. Those inside the options of
@@ -52,9 +59,9 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     TypeError
         If `record` is no record, or the recorded call had no such argument.
     ValueError
-        If the record is of another minor version of the library, the image
-        or the source is not that of the record or is given in another form,
-        or an object has to be passed again. Also if the bytes of the result
+        If the record is of another minor version of the library, the image,
+        the source or the bank is not that of the record or is given in
+        another form, or an object has to be passed again. Also if the bytes of the result
         are not those of the record: the message says whether image or mask
         differ, and names the versions of the library, NumPy, OpenCV, Pillow
         and scikit-image that are other ones, techniques of your own, and
@@ -82,12 +89,13 @@ def replay(record: dict[str, Any], image: Any, anom_source_img: Any = None, **ov
     settings = settings._replace(transform=as_transform("transform", settings.transform))
     _check_image(record, as_normal_image(image, settings.data_range, alpha=settings.alpha))
     source = _source(record["anom_source_img"], anom_source_img)
+    bank = _bank(record["defects"], defects)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
     if record["technique"] == "insert":
-        result = insert(image, source, settings, common, **arguments)
+        result = insert(image, source, settings, common, defects=bank, **arguments)
     else:
         _check_own(record["technique"], arguments)
-        result = run(record["technique"], image, source, settings, common, arguments)
+        result = run(record["technique"], image, source, settings, common, arguments, bank)
     _check_result(record, steps, result, sorted(overrides))
     return result
 
@@ -178,6 +186,16 @@ def _source(recorded: dict[str, Any] | None, source: Any) -> Any:
             "the numbers that are drawn depend on it"
         )
     return source
+
+
+def _bank(recorded: dict[str, Any] | None, defects: Any) -> Defects | None:
+    """The bank of real defects; None where the recorded call had none."""
+    if recorded is None:
+        return None
+    bank, shown = as_defects(defects), records.of_defects(defects)
+    if shown != recorded:
+        raise ValueError(f"`defects` must be the bank of the record, {recorded}, got {shown}")
+    return bank
 
 
 def _form(form: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pail.beyond.real.defects import Defects, as_defects
 from pail.call.answer import answer_of
 from pail.call.record import Given, fingerprint, of_call, of_given, snapshot
 from pail.call.result import PseudoAnomaly
@@ -24,7 +25,9 @@ from pail.roi import as_roi
 ATTEMPTS = 4  # at an anomaly that can be seen, before its content is shifted
 
 
-def begin(image: Any, settings: Settings, common: Common, image_name: str = "image") -> Call:
+def begin(
+    image: Any, settings: Settings, common: Common, image_name: str = "image", defects: Defects | None = None
+) -> Call:
     """Check what all calls have. One image for the call: regions are those of the normal one."""
     image = as_normal_image(image, settings.data_range, image_name, settings.alpha, warns=True)
     if isinstance(settings.data_range, str) and settings.data_range == AUTO:  # the record holds the numbers
@@ -32,7 +35,7 @@ def begin(image: Any, settings: Settings, common: Common, image_name: str = "ima
     if common.roi is not None:
         image = image.restrict(as_roi(common.roi, image))
     rng = as_rng(common.rng)
-    return Call(image, settings, common, rng, rng.bit_generator.state)
+    return Call(image, settings, common, rng, rng.bit_generator.state, defects)
 
 
 def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name: str = "anom_source_img") -> None:
@@ -41,7 +44,9 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
     image = call.image if call.i_a is None else call.image.after(call.i_a)
     inputs: tuple[Any, ...] = (settings.transform,) if technique.jitters else ()
     fingerprint_of_source = None
-    if technique.takes_source and source is None:
+    if technique.takes_defects:
+        inputs = (call.defects,)
+    elif technique.takes_source and source is None:
         inputs = (None,)
     elif technique.takes_source:
         pixels = as_source(
@@ -68,10 +73,17 @@ def finish(call: Call, given: Given) -> PseudoAnomaly:
 
 
 def run(
-    name: str, image: Any, source: Any, settings: Settings, common: Common, options: dict[str, Any]
+    name: str,
+    image: Any,
+    source: Any,
+    settings: Settings,
+    common: Common,
+    options: dict[str, Any],
+    defects: Any = None,
 ) -> PseudoAnomaly:
     """Insert one anomaly of the technique of that name."""
-    call = begin(image, settings, common, TECHNIQUES[name].image_name)
+    bank = as_defects(defects) if TECHNIQUES[name].takes_defects else None
+    call = begin(image, settings, common, TECHNIQUES[name].image_name, bank)
     given = of_given(call, name, options, source)
     add(call, name, source, TECHNIQUES[name].check(options))
     return finish(call, given)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from pail.beyond.real.defects import Defects
 from pail.core.composite import is_visible, restored
 from pail.core.image import NormalImage
 from pail.core.ops import Box
@@ -55,6 +56,7 @@ class Call:
     common: Common
     rng: np.random.Generator
     state: Mapping[str, Any]  # of the generator, before the first draw
+    defects: Defects | None = None  # the bank
     i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
     instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pail.call.insert import as_count, as_options, as_techniques
+from pail.call.insert import as_count, as_mix, as_options
 from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
 from pail.core.window import as_data_range
 from pail.dataset.sizes import FITS
 from pail.io.write import FORMATS
-from pail.registry import TECHNIQUES
+from pail.registry import by_default
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -135,7 +135,7 @@ class Recipe:
 
     @property
     def names(self) -> list[str]:
-        return list(self.techniques or TECHNIQUES)
+        return list(self.techniques or by_default())
 
     @property
     def weights(self) -> list[float] | None:
@@ -222,15 +222,16 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
         as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
         for name, entry in tables.items():
             entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
-        as_techniques(list(tables), [entry["weight"] for entry in tables.values()])
+        as_mix(list(tables), [entry["weight"] for entry in tables.values()])
         return {name: _plain(entry) for name, entry in tables.items()}
     if techniques is None and weights is None and options is None:
         return None
     keywords = as_options(options)
-    names, cumulative = as_techniques(techniques, weights)
+    mix = as_mix(techniques, weights)
+    cumulative = mix.cumulated()
     shares = [float(b - a) for a, b in zip([0.0, *cumulative[:-1]], cumulative, strict=True)]
     tables = {}
-    for name, share in zip(names, shares, strict=True):  # a technique may be named twice
+    for name, share in zip(mix.names, shares, strict=True):  # a technique may be named twice
         entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
         entry["weight"] = round(entry["weight"] + share, 12)
     return {name: _plain(entry) for name, entry in tables.items()}

@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
+from pail.call.insert import as_mix
 from pail.core.checks import describe
 from pail.core.names import OWN
 from pail.dataset.inputs import (
@@ -34,7 +35,7 @@ from pail.dataset.labels import coco_encoder
 from pail.dataset.plan import Plan, make_plan
 from pail.dataset.recipe import Recipe, parse_options, to_toml
 from pail.dataset.store import LOCK, StoppedError, Store
-from pail.inserter import try_techniques
+from pail.inserter import try_mix
 
 CLAIM = ".pail/inputs.json"  # by which run a data set was started, and from which files
 PARTS = ".pail/parts"  # a file for each finished chunk
@@ -96,7 +97,7 @@ def prepare_run(
     if recipe.data_range == "auto":
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
-    try_techniques(recipe.names, recipe.options, recipe.severity)
+    try_mix(as_mix(recipe.names, None, recipe.options), recipe.severity)
     plan = make_plan(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)

@@ -80,6 +80,7 @@ FLOORS = [
     "sfi sbi beyond",
     "registry",
     "call citation",
+    "beyond.methods",
     "pai",
     "warm inserter",
     "dataset reading report",
@@ -92,7 +93,12 @@ TECHNIQUES = ("sfi", "sbi", "beyond")
 
 
 def part_of(module):
-    """The part of the package that a module belongs to: the second word of its name, "pail" for the package itself."""
+    """The part of the package that a module belongs to: the second word of its name, "pail" for the package itself.
+
+    The methods of the techniques beyond the eleven stand above these.
+    """
+    if module == "pail.beyond.methods":
+        return "beyond.methods"
     return module.split(".")[1] if "." in module else module
 
 

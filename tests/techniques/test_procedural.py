@@ -1,6 +1,5 @@
 """The eight defects that an inspector can name: sizes, shapes, light, masks and the contract."""
 
-import importlib
 import inspect
 import math
 from itertools import pairwise
@@ -8,18 +7,16 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from beyond import with_defaults
 from common import as_type, checked, photograph
 
 import pail
 from pail import pai
+from pail.beyond.methods import Beyond
 from pail.core.ops import Box
 
 KINDS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
 DRAWS = 40
-
-
-def function_of(kind):
-    return getattr(importlib.import_module(f"pail.beyond.procedural.{kind}"), kind)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,7 +24,7 @@ def registered():
     """The eight as methods, unless the library has them already."""
     own = [kind for kind in KINDS if kind not in pai.TECHNIQUES]
     for kind in own:
-        pail.register(kind, function_of(kind))
+        pail.register(kind, with_defaults(kind))
     yield
     for kind in own:
         pail.unregister(kind)
@@ -115,7 +112,7 @@ def test_16_bits_stay_16_bits(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_wrong_arguments_are_named(kind):
     image = photograph(32, 32)
-    defaults = inspect.signature(function_of(kind)).parameters
+    defaults = inspect.signature(getattr(Beyond, kind)).parameters
     ranges = [name for name, p in defaults.items() if isinstance(p.default, tuple)]
     assert ranges
     for name in ranges:

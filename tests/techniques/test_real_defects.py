@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from beyond import with_defaults
 from common import as_type, checked, frame_and_draw, photograph
 from PIL import Image
 from scenes import bright_on_dark, surface
@@ -487,30 +488,10 @@ def own():
     """Registers a method that draws from a bank."""
 
     def register(bank):
-        def of_bank(
-            image,
-            sampler,
-            *,
-            kinds=None,
-            blend=None,
-            place="anywhere",
-            rotation=(-180, 180),
-            scale=(0.7, 1.4),
-            flip=True,
-            contrast=(0.7, 1.3),
-        ):
-            return real_defect(
-                image,
-                sampler,
-                bank,
-                kinds=kinds,
-                blend=blend,
-                place=place,
-                rotation=rotation,
-                scale=scale,
-                flip=flip,
-                contrast=contrast,
-            )
+        function = with_defaults("real_defect")
+
+        def of_bank(image, sampler, *, kinds=None, blend=None, place="anywhere", scale=(0.7, 1.4)):
+            return function(image, sampler, bank, kinds=kinds, blend=blend, place=place, scale=scale)
 
         pail.register("of_bank", of_bank)
         return pai.Anomaly_Insertion()
@@ -523,7 +504,7 @@ def own():
 def drawn(bank, image=IMAGE, count=40, roi=None, severity=None, **options):
     for seed in seeds("real defects", count):
         frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
-        yield real_defect(frame, draw, bank, **options), draw.drawn
+        yield with_defaults("real_defect")(frame, draw, bank, **options), draw.drawn
 
 
 @pytest.mark.parametrize("blend", ["paste", "transfer", "poisson"])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, blend, draw_light, find_site, focus
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus
 from pail.beyond.procedural.strokes import fill, grain, moved, smooth_field
-from pail.core.checks import as_choice, as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes
+from pail.core.parameters import Choice, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.foreground import coarse_foreground
 
@@ -37,40 +37,12 @@ def chip(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Any = (0.03, 0.15),
-    fill_with: Any = None,
-    contrast: Any = (2.5, 6.0),
-    light: Any = None,
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    fill_with: Annotated[str | None, Choice(FILLS)],
+    contrast: Contrast,
+    light: Light,
 ) -> Insertion:
-    """Insert a chip: a piece with a broken outline that is missing at an edge.
-
-    The edge is that of the region, or else of the foreground, or else of
-    the image. In the gap lies the background, mirrored at the edge, or the
-    rough facets of the fracture. The broken line is bright.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    size : pair of float, default (0.03, 0.15)
-        Width along the edge, as a fraction of the shorter side of the
-        region or image; at least one pixel. It is 0.35 to 0.8 times as
-        deep.
-    fill_with : {None, "background", "fracture"}
-        What lies in the gap; drawn by default. There is no background
-        beyond the border of the image.
-    contrast : pair of float, default (2.5, 6.0)
-        Change of the level by the fracture, in units of the larger of the
-        local spread and 4 % of the range.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    size = as_range("size", size, 0, 1, above=True)
-    fill_with = as_choice("fill_with", fill_with, FILLS)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    light = as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.chip`."""
     rng = sampler.rng
     width = max(1.0, sampler.scaled("size", *size) * image.region_side)
     depth = width * sampler.uniform("depth", 0.35, 0.8)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, blend, find_site
+from pail.beyond.procedural.site import FAINTEST, Contrast, blend, find_site
 from pail.beyond.procedural.strokes import coarse_step, enlarged, grain, smooth_field, smoothstep, trimmed
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 RUST = np.array([(52, 34, 26), (112, 58, 34), (150, 84, 44), (186, 120, 66)], np.float32) / 255  # from old to fresh
@@ -24,32 +24,11 @@ def corrosion(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Any = (0.05, 0.4),
-    opacity: Any = (0.55, 0.95),
-    contrast: Any = (2.5, 6.0),
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    opacity: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share that is hidden")],
+    contrast: Contrast,
 ) -> Insertion:
-    """Insert corrosion: clusters of noise with satellites, grainy inside.
-
-    In RGB images it is red-brown, in all others darker and rougher than the
-    image (brighter where that is too dark).
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    size : pair of float, default (0.05, 0.4)
-        Longer axis of the cluster, as a fraction of the shorter side of the
-        region or image; at least one pixel.
-    opacity : pair of float, default (0.55, 0.95)
-        How much of the image the densest part hides, in (0, 1].
-    contrast : pair of float, default (2.5, 6.0)
-        Change of the level at least, in units of the larger of the local
-        spread and 4 % of the range.
-    """
-    size = as_range("size", size, 0, 1, above=True)
-    opacity = as_range("opacity", opacity, 0, 1, above=True)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-
+    """See `pail.pai.Anomaly_Insertion.corrosion`."""
     side, rng = image.region_side, sampler.rng
     radius = max(0.5, sampler.scaled("size", *size) * side / 2)
     solid = sampler.scaled("opacity", *opacity)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, blend, draw_light, find_site, focus
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus
 from pail.beyond.procedural.strokes import along, fill, flanks, ribbon, smooth_field, smooth_noise, trimmed
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 TURN = math.radians(15)  # standard deviation of a turn
@@ -26,47 +26,14 @@ def crack(
     image: NormalImage,
     sampler: Sampler,
     *,
-    n_branches: Any = (0, 5),
-    length: Any = (0.15, 0.8),
-    width: Any = (0.002, 0.012),
-    factor: Any = (0.2, 0.6),
-    contrast: Any = (2.5, 6.0),
-    light: Any = None,
+    n_branches: Annotated[tuple[int, int], Pair(0, 100, integer=True)],
+    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    factor: Annotated[tuple[float, float], Pair(0, 1, unit="times the value")],
+    contrast: Contrast,
+    light: Light,
 ) -> Insertion:
-    """Insert a crack: a random walk that keeps its direction, with branches.
-
-    It is widest somewhere on its way and tapers to the tips; its edges are
-    ragged. It multiplies the image, which keeps the texture, and darkens
-    by the amplitude at least; on a place so dark that this would not be
-    seen, it is bright. The edge that faces the light has a faint lip.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    n_branches : pair of int, default (0, 5)
-        Branches, at 30 to 60 degrees to the crack.
-    length : pair of float, default (0.15, 0.8)
-        Length of the walk, as a fraction of the shorter side of the region
-        or image.
-    width : pair of float, default (0.002, 0.012)
-        Largest width, likewise; at least one pixel.
-    factor : pair of float, default (0.2, 0.6)
-        What the image is multiplied by inside, in [0, 1].
-    contrast : pair of float, default (2.5, 6.0)
-        Change of the level at least, in units of the larger of the local
-        spread and 4 % of the range.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    n_branches = as_range("n_branches", n_branches, 0, 100, integer=True)
-    length = as_range("length", length, 0, 1, above=True)
-    width = as_range("width", width, 0, 1, above=True)
-    factor = as_range("factor", factor, 0, 1)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    light = as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.crack`."""
     side = image.region_side
     run = max(1.0, sampler.scaled("length", *length) * side)
     widest = max(1.0, sampler.scaled("width", *width) * side)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, blend, draw_light, find_site
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site
 from pail.beyond.procedural.strokes import coarse_step, enlarged, smooth_field, trimmed
-from pail.core.checks import as_flag, as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import with_axis
+from pail.core.parameters import Flag, Pair
 from pail.core.sampler import Sampler
 
 PULL = 0.12  # of the radius: how far the texture moves where it is steepest
@@ -26,38 +26,12 @@ def dent(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Any = (0.05, 0.3),
-    raised: Any = None,
-    contrast: Any = (1.8, 4.0),
-    light: Any = None,
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    raised: Annotated[bool | None, Flag(instead=(None,))],
+    contrast: Contrast,
+    light: Light,
 ) -> Insertion:
-    """Insert a dent: a smooth elliptic hollow or bump.
-
-    It is shaded by its slope towards the light, and the texture is moved
-    along the slope. A hollow is dark on the side of the light and bright on
-    the other one; a bump the other way round.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    size : pair of float, default (0.05, 0.3)
-        Longer axis, as a fraction of the shorter side of the region or
-        image; at least one pixel.
-    raised : bool, optional
-        Whether it is a bump; drawn by default.
-    contrast : pair of float, default (1.8, 4.0)
-        Largest change of the level by the shading, in units of the larger
-        of the local spread and 4 % of the range.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    size = as_range("size", size, 0, 1, above=True)
-    raised = None if raised is None else as_flag("raised", raised)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    light = as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.dent`."""
     radius = max(0.5, sampler.scaled("size", *size) * image.region_side / 2)
     bump = sampler.flag("raised") if raised is None else raised
     flat, turn = sampler.uniform("aspect", FLATTEST, 1), sampler.uniform("angle", 0, math.pi)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, as_tone, blend, draw_light, find_site, focus
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, Tone, blend, draw_light, find_site, focus
 from pail.beyond.procedural.strokes import along, moved, smooth_field, smooth_noise, trace, trimmed
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 SAMPLES = 96  # along a fiber
@@ -30,45 +30,14 @@ def fiber(
     image: NormalImage,
     sampler: Sampler,
     *,
-    length: Any = (0.1, 0.8),
-    width: Any = (0.003, 0.008),
-    curl: Any = (0.2, 1.2),
-    contrast: Any = (3.0, 8.0),
-    tone: Any = None,
-    light: Any = None,
+    length: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="share of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    curl: Annotated[tuple[float, float], Pair(0, 20, unit="full turns")],
+    contrast: Contrast,
+    tone: Tone,
+    light: Light,
 ) -> Insertion:
-    """Insert a fiber: a thin, curled curve of constant width, loops allowed.
-
-    It lies on the surface, and so has a soft shadow on the side away from
-    the light.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    length : pair of float, default (0.1, 0.8)
-        Length along the curve, as a fraction of the shorter side of the
-        region or image.
-    width : pair of float, default (0.003, 0.008)
-        Likewise; at least one pixel.
-    curl : pair of float, default (0.2, 1.2)
-        How far it turns in all, in full turns; drawn without regard to
-        severity.
-    contrast : pair of float, default (3.0, 8.0)
-        Change of the level, in units of the larger of the local spread and
-        4 % of the range.
-    tone : {None, "dark", "bright"}
-        None for the direction with more headroom.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    length = as_range("length", length, 0, 10, above=True)
-    width = as_range("width", width, 0, 1, above=True)
-    curl = as_range("curl", curl, 0, 20)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    tone, light = as_tone(tone), as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.fiber`."""
     side, rng = image.region_side, sampler.rng
     run = max(1.0, sampler.scaled("length", *length) * side)
     thick = max(1.0, sampler.scaled("width", *width) * side)

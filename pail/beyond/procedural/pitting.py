@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, draw_light, find_site, focus, shade
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, draw_light, find_site, focus, shade
 from pail.beyond.procedural.strokes import fill, flanks, moved, smooth_field, trimmed
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 CORNERS = 11  # of a pit's outline
@@ -25,38 +25,12 @@ def pitting(
     image: NormalImage,
     sampler: Sampler,
     *,
-    n_pits: Any = (3, 60),
-    radius: Any = (0.003, 0.02),
-    contrast: Any = (4.5, 11.0),
-    light: Any = None,
+    n_pits: Annotated[tuple[int, int], Pair(1, 1000, integer=True)],
+    radius: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the shorter side")],
+    contrast: Contrast,
+    light: Light,
 ) -> Insertion:
-    """Insert pitting: a cluster of pits that thins out from its center.
-
-    Radii are lognormal. A pit is dark and has a bright crescent on the
-    side away from the light; on a place so dark that this would not be
-    seen, it is bright with a dark crescent.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    n_pits : pair of int, default (3, 60)
-        Pits of the cluster, at least 1.
-    radius : pair of float, default (0.003, 0.02)
-        Bounds of the radii, as fractions of the shorter side of the region
-        or image; at least half a pixel.
-    contrast : pair of float, default (4.5, 11.0)
-        Change of the level, in units of the larger of the local spread and
-        4 % of the range.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    n_pits = as_range("n_pits", n_pits, 1, 1000, integer=True)
-    radius = as_range("radius", radius, 0, 0.5, above=True)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    light = as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.pitting`."""
     side, rng = image.region_side, sampler.rng
     count = sampler.scaled_integer("n_pits", *n_pits)
     middle = sampler.scaled("median_radius", *np.exp(np.interp([0.15, 0.6], [0, 1], np.log(radius))).tolist())

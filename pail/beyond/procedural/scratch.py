@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_light, as_tone, draw_light, find_site, focus, shade
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, Tone, draw_light, find_site, focus, shade
 from pail.beyond.procedural.strokes import fill, flanks, ribbon, smooth_noise, smoothstep, tapered, trimmed
-from pail.core.checks import as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 SPREAD = 6.0  # degrees between the strokes at most
@@ -23,45 +23,14 @@ def scratch(
     image: NormalImage,
     sampler: Sampler,
     *,
-    n_strokes: Any = (1, 4),
-    length: Any = (0.1, 0.7),
-    width: Any = (0.003, 0.012),
-    contrast: Any = (2.5, 7.0),
-    tone: Any = None,
-    light: Any = None,
+    n_strokes: Annotated[tuple[int, int], Pair(1, 100, integer=True)],
+    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    contrast: Contrast,
+    tone: Tone,
+    light: Light,
 ) -> Insertion:
-    """Insert a scratch: one to four nearly parallel, gently curved strokes.
-
-    They taper at both ends and skip where the pressure was low. Each is a
-    groove: its core changes in the direction with more headroom, the wall
-    that faces the light in the other one.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    n_strokes : pair of int, default (1, 4)
-        Strokes, at least 1.
-    length : pair of float, default (0.1, 0.7)
-        Length of the longest stroke, as a fraction of the shorter side of
-        the region or image.
-    width : pair of float, default (0.003, 0.012)
-        Largest width of a stroke, likewise; at least one pixel.
-    contrast : pair of float, default (2.5, 7.0)
-        Change of the level, in units of the larger of the local spread and
-        4 % of the range.
-    tone : {None, "dark", "bright"}
-        Of the core; None for the direction with more headroom.
-    light : float, optional
-        Where the light comes from, in degrees counterclockwise from the
-        right; drawn by default.
-    """
-    n_strokes = as_range("n_strokes", n_strokes, 1, 100, integer=True)
-    length = as_range("length", length, 0, 1, above=True)
-    width = as_range("width", width, 0, 1, above=True)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    tone, light = as_tone(tone), as_light(light)
-
+    """See `pail.pai.Anomaly_Insertion.scratch`."""
     side = image.region_side
     rng = sampler.rng
     longest = max(1.0, sampler.scaled("length", *length) * side)

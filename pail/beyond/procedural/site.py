@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pail.core.checks import as_choice, as_number
 from pail.core.composite import VISIBLE, Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes
+from pail.core.parameters import Choice, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.placing import place
 
@@ -29,6 +29,9 @@ LINES = 16  # of pixels along either axis that tell how sharp an image is
 FOCUS_RATIOS, FOCUS_BLURS = (0.36, 0.5), (1.0, 0.55)  # from the ratio of the two differences to pixels
 TONES = (None, "dark", "bright")
 
+Contrast = Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the local spread")]
+Light = Annotated[float | None, Number(-360, 360, unit="degrees", instead=(None,))]
+Tone = Annotated[str | None, Choice(TONES)]
 Defect = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -51,15 +54,6 @@ def _find_focus(image: NormalImage) -> float:
             far += cv2.norm(values[:, 3:], values[:, :-3], cv2.NORM_L2SQR) / values[:, 3:].size
     ratio = math.sqrt(near / far) if far > 0 else 1.0
     return float(np.interp(ratio, FOCUS_RATIOS, FOCUS_BLURS))
-
-
-def as_tone(value: Any) -> str | None:
-    result: str | None = as_choice("tone", value, TONES)
-    return result
-
-
-def as_light(value: Any) -> float | None:
-    return None if value is None else as_number("light", value, -360, 360)
 
 
 def draw_light(sampler: Sampler, light: float | None) -> np.ndarray:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, as_tone, blend, find_site
+from pail.beyond.procedural.site import FAINTEST, Contrast, Tone, blend, find_site
 from pail.beyond.procedural.strokes import coarse_step, enlarged, smooth_field, smoothstep, trimmed
-from pail.core.checks import as_number, as_range
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
+from pail.core.parameters import Number, Pair
 from pail.core.sampler import Sampler
 
 TINTS = (  # what each channel of RGB takes of the change to darker: what is dried, of a mean of 1
@@ -29,43 +29,14 @@ def stain(
     image: NormalImage,
     sampler: Sampler,
     *,
-    n_blots: Any = (1, 3),
-    size: Any = (0.03, 0.3),
-    opacity: Any = (0.2, 0.7),
-    rim: Any = 0.5,
-    contrast: Any = (2.5, 6.0),
-    tone: Any = None,
+    n_blots: Annotated[tuple[int, int], Pair(1, 100, integer=True)],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    opacity: Annotated[tuple[float, float], Pair(0, 1, unit="share that is hidden")],
+    rim: Annotated[float, Number(0, 1, unit="probability")],
+    contrast: Contrast,
+    tone: Tone,
 ) -> Insertion:
-    """Insert a stain: one to three blots with an uneven contour.
-
-    The texture shows through. In RGB images a dark stain has a tint.
-
-    Parameters
-    ----------
-    frame, draw : Frame, Draw
-        The normal image, and the random numbers of the call.
-    n_blots : pair of int, default (1, 3)
-        Ellipses, warped by smooth noise, that run into each other.
-    size : pair of float, default (0.03, 0.3)
-        Longer axis of the largest ellipse, as a fraction of the shorter
-        side of the region or image; at least one pixel.
-    opacity : pair of float, default (0.2, 0.7)
-        How much of the texture the stain hides, in [0, 1].
-    rim : float, default 0.5
-        Probability of a stronger rim, as of a drop that dried.
-    contrast : pair of float, default (2.5, 6.0)
-        Change of the level, in units of the larger of the local spread and
-        4 % of the range.
-    tone : {None, "dark", "bright"}
-        None for the direction with more headroom.
-    """
-    n_blots = as_range("n_blots", n_blots, 1, 100, integer=True)
-    size = as_range("size", size, 0, 1, above=True)
-    opacity = as_range("opacity", opacity, 0, 1)
-    rim = as_number("rim", rim, 0, 1)
-    contrast = as_range("contrast", contrast, 0, 100, above=True)
-    tone = as_tone(tone)
-
+    """See `pail.pai.Anomaly_Insertion.stain`."""
     side, rng = image.region_side, sampler.rng
     largest = max(0.5, sampler.scaled("size", *size) * side / 2)
     hidden = sampler.scaled("opacity", *opacity)

@@ -170,7 +170,7 @@ class Defects(Sequence[Defect]):
         self._used = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """A pickle holds no cut-outs of files: another process reads its own."""
+        """A pickle holds no cut-outs: another process makes its own."""
         return {**self.__dict__, "_kept": {}, "_used": 0}
 
     def __len__(self) -> int:
@@ -283,6 +283,21 @@ class Defects(Sequence[Defect]):
             if common.area:
                 found[common.within(box).slices] |= other.mask[common.within(other.box).slices]
         return cv2.bitwise_not(cv2.dilate(found, np.ones((3, 3), np.uint8)))
+
+
+def as_defects(value: Any) -> Defects:
+    """The argument `defects`, which has to be a bank."""
+    if not isinstance(value, Defects):
+        raise TypeError(
+            f"`defects` must be a bank of real defects, pail.Defects(images, masks) or pail.Defects.read(folder), "
+            f"got {describe(value)}"
+        )
+    return value
+
+
+def bank_of(value: Any) -> Defects | None:
+    """A bank, read where a folder or an annotation file is given; None for none."""
+    return Defects.read(value) if isinstance(value, str | os.PathLike) else None if value is None else as_defects(value)
 
 
 def ring_width(mask: np.ndarray) -> int:

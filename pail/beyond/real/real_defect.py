@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from pail.beyond.real.defects import Defect, Defects, ring_around, ring_width
-from pail.core.checks import describe
+from pail.core.checks import as_sequence, describe
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes, resize, with_axis
-from pail.core.parameters import Choice, Flag, Pair
+from pail.core.parameters import Choice, Flag, Pair, Parameter
 from pail.core.sampler import Sampler
 from pail.core.source import as_source
 from pail.pixels import placing, poisson
@@ -30,6 +31,21 @@ PAD = 2  # pixels around a turned defect, for its soft edge and its gradients
 SHRINKS = 0.7  # below this factor an image is averaged before it is turned
 
 
+@dataclass(frozen=True)
+class Kinds(Parameter):
+    """A kind of defects, or several; whether the bank has them is known to the technique only."""
+
+    def usual(self, name: str, value: Any) -> tuple[str, ...]:
+        kinds = as_sequence(name, [value] if isinstance(value, str) else value, lambda _, kind: kind)
+        if not all(isinstance(kind, str) for kind in kinds):
+            raise TypeError(f"`{name}` must be {self.text}, got {describe(value)}")
+        return tuple(kinds)
+
+    @property
+    def kind(self) -> str:
+        return "a kind or a sequence of kinds"
+
+
 class Turned(NamedTuple):
     """A defect after its geometric changes, in the working values of the image."""
 
@@ -44,47 +60,15 @@ def real_defect(
     sampler: Sampler,
     defects: Defects,
     *,
-    kinds: Any = None,
-    blend: Annotated[str | None, Choice(BLENDS)] = None,
-    place: Annotated[str, Choice(PLACES)] = "anywhere",
-    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")] = (-180, 180),
-    scale: Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the size")] = (0.7, 1.4),
-    flip: Annotated[bool, Flag()] = True,
-    contrast: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="times the difference")] = (0.7, 1.3),
+    kinds: Annotated[tuple[str, ...] | None, Kinds(instead=(None,))],
+    blend: Annotated[str | None, Choice(BLENDS)],
+    place: Annotated[str, Choice(PLACES)],
+    rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
+    scale: Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the size")],
+    flip: Annotated[bool, Flag()],
+    contrast: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="times the difference")],
 ) -> Insertion:
-    """Insert a real defect of a bank, each equally often, at another place, angle and size.
-
-    Where photograph and image differ in size, the defect is scaled by the ratio of their shorter sides. One that is
-    larger than the region is made smaller until it fits.
-
-    Parameters
-    ----------
-    image, sampler
-        The image and the random numbers of the call.
-    defects : Defects
-        The bank.
-    kinds : str or sequence of str, optional
-        Kinds that may be drawn; all by default.
-    blend : {"paste", "transfer", "poisson", None}, default None
-        "paste" keeps the defect's pixels, with the level around it (mean and spread of each channel) matched to that
-        around its new place. "transfer" adds the difference between the defect and the surface below it, so that the
-        texture of the part survives. "poisson" keeps the defect's gradients. None draws "paste" or "transfer".
-    place : {"anywhere", "same"}, default "anywhere"
-        Anywhere in the region, else on the foreground, where all of it fits; or where it was, give or take 2 % of the
-        shorter side, for aligned parts.
-    rotation : (float, float), default (-180, 180)
-        Range of the angle in degrees, counterclockwise.
-    scale : (float, float), default (0.7, 1.4)
-        Range of the factor of its size, in (0, 100]; a severity picks the place in it.
-    flip : bool, default True
-        Whether it is mirrored along either axis, with probability 1/2 each.
-    contrast : (float, float), default (0.7, 1.3)
-        Range of the factor of its difference from the surface, in (0, 10].
-
-    Returns
-    -------
-    Insertion
-    """
+    """See `pail.pai.Anomaly_Insertion.real_defect`."""
     if not isinstance(defects, Defects):
         raise TypeError(f"`defects` must be a bank of defects (pail.Defects), got {describe(defects)}")
     defect = defects[sampler.choice("defect", defects.of_kinds(kinds))]
