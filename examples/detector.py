@@ -100,6 +100,7 @@ TOP_SHARE = 0.01  # of the places of a map, whose mean is an image's score
 BLOCK = 8192  # features that are compared with the memory together
 MAX_FPR = 0.3  # up to which AUPRO integrates
 MAPS = ("both", "memory", "head")
+CHECKPOINT = 50  # steps between two of them
 
 # Encoders
 
@@ -121,7 +122,7 @@ class Encoder(nn.Module):
         for stage in self.stages:
             try:
                 x = stage(x)
-            except RuntimeError:  # the classifier, which wants a vector
+            except (RuntimeError, AssertionError):  # the classifier, which wants a vector
                 return
             yield x
 
@@ -341,7 +342,7 @@ def train_head(
 ) -> list[float]:
     """AdamW with a one-cycle rate on the samples that `draw(step, generator)` returns; the losses.
 
-    With a file, a checkpoint is written every 50 steps, from which the same call resumes: what a step draws follows
+    With a file, a checkpoint is written every `CHECKPOINT` steps, from which the same call resumes: what a step draws follows
     from seed and step alone.
     """
     optimizer = torch.optim.AdamW(detector.head.parameters(), lr=RATE, weight_decay=1e-2)
@@ -369,7 +370,7 @@ def train_head(
         schedule.step()
         losses.append(loss.item())
         bar.set_postfix_str(f"loss {losses[-1]:.3f}")
-        if checkpoint is not None and (len(losses) % 50 == 0 or len(losses) == steps):
+        if checkpoint is not None and (len(losses) % CHECKPOINT == 0 or len(losses) == steps):
             save({**{n: p.state_dict() for n, p in kept.items()}, "losses": losses, "settings": settings}, checkpoint)
     detector.head.eval()
     return losses
@@ -521,9 +522,13 @@ def insertion_keywords(options: argparse.Namespace) -> dict[str, Any]:
         "roi": recipe.roi,
         "options": recipe.options or None,
     }
-    if recipe.techniques is not None:
-        keywords |= {"techniques": recipe.names, "weights": recipe.weights}
-    return keywords
+    names, weights = recipe.names, recipe.weights or [1.0] * len(recipe.names)
+    if options.defects is None:
+        return keywords | {"techniques": names, "weights": weights}
+    if options.only_defects:
+        return keywords | {"defects": options.defects, "techniques": ["real"]}
+    halves = [0.5 * weight / sum(weights) for weight in weights]  # and real defects for the other half
+    return keywords | {"defects": options.defects, "techniques": [*names, "real_defect"], "weights": [*halves, 0.5]}
 
 
 def plain_samples(detector: Detector, files: list[Path], size: tuple[int, int]) -> Samples:
