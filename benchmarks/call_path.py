@@ -45,7 +45,7 @@ def measure(technique: str) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or list(pail.TECHNIQUES)
+    names = sys.argv[1:] or list(pail.ELEVEN)
     print(f"{'technique':<28}" + "".join(f"{key:>17}" for key in measure(names[0])))
     for name in names:
         print(f"{name:<28}" + "".join(f"{count:>17}" for count in measure(name).values()))

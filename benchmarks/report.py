@@ -49,11 +49,11 @@ def calls_in(seconds: float) -> int:
     import cv2
     import numpy as np
 
-    from pail import pai
+    from pail import ELEVEN, pai
 
     cv2.setNumThreads(1)
     instance, image = pai.Anomaly_Insertion(), np.full((512, 512, 3), 90, np.uint8)
-    names, count = [n for n in pai.TECHNIQUES if n != "simplex_noise_anomlay"], 0
+    names, count = [n for n in ELEVEN if n != "simplex_noise_anomlay"], 0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         getattr(instance, names[count % len(names)])(image)

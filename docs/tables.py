@@ -7,6 +7,8 @@ python docs/tables.py --base https://host/owner/repo # prints README with absolu
 import argparse
 import re
 import sys
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,20 @@ from pail.references import REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
 MAINTAINERS = ROOT / "docs" / "maintainers"
-TECHNIQUES, CITATION, TIMES, RESTORE = "techniques", "citation", "times", "restore"  # the parts of pages written here
+TECHNIQUES, CITATION, TIMES, RESTORE, PRESETS = (
+    "techniques",
+    "citation",
+    "times",
+    "restore",
+    "presets",
+)  # the parts of pages written here
 
 
 def techniques() -> str:
     """The table of techniques, in the order in which they are registered."""
     measured = milliseconds()
     rows = ["| looks like | method | family | paper | what it inserts | ms |", "|---|---|---|---|---|---|"]
-    for name, technique in pail.TECHNIQUES.items():
+    for name, technique in ((name, pail.TECHNIQUES[name]) for name in pail.ELEVEN):
         picture = f'<img src="docs/pictures/techniques/{name}.jpg" width="96" alt="{name}">'
         paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
         rows.append(
@@ -45,7 +53,7 @@ def times() -> str:
     sides = ("256x256", "512x512", "1024x1024", "4096x4096")
     columns = [milliseconds(side) for side in sides]
     rows = [f"| technique | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
-    for name in pail.TECHNIQUES:
+    for name in pail.ELEVEN:
         rows.append(f"| `{name}` | " + " | ".join(number(column[name]) for column in columns) + " |")
     return "\n".join(rows)
 
@@ -70,7 +78,7 @@ def sizes(draws: int = 200) -> str:
     """What the techniques make of the bundled images with their defaults: area, pieces and contrast."""
     rows = ["| method | area of the image: median, 5 % to 95 % | pieces | change |", "|---|---|---|---|"]
     images, sources = bundled("example_img"), bundled("anom_source_imgs")
-    for name, technique in pail.TECHNIQUES.items():
+    for name, technique in ((name, pail.TECHNIQUES[name]) for name in pail.ELEVEN):
         seen = []
         for index in range(draws):
             keywords = {"anom_source_img": sources[index % len(sources)]} if technique.takes_source else {}
@@ -94,6 +102,31 @@ def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) 
     pieces = cv2.connectedComponents(inside.astype(np.uint8))[0] - 1
     change = cv2.absdiff(i_a, image).max(axis=2)[inside].mean() / 255
     return 100 * inside.mean(), pieces, 100 * change
+
+
+def presets() -> str:
+    """What each preset trains on, one line each."""
+    papers = {paper.key: paper for paper in REFERENCES}
+    rows = ["| preset | paper | techniques and keywords | source | anomalous |", "|---|---|---|---|---|"]
+    for name, preset in pail.PRESETS.items():
+        paper = papers[preset.reference]
+        calls = ", ".join(f"`{technique}({keywords(preset.options[technique])})`" for technique in preset.techniques)
+        share = number(100 * preset.anomalous)
+        rows.append(f"| `{name}` | [{paper.nickname}]({paper.url}) | {calls} | {preset.source} | {share} % |")
+    return "\n".join(rows)
+
+
+def keywords(options: Mapping[str, Any]) -> str:
+    """Keywords as in a call; lengths in pixels of the papers' images as such."""
+    return ", ".join(f"{key}={literal(value)}" for key, value in options.items())
+
+
+def literal(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))})"
+    if isinstance(value, float) and value * 256 == round(value * 256) and value not in (0.0, 0.25, 0.5, 1.0):
+        return str(Fraction(value)) if value == 1 / 8 else f"{round(value * 256)}/256"
+    return repr(value)
 
 
 def citation() -> str:
@@ -135,6 +168,7 @@ def main() -> None:
     else:
         readme.write_text(text, encoding="utf-8")
         parts = {"performance": (TIMES, times), "fidelity": (RESTORE, restore), "choosing": (TECHNIQUES, sizes)}
+        parts["presets"] = PRESETS, presets
         for name, (part, made) in parts.items():
             page = ROOT / "docs" / f"{name}.md"
             page.write_text(fill(page.read_text(encoding="utf-8"), part, made()), encoding="utf-8")

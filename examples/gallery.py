@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+import pail
 from pail import pai
 from pail.pixels.panels import fit, outline
 
@@ -112,7 +113,7 @@ def row(pictures: dict[str, np.ndarray]) -> Image.Image:
 
 
 def main(folder: Path, readme: bool) -> None:
-    made = {name: insert(name) for name in pai.TECHNIQUES}
+    made = {name: insert(name) for name in pail.ELEVEN}
     picture = together([*(tile(name, pictures) for name, pictures in made.items()), legend()])
     folder.mkdir(parents=True, exist_ok=True)
     for name, pictures in made.items():

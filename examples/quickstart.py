@@ -23,8 +23,8 @@ normal_image = Image.open(root / "example_img" / "example_2.jpg") if is_bundled 
 anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg") if is_bundled else data.coffee()
 
 anom_insertion = pai.Anomaly_Insertion()
-for name, technique in pai.TECHNIQUES.items():
-    source = {"anom_source_img": anom_source_img} if technique.takes_source else {}
+for name in pail.ELEVEN:
+    source = {"anom_source_img": anom_source_img} if pail.TECHNIQUES[name].takes_source else {}
     i_a, m_a = getattr(anom_insertion, name)(normal_image, **source)
     pail.show(normal_image, i_a, m_a).save(folder / f"{name}.png")
     print(f"{name}: {i_a.shape} {i_a.dtype}, {(m_a > 0).mean():.1%} of the image is anomalous")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import pail
 from pail import pai
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def table() -> str:
     sources = [photograph(path) for path in sorted((ROOT / "anom_source_imgs").iterdir())]
     head = " | ".join(f"severity {severity}" for severity in SEVERITIES)
     lines = [f"| area in %, change in gray levels | {head} |", "|---" * (1 + len(SEVERITIES)) + "|"]
-    for name in pai.TECHNIQUES:
+    for name in pail.ELEVEN:
         lines.append(f"| `{name}` | {' | '.join(cell(name, severity, i_n, sources) for severity in SEVERITIES)} |")
     return "\n".join(lines)
 

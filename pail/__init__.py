@@ -26,13 +26,14 @@ from pail.dataset.store import StoppedError
 from pail.pai import Anomaly_Insertion
 from pail.pixels.augmenter import import_imgaug
 from pail.pixels.placing import place
-from pail.registry import TECHNIQUES, Technique, register, unregister
+from pail.registry import ELEVEN, TECHNIQUES, Technique, register, unregister
 from pail.warm import warm_up
 
 if TYPE_CHECKING:
     from pail.dataset.generate import generate
 
 __all__ = [
+    "ELEVEN",
     "PRESETS",
     "TECHNIQUES",
     "Anomaly_Insertion",

@@ -22,5 +22,6 @@ def warm_up() -> None:
     """
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     insertion = Anomaly_Insertion()
-    for name in [name for name in TECHNIQUES if not is_own(name)]:
-        getattr(insertion, name)(image, rng=0)
+    for name, technique in TECHNIQUES.items():
+        if not is_own(name) and not technique.takes_defects:
+            getattr(insertion, name)(image, rng=0)

@@ -8,7 +8,7 @@ from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
-from pail import TECHNIQUES
+from pail import ELEVEN
 
 # The guides in the order of the menu, and the texts of their cards; other pages under docs/ follow.
 GUIDES = {
@@ -31,7 +31,7 @@ FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 
 def example_order(file: str) -> tuple[int, str]:
     """Where an example stands in the gallery: the techniques as they are registered, then the rest by name."""
-    names = [f"plot_{name}.py" for name in TECHNIQUES]
+    names = [f"plot_{name}.py" for name in ELEVEN]
     return (names.index(file) if file in names else len(names), file)
 
 
@@ -80,7 +80,7 @@ def write_pages(app: Sphinx) -> None:
         text = for_the_site((docs.parent / file).read_text(encoding="utf-8"), from_root=True)
         (docs / f"{page}.md").write_text(text, encoding="utf-8")
     (docs / "guides.md").write_text(guides_page(docs), encoding="utf-8")
-    for name in TECHNIQUES:  # a whole figure as small as a thumbnail shows nothing
+    for name in ELEVEN:  # a whole figure as small as a thumbnail shows nothing
         thumb = docs / technique_pages.IMAGES / "thumb" / f"sphx_glr_plot_{name}_thumb.png"
         if thumb.exists() and technique_pages.picture(docs, name).exists():
             Image.open(technique_pages.picture(docs, name)).save(thumb)

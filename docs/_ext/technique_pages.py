@@ -9,7 +9,8 @@ import re
 import sys
 from pathlib import Path
 
-from pail import TECHNIQUES, Technique
+import pail
+from pail import ELEVEN, Technique
 from pail.references import BY_TECHNIQUE
 
 if sys.version_info >= (3, 11):
@@ -24,6 +25,7 @@ FAMILIES = {
     "SBI": "source-based (SBI): it takes pixels from a source image, or from the image itself without one",
     "hybrid": "hybrid: it works with a source image and without one",
 }
+TECHNIQUES = {name: pail.TECHNIQUES[name] for name in ELEVEN}
 ALIASES = {"affine_anom_color_change": "affined_anomlay"}  # the second name of a technique in the table of differences
 
 

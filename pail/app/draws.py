@@ -18,7 +18,7 @@ from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
 from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
-from pail.dataset.recipe import Recipe, make_recipe
+from pail.dataset.recipe import ROI_WORDS, Recipe, make_recipe
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 
@@ -54,7 +54,7 @@ class Bench:
         self.sources = ImageCache(_folder("source", source, only_first), listing) if source is not None else None
         roi = self.given.get("roi")
         masks = replace(only_first, exclude=())
-        self.rois = _folder("roi", roi, masks) if roi not in (None, "foreground") else None
+        self.rois = _folder("roi", roi, masks) if roi not in (None, *ROI_WORDS) else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import cv2
 
-from pail.dataset.inputs import file_of, is_excluded, list_pages, read_image
+from pail.dataset.inputs import file_of, list_pages, read_image
 from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.io.read import Picture
+from pail.io.select import is_excluded
 from pail.pixels.panels import fit, shades, to_display
 from pail.report.page import data_uri
 

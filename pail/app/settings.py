@@ -27,7 +27,7 @@ KEPT = (  # options of a given recipe that the page has no control for
     "fit",
     *LISTING,
 )
-REGIONS = {"all": None, "foreground": "foreground", "painted": "regions"}
+REGIONS = {"all": "none", "foreground": "foreground", "painted": "regions"}
 
 
 @dataclass(frozen=True)

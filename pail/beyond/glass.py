@@ -10,7 +10,7 @@ import numpy as np
 
 from pail.core.composite import Insertion, through_mask
 from pail.core.image import NormalImage
-from pail.core.ops import resize
+from pail.core.ops import resize, with_axis
 from pail.core.parameters import Flag, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.color import apply_jitter
@@ -54,7 +54,7 @@ def glass(
         opacity = sampler.scaled("opacity", 1 - high, 1 - low)
     mask = _mask(image, sampler, perlin, _region(image, use_mask))
     if source is None:
-        content = np.ascontiguousarray(image.crop()[::-1, ::-1])
+        content = with_axis(cv2.flip(image.crop(), -1))
     else:
         content = resize(source, image.shape)
     if augment_source:
@@ -110,8 +110,8 @@ MILD: dict[str, Callable[[np.ndarray, Sampler, float], np.ndarray]] = {
     "color": lambda pixels, sampler, max_value: _jitter(
         pixels, sampler, max_value, saturation=(0.8, 1.2), hue=(-0.2, 0.2)
     ),
-    "flip_columns": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[:, ::-1]),
-    "flip_rows": lambda pixels, sampler, max_value: np.ascontiguousarray(pixels[::-1]),
+    "flip_columns": lambda pixels, sampler, max_value: with_axis(cv2.flip(pixels, 1)),
+    "flip_rows": lambda pixels, sampler, max_value: with_axis(cv2.flip(pixels, 0)),
     "gray": lambda pixels, sampler, max_value: apply_jitter(pixels, max_value, [2], (1.0, 1.0, 0.0, 0.0)),
     "autocontrast": lambda pixels, sampler, max_value: AUGMENTERS["autocontrast"](pixels, max_value, cutoff=0),
     "equalize": lambda pixels, sampler, max_value: AUGMENTERS["equalize"](pixels, max_value),

@@ -61,6 +61,7 @@ class Beyond:
             image: Any,
             anom_source_img: Any = None,
             *,
+            defects: Any = None,
             roi: Any = None,
             severity: Any = None,
             rng: Any = None,
@@ -141,7 +142,7 @@ class Beyond:
         return self._apply(
             real_defect,
             image,
-            defects,
+            defects=defects,
             roi=roi,
             severity=severity,
             rng=rng,
@@ -527,7 +528,8 @@ class Beyond:
             Change of the level, in units of the local spread, see `Beyond`, in
             (0, 100].
         tone : {None, "dark", "bright"}
-            None takes the direction with more headroom.
+            None is dark wherever that can be seen. What is bright is a
+            granular deposit.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 

@@ -90,7 +90,10 @@ def _rescaled(
     limits = [(2 * half_width[0] * side, 2 * half_width[1] * side) for side in image.region_box[2:]]
     for (low, high), length in zip(limits, sides.copy(), strict=True):
         sides = [side * min(max(length, low), high) / length for side in sides]
-    rows, columns = (min(max(round(side), 1), limit) for side, limit in zip(sides, image.shape, strict=True))
+    rows, columns = (
+        poisson.favorable_side(min(max(round(side), 1), limit), limit)
+        for side, limit in zip(sides, image.shape, strict=True)
+    )
     return rows, columns
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from pail.core.checks import close_match, describe
+
 SourceKind = Literal["none", "textures", "normal", "defects"]
 
 
@@ -195,3 +197,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )
+
+
+def as_preset(name: Any) -> Preset:
+    """The preset of that name."""
+    if isinstance(name, str) and name in PRESETS:
+        return PRESETS[name]
+    error = ValueError if isinstance(name, str) else TypeError
+    raise error(f"`preset` must be one of {', '.join(PRESETS)}; got {describe(name)}{close_match(name, PRESETS)}")

@@ -80,8 +80,10 @@ def as_mix(techniques: Any, weights: Any, options: Any = None, defects: Any = No
     given = as_options(options)
     if preset is not None:
         if techniques is not None or weights is not None:
-            raise ValueError("`preset` must stand alone: it says which techniques are drawn, and `techniques` and "
-                             f"`weights` must be None, got {describe(techniques if weights is None else weights)}")
+            raise ValueError(
+                "`preset` must stand alone: it says which techniques are drawn, and `techniques` and "
+                f"`weights` must be None, got {describe(techniques if weights is None else weights)}"
+            )
         chosen = as_preset(preset)
         techniques = list(chosen.techniques)
         given = {name: {**chosen.options[name], **given.pop(name, {})} for name in techniques} | given

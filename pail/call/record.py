@@ -111,7 +111,7 @@ class Given(NamedTuple):
     image: int  # its fingerprint
     rng: Mapping[str, Any]  # state of the generator before the first draw
     source: dict[str, Any] | None  # in which form it was given
-    defects: Defects | None  # the bank, which does not change
+    defects: dict[str, Any] | None  # which bank it was
 
 
 def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: Any) -> Given:
@@ -128,7 +128,7 @@ def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: A
         fingerprint(image),
         call.state,
         None if source is None else source_form(source),
-        call.defects,
+        None if call.defects is None else of_defects(call.defects),
     )
 
 
@@ -149,7 +149,7 @@ def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarra
         "stack": stack(),
         "image": of_image(given.shape, given.dtype, given.image),
         "anom_source_img": given.source if any(step.takes_source for step in steps) else None,
-        "defects": of_defects(given.defects),
+        "defects": given.defects,
         "rng": _texts(given.rng),
         "settings": {name: encode(value) for name, value in given.settings._asdict().items()},
         "arguments": {name: encode(value) for name, value in arguments.items()},
@@ -169,8 +169,9 @@ def _of_step(step: Step) -> dict[str, Any]:
     return {"technique": step.name, "source": source, "severity": severity, "drawn": drawn}
 
 
-def of_defects(bank: Defects | None) -> dict[str, Any] | None:
-    return None if bank is None else {"identity": bank.identity, "count": len(bank)}
+def of_defects(bank: Defects) -> dict[str, Any]:
+    """Its checksum, for which all its photographs are read at the first call."""
+    return {"identity": bank.identity, "count": len(bank)}
 
 
 def of_image(shape: tuple[int, ...], dtype: np.dtype, checksum: int) -> dict[str, Any]:

@@ -61,11 +61,11 @@ def replay(
     ValueError
         If the record is of another minor version of the library, the image,
         the source or the bank is not that of the record or is given in
-        another form, or an object has to be passed again. Also if the bytes of the result
-        are not those of the record: the message says whether image or mask
-        differ, and names the versions of the library, NumPy, OpenCV, Pillow
-        and scikit-image that are other ones, techniques of your own, and
-        arguments that were passed again.
+        another form, or an object has to be passed again. Also if the bytes
+        of the result are not those of the record: the message says whether
+        image or mask differ, and names the versions of the library, NumPy,
+        OpenCV, Pillow and scikit-image that are other ones, techniques of
+        your own, and arguments that were passed again.
 
     Examples
     --------
@@ -192,7 +192,8 @@ def _bank(recorded: dict[str, Any] | None, defects: Any) -> Defects | None:
     """The bank of real defects; None where the recorded call had none."""
     if recorded is None:
         return None
-    bank, shown = as_defects(defects), records.of_defects(defects)
+    bank = as_defects(defects)
+    shown = records.of_defects(bank)
     if shown != recorded:
         raise ValueError(f"`defects` must be the bank of the record, {recorded}, got {shown}")
     return bank

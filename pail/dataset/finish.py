@@ -31,6 +31,9 @@ class Summary:
     splits: dict[str, int] = field(default_factory=dict)  # images in each
     missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
     data_range: float | tuple[float, float] | None = None  # the values in use if the recipe says "auto"
+    # Normal images of the anomalies: on whose foreground they are, and those without one, where they may be anywhere.
+    foreground: list[str] = field(default_factory=list)
+    everywhere: list[str] = field(default_factory=list)
 
     @property
     def images(self) -> int:
@@ -64,21 +67,29 @@ def finish(run: Run) -> Summary:
     """Write the manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
     summary = Summary(run.out.url, data_range=run.recipe.data_range)
     seen: dict[tuple[str, str], dict[str, str]] = {}
+    regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
+    asked = 0  # anomalous images, before they are cut into tiles
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
-        for item, (line, beside) in zip(planned, _entries(run), strict=True):
+        for item, (lines, beside) in zip(planned, _entries(run), strict=True):
             tried = json.loads(beside)["skipped"]
             for skipped in tried:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
-            made = json.loads(line)
-            if made is not None:
-                manifest.write(line)
-                summary.add(made)
-            elif not item.is_good:
-                lacking.append(tried[-1])
+            made = json.loads(lines)
+            for line in made:  # one, or those of all tiles
+                manifest.write(json_line(line))
+                summary.add(line)
+                if line["label"]:
+                    regions[line["normal"]] = line["region"] is not None
+            if not item.is_good:
+                asked += 1
+                lacking += [] if made else [tried[-1]]
     summary.skipped = [seen[key] for key in sorted(seen)]
-    summary.missing = _missing(run, summary, lacking)
+    if run.recipe.roi in ("auto", "foreground"):
+        summary.foreground = sorted(name for name, has_one in regions.items() if has_one)
+        summary.everywhere = sorted(name for name, has_one in regions.items() if not has_one)
+    summary.missing = _missing(run, asked, lacking)
     run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":
         run.out.write("data.yaml", data_yaml(run.recipe, summary.splits).encode())
@@ -89,11 +100,11 @@ def finish(run: Run) -> Summary:
     return summary
 
 
-def _missing(run: Run, summary: Summary, lacking: list[dict[str, str]]) -> list[str]:
+def _missing(run: Run, asked: int, lacking: list[dict[str, str]]) -> list[str]:
     """What was requested and not made, a line for each reason."""
     found = []
     if lacking:
-        asked, example = summary.anomalies + len(lacking), lacking[0]
+        example = lacking[0]
         found.append(
             f"{len(lacking)} of {asked} anomalous images were not made: no normal image that was tried for them can be "
             f"used, for example {example['file']!r}: {example['reason']}"
@@ -108,14 +119,15 @@ def _missing(run: Run, summary: Summary, lacking: list[dict[str, str]]) -> list[
 
 def _made(run: Run) -> Iterator[dict[str, Any]]:
     """For each image that was made, its line of the manifest as "made", and its annotations for COCO."""
-    for line, beside in _entries(run):
-        made = json.loads(line)
-        if made is not None:
-            yield {**json.loads(beside), "made": made}
+    for lines, beside in _entries(run):
+        made = json.loads(lines)
+        annotations = json.loads(beside).get("annotations", [[]] * len(made))
+        for line, own in zip(made, annotations, strict=True):
+            yield {"made": line, "annotations": own}
 
 
 def _entries(run: Run) -> Iterator[tuple[bytes, bytes]]:
-    """For each item, the line of the manifest, or null, and the line with its files and the files skipped for it."""
+    """For each item, its lines of the manifest as a list, and its files with those that were skipped for it."""
     for chunk in run.chunks:
         part = run.out.lines(part_of(chunk))
         yield from zip(part, part, strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 from pail._install import install_hint
 from pail.dataset.recipe import SPLITS, Recipe
 from pail.dataset.store import Store
+from pail.dataset.tiles import IDS
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,13 @@ def annotations_file(split: str) -> str:
     return f"annotations_{split}.json"
 
 
+def image_id(line: dict[str, Any]) -> int:
+    """The number of an image or tile, unique in all shards of a set."""
+    index: int = line["index"]
+    tile = line.get("tile")
+    return index if tile is None else (index * IDS + tile["row"]) * IDS + tile["column"]
+
+
 def write_coco(
     out: Store, recipe: Recipe, entries: Callable[[], Iterator[dict[str, Any]]], splits: dict[str, int]
 ) -> None:
@@ -184,7 +192,7 @@ def write_coco(
         written = dict.fromkeys(every, 0)
         for entry in entries():
             line = entry["made"]
-            image = {"id": line["index"], "file_name": line["image"], "height": line["height"], "width": line["width"]}
+            image = {"id": image_id(line), "file_name": line["image"], "height": line["height"], "width": line["width"]}
             _write(every, written, line["split"], image)
         for file in every.values():
             file.write(b'],"annotations":[')
@@ -193,7 +201,7 @@ def write_coco(
             line = entry["made"]
             for annotation in entry.get("annotations", ()):
                 number = classes[annotation["category_id"]] + 1
-                _write(every, written, line["split"], {**annotation, "image_id": line["index"], "category_id": number})
+                _write(every, written, line["split"], {**annotation, "image_id": image_id(line), "category_id": number})
         for file in every.values():
             file.write(b"]}\n")
 

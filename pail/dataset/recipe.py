@@ -12,9 +12,20 @@ from typing import Any
 import numpy as np
 
 from pail.call.insert import as_count, as_mix, as_options
-from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_range, as_size, close_match, describe
+from pail.core.checks import (
+    MAX_SIDE,
+    as_choice,
+    as_flag,
+    as_number,
+    as_patterns,
+    as_range,
+    as_size,
+    close_match,
+    describe,
+)
 from pail.core.window import as_data_range
 from pail.dataset.sizes import FITS
+from pail.dataset.tiles import SMALLEST, as_tiling
 from pail.io.write import FORMATS
 from pail.registry import by_default
 
@@ -28,6 +39,7 @@ PAGES = ("first", "all")
 PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
+ROI_WORDS = ("auto", "none", "foreground")
 SEGMENTATIONS = ("rle", "polygon")
 SINGLE = "anomaly"  # the name of the class if all anomalies are of one
 MOST = 10**9  # images
@@ -75,17 +87,16 @@ def _size(name: str, value: Any) -> int | tuple[int, int] | None:
         ) from None
 
 
-def _patterns(name: str, value: Any) -> tuple[str, ...]:
-    patterns = [value] if isinstance(value, str) else value
-    if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
-        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
-    return tuple(patterns)
-
-
 def _roi(name: str, value: Any) -> str:
     if isinstance(value, (str, Path)) and str(value):
         return str(value)
-    raise TypeError(f"`{name}` must be 'foreground' or a folder of masks, got {describe(value)}")
+    raise TypeError(f"`{name}` must be 'auto', 'none', 'foreground' or a folder of masks, got {describe(value)}")
+
+
+def _column(name: str, value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise TypeError(f"`{name}` must be the name of a column of a list, got {describe(value)}")
 
 
 def _classes(name: str, value: Any) -> str:
@@ -110,10 +121,12 @@ class Recipe:
     per_image: int | None = _option(None, _integer(1, MOST))
     techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords; see `_techniques`
     anomalies: tuple[int, int] = _option((1, 1), _anomalies)
-    roi: str | None = _option(None, _roi)
+    roi: str = _option("auto", _roi)
     severity: float | tuple[float, float] | None = _option(None, _severity)
     size: int | tuple[int, int] | None = _option(None, _size)
     fit: str = _option("crop", _one_of(FITS))
+    tile: int | None = _option(None, _integer(SMALLEST, MAX_SIDE))
+    overlap: int = _option(0, _integer(0, MAX_SIDE))
     seed: int = _option(0, _integer(0, 2**63 - 1))
     layout: str = _option("mvtec", _one_of(LAYOUTS))
     purpose: str = _option("training", _one_of(PURPOSES))
@@ -128,10 +141,16 @@ class Recipe:
     data_range: Any = _option(None, _window)  # noqa: RUF009
     source_range: float | None = _option(None, as_data_range)
     alpha: bool | None = _option(None, as_flag)
-    exclude: tuple[str, ...] = _option((), _patterns)
+    exclude: tuple[str, ...] = _option((), as_patterns)
     follow_links: bool = _option(False, as_flag)
+    column: str | None = _option(None, _column)
     pages: str = _option("first", _one_of(PAGES))
     max_pixels: int | None = _option(None, _integer(1, 2**53))
+
+    @property
+    def roi_folder(self) -> str | None:
+        """The folder of masks, where `roi` is none of its words."""
+        return None if self.roi in ROI_WORDS else self.roi
 
     @property
     def names(self) -> list[str]:
@@ -184,6 +203,10 @@ def make_recipe(**options: Any) -> Recipe:
     if recipe.number is not None and recipe.per_image is not None:
         raise ValueError("`number` and `per_image` must not be given both, got two numbers")
     _check_shares(recipe)
+    as_tiling(recipe.tile, recipe.overlap)
+    smallest = min(recipe.size) if isinstance(recipe.size, tuple) else recipe.size
+    if recipe.tile is not None and smallest is not None and smallest < recipe.tile:
+        raise ValueError(f"`tile` must fit into images of `size` {recipe.size}, got {recipe.tile}")
     return recipe
 
 
@@ -258,7 +281,7 @@ def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
     beside = path.parent / str(options.get("roi") or "")
-    if options.get("roi") not in (None, "foreground") and beside.is_dir():
+    if options.get("roi") not in (None, *ROI_WORDS) and beside.is_dir():
         options["roi"] = str(beside)  # passed on together with its recipe
     make_recipe(**options)
     return options

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.fft import dstn, idstn, next_fast_len
 
 from pail.core.ops import Box, with_axis
 
@@ -89,6 +88,8 @@ def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
     right = np.ascontiguousarray(np.moveaxis(right, 2, 0), np.float32)
     if inside.all():
         return np.moveaxis(_Rectangle(height, width)(right), 0, 2)
+    from scipy.fft import next_fast_len  # at its first use: importing it takes its time
+
     # The rectangle may be larger than the mask's: sides that a fast transform likes cost a half to a tenth.
     sides = [size if size <= DENSE_SIDE else next_fast_len(size + 1) - 1 for size in (height, width)]
     padding = (0, sides[0] - height), (0, sides[1] - width)
@@ -138,6 +139,20 @@ def _eigenvalues(size: int) -> np.ndarray:
     return (2 - 2 * np.cos(np.pi * np.arange(1, size + 1) / (size + 1))).astype(np.float32)
 
 
+def favorable_side(side: int, limit: int) -> int:
+    """The nearest side of a patch, with its frame of one pixel, that the transform is fast at; up to 3 % away."""
+    from scipy.fft import next_fast_len
+
+    if side <= DENSE_SIDE:
+        return side
+    larger, smaller = side, side
+    while next_fast_len(larger - 1) != larger - 1:
+        larger += 1
+    while next_fast_len(smaller - 1) != smaller - 1:
+        smaller -= 1
+    return larger if larger <= limit and larger - side < side - smaller else smaller
+
+
 @lru_cache(maxsize=64)
 def _sines(size: int) -> np.ndarray:
     """The orthogonal matrix of the sine transform, which is its own inverse."""
@@ -150,6 +165,8 @@ class _Rectangle:
     """Solves the equation on a rectangle (h, w) with zeros around it, for (C, h, w)."""
 
     def __init__(self, height: int, width: int) -> None:
+        from scipy.fft import next_fast_len
+
         self.inverse = 1 / (_eigenvalues(height)[:, None] + _eigenvalues(width)[None])
         fast = all(next_fast_len(size + 1) == size + 1 for size in (height, width))
         dense = max(height, width) <= (DENSE_SIDE if fast else MAX_DENSE_SIDE)
@@ -160,6 +177,8 @@ class _Rectangle:
             rows, columns = self.matrices
             result: np.ndarray = rows @ ((rows @ right @ columns) * self.inverse) @ columns
             return result
+        from scipy.fft import dstn, idstn
+
         spectrum = dstn(right, 1, axes=(1, 2), norm="ortho")
         spectrum *= self.inverse
         return np.asarray(idstn(spectrum, 1, axes=(1, 2), norm="ortho", overwrite_x=True))

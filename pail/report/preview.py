@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pail import pai
 from pail.core.checks import close_match
 from pail.pixels.panels import View, middle, view
+from pail.registry import FAMILIES, by_default
 from pail.report.page import TEMPLATES, Cell, Picture, data_uri, printable
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
@@ -128,12 +129,11 @@ def preview_page(
 
 def as_names(techniques: Any) -> list[str]:
     """Names of techniques, in the order of the registry, from names and families."""
-    families = {technique.family for technique in pai.TECHNIQUES.values()}
-    entries = [*pai.TECHNIQUES] if techniques is None else [techniques] if isinstance(techniques, str) else techniques
-    unknown = [entry for entry in entries if entry not in pai.TECHNIQUES and entry not in families]
+    entries = by_default() if techniques is None else [techniques] if isinstance(techniques, str) else techniques
+    unknown = [entry for entry in entries if entry not in pai.TECHNIQUES and entry not in FAMILIES]
     if unknown or len(entries) == 0:
-        known = ", ".join([*pai.TECHNIQUES, *sorted(families)])
-        meant = close_match(unknown[0], [*pai.TECHNIQUES, *families]) if unknown else ""
+        known = ", ".join([*pai.TECHNIQUES, *FAMILIES])
+        meant = close_match(unknown[0], [*pai.TECHNIQUES, *FAMILIES]) if unknown else ""
         raise ValueError(
             f"`techniques` must be names or families, each one of {known}; got {unknown or entries!r}{meant}"
         )

@@ -16,6 +16,7 @@ from optional import need
 
 import pail
 from pail import pai
+from pail.registry import is_own
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
@@ -42,7 +43,7 @@ def test_the_code_of_a_page_runs(page, monkeypatch):
         for index, block in enumerate(blocks_of(page)):
             exec(compile(block, f"{page.name}, block {index}", "exec"), namespace)
     finally:
-        for name in [name for name in pail.TECHNIQUES if name not in NAMES]:
+        for name in [name for name in pail.TECHNIQUES if is_own(name)]:
             pail.unregister(name)
 
 

@@ -103,7 +103,7 @@ def test_a_plot_takes_the_projects_photograph_where_there_is_one(tmp_path):
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef):
                 texts.setdefault(node.name, set()).add(ast.get_source_segment(text, node))
-    assert set(texts) == {"photograph", "show", "vary", "grid"} and all(len(found) == 1 for found in texts.values())
+    assert {"photograph", "show", "vary", "grid"} < set(texts) and all(len(found) == 1 for found in texts.values())
     code = "from pathlib import Path\nimport numpy as np\nfrom PIL import Image\n" + texts["photograph"].pop()
     code += "\nimport os, sys\nos.chdir(sys.argv[1])\nprint(photograph(sys.argv[2], lambda: np.zeros((7, 5))).shape)"
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_technique_has_one_paper():
-    assert set(BY_TECHNIQUE) == set(NAMES)
+    assert set(BY_TECHNIQUE) == {*NAMES, "nsa", "glass"}
     named = [name for paper in REFERENCES for name in paper.techniques]
     assert len(named) == len(set(named))
     assert len({paper.key for paper in REFERENCES}) == len(REFERENCES)
@@ -41,7 +41,8 @@ def test_a_docstring_names_the_paper(name):
 
 
 def test_the_registry_repeats_the_papers():
-    for name, technique in pai.TECHNIQUES.items():
+    for name in BY_TECHNIQUE:
+        technique = pai.TECHNIQUES[name]
         assert (technique.reference, technique.url) == (BY_TECHNIQUE[name].label, BY_TECHNIQUE[name].url)
     assert pai.TECHNIQUES["superpixel_anomaly"].reference == "Shah et al., TASAD, Image and Vision Computing 2023"
     assert pai.TECHNIQUES["fract_aug"].url == "https://arxiv.org/abs/2301.12739"

@@ -19,8 +19,9 @@ from pail import pai
 from pail.call.state import Settings
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.sampler import Sampler
+from pail.registry import ELEVEN
 
-NAMES = tuple(pai.TECHNIQUES)
+NAMES = ELEVEN
 
 
 def takes_source(name: str) -> bool:

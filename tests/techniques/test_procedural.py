@@ -79,6 +79,17 @@ def test_constant_images_show_the_defect(kind, level):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_saturated_images_and_single_pixels(kind):
+    rows, columns = np.indices((60, 72))
+    tiles = np.where((rows // 9 + columns // 9) % 2, 255, 0).astype(np.uint8)
+    halves = np.where(columns < 36, 0, 255).astype(np.uint8)
+    for image in (tiles, halves, np.stack([tiles, halves, 255 - tiles], axis=2), halves[:1, :1], halves[:1, 35:37]):
+        for severity in (None, 0, 1):
+            for seed in range(3):
+                checked(kind, image, rng=seed, severity=severity)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_regions_hold(kind):
     image = photograph(96, 112)
     small, ring, point = (np.zeros((96, 112), bool) for _ in range(3))
@@ -152,12 +163,20 @@ def test_severity_raises_area_and_change(kind):
     assert all(later > 1.2 * earlier for earlier, later in pairwise(changes)), changes
 
 
-@pytest.mark.parametrize("kind", ["scratch", "stain", "fiber", "corrosion"])
+@pytest.mark.parametrize("kind", ["scratch", "fiber", "corrosion"])
 def test_the_direction_has_more_headroom(kind):
     for level, sign in ((215, -1), (45, 1)):
         image = surface(level)
         for seed in range(8):
             i_a, m_a = insert(kind, image, rng=seed)
+            assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
+
+
+def test_stains_are_dark_wherever_that_can_be_seen():
+    for level, tone, sign in ((215, None, -1), (60, None, -1), (8, None, 1), (60, "bright", 1)):
+        image = surface(level)
+        for seed in range(8):
+            i_a, m_a = insert("stain", image, rng=seed, tone=tone)
             assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
 
 
@@ -294,6 +313,27 @@ def test_strokes_taper(kind):
     assert np.median(list(ratios(kind, lines[kind]))) < 0.5
     straight = {"length": (0.5, 0.5), "curl": (0, 0)}
     assert np.median(list(ratios("fiber", straight))) > 0.6
+
+
+def test_a_chip_without_an_edge_is_at_the_border_of_the_image():
+    """On a surface without foreground, and where the region is everything."""
+    image = surface(150)
+    for roi in (None, np.ones(image.shape, bool)):
+        for seed in range(12):
+            result = checked("chip", image, rng=seed, roi=roi, severity=0.7)
+            mask = result.m_a[..., 0] > 0
+            assert mask[[0, -1]].any() or mask[:, [0, -1]].any()
+            assert 3 <= cv2.boundingRect(result.m_a)[2] <= 256 * 0.2
+
+
+def test_a_chip_is_at_the_edge_of_the_part():
+    image = np.full((200, 200), 30, np.uint8)
+    cv2.circle(image, (100, 100), 60, 180, cv2.FILLED)
+    for seed in range(12):
+        mask = checked("chip", image, rng=seed, severity=0.8).m_a[..., 0] > 0
+        rows, columns = np.nonzero(mask)
+        away = np.hypot(rows - 100, columns - 100)
+        assert away.max() < 63 and away.max() > 57 and away.min() < 58
 
 
 def test_scratches_have_as_many_strokes_as_asked_and_are_nearly_parallel():

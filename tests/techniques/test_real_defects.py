@@ -669,7 +669,7 @@ def test_a_bank_is_asked_for_and_its_kinds_are_known():
     with pytest.raises(ValueError, match="`kinds`"):
         next(drawn(bank_of(SPOT), kinds="crack"))
     with pytest.raises(TypeError, match="`defects`"):
-        next(drawn([SPOT]))
+        pail.Anomaly_Insertion().real_defect(IMAGE, [SPOT])
 
 
 # --------------------------------------------------------------------------------------------------------------------

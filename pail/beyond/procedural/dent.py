@@ -18,7 +18,7 @@ from pail.core.sampler import Sampler
 
 PULL = 0.12  # of the radius: how far the texture moves where it is steepest
 FLATTEST = 0.45  # of the axes of the ellipse
-CRISP = 0.72  # exponent of the shading against the slope: metal shines, so that bright and dark meet in a line
+CRISP = 0.7  # exponent of the shading against the slope: a surface shines, so that bright and dark meet fast
 DEPTH = 0.35  # of the shading: how much a hollow darkens as a whole
 
 
@@ -49,14 +49,15 @@ def dent(
     # Height inside^2, whose slope is 0 on the contour and steepest at half of the radius.
     slope_x = inside * -4 * (u * cosine - v * np.float32(sine / flat))
     slope_y = inside * -4 * (u * sine + v * np.float32(cosine / flat))
-    steepest = np.float32(1 / (1.54 * radius)) * np.float32(radius * radius)
+    slope = np.hypot(slope_x, slope_y)
+    steepest = np.float32(1 / max(float(slope.max()), 1e-9))
     shade = (slope_x * np.float32(towards[0]) + slope_y * np.float32(towards[1])) * steepest
     height = inside * inside
     # The height is that of a bump: where it rises towards the light it is in the shade, and a hollow is lit there.
     shade *= np.float32(-1 if bump else 1)
     shade += np.float32(DEPTH if bump else -DEPTH) * height
     # What neither slopes nor lies deep is no dent to the eye.
-    alpha = np.minimum(1, np.hypot(np.hypot(slope_x, slope_y) * steepest, DEPTH * height))
+    alpha = np.minimum(1, np.hypot(slope * steepest, DEPTH * height))
     shade /= np.maximum(alpha, 1e-3)
     shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)
     alpha, shade, slope_x, slope_y = (enlarged(values, step) for values in (alpha, shade, slope_x, slope_y))
@@ -80,4 +81,5 @@ def dent(
         )
         return result
 
-    return blend(site, alpha, defect)
+    # On its rim, where it slopes across the light, it does not show.
+    return blend(site, alpha, defect, alpha * np.minimum(1, 0.2 + 1.3 * np.abs(shade)))

@@ -17,8 +17,10 @@ from pail.core.sampler import Sampler
 CORNERS = 11  # of a pit's outline
 SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
 GOLDEN_ANGLE = 2.39996  # radians, from pit to pit: neighbors in rank are no neighbors in place
+ROUGH = 0.45  # of the depth: how uneven the ground is
+DARK, LIT = 0.8, 0.9  # of the amplitude: how much depth darkens, and how much slopes shine
 CRISP = 0.7  # exponent of the change
-DENSITY = 1.75  # the cluster's radius, in mean radii times about the root of the number of pits
+DENSITY = 1.5  # the cluster's radius, in mean radii times about the root of the number of pits
 
 
 def pitting(
@@ -39,7 +41,7 @@ def pitting(
     towards = draw_light(sampler, light)
     # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
     rank = (np.arange(count) + 0.5) / count
-    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 3) * float(radii.mean())
+    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * float(radii.mean())
     bearing = (
         GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + sampler.uniform("first_pit", 0, 2 * math.pi)
     )
@@ -56,14 +58,16 @@ def pitting(
 
     reach = max(0.9, 0.45 * float(radii.mean()))
     coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(image))
-    rough = smooth_field(rng, coverage.shape, max(1.5, 0.4 * float(radii.mean())), 2)  # of the walls and the ground
+    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * float(radii.mean())), 2)  # of the walls and the ground
+    depth = np.clip(1 + ROUGH * rough, 0.2, 1.8) * coverage
     bright, _ = flanks(coverage, towards, reach)
-    shadow = np.maximum(coverage - moved(coverage, -towards * reach), 0)  # under the wall next to the light
+    # What rises away from the light is lit: the far wall, and the broken ground inside.
+    step = towards * 0.6 * reach
+    lit = moved(depth, -step) - moved(depth, step)
     alpha = np.maximum(coverage, bright)
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(image, sampler, alpha, contrast, tone="hollow")
-    depth = np.clip(0.8 + 0.25 * rough, 0.3, 1.2) * coverage + 0.25 * shadow
-    value = (depth - 0.9 * bright)[part] / np.maximum(alpha, 1e-3)
+    value = (DARK * depth - LIT * lit - 0.5 * bright)[part] / np.maximum(alpha, 1e-3)
     # Dark and bright meet in a line: a pixel of the rim is one of the two.
     return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))

@@ -22,6 +22,7 @@ TINTS = (  # what each channel of RGB takes of the change to darker: what is dri
     (1.15, 1.0, 0.85),  # ink, coolant: bluish
 )
 WARP = 0.2  # of a blot's radius: how far its contour leaves the ellipse, as a standard deviation
+RIM = 0.4  # how much fainter a dried drop is inside than on its rim
 OUTER = 1.7  # radii that a warped contour can reach
 
 
@@ -65,19 +66,25 @@ def stain(
     alpha *= np.clip(0.8 + 0.17 * smooth_field(rng, shape, 0.6 * largest / step, 3), 0.4, 1)
     if sampler.flag("rim", rim):
         dried = (inside - np.float32(edge)) * np.float32(1 / max(0.07, 1.2 / largest))
-        alpha *= 0.55 + 0.45 * np.exp(-dried * dried)
+        alpha *= np.float32(1 - RIM) + np.float32(RIM) * np.exp(-dried * dried)
     alpha = enlarged(alpha, step)
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha = np.ascontiguousarray(alpha[part])
-    site = find_site(image, sampler, alpha, contrast, tone=tone)
+    site = find_site(image, sampler, alpha, contrast, tone=tone or "hollow")
     tint = np.float32(sampler.choice("tint", TINTS) if image.channels == 3 else 1)  # type: ignore[arg-type]
 
+    # What dries bright is a deposit, such as lime, which is thin and granular.
+    crust = np.clip(0.7 + 0.22 * smooth_field(rng, alpha.shape, max(1.5, 0.02 * side), 3), 0.3, 1)
+
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
-        change = site.darker(original) * tint if site.darkens else site.brighter(original)
+        if site.darkens:
+            change = site.darker(original) * tint
+        else:
+            change = site.brighter(original) * crust.reshape(-1)[where][:, None]
         flattened = np.float32(hidden) * (site.level.astype(np.float32) - original)
         # Towards the mean only as far as the stain does not lose its own direction on a pixel.
         limit = 0.5 * np.abs(change)
         result: np.ndarray = original + change + np.clip(flattened, -limit, limit)
         return result
 
-    return blend(site, alpha, defect)
+    return blend(site, alpha, defect, alpha if site.darkens else alpha * crust)

@@ -20,7 +20,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from skimage.draw import polygon
 
 from pail.core.ops import Box
 from pail.io.listing import SUFFIXES, sift, walk
@@ -455,6 +454,8 @@ def of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         raise AnnotationError(f"a polygon has {len(points)} points; it needs three")
     mask = np.zeros(shape, np.uint8)
     centered = points - 0.5  # annotations count from the corner of a pixel
+    from skimage.draw import polygon  # half a second at import
+
     rows, columns = polygon(centered[:, 1], centered[:, 0], shape)  # type: ignore[no-untyped-call]
     if len(rows):
         mask[rows, columns] = 255

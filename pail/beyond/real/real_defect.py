@@ -69,9 +69,8 @@ def real_defect(
     contrast: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="times the difference")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.real_defect`."""
-    if not isinstance(defects, Defects):
-        raise TypeError(f"`defects` must be a bank of defects (pail.Defects), got {describe(defects)}")
     defect = defects[sampler.choice("defect", defects.of_kinds(kinds))]
+    sampler.keep("kind", defect.kind)
     how = sampler.choice("blend", BLENDS[:2]) if blend is None else blend
     flips = (sampler.flag("flip_rows"), sampler.flag("flip_columns")) if flip else (False, False)
     factor = min(image.shape) / min(defect.shape) * sampler.scaled("scale", *scale)

@@ -1,0 +1,81 @@
+"""
+Two Perlin noises
+=================
+
+A mildly augmented texture shines through where one Perlin noise, either of two or both of two exceed a threshold, on
+the object only. It comes from `Chen et al., A Unified Anomaly Synthesis Strategy with Gradient Ascent for Industrial
+Anomaly Detection and Localization, ECCV 2024 <https://arxiv.org/abs/2407.09359>`_.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from pail import pai
+
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_1.jpg", data.coins)
+i_s = photograph("anom_source_imgs/veined_red.jpg", data.coffee)
+insertion = pai.Anomaly_Insertion()
+i_a, m_a = insertion.glass(i_n, i_s, rng=26)
+show(i_n, i_a, m_a, i_s)
+
+# %%
+# ``beta_mean`` and ``beta_std`` draw how much of the normal image is kept, ``threshold`` makes the patches smaller, and
+# ``use_mask`` restricts them to the object.
+
+vary(
+    partial(insertion.glass, anom_source_img=i_s, rng=26),
+    i_n,
+    beta_mean=[0.2, 0.5, 0.8],
+    threshold=[0.3, 0.5, 0.7],
+    use_mask=[True, False],
+)
+
+# %%
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
+
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"glass_{number}.png")

@@ -1,0 +1,81 @@
+"""
+Blended patches
+===============
+
+Patches of another normal image are blended in without a seam, each at another place and size, so that structure is in
+the wrong place. It comes from `Schlüter et al., Natural Synthetic Anomalies for Self-Supervised Anomaly Detection and
+Localization, ECCV 2022 <https://arxiv.org/abs/2109.15222>`_.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from pail import pai
+
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def show(i_n, i_a, m_a, i_s=None):
+    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    rows, columns, _ = np.nonzero(m_a)
+    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    change = np.abs(i_a.astype(int) - i_n).max(axis=2)
+    source = {} if i_s is None else {"source": i_s}
+    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
+    grid([{"normal image": i_n} | source | panels])
+
+
+def vary(insert, i_n, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+
+
+i_n = photograph("example_img/example_2.jpg", data.coffee)
+i_s = photograph("example_img/example_3.jpg", data.astronaut)
+insertion = pai.Anomaly_Insertion()
+i_a, m_a = insertion.nsa(i_n, i_s, rng=5)
+show(i_n, i_a, m_a, i_s)
+
+# %%
+# ``blend`` keeps the gradients of the patch, takes the stronger ones of patch and image, or pastes; ``shape`` is the
+# paper's rectangle or a union of ellipses, and ``half_width`` bounds half of a patch's height and width.
+
+vary(
+    partial(insertion.nsa, anom_source_img=i_s, rng=5),
+    i_n,
+    blend=["poisson", "mixed", "paste"],
+    shape=["rectangle", "ellipses"],
+    half_width=[(0.05, 0.1), (0.15, 0.2), (0.25, 0.3)],
+)
+
+# %%
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
+
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"nsa_{number}.png")

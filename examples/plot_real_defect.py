@@ -1,0 +1,97 @@
+"""
+Real defects
+============
+
+A bank holds real defects, cut out of photographs by their masks. Each call inserts one of them at another place, angle
+and size, and fits it to the surface there.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image, ImageDraw
+from skimage import data
+
+import pail
+from pail import pai
+
+
+def photograph(name, stand_in):
+    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
+    file = next(found, None)
+    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
+
+
+def mask_of(image, *corners, width):
+    """A mask as an annotator draws it: a thick line through points (x, y)."""
+    mask = Image.new("L", image.shape[1::-1])
+    ImageDraw.Draw(mask).line(corners, 255, width)
+    return np.asarray(mask)
+
+
+def grid(rows):
+    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    columns = max(map(len, rows))
+    size = (2.5 * columns, 2.75 * len(rows))
+    _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for line, row in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(line, row.items(), strict=False):
+            image, mask = picture if isinstance(picture, tuple) else (picture, None)
+            ax.imshow(image, cmap="gray")
+            ax.set_title(title, fontsize=9)
+            if mask is not None:
+                ax.contour(mask.squeeze(), levels=[127], colors="yellow", linewidths=1)
+
+
+# %%
+# The table of this photograph has a scratch and a gouge. Two masks make a bank of them; ``pail.Defects.read`` reads a
+# folder of images with masks or annotations instead.
+
+table = photograph("example_img/example_4.jpg", data.coffee)
+scratch = mask_of(table, (53, 120), (77, 168), (102, 215), width=5)
+gouge = mask_of(table, (2, 158), (14, 142), (29, 124), width=11)
+defects = pail.Defects([table, table], [scratch, gouge], kinds=["scratch", "gouge"])
+grid([{"photograph, scratch outlined": (table, scratch), "gouge outlined": (table, gouge)}])
+
+# %%
+# ``blend`` keeps the defect's pixels, adds its difference from its own surface, or keeps its gradients; None draws one
+# of the first two. On another piece of wood:
+
+wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
+insertion = pai.Anomaly_Insertion()
+
+
+def vary(insert, **parameters):
+    """One row a parameter: what `insert` makes with each of its values."""
+    return [{f"{name}={value}": insert(**{name: value}).i_a for value in values} for name, values in parameters.items()]
+
+
+rows = vary(partial(insertion.real_defect, wood, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"])
+rows += vary(partial(insertion.real_defect, wood, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)])
+rows += vary(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
+grid(rows)
+
+# %%
+# A bank lends its colors as well. A gray one suits any material.
+
+coins = photograph("example_img/example_1.jpg", data.coins)
+bricks = photograph("example_img/example_0.jpg", data.brick)
+gray = np.asarray(Image.fromarray(table).convert("L"))
+defects = pail.Defects([gray, gray], [scratch, gouge], kinds=["scratch", "gouge"])
+rows = [
+    {"coins": insertion.real_defect(coins, defects, kinds="gouge", rng=3)},
+    {"bricks": insertion.real_defect(bricks, defects, rng=6)},
+    {"wood, at its own place": insertion.real_defect(wood, defects, place="same", rng=5)},
+]
+grid([{title: picture for row in rows for title, picture in row.items()}])
+
+# %%
+# Run as a script, the figures are saved as PNG in the folder that it is run in.
+
+for number in plt.get_fignums():
+    plt.figure(number).savefig(f"real_defect_{number}.png")
