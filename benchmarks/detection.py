@@ -15,10 +15,9 @@ import functools
 import itertools
 import json
 import os
-import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
 import cv2
 import numpy as np
 import torch
-from scipy import stats
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
@@ -85,7 +83,7 @@ def read_cells(kind: str) -> tuple[np.ndarray, ...]:
 
 
 def read_screws(folder: Path) -> tuple[np.ndarray, ...]:
-    """The photographs of `data` whose size is the first one's, and their polygons in `label`."""
+    """The photographs of `data`, cropped to the height and width that all of them have, and the polygons of `label`."""
     files = sorted((folder / "data").glob("01_*"))
     if not files:
         raise ValueError(f"{folder} must be a clone of 2Obe/BSData with data/01_*, got none")
@@ -99,9 +97,11 @@ def read_screws(folder: Path) -> tuple[np.ndarray, ...]:
                 cv2.fillPoly(mask, [np.rint(shape["points"]).astype(np.int32)], 255)
         images.append(image)
         masks.append(mask > 0)
-    marks = np.stack(masks)
+    height, width = (min(mask.shape[axis] for mask in masks) for axis in (0, 1))
+    marks = np.stack([mask[:height, :width] for mask in masks])
     places = np.array(["_".join(file.stem.split("_")[2:4]) for file in files])
     labels = marks.any((1, 2)).astype(int)
+    images = [image[:height, :width] for image in images]
     return np.stack(images), labels, marks, places, np.ones(len(files), bool)
 
 

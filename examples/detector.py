@@ -40,7 +40,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     train.add_argument("--encoder", default="lite0", help="lite0, lite1, lite2, torchvision:NAME or timm:NAME (lite0)")
     train.add_argument("--size", type=int, default=256, help="side of a square with as many pixels (256)")
     train.add_argument("--bank", type=int, default=4000, help="features in the memory (4000)")
-    train.add_argument("--pool", type=int, default=800, help="insertions; 0 makes new ones in every step, which is slow")
+    train.add_argument(
+        "--pool", type=int, default=800, help="insertions; 0 makes new ones in every step, which is slow"
+    )
     train.add_argument("--steps", type=int, default=400, help="of 16 samples (400)")
     train.add_argument("--false-alarms", type=float, default=0.01, help="accepted share of good parts (0.01)")
     train.add_argument("--seed", type=int, default=0)
@@ -423,9 +425,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     memory, inserted, held_out = parts
 
     fine, joint = zip(*(detector.features(images) for images in read_all(memory, size, "reading")), strict=True)
-    detector.remember(
-        torch.cat(fine), torch.cat(joint), options.bank, torch.Generator().manual_seed(options.seed)
-    )
+    detector.remember(torch.cat(fine), torch.cat(joint), options.bank, torch.Generator().manual_seed(options.seed))
     good = plain_samples(detector, inserted, size)
     detector.distance_mean, detector.distance_deviation = (
         good.distance.mean().reshape(1, 1, 1, 1),
@@ -471,7 +471,9 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
             f"{len(held_out) + 1}; a rate of {options.false_alarms:g} needs {int(np.ceil(5 / options.false_alarms))} "
             "photographs."
         )
-    print(f"{options.out / 'model.pt'} in {result['seconds']:.0f} s, threshold {found['both']['thresholds']['normal']:.2f}")
+    print(
+        f"{options.out / 'model.pt'} in {result['seconds']:.0f} s, threshold {found['both']['thresholds']['normal']:.2f}"
+    )
     return result
 
 
@@ -516,10 +518,12 @@ def insertion_keywords(options: argparse.Namespace) -> dict[str, Any]:
     from pail.dataset.recipe import combined
 
     recipe = combined(options.recipe, techniques=options.techniques, severity=options.severity, roi=options.roi)
+    if recipe.roi_folder is not None:
+        raise ValueError(f"`--recipe` must name no folder of masks, got {recipe.roi_folder}")
     keywords: dict[str, Any] = {
         "n_anomalies": recipe.anomalies,
         "severity": recipe.severity,
-        "roi": recipe.roi,
+        "roi": "foreground" if recipe.roi == "foreground" else None,
         "options": recipe.options or None,
     }
     names, weights = recipe.names, recipe.weights or [1.0] * len(recipe.names)

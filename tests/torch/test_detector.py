@@ -166,7 +166,9 @@ def test_dark_squares_are_found_by_both_maps_and_by_each(example, model, parts, 
 def test_without_masks_images_alone_are_evaluated(example, model, parts, tmp_path, capsys):
     (tmp_path / "test").symlink_to(parts / "test")
     example.main(["evaluate", str(model), str(tmp_path), "--rounds", "0", "--out", str(tmp_path / "out")])
-    assert not [name for name in json.loads((tmp_path / "out" / "result.json").read_text())["metrics"] if "pixel" in name]
+    assert not [
+        name for name in json.loads((tmp_path / "out" / "result.json").read_text())["metrics"] if "pixel" in name
+    ]
     assert "no mask" in capsys.readouterr().out
 
 
@@ -174,7 +176,9 @@ def test_predictions_are_scores_and_heat_maps_in_true_proportions(example, model
     example.main(["predict", str(model), str(parts / "test"), "--out", str(tmp_path)])
     with (tmp_path / "scores.csv").open() as opened:
         rows = list(csv.DictReader(opened))
-    assert [row["file"] for row in rows] == [f"{kind}/{index:03}.png" for kind in ("dark", "good") for index in range(12)]
+    assert [row["file"] for row in rows] == [
+        f"{kind}/{index:03}.png" for kind in ("dark", "good") for index in range(12)
+    ]
     scores = np.array([float(row["score"]) for row in rows])
     assert scores[:12].mean() > scores[12:].mean()
     for row in rows:
