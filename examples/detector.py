@@ -344,8 +344,8 @@ def train_head(
 ) -> list[float]:
     """AdamW with a one-cycle rate on the samples that `draw(step, generator)` returns; the losses.
 
-    With a file, a checkpoint is written every `CHECKPOINT` steps, from which the same call resumes: what a step draws follows
-    from seed and step alone.
+    With a file, a checkpoint is written every `CHECKPOINT` steps, from which the same call resumes: what a step draws
+    follows from seed and step alone.
     """
     optimizer = torch.optim.AdamW(detector.head.parameters(), lr=RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
@@ -471,9 +471,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
             f"{len(held_out) + 1}; a rate of {options.false_alarms:g} needs {int(np.ceil(5 / options.false_alarms))} "
             "photographs."
         )
-    print(
-        f"{options.out / 'model.pt'} in {result['seconds']:.0f} s, threshold {found['both']['thresholds']['normal']:.2f}"
-    )
+    threshold = found["both"]["thresholds"]["normal"]
+    print(f"{options.out / 'model.pt'} in {result['seconds']:.0f} s, threshold {threshold:.2f}")
     return result
 
 
@@ -808,7 +807,7 @@ def write_scores(folder: Path, names: Sequence[str], scores: np.ndarray, thresho
 def draw(
     file: Path, heat: np.ndarray, score: float, threshold: float, target: Path, truth: np.ndarray | None = None
 ) -> None:
-    """Photograph with the outline at the threshold, and heat map, in true proportions and on the model's color scale."""
+    """Photograph, outlined at the threshold, and heat map, in true proportions and on the model's color scale."""
     photograph = Images("photograph", file)[0]
     height, width = photograph.shape[:2]
     heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)

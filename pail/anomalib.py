@@ -109,7 +109,6 @@ class AnomalyGenerator(torch.nn.Module):
     def extra_repr(self) -> str:
         return f"probability={self.probability:g}"
 
-    @torch.no_grad()
     def forward(self, img: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Images with anomalies, and where they are.
 

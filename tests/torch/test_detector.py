@@ -357,5 +357,5 @@ def test_the_weights_of_lite0_come_from_a_package_and_stay_frozen(example):
 
 def test_an_encoder_that_is_not_installed_is_named(example, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(ValueError, match="lite1.*not installed"):
+    with pytest.raises(ValueError, match=r"lite1.*not installed"):
         example.original_load_encoder("lite1")
