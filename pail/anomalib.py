@@ -21,6 +21,8 @@ from pail.reading import drawn_source
 
 __all__ = ["AnomalyGenerator"]
 
+ROUNDING = 1e-3  # how far values may be outside [0, 1]: Glass takes back a normalization
+
 
 class AnomalyGenerator(torch.nn.Module):
     """Insert pseudo-anomalies into the training images of a model of
@@ -140,7 +142,10 @@ class AnomalyGenerator(torch.nn.Module):
             return plain.clone(), torch.zeros(image.shape[-2:])
         exact = plain.float() if plain.dtype in (torch.float16, torch.bfloat16) else plain  # and back without loss
         array = np.ascontiguousarray(exact.permute(1, 2, 0).numpy())
-        check_range(array, None)
-        result = self._inserter(array, words[1:])
+        clipped = array.clip(0, 1)
+        if not np.abs(array - clipped).max() <= ROUNDING:
+            check_range(array, None)  # which raises
+        result = self._inserter(clipped, words[1:])
         mask = torch.from_numpy(result.m_a[..., 0] // 255)
-        return torch.from_numpy(result.i_a).permute(2, 0, 1).to(image.dtype), mask.float()
+        changed = torch.from_numpy(result.i_a).permute(2, 0, 1).to(image.dtype)
+        return torch.where(mask > 0, changed, plain), mask.float()

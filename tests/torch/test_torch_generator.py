@@ -72,6 +72,15 @@ def test_a_recipe_is_read_and_arguments_take_precedence(tmp_path):
     assert keywords["techniques"] == "fract_aug" and keywords["severity"] == 0.5
 
 
+def test_values_that_left_the_range_by_rounding_are_kept():
+    images = IMAGE.clone()
+    images[:, 0, 0], images[:, 0, 1] = -1e-7, 1.0005
+    assert images.max() > 1
+    found, mask = AnomalyGenerator(probability=1)(images)
+    assert torch.equal(torch.where(mask > 0, images, found), images)
+    assert not torch.equal(found, images)
+
+
 def test_gradients_end_at_it():
     images = IMAGE.clone().requires_grad_()
     found, mask = AnomalyGenerator(probability=1)(images)
