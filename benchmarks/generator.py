@@ -1,6 +1,6 @@
 """How long `pail.anomalib.AnomalyGenerator` takes beside anomalib's own generator; needs the extra `anomalib`.
 
-    python benchmarks/generator.py
+python benchmarks/generator.py
 """
 
 import statistics
