@@ -667,7 +667,7 @@ class TestSelecting:
         (tmp_path / "parts.csv").write_text("id,good\n1,2.png\n2,0.png\n")
         listed = PseudoAnomalyDataset(tmp_path / "parts.csv", column="good", p_anomaly=0)
         assert len(listed) == 2
-        assert torch.equal(listed[0]["image"], torch.from_numpy(photograph(40, 48, 2).transpose(2, 0, 1)) / 255)
+        assert torch.equal(listed[0]["image"], torch.from_numpy(photograph(40, 48, 2).transpose(2, 0, 1).copy()) / 255)
         with pytest.warns(UserWarning, match="1 mask "):
             assert len(PseudoAnomalyDataset(tmp_path)) == 4
         assert len(PseudoAnomalyDataset(str(tmp_path / "*.png"), exclude=["*_mask.png", "3.*"])) == 3
