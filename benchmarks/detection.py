@@ -599,9 +599,10 @@ def write_page(runs: dict[Job, dict[str, Any]], page: Path, settings: dict[str, 
 def wrapped(lines: Sequence[str]) -> list[str]:
     """Paragraphs at 128 columns; tables, headings and pictures as they are."""
     found = []
-    for is_text, block in itertools.groupby(lines, lambda line: bool(line) and not line.startswith(("|", "#", "!"))):
+    for is_text, group in itertools.groupby(lines, lambda line: bool(line) and not line.startswith(("|", "#", "!"))):
+        block = list(group)
         text = " ".join(block) if is_text else ""
-        found += textwrap.wrap(text, 128, break_long_words=False, break_on_hyphens=False) if is_text else list(block)
+        found += textwrap.wrap(text, 128, break_long_words=False, break_on_hyphens=False) if is_text else block
     return found
 
 
