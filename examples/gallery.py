@@ -34,20 +34,43 @@ SCENES = {
     "rand_augmented_cut_paste": ("example_5", "gravel", 6),
     "fract_aug": ("example_4", "gravel", 7),
     "affined_anomlay": ("example_2", "wood", 9),
+    "real_defect": ("wood", None, 2),
+    "nsa": ("example_2", "example_3", 8),
+    "glass": ("example_1", "veined_red", 26),
+    "scratch": ("example_4", None, 3),
+    "crack": ("example_0", None, 3),
+    "stain": ("example_4", None, 1),
+    "pitting": ("example_1", None, 3),
+    "dent": ("example_0", None, 3),
+    "chip": ("example_1", None, 3),
+    "fiber": ("example_4", None, 5),
+    "corrosion": ("example_1", None, 3),
     "": ("example_0", None, 0),
 }
 
 
-def photograph(folder: str, name: str) -> np.ndarray:
+def photograph(name: str) -> np.ndarray:
+    folder = "example_img" if name.startswith("example") else "anom_source_imgs"
     return np.asarray(Image.open(ROOT / folder / f"{name}.jpg").convert("RGB"))
+
+
+def bank() -> pail.Defects:
+    """The gouge in the wood of a photograph."""
+    table = photograph("example_4")
+    gouge = cv2.line(np.zeros(table.shape[:2], np.uint8), (2, 158), (29, 124), 255, 11)
+    return pail.Defects([table], [gouge], kinds=["gouge"])
 
 
 def insert(name: str) -> dict[str, np.ndarray]:
     """The pictures of a technique, without "source" where it takes none."""
     normal, source, seed = SCENES.get(name, SCENES[""])
-    i_n = photograph("example_img", normal)
-    sources = {"anom_source_img": photograph("anom_source_imgs", source)} if source else {}
-    i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, rng=seed)
+    i_n = photograph(normal)
+    sources = {"anom_source_img": photograph(source)} if source else {}
+    technique = pai.TECHNIQUES[name]
+    more = {"defects": bank()} if technique.takes_defects else {}
+    if technique.family == "defects":
+        more = {"roi": "foreground", "severity": 0.8}
+    i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, **more, rng=seed)
     difference = np.abs(i_a.astype(int) - i_n).max(axis=2).astype(np.uint8)
     values = (i_n, *sources.values(), i_a, m_a[..., 0], difference)
     return dict(zip([fact for fact in FACTS if sources or fact != "source"], values, strict=True))
@@ -67,6 +90,13 @@ def closer(pictures: dict[str, np.ndarray], side: int) -> tuple[np.ndarray, np.n
     part = window(pictures["mask"])
     normal, result = (fit(pictures[key][part], side) for key in ("normal image", "result"))
     return normal, outline(result, pictures["mask"][part])
+
+
+def card(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
+    """The result alone. What has a name is known without an outline, which would hide thin lines."""
+    if pai.TECHNIQUES[name].family in ("real", "defects"):
+        return Image.fromarray(fit(pictures["result"][window(pictures["mask"])], THUMBNAIL))
+    return Image.fromarray(closer(pictures, THUMBNAIL)[1])
 
 
 def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
@@ -113,15 +143,15 @@ def row(pictures: dict[str, np.ndarray]) -> Image.Image:
 
 
 def main(folder: Path, readme: bool) -> None:
-    made = {name: insert(name) for name in pail.ELEVEN}
-    picture = together([*(tile(name, pictures) for name, pictures in made.items()), legend()])
+    made = {name: insert(name) for name in pai.TECHNIQUES}
+    picture = together([*(tile(name, made[name]) for name in pail.ELEVEN), legend()])
     folder.mkdir(parents=True, exist_ok=True)
     for name, pictures in made.items():
         path = (
             folder / ("techniques" if readme else pai.TECHNIQUES[name].family) / f"{name}.{'jpg' if readme else 'png'}"
         )
         path.parent.mkdir(exist_ok=True)
-        single = Image.fromarray(closer(pictures, THUMBNAIL)[1]) if readme else row(pictures)
+        single = card(name, pictures) if readme else row(pictures)
         single.save(path, quality=82)
         print(path)
     path = folder / ("gallery.jpg" if readme else "gallery.png")

@@ -8,7 +8,7 @@ from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
-from pail import ELEVEN
+from pail import TECHNIQUES
 
 # The guides in the order of the menu, and the texts of their cards; other pages under docs/ follow.
 GUIDES = {
@@ -16,6 +16,8 @@ GUIDES = {
     "your-own-technique": "Register a function of your own for a defect that only your parts have.",
     "datasets": "Labeled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
     "training": "New anomalies in every epoch with PyTorch, torchvision and albumentations.",
+    "defects": "Scratches, cracks, stains, pits, dents, chips, fibers and rust on any surface.",
+    "presets": "What fourteen papers and libraries train on, by name.",
     "tune": "Find settings that suit your parts, with sliders in the browser.",
     "choosing": "Which technique for which defect, and how to check the choice.",
     "detection": "How detectors trained with each technique find real defects, measured.",
@@ -31,7 +33,7 @@ FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 
 def example_order(file: str) -> tuple[int, str]:
     """Where an example stands in the gallery: the techniques as they are registered, then the rest by name."""
-    names = [f"plot_{name}.py" for name in ELEVEN]
+    names = [f"plot_{name}.py" for name in TECHNIQUES]
     return (names.index(file) if file in names else len(names), file)
 
 
@@ -80,7 +82,7 @@ def write_pages(app: Sphinx) -> None:
         text = for_the_site((docs.parent / file).read_text(encoding="utf-8"), from_root=True)
         (docs / f"{page}.md").write_text(text, encoding="utf-8")
     (docs / "guides.md").write_text(guides_page(docs), encoding="utf-8")
-    for name in ELEVEN:  # a whole figure as small as a thumbnail shows nothing
+    for name in TECHNIQUES:  # a whole figure as small as a thumbnail shows nothing
         thumb = docs / technique_pages.IMAGES / "thumb" / f"sphx_glr_plot_{name}_thumb.png"
         if thumb.exists() and technique_pages.picture(docs, name).exists():
             Image.open(technique_pages.picture(docs, name)).save(thumb)

@@ -7,10 +7,10 @@ and from techniques/when.toml the words on when to use it.
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-import pail
-from pail import ELEVEN, Technique
+from pail import ELEVEN, TECHNIQUES, Technique
 from pail.references import BY_TECHNIQUE
 
 if sys.version_info >= (3, 11):
@@ -24,8 +24,15 @@ FAMILIES = {
     "SFI": "source-free (SFI): it needs the normal image only",
     "SBI": "source-based (SBI): it takes pixels from a source image, or from the image itself without one",
     "hybrid": "hybrid: it works with a source image and without one",
+    "real": "real: it takes a bank of real defects, and `insert` draws it where it gets one",
+    "published": "published, beyond the eleven: with a source or without one; `insert` draws it where it is named",
+    "defects": "defects: an inspector has a name for it; it needs no source, and `insert` draws it where it is named",
 }
-TECHNIQUES = {name: pail.TECHNIQUES[name] for name in ELEVEN}
+HEADINGS = {
+    "real": "Real defects",
+    "published": "More published techniques",
+    "defects": "Defects an inspector can name",
+}
 ALIASES = {"affine_anom_color_change": "affined_anomlay"}  # the second name of a technique in the table of differences
 
 
@@ -42,7 +49,7 @@ def write(docs: Path) -> None:
         (folder / f"{name}.md").write_text(page, encoding="utf-8")
     (folder / "cards.txt").write_text(cards(docs), encoding="utf-8")
     (docs / "api" / "methods.txt").write_text(methods(), encoding="utf-8")
-    (folder / "index.md").write_text(index_page(words, costs), encoding="utf-8")
+    (folder / "index.md").write_text(index_page(docs, words, costs), encoding="utf-8")
 
 
 def read_costs(text: str) -> dict[str, dict[tuple[str, str], str]]:
@@ -73,10 +80,11 @@ def thumbnail(docs: Path, name: str) -> str:
     return f"[![{name}](/{path.relative_to(docs).as_posix()})](/techniques/{name}.md)" if path.exists() else ""
 
 
-def cards(docs: Path) -> str:
-    """All techniques as cards; a text that pages include."""
+def cards(docs: Path, names: Iterable[str] = ELEVEN) -> str:
+    """Techniques as cards; a text that pages include."""
     lines = ["::::{container} cards techniques"]
-    for name, technique in TECHNIQUES.items():
+    for name in names:
+        technique = TECHNIQUES[name]
         text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
         lines += [":::{container} card", thumbnail(docs, name), "", text, "", technique.summary, ":::"]
     return "\n".join([*lines, "::::", ""])
@@ -88,7 +96,20 @@ def methods() -> str:
     return "\n".join(["| method | inserts |", "|---|---|", *rows, ""])
 
 
-def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str, str], str]]) -> str:
+def of_family(family: str) -> list[str]:
+    return [name for name, technique in TECHNIQUES.items() if technique.family == family]
+
+
+def beyond(docs: Path) -> list[str]:
+    """The families beyond the eleven."""
+    lines = []
+    for family, heading in HEADINGS.items():
+        text = f'The family `"{family}"`: {FAMILIES[family].partition(": ")[2]}.'
+        lines += [f"## {heading}", "", text, "", cards(docs, of_family(family)), ""]
+    return lines
+
+
+def index_page(docs: Path, words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str, str], str]]) -> str:
     """The cards, then what each looks like and costs in one table."""
     lines = [
         "# Techniques",
@@ -99,6 +120,7 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
         "```{include} cards.txt",
         "```",
         "",
+        *beyond(docs),
         "## Which one resembles your defect",
         "",
         "| technique | what it looks like | family | ms at 256x256 | ms at 1024x1024 |",
@@ -131,12 +153,12 @@ def technique_page(
     differences: list[str],
 ) -> str:
     """The page of one technique."""
-    paper = BY_TECHNIQUE[name]
+    paper = BY_TECHNIQUE.get(name)
     parts = [
         f"# {name}",
         f"Inserts {technique.summary}.",
         f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}.",
-        f"Paper: [{paper.nickname}]({paper.url}). {paper.text}",
+        paper and f"Paper: [{paper.nickname}]({paper.url}). {paper.text}",
         pictures(docs, name),
         "## When to use it",
         f"**It looks like** {words['looks']}",
@@ -148,24 +170,35 @@ def technique_page(
         "## Parameters",
         parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
-        "## Differences from the paper and the original",
-        difference_table(differences),
-        "What applies to all techniques is described in [differences from the papers](../fidelity.md).",
-        "## How to cite it",
-        f"```bibtex\n{paper.bibtex}\n```",
     ]
+    if technique.family == "defects":
+        parts.append("What is common to the family is described in [defects an inspector can name](../defects.md).")
+    if paper:
+        parts += [
+            "## Differences from the paper and the original",
+            difference_table(differences),
+            "What applies to all techniques is described in [differences from the papers](../fidelity.md).",
+            "## How to cite it",
+            f"```bibtex\n{paper.bibtex}\n```",
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def pictures(docs: Path, name: str) -> str:
-    """The figures of the technique's example, and the way to its code."""
-    found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{name}_[0-9]*.png"))
-    found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{name}_\d+\.png", path.name)]
+    """The figures of the technique's example, and the way to its code; a family has one example for all."""
+    family = of_family("defects")
+    example = "defects" if name in family else name
+    found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{example}_[0-9]*.png"))
+    found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{example}_\d+\.png", path.name)]
+    if name in family:
+        place = family.index(name)
+        found = found[place : place + 1]
     if not found:
         return ""
     figures = [f"![{name}, figure {number}](/{IMAGES}/{path.name})" for number, path in enumerate(found, 1)]
     lines = [f":::{{container}} wide-picture\n{figure}\n:::\n" for figure in figures]
-    return "\n".join([*lines, f"The code of these pictures: [{name} in the gallery](/auto_examples/plot_{name}.rst)."])
+    code = f"The code of these pictures: [{example} in the gallery](/auto_examples/plot_{example}.rst)."
+    return "\n".join([*lines, code])
 
 
 def parameter_table(technique: Technique) -> str:
