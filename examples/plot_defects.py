@@ -17,20 +17,14 @@ from skimage import data
 from pail import pai
 
 
-def photograph(name, stand_in):
-    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+def material(name, stand_in):
+    """The middle of a photograph of the project's in or above this folder; elsewhere one of scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
-    return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
-
-
-def square(image, side=320):
-    """The middle of a photograph."""
-    rows, columns, _ = image.shape
-    edge = min(rows, columns)
-    top, left = (rows - edge) // 2, (columns - edge) // 2
-    part = Image.fromarray(image[top : top + edge, left : left + edge])
-    return np.asarray(part.resize((side, side), Image.Resampling.LANCZOS))
+    image = (Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(image.crop((left, top, left + side, top + side)).resize((320, 320), Image.Resampling.LANCZOS))
 
 
 def brushed_metal(side=320):
@@ -61,11 +55,11 @@ def sheet(rows):
 DEFECTS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
 materials = {
     "brushed metal": brushed_metal(),
-    "wood": square(photograph("example_img/example_4.jpg", data.coffee)),
-    "circuit board": square(photograph("example_img/example_2.jpg", data.coffee)),
-    "coins": square(photograph("example_img/example_1.jpg", data.coins)),
-    "bricks": square(photograph("example_img/example_0.jpg", data.brick)),
-    "paper": square(photograph("", data.page)),
+    "wood": material("example_img/example_4.jpg", data.coffee),
+    "circuit board": material("example_img/example_2.jpg", data.coffee),
+    "coins": material("example_img/example_1.jpg", data.coins),
+    "bricks": material("example_img/example_0.jpg", data.brick),
+    "paper": material("", data.page),
 }
 insertion = pai.Anomaly_Insertion()
 

@@ -29,7 +29,7 @@ def mask_of(image, *corners, width):
     """A mask as an annotator draws it: a thick line through points (x, y)."""
     mask = Image.new("L", image.shape[1::-1])
     ImageDraw.Draw(mask).line(corners, 255, width)
-    return np.asarray(mask)[..., None]
+    return np.asarray(mask)
 
 
 def grid(rows):
@@ -45,7 +45,7 @@ def grid(rows):
             ax.imshow(image, cmap="gray")
             ax.set_title(title, fontsize=9)
             if mask is not None:
-                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+                ax.contour(mask.squeeze(), levels=[127], colors="yellow", linewidths=1)
 
 
 # %%
@@ -66,15 +66,18 @@ wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 
 
-def results(insert, **parameters):
+def varied(insert, **parameters):
     """One row a parameter: what `insert` makes with each of its values."""
     return [{f"{name}={value}": insert(**{name: value}).i_a for value in values} for name, values in parameters.items()]
 
 
-insert = partial(insertion.real_defect, wood, defects)
-rows = results(partial(insert, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"])
-rows += results(partial(insert, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)])
-rows += results(partial(insert, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
+rows = varied(
+    partial(insertion.real_defect, wood, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"]
+)
+rows += varied(
+    partial(insertion.real_defect, wood, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)]
+)
+rows += varied(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
 grid(rows)
 
 # %%

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pail.core.checks import MAX_SIDE, as_choice, as_number, as_size, describe
+from pail.core.checks import MAX_SIDE, as_choice, as_flag, as_number, as_patterns, as_size, describe
 from pail.core.image import MAX_CHANNELS, as_pixels, check_array
 from pail.core.ops import resize, with_axis
 from pail.io import pil
-from pail.io.listing import SUFFIXES, list_images
-from pail.io.read import MAX_PIXELS, UnreadableError, count_pages, read_picture, read_size
+from pail.io.read import MAX_PIXELS, UnreadableError, count_pages, looks_like_mask, read_picture, read_size
+from pail.io.select import excluded, is_excluded, no_images, normal_images, select
 
 Size = tuple[int, int]
 
@@ -80,7 +79,8 @@ class Images(Sequence[np.ndarray]):
     name : str
         The argument's name, for messages.
     where : path, glob pattern, image or sequence of paths and images
-        A folder is searched with all its subfolders, in the order of names.
+        A folder is searched with all its subfolders, in the order of names; a file may list paths, see
+        `pail.io.select.select`.
     size : (int, int), optional
         Height and width to which images are resized.
     channels : {3, 1, None}, default 3
@@ -95,6 +95,15 @@ class Images(Sequence[np.ndarray]):
         Larger files are refused; None takes any size.
     alpha : bool, default True
         Whether alpha is kept where `channels` is None.
+    exclude : str or sequence of str, default ()
+        Patterns of paths or names that are left out.
+    follow_links : bool, default False
+        Whether links to folders are followed.
+    column : str, optional
+        The column of a list of paths in CSV or JSON.
+    normal : bool, default False
+        Whether they are to be normal images, so that masks and labels beside images and the test images of a data set
+        are none of them.
 
     Attributes
     ----------
@@ -114,12 +123,23 @@ class Images(Sequence[np.ndarray]):
         pages: str = "first",
         max_pixels: int | None = MAX_PIXELS,
         alpha: bool = True,
+        exclude: str | Sequence[str] = (),
+        follow_links: bool = False,
+        column: str | None = None,
+        normal: bool = False,
     ) -> None:
         self.name, self.size, self.channels, self.alpha = name, size, as_channels(channels), alpha
         self.max_pixels = as_max_pixels(max_pixels)
         self.cache = Cache(0) if cache is None else cache
         self.gray_alpha: set[int] = set()
-        self.entries = entries(name, where)
+        self.entries = entries(
+            name,
+            where,
+            exclude=as_patterns("exclude", exclude),
+            follow_links=as_flag("follow_links", follow_links),
+            column=column,
+            normal=normal,
+        )
         as_choice("unreadable", unreadable, ("raise", "skip"))
         if as_choice("pages", pages, ("first", "all")) == "all":
             self.entries = [page for entry in self.entries for page in self._pages(entry, unreadable)]
@@ -139,11 +159,18 @@ class Images(Sequence[np.ndarray]):
                 return
             self[index]
 
+    def sizes(self) -> Iterator[Size]:
+        """Height and width of each image; of files that are not resized, as their headers tell."""
+        for entry in self.entries:
+            if self.size is not None:
+                yield self.size
+            else:
+                yield entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
+
     def check_sizes(self) -> None:
         """Raise where images differ in size, as their headers tell."""
         first: Size | None = None
-        for index, entry in enumerate(self.entries):
-            shape = entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
+        for index, shape in enumerate(self.sizes()):
             first = shape if first is None else first
             if shape != first:
                 raise ValueError(
@@ -214,10 +241,26 @@ class Images(Sequence[np.ndarray]):
         self.entries = readable
 
 
-def entries(name: str, where: Any) -> list[Page | Given]:
+def entries(
+    name: str,
+    where: Any,
+    *,
+    exclude: Sequence[str] = (),
+    follow_links: bool = False,
+    column: str | None = None,
+    normal: bool = False,
+) -> list[Page | Given]:
     """Files and images in memory, at least one."""
     if isinstance(where, str | os.PathLike):
-        return [Page(path) for path in _files(name, where)]
+        found = select(name, where, follow_links=follow_links, column=column)
+        if found.listing.passed_over:
+            warnings.warn(f"`{name}`, {str(where)!r}: {found.listing.passed_over}", UserWarning, stacklevel=4)
+        kept, notes = normal_images(name, found, exclude, _is_mask) if normal else (excluded(found, exclude), [])
+        if not kept.names:
+            raise no_images(name, repr(str(where)), found)
+        for note in notes:
+            warnings.warn(note, UserWarning, stacklevel=4)
+        return [Page(Path(kept.root) / file) for file in kept.names]
     if isinstance(where, Image.Image) or (isinstance(where, np.ndarray) and _is_single(name, where)):
         return [_given(name, where)]
     if not isinstance(where, Sequence | np.ndarray):
@@ -226,7 +269,11 @@ def entries(name: str, where: Any) -> list[Page | Given]:
         )
     if len(where) == 0:
         raise ValueError(f"`{name}` must not be empty, got no image")
-    return [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
+    listed = [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
+    left = [entry for entry in listed if isinstance(entry, Given) or not is_excluded(entry.path.as_posix(), exclude)]
+    if not left:
+        raise ValueError(f"`{name}` must list an image that `exclude` leaves, got {len(listed)} and none of them left")
+    return left
 
 
 def _is_single(name: str, array: np.ndarray) -> bool:
@@ -247,14 +294,17 @@ def _is_single(name: str, array: np.ndarray) -> bool:
 
 
 def drawn_source(
-    source: Any, cache: Cache | None = None, unreadable: str = "raise", max_pixels: int | None = MAX_PIXELS
+    source: Any,
+    cache: Cache | None = None,
+    unreadable: str = "raise",
+    max_pixels: int | None = MAX_PIXELS,
+    **selecting: Any,
 ) -> Any:
     """What `Anomaly_Insertion.insert` takes for a source: None, or a callable that draws an image and reads it."""
     if source is None or (callable(source) and not isinstance(source, Image.Image)):
         return source
-    return Drawn(
-        Images("source", source, channels=None, cache=cache, unreadable=unreadable, max_pixels=max_pixels, alpha=False)
-    )
+    reading: dict[str, Any] = {"cache": cache, "unreadable": unreadable, "max_pixels": max_pixels, "alpha": False}
+    return Drawn(Images("source", source, channels=None, **reading, **selecting))
 
 
 class Drawn:
@@ -286,24 +336,11 @@ def as_target_size(value: Any) -> Size | None:
     return side, side
 
 
-def _files(name: str, where: str | os.PathLike[str]) -> list[Path]:
-    path = Path(where)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        listing = list_images(path)
-        if listing.passed_over:
-            warnings.warn(f"`{name}`, {str(where)!r}: {listing.passed_over}", UserWarning, stacklevel=5)
-        found = [path / file for file in listing.names]
-    elif glob.has_magic(str(where)):
-        found = [Path(file) for file in glob.iglob(str(where), recursive=True) if Path(file).is_file()]  # noqa: PTH207
-    else:
-        raise ValueError(
-            f"`{name}` must be a folder, a file or a glob pattern, got {str(where)!r}, which does not exist"
-        )
-    if not found:
-        raise ValueError(f"`{name}` must hold an image ({', '.join(SUFFIXES)}), got none in {str(where)!r}")
-    return sorted(found, key=lambda file: file.as_posix())
+def _is_mask(root: str, name: str) -> bool:
+    try:
+        return looks_like_mask(read_picture(Path(root) / name).pixels)
+    except UnreadableError:
+        return False
 
 
 def _entry(name: str, entry: Any) -> Page | Given:

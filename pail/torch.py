@@ -20,9 +20,11 @@ except ImportError as error:
     raise ImportError(f"pail.torch needs PyTorch: {install_hint('torch')}") from error
 
 from pail.beyond.presets import as_preset
+from pail.call.result import PseudoAnomaly
 from pail.core.checks import as_flag, as_number, describe
 from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
 from pail.core.window import AUTO, as_data_range, window_of
+from pail.dataset.tiles import Tile, Tiling, as_tiling
 from pail.inserter import Inserter
 from pail.io.read import MAX_PIXELS
 from pail.reading import Cache, Drawn, Images, as_target_size, drawn_source
@@ -50,14 +52,18 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     - ``"technique"``: the techniques' names with " + " between them, "" for
       a normal image;
     - ``"index"``: the position in `normal`;
-    - ``"normal"``: with `pairs`, the same image without the anomaly.
+    - ``"normal"``: with `pairs`, the same image without the anomaly;
+    - ``"tile"``: with `tile`, int64 (2,), its row and column.
 
     Parameters
     ----------
     normal : path, glob pattern, sequence of paths or images, or array
         The normal images. A folder is searched with all its subfolders, but
-        for hidden ones and links. An array has shape (N, H, W, C), or
-        (N, H, W) with more than 16 gray images.
+        for hidden ones and links; a category in the layout of MVTec AD
+        stands for its ``train/good``, and masks and labels beside images
+        are left out. A file may list paths (``.txt``, ``.csv``, ``.json``).
+        An array has shape (N, H, W, C), or (N, H, W) with more than 16 gray
+        images.
     source : as `normal`, or callable, optional
         Where techniques that take a source find it: one of the images is
         drawn for each anomaly; a callable is called with a
@@ -121,6 +127,22 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     max_pixels : int, optional
         Files with more pixels are refused before they are decoded: 179
         million by default. None takes any size.
+    exclude : str or sequence of str, default ()
+        Patterns such as ``"*_mask.png"`` of paths or names that are left
+        out of `normal` and `source`.
+    follow_links : bool, default False
+        Whether links to folders are followed.
+    column : str, optional
+        The column with the paths in a list of several columns (CSV), or the
+        key in a JSON list of objects. By default the only one, or the one
+        called path, file, image or filename.
+    tile : int, optional
+        Pixels of a side of square tiles, from 32: samples are the tiles of
+        the images, which must all be as large. Anomalies are inserted into
+        the whole image, so that consecutive samples are made together: with
+        random order an image is made again for each of its tiles.
+    overlap : int, default 0
+        Pixels that a tile shares with the next, at most half of `tile`.
 
     Raises
     ------
@@ -187,6 +209,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         dtype: torch.dtype = torch.float32,
         pages: str = "first",
         max_pixels: int | None = MAX_PIXELS,
+        exclude: str | Sequence[str] = (),
+        follow_links: bool = False,
+        column: str | None = None,
+        tile: int | None = None,
+        overlap: int = 0,
     ) -> None:
         if dtype not in (torch.float32, torch.uint8):
             raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
@@ -201,6 +228,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self.pairs = as_flag("pairs", pairs)
         self.augment, self.transform = _as_callable("augment", augment), _as_callable("transform", transform)
         kept = Cache(0 if cache is None else int(as_number("cache", cache, 0, 2**63, integer=True)))
+        selecting: dict[str, Any] = {"exclude": exclude, "follow_links": follow_links, "column": column}
         self.normal = Images(
             "normal",
             normal,
@@ -210,11 +238,13 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             unreadable=unreadable,
             pages=pages,
             max_pixels=max_pixels,
+            normal=True,
+            **selecting,
         )
         if isinstance(data_range, str) and data_range == AUTO:
             step = max(1, len(self.normal) // MOST_IMAGES)
             data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
-        self.source = drawn_source(source, kept, unreadable, max_pixels)
+        self.source = drawn_source(source, kept, unreadable, max_pixels, **selecting)
         self._insert = Inserter(
             self.source,
             roi,
@@ -231,22 +261,32 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         )
         if dtype == torch.uint8:
             self._check_bytes(self.normal[0], self.normal.label(0))
-        if size is None and augment is None and transform is None:
+        side, shared = as_tiling(tile, overlap)
+        self._tiling: Tiling | None = None
+        if side is not None:
+            labels = map(self.normal.label, range(len(self.normal)))
+            self._tiling = Tiling(zip(labels, self.normal.sizes(), strict=True), side, shared)
+        elif size is None and augment is None and transform is None:
             self.normal.check_sizes()
         self.normal.fill_cache()
         if isinstance(self.source, Drawn):
             self.source.images.fill_cache()
+        self._last: tuple[Key, tuple[np.ndarray, PseudoAnomaly | None]] | None = None
         # How often each index was asked for, and at last the epoch of set_epoch or -1: one memory for all processes.
-        self._epochs = torch.zeros(len(self.normal) + 1, dtype=torch.int64)
+        self._epochs = torch.zeros(len(self) + 1, dtype=torch.int64)
         self._epochs[-1] = -1
         self._epochs.share_memory_()
         warm_up()
 
     def __len__(self) -> int:
-        return len(self.normal)
+        return len(self.normal) if self._tiling is None else len(self._tiling)
 
     def __repr__(self) -> str:
-        return f"PseudoAnomalyDataset({len(self)} images, p_anomaly={self.p_anomaly:g}, seed={self.seed})"
+        things = "images" if self._tiling is None else "tiles"
+        return f"PseudoAnomalyDataset({len(self)} {things}, p_anomaly={self.p_anomaly:g}, seed={self.seed})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -266,17 +306,45 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         self._epochs[-1] = int(as_number("epoch", epoch, 0, MAX_SEED, integer=True))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        index = self._as_index(index)
-        key = (self.seed, self._next_epoch(index), index)
-        image = self._read(key)
+        place = self._as_index(index)
+        epoch = self._next_epoch(place)
+        if self._tiling is None:
+            key = (self.seed, epoch, place)
+            image, result = self._whole(key)
+            if result is None:
+                return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
+            return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
+        number, tile = self._tiling[place]
+        key = (self.seed, epoch, number)
+        last = self._last
+        if last is None or last[0] != key:  # a sampler that goes on in order takes all tiles of an image
+            last = self._last = key, self._whole(key)
+        return {**self._tile(key, tile, *last[1]), "tile": torch.tensor([tile.row, tile.column])}
+
+    def _tile(self, key: Key, tile: Tile, image: np.ndarray, result: PseudoAnomaly | None) -> dict[str, Any]:
+        """The sample of a tile, cut out of the whole."""
+        assert self._tiling is not None
+        shape = self._tiling.shapes[key[-1]]
+        if image.shape[:2] != shape:
+            raise ValueError(
+                f"`augment` must keep height and width where `tile` is given, got {image.shape[:2]} instead of {shape}"
+            )
+        part = tile.cut(image)
+        if result is None:
+            return self._sample(key, part, part, np.zeros(part.shape[:2], np.uint8), "")
+        seen = [result.techniques[n - 1] for n in np.unique(tile.cut(result.instances)).tolist() if n]
+        return self._sample(key, part, tile.cut(result.i_a), tile.cut(result.m_a[..., 0]), " + ".join(seen))
+
+    def _whole(self, key: Key) -> tuple[np.ndarray, PseudoAnomaly | None]:
+        """The normal image of a sample, and what is inserted into it, if anything is."""
+        index, image = key[-1], self._read(key)
         self._check_bytes(image, self.normal.label(index))
         alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
         # Normal samples are checked as anomalous ones are.
         as_normal_image(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
-            return self._sample(key, image, image, np.zeros(image.shape[:2], np.uint8), "")
-        result = self._insert(image, key, alpha=alpha)
-        return self._sample(key, image, result.i_a, result.m_a[..., 0], " + ".join(result.techniques))
+            return image, None
+        return image, self._insert(image, key, alpha=alpha)
 
     def _as_index(self, index: Any) -> int:
         if isinstance(index, bool) or not hasattr(index, "__index__"):

@@ -7,11 +7,12 @@ and from techniques/when.toml the words on when to use it.
 
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from pail import ELEVEN, TECHNIQUES, Technique
+import pail
+from pail import ELEVEN, Technique
 from pail.references import BY_TECHNIQUE
+from pail.registry import is_own
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,15 +25,20 @@ FAMILIES = {
     "SFI": "source-free (SFI): it needs the normal image only",
     "SBI": "source-based (SBI): it takes pixels from a source image, or from the image itself without one",
     "hybrid": "hybrid: it works with a source image and without one",
-    "real": "real: it takes a bank of real defects, and `insert` draws it where it gets one",
-    "published": "published, beyond the eleven: with a source or without one; `insert` draws it where it is named",
-    "defects": "defects: an inspector has a name for it; it needs no source, and `insert` draws it where it is named",
+    "real": "of the family `real`: it takes defects from photographs of them",
+    "published": "of the family `published`: it takes pixels from a source image, or from the image itself without one",
+    "defects": "of the family `defects`: it draws the defect from its geometry, and needs the normal image only",
 }
-HEADINGS = {
-    "real": "Real defects",
-    "published": "More published techniques",
-    "defects": "Defects an inspector can name",
+ON_REQUEST = "`insert` draws it when it or its family is named."
+TECHNIQUES = {name: technique for name, technique in pail.TECHNIQUES.items() if not is_own(name)}
+GROUPS = {  # the techniques below their headings
+    "The eleven": list(ELEVEN),
+    "Defects an inspector can name": [name for name, one in TECHNIQUES.items() if one.family == "defects"],
+    "Real defects, and two more papers": [
+        name for name, one in TECHNIQUES.items() if one.family in ("real", "published")
+    ],
 }
+EXAMPLES = dict.fromkeys(GROUPS["Defects an inspector can name"], "defects")  # whose pictures are on one page
 ALIASES = {"affine_anom_color_change": "affined_anomlay"}  # the second name of a technique in the table of differences
 
 
@@ -45,11 +51,11 @@ def write(docs: Path) -> None:
     costs = read_costs((docs / "maintainers" / "performance.md").read_text(encoding="utf-8"))
     differences = read_differences((docs / "maintainers" / "fidelity.md").read_text(encoding="utf-8"))
     for name, technique in TECHNIQUES.items():
-        page = technique_page(docs, name, technique, words[name], costs[name], differences.get(name, []))
+        page = technique_page(docs, name, technique, words[name], costs.get(name, {}), differences.get(name, []))
         (folder / f"{name}.md").write_text(page, encoding="utf-8")
     (folder / "cards.txt").write_text(cards(docs), encoding="utf-8")
     (docs / "api" / "methods.txt").write_text(methods(), encoding="utf-8")
-    (folder / "index.md").write_text(index_page(docs, words, costs), encoding="utf-8")
+    (folder / "index.md").write_text(index_page(words, costs), encoding="utf-8")
 
 
 def read_costs(text: str) -> dict[str, dict[tuple[str, str], str]]:
@@ -80,14 +86,16 @@ def thumbnail(docs: Path, name: str) -> str:
     return f"[![{name}](/{path.relative_to(docs).as_posix()})](/techniques/{name}.md)" if path.exists() else ""
 
 
-def cards(docs: Path, names: Iterable[str] = ELEVEN) -> str:
-    """Techniques as cards; a text that pages include."""
-    lines = ["::::{container} cards techniques"]
-    for name in names:
-        technique = TECHNIQUES[name]
-        text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
-        lines += [":::{container} card", thumbnail(docs, name), "", text, "", technique.summary, ":::"]
-    return "\n".join([*lines, "::::", ""])
+def cards(docs: Path) -> str:
+    """All techniques as cards; a text that pages include."""
+    lines: list[str] = []
+    for title, names in GROUPS.items():
+        lines += [f"**{title}**", "", "::::{container} cards techniques"]
+        for name in names:
+            text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
+            lines += [":::{container} card", thumbnail(docs, name), "", text, "", TECHNIQUES[name].summary, ":::"]
+        lines += ["::::", ""]
+    return "\n".join(lines)
 
 
 def methods() -> str:
@@ -96,43 +104,30 @@ def methods() -> str:
     return "\n".join(["| method | inserts |", "|---|---|", *rows, ""])
 
 
-def of_family(family: str) -> list[str]:
-    return [name for name, technique in TECHNIQUES.items() if technique.family == family]
-
-
-def beyond(docs: Path) -> list[str]:
-    """The families beyond the eleven."""
-    lines = []
-    for family, heading in HEADINGS.items():
-        text = f'The family `"{family}"`: {FAMILIES[family].partition(": ")[2]}.'
-        lines += [f"## {heading}", "", text, "", cards(docs, of_family(family)), ""]
-    return lines
-
-
-def index_page(docs: Path, words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str, str], str]]) -> str:
+def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str, str], str]]) -> str:
     """The cards, then what each looks like and costs in one table."""
     lines = [
         "# Techniques",
         "",
-        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, the",
-        "paper, the cost, when to use the technique, and how it differs from its paper and from the original library.",
+        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, and when",
+        "to use the technique; those of papers also say how it differs from the paper and from the original library.",
         "",
         "```{include} cards.txt",
         "```",
         "",
-        *beyond(docs),
         "## Which one resembles your defect",
         "",
         "| technique | what it looks like | family | ms at 256x256 | ms at 1024x1024 |",
         "|---|---|---|---|---|",
     ]
     for name, technique in TECHNIQUES.items():
-        small, large = (costs[name][size, "RGB"] for size in SIZES)
+        measured = " | ".join(costs.get(name, {}).get((size, "RGB"), "") for size in SIZES)
         looks = " ".join(words[name]["looks"].split())
-        lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {small} | {large} |")
+        lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {measured} |")
     lines += [
         "",
-        "Medians on one thread, RGB images; see [how long a call takes](../performance.md).",
+        "Medians on one thread, RGB images; see [how long a call takes](../performance.md), and for the others",
+        "[the comparison with other libraries](../maintainers/peers.md).",
         "",
         "```{toctree}",
         ":hidden:",
@@ -154,25 +149,29 @@ def technique_page(
 ) -> str:
     """The page of one technique."""
     paper = BY_TECHNIQUE.get(name)
+    family = FAMILIES[technique.family]
     parts = [
         f"# {name}",
         f"Inserts {technique.summary}.",
-        f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}.",
-        paper and f"Paper: [{paper.nickname}]({paper.url}). {paper.text}",
+        f"{family[0].upper()}{family[1:]}. {ON_REQUEST if name not in ELEVEN else ''}",
+        f"Paper: [{paper.nickname}]({paper.url}). {paper.text}" if paper else "",
         pictures(docs, name),
         "## When to use it",
         f"**It looks like** {words['looks']}",
         f"**Use it** {words['use']}",
         f"**Do not use it** {words['avoid']}",
-        "## Cost",
-        cost_table(costs),
-        "Median milliseconds of a call on one thread; see [how long a call takes](../performance.md).",
+    ]
+    if costs:
+        parts += [
+            "## Cost",
+            cost_table(costs),
+            "Median milliseconds of a call on one thread; see [how long a call takes](../performance.md).",
+        ]
+    parts += [
         "## Parameters",
         parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
     ]
-    if technique.family == "defects":
-        parts.append("What is common to the family is described in [defects an inspector can name](../defects.md).")
     if paper:
         parts += [
             "## Differences from the paper and the original",
@@ -185,14 +184,12 @@ def technique_page(
 
 
 def pictures(docs: Path, name: str) -> str:
-    """The figures of the technique's example, and the way to its code; a family has one example for all."""
-    family = of_family("defects")
-    example = "defects" if name in family else name
+    """The figures of the technique's example, and the way to its code."""
+    example = EXAMPLES.get(name, name)
     found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{example}_[0-9]*.png"))
     found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{example}_\d+\.png", path.name)]
-    if name in family:
-        place = family.index(name)
-        found = found[place : place + 1]
+    if name in EXAMPLES and found:  # a figure for each of them, in their order
+        found = [found[list(EXAMPLES).index(name)]]
     if not found:
         return ""
     figures = [f"![{name}, figure {number}](/{IMAGES}/{path.name})" for number, path in enumerate(found, 1)]

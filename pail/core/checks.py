@@ -129,3 +129,11 @@ def as_size(name: str, value: Any) -> tuple[int, int] | None:
         raise TypeError(f"`{name}` must be (height, width) or None, got {describe(value)}")
     height, width = (int(as_number(f"{name}[{i}]", v, 1, MAX_SIDE, integer=True)) for i, v in enumerate(value))
     return height, width
+
+
+def as_patterns(name: str, value: Any) -> tuple[str, ...]:
+    """Patterns of names: one, or several."""
+    patterns = [value] if isinstance(value, str) else value
+    if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
+        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
+    return tuple(patterns)

@@ -8,10 +8,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from pail.beyond.real.defects import Defects
 from pail.core.checks import as_number
 from pail.dataset.finish import Summary, finish
 from pail.dataset.layouts import notes
-from pail.dataset.make import SOURCES
+from pail.dataset.make import BANKS, FOREGROUNDS, SOURCES
 from pail.dataset.recipe import combined
 from pail.dataset.run import check_claim, claim_output, locked, prepare_run
 from pail.dataset.work import work
@@ -20,21 +21,25 @@ __all__ = ["Summary", "generate"]
 
 
 def generate(
-    normals: str | os.PathLike[str],
+    normals: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    source: str | os.PathLike[str] | None = None,
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     recipe: str | os.PathLike[str] | None = None,
     number: int | None = None,
     per_image: int | None = None,
     techniques: str | Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
     weights: Sequence[float] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    preset: str | None = None,
+    defects: Defects | str | os.PathLike[str] | None = None,
     anomalies: int | tuple[int, int] | None = None,
     roi: str | os.PathLike[str] | None = None,
     severity: float | tuple[float, float] | None = None,
     size: int | tuple[int, int] | None = None,
     fit: Literal["crop", "pad", "stretch"] | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
     seed: int | None = None,
     layout: Literal["mvtec", "flat", "yolo"] | None = None,
     purpose: Literal["training", "validation"] | None = None,
@@ -50,6 +55,7 @@ def generate(
     alpha: bool | None = None,
     exclude: str | Sequence[str] | None = None,
     follow_links: bool | None = None,
+    column: str | None = None,
     pages: Literal["first", "all"] | None = None,
     max_pixels: int | None = None,
     workers: int | None = None,
@@ -68,14 +74,17 @@ def generate(
 
     Parameters
     ----------
-    normals : path or URL
-        Folder of normal images, searched with all folders below; a local
-        path, or a URL that fsspec knows.
+    normals : path, URL, glob pattern or sequence of paths
+        Folder of normal images, searched with all folders below: a local
+        path, or a URL that fsspec knows. Or a glob pattern, a list of
+        paths, or a file that lists them (``.txt``, ``.csv``, ``.json``),
+        relative to its folder. A category in the layout of MVTec AD stands
+        for its ``train/good``; masks and labels beside images are left out.
     out : path or URL
         Folder of the data set; new or empty.
-    source : path or URL, optional
-        Folder of source images. Without one the techniques use the normal
-        image itself.
+    source : path, URL, glob pattern or sequence of paths, optional
+        Source images, selected in the same ways. Without any the techniques
+        use the normal image itself.
     recipe : path, optional
         A recipe file (TOML). Options that are passed take precedence over
         those of the file.
@@ -84,7 +93,8 @@ def generate(
         `per_image` decides; for a validation set, as many as good images.
     per_image : int, optional
         Number of anomalous images for each normal image they may be made
-        of, at least 1; 1 by default. Not together with `number`.
+        of, at least 1; 1 by default, or as many as give the preset's share.
+        Not together with `number`.
     techniques : str, sequence of str or dict, optional
         Names of techniques or families, or a table for each technique with
         its weight and keywords, as in a recipe file. All by default.
@@ -94,13 +104,23 @@ def generate(
     options : dict of str to dict, optional
         Keywords of techniques by their names, for example
         ``{"cutpaste": {"area_ratio": (0.02, 0.1)}}``.
+    preset : str, optional
+        A key of `pail.PRESETS`: the techniques, keywords and, unless
+        `number` or `per_image` is given, the share of anomalous images of a
+        paper. Not together with names or `weights`; `options` add to it.
+    defects : Defects or path, optional
+        A bank of real defects, or the folder or annotation file from which
+        `Defects.read` reads it, for `real_defect`, which alone is drawn
+        where no `techniques` are given.
     anomalies : int or (int, int), optional
         Number of anomalies in an anomalous image, or its range, at least
         1; 1 by default.
-    roi : "foreground" or path, optional
-        Where anomalies may be inserted: in the automatic foreground, or
-        inside masks in a folder, which are named as the images are. By
-        default everywhere.
+    roi : "auto", "none", "foreground" or path, optional
+        Where anomalies may be inserted: "auto" (the default) is the object
+        of images that show one on a background, and everywhere in images
+        of a texture, which "foreground" names as well; "none" is
+        everywhere. A path is a folder of masks, which are named as the
+        images are.
     severity : float or (float, float), optional
         Strength of the anomalies or its range, from 0 (faintest) to 1
         (strongest). By default each technique draws from its own ranges.
@@ -111,6 +131,14 @@ def generate(
     fit : {"crop", "pad", "stretch"}, optional
         How an image of other proportions is fitted to (height, width); its
         center is cropped by default.
+    tile : int, optional
+        Pixels of a side of square tiles into which images are cut after
+        the insertion, from 32; all images must be as large. Then a line of
+        the manifest is a tile, and `number` and `per_image` count images
+        before they are cut. By default images are not cut.
+    overlap : int, optional
+        Pixels that a tile shares with the next, at most half of `tile`; 0
+        by default. The last tiles of a row or column are shifted inward.
     seed : int, optional
         From 0 to 2 ** 63 - 1; 0 by default. The same seed makes the same
         bytes from the same files.
@@ -125,8 +153,9 @@ def generate(
         0.3 and 0 in "yolo", 0 and 0 in "flat".
     classes : str, optional
         Classes of the labels of YOLO and COCO: "technique" (the default)
-        for one class each, "single" for one class in all, or the name of
-        that class.
+        for one class each, "kind" for the kinds of real defects and the
+        other techniques, "single" for one class in all, or the name of that
+        class.
     format : {"png", "tiff", "jpg", "bmp"}, optional
         File format of the images, "png" by default. Masks are always PNG.
     compression : int, optional
@@ -149,10 +178,13 @@ def generate(
         files decide.
     exclude : str or sequence of str, optional
         Patterns such as ``"*_mask.png"`` of paths or names that are left
-        out.
-        None by default.
+        out. None by default.
     follow_links : bool, optional
         Whether links to folders are followed, False by default.
+    column : str, optional
+        The column with the paths in a list of several columns (CSV), or the
+        key in a JSON list of objects. By default the only one, or the one
+        called path, file, image or filename.
     pages : {"first", "all"}, optional
         Which images of a TIFF file with several are used, "first" by
         default.
@@ -218,11 +250,15 @@ def generate(
         techniques=techniques,
         weights=weights,
         options=options,
+        preset=preset,
+        defects=defects,
         anomalies=anomalies,
         roi=roi,
         severity=severity,
         size=size,
         fit=fit,
+        tile=tile,
+        overlap=overlap,
         seed=seed,
         layout=layout,
         purpose=purpose,
@@ -238,11 +274,13 @@ def generate(
         alpha=alpha,
         exclude=exclude,
         follow_links=follow_links,
+        column=column,
         pages=pages,
         max_pixels=max_pixels,
     )
+    bank = defects if isinstance(defects, Defects) else None
     count = None if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
-    run = prepare_run(normals, out, source, checked, shard, verify=verify)
+    run = prepare_run(normals, out, source, checked, shard, verify=verify, bank=bank)
     check_claim(run, resume=resume, overwrite=overwrite)
     for note in notes(checked):
         warnings.warn(note, stacklevel=2)
@@ -255,3 +293,5 @@ def generate(
             return finish(run)
     finally:
         SOURCES.forget(run.inputs.run)
+        FOREGROUNDS.forget(run.inputs.run)
+        BANKS.forget(run.inputs.run)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
-from pail.core.image import MOST_IMAGES, data_range_of
-from pail.dataset.recipe import Recipe
-from pail.dataset.store import Store
-from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, read_picture
+from pail.beyond.real.defects import Defects
+from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
+from pail.dataset.recipe import IN_MEMORY, Recipe
+from pail.dataset.sizes import fitted
+from pail.dataset.store import CLAIM, Store
+from pail.dataset.tiles import too_small
+from pail.io.listing import sift
+from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, looks_like_mask, read_picture, read_size
+from pail.io.select import LABELS, Selection, excluded, no_images, normal_images, select
+from pail.pixels.foreground import foreground_of
+from pail.registry import TECHNIQUES
 
 PAGE = "#page="  # between a file's name and the number of the page, from 1
-MARKS = ("mask", "masks", "label", "labels", "gt", "groundtruth", "ground_truth", "seg", "annotation")
-LOOKED_AT = 5  # files that are opened to see whether they are masks
-BINARY = 0.99  # share of a mask's pixels near one of its two values
 MOST_COUNTED = 100  # TIFF files whose pages are counted for a warning
 SHOWN = 3  # names in a message
+FIRST = 8  # images that are looked at for a background
 
 FileStates = list[list[Any]]  # of each file: role, name, size, time of writing, and a checksum if requested
 
@@ -37,6 +41,8 @@ class Inputs:
     sources: Store | None
     rois: Store | None
     roi_names: dict[str, str]  # the mask of each normal image, which is named without its suffix
+    defects: Defects | None = None  # the bank of real defects
+    kinds: tuple[str, ...] = ()  # those of its kinds that may be drawn
     run: str = field(default_factory=lambda: uuid.uuid4().hex)  # decoded sources are kept for one run
 
 
@@ -63,23 +69,85 @@ def read_image(store: Store, name: str, recipe: Recipe) -> Picture:
     return read_picture(store.read(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
 
 
-def list_images(argument: str, store: Store, recipe: Recipe) -> list[str]:
-    """The images of a folder that the recipe does not exclude; warns of files that were passed over."""
-    listing = store.listing(follow_links=recipe.follow_links)
-    if listing.passed_over:
-        hint = "; follow_links=True (--follow-links) follows them" if listing.links else ""
-        warnings.warn(f"`{argument}`: {listing.passed_over}{hint}", UserWarning, stacklevel=2)
+def find_images(argument: str, where: Any, recipe: Recipe, *, normal: bool = False) -> tuple[Store, Selection]:
+    """The images that a user means, where they lie, and warnings of files that were passed over.
+
+    Parameters
+    ----------
+    argument : str
+        The name of the argument, for messages.
+    where : path, URL or sequence of paths
+        A folder, a glob pattern, paths or a file that lists them, see `pail.io.select.select`; or the URL of a folder.
+    recipe : Recipe
+        What is excluded, and how folders are searched; nothing is excluded from the masks of `roi`.
+    normal : bool
+        Whether they are to be normal images, so that masks, labels and test images are none of them.
+    """
+    is_remote = isinstance(where, str) and "://" in where and not where.startswith("file://")
+    if is_remote:
+        names = Store(where).remote_names()
+        found = Selection(where, sift(names), tuple(name for name in sorted(names) if name.endswith(LABELS)))
+    else:
+        place = where.removeprefix("file://") if isinstance(where, str) else where
+        found = select(argument, place, follow_links=recipe.follow_links, column=recipe.column)
+    if found.listing.passed_over:
+        hint = "; follow_links=True (--follow-links) follows them" if found.listing.links else ""
+        warnings.warn(f"`{argument}`: {found.listing.passed_over}{hint}", UserWarning, stacklevel=2)
     patterns = recipe.exclude if argument != "roi" else ()
-    names = [name for name in listing.names if not is_excluded(name, patterns)]
-    if not names:
-        why = " that `exclude` leaves" if listing.names else ""
-        raise ValueError(f"`{argument}` must be a folder with images{why}, got {store} with none")
-    return names
+    notes: list[str] = []
+    if normal:
+        _check_own(argument, found)
+        kept, notes = normal_images(argument, found, patterns, lambda root, name: _is_mask(root, name, recipe))
+    else:
+        kept = excluded(found, patterns)
+    if not kept.names:
+        raise no_images(argument, Store(found.root), found)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return Store(kept.root), kept
 
 
-def is_excluded(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern fits the path, or the name of the file alone."""
-    return any(fnmatch.fnmatchcase(part, p) for p in patterns for part in (name, name.rpartition("/")[2]))
+def _check_own(argument: str, found: Selection) -> None:
+    store = Store(found.root)
+    if not found.chosen and store.exists(CLAIM) and any("/" in name for name in found.names):
+        raise ValueError(
+            f"`{argument}` must hold normal images only, got {store}, a data set of pail generate; pass the folder of "
+            "its good images"
+        )
+
+
+def _is_mask(root: str, name: str, recipe: Recipe) -> bool:
+    try:
+        return looks_like_mask(read_image(Store(root), name, recipe).pixels)
+    except (UnreadableError, OSError):
+        return False
+
+
+def read_bank(recipe: Recipe, given: Any = None) -> tuple[Defects | None, tuple[str, ...]]:
+    """The bank of real defects, and those of its kinds that may be drawn.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Where the bank is, and which kinds are drawn.
+    given : Defects or path, optional
+        The bank itself, or where it is now.
+    """
+    if recipe.defects is None:
+        return None, ()
+    place = recipe.defects if given is None else given
+    if place == IN_MEMORY:
+        raise ValueError(
+            "`defects` must be given again: the recipe was made with a bank in memory, which it cannot hold"
+        )
+    try:
+        bank = place if isinstance(place, Defects) else Defects.read(place)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("`path`", "`defects`")) from None
+    bank.identity  # noqa: B018 (reads all photographs, once, so that a pickle of the bank knows it)
+    wanted = [recipe.options.get(name, {}).get("kinds") for name in recipe.names if TECHNIQUES[name].takes_defects]
+    chosen = {kind for kinds in wanted for kind in ([kinds] if isinstance(kinds, str) else kinds or bank.kinds)}
+    return bank, tuple(kind for kind in bank.kinds if kind in chosen)
 
 
 def list_pages(store: Store, names: list[str], recipe: Recipe) -> list[str]:
@@ -117,63 +185,6 @@ def _pages(store: Store, names: list[str], *, only_some: bool) -> Iterator[tuple
         yield from zip(tiffs, pool.map(count, tiffs), strict=True)
 
 
-def check_normals(store: Store, names: list[str], recipe: Recipe) -> None:
-    """Raise where the folder holds more than normal images: a whole data set, or masks beside the images."""
-    parts = [name.split("/") for name in names]
-    roots = {part[0] for part in parts if len(part) > 1}
-    trained = [part for part in parts if "train" in part[:-1] and part[part.index("train") + 1] == "good"]
-    defects = [p for p in parts if "ground_truth" in p[:-1] or ("test" in p[:-2] and p[p.index("test") + 1] != "good")]
-    if trained and defects:
-        place = "/".join(trained[0][: trained[0].index("train")])
-        folder = "/".join(part for part in (store.url.rstrip("/"), place, "train/good") if part)
-        raise ValueError(
-            f"`normals` must hold normal images only, got {store}, a data set with defects and ground truth such as "
-            f"{'/'.join(defects[0])!r}; pass {folder}"
-        )
-    here = Path(store.path(""))
-    if store.is_local and here.name == "test" and (here.parent / "ground_truth").is_dir() and roots - {"good"}:
-        raise ValueError(
-            f"`normals` must hold normal images only, got {store} beside ground truth; pass "
-            f"{Path(store.url).parent / 'train' / 'good'}"
-        )
-    if store.exists(".pail/inputs.json") and roots:
-        raise ValueError(
-            f"`normals` must hold normal images only, got {store}, a data set of pail generate; pass the folder of "
-            "its good images"
-        )
-    _check_masks(store, names, recipe)
-
-
-def _check_masks(store: Store, names: list[str], recipe: Recipe) -> None:
-    """Files that are named after another file of the folder and hold two values only."""
-    stems = {name.rpartition(".")[0] for name in names}
-    found: dict[str, list[str]] = {}
-    for name in names:
-        stem, _, suffix = name.rpartition(".")
-        for mark in MARKS:
-            before = stem[: -len(mark) - 1]
-            if stem.lower().endswith(("_" + mark, "-" + mark)) and before in stems:
-                found.setdefault(f"*{stem[len(before) :]}.{suffix}", []).append(name)
-                break
-    for pattern, members in found.items():
-        if all(_is_mask(store, name, recipe) for name in members[:LOOKED_AT]):
-            raise ValueError(
-                f"`normals` must hold normal images only, got {len(members)} files such as {members[0]!r}, which look "
-                f"like masks; exclude={pattern!r} (--exclude {pattern!r}) leaves them out"
-            )
-
-
-def _is_mask(store: Store, name: str, recipe: Recipe) -> bool:
-    try:
-        pixels = read_image(store, name, recipe).pixels
-    except (UnreadableError, OSError):
-        return False
-    pixels = pixels.reshape(*pixels.shape[:2], -1)[..., :3].astype(np.float32)
-    low, high = float(pixels.min()), float(pixels.max())
-    near = np.minimum(pixels - low, high - pixels) <= 0.1 * (high - low)
-    return bool(near.mean() >= BINARY)
-
-
 def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store) -> None:
     """Raise where no normal image has a mask of its name; warn where some have none."""
     without = [name for name in normals if stem_of(name) not in roi_names]
@@ -186,7 +197,48 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
         warnings.warn(
             f"{len(without)} of {len(normals)} images have no mask in {rois} and get no anomalies: "
             f"{', '.join(without[:SHOWN])}{', ...' * (len(without) > SHOWN)}; add masks of their names, or "
-            "roi='foreground'",
+            "roi='auto'",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def check_tiles(store: Store, names: Sequence[str], recipe: Recipe) -> None:
+    """Raise where an image is smaller than a tile, as the headers of local files tell; others when they are cut."""
+    side = recipe.tile
+    if side is None or recipe.size is not None or not store.is_local:
+        return
+
+    def size(name: str) -> tuple[int, int] | None:
+        file, page = file_of(name)
+        try:
+            return read_size(store.path(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
+        except (UnreadableError, OSError):  # skipped when the set is made
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        for name, shape in zip(names, pool.map(size, names), strict=True):
+            if shape is not None and min(shape) < side:
+                raise ValueError(f"`tile` must fit into each image, got {name!r}: {too_small(shape, side)}")
+
+
+def warn_of_background(store: Store, names: Sequence[str], recipe: Recipe) -> None:
+    """Say how many of the anomalies will lie beside the object, if they are allowed to: the first images tell."""
+    if recipe.roi != "none":
+        return
+    shares = {}
+    for name in names[:FIRST]:
+        try:
+            pixels = fitted(read_image(store, name, recipe).pixels, recipe.size, recipe.fit)
+            found = foreground_of(as_normal_image(pixels, recipe.data_range, alpha=recipe.alpha))
+        except (UnreadableError, OSError, TypeError, ValueError, cv2.error):  # named when the set is made
+            continue
+        shares[name] = 1 - cv2.countNonZero(found) / found.size
+    behind = next((name for name, share in shares.items() if share > 0), None)
+    if behind is not None:
+        warnings.warn(
+            f"`roi` is 'none': about {sum(shares.values()) / len(shares):.0%} of the anomalies will lie on the "
+            f"background, as of {behind!r}; roi='auto' (--roi auto) keeps them on the object",
             UserWarning,
             stacklevel=2,
         )

@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from pail.dataset.plan import Item
 from pail.dataset.recipe import SPLITS, Recipe
+from pail.dataset.tiles import Tile
+
+GOOD = "good"
+REST = "rest_"  # before the number of an anomaly in the name of a tile that it does not reach
 
 
-def image_name(recipe: Recipe, item: Item, kind: str) -> str:
-    """Where the image goes; `kind` is "good" or the technique."""
-    suffix = f".{recipe.format}"
+def image_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
+    """Where the image goes; `kind` is "good" or the technique. Names of tiles end in the row and column."""
+    suffix = f"_{tile.name}.{recipe.format}" if tile else f".{recipe.format}"
     prefix = "good_" if item.is_good and recipe.layout != "mvtec" else ""  # in one folder with the anomalous images
     if recipe.layout == "flat":
         return f"images/{prefix}{item.number:06}{suffix}"
     if recipe.layout == "yolo":
         return f"images/{item.split}/{prefix}{item.number:06}{suffix}"
+    if kind == GOOD and not item.is_good:
+        prefix = REST  # beside the tiles of normal images, which have numbers of their own
     folder = "validation" if item.split == "val" else item.split
-    return f"{folder}/{kind}/{item.number:06}{suffix}"
+    return f"{folder}/{kind}/{prefix}{item.number:06}{suffix}"
 
 
-def mask_name(recipe: Recipe, item: Item, kind: str) -> str:
+def mask_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
     """Where the mask of an anomalous image goes."""
+    end = f"_{tile.name}" if tile else ""
     if recipe.layout == "flat":
-        return f"masks/{item.number:06}.png"
+        return f"masks/{item.number:06}{end}.png"
     if recipe.layout == "yolo":
-        return image_name(recipe, item, kind).replace("images/", "masks/").rpartition(".")[0] + ".png"
-    return f"ground_truth/{kind}/{item.number:06}_mask.png"
+        return image_name(recipe, item, kind, tile).replace("images/", "masks/").rpartition(".")[0] + ".png"
+    return f"ground_truth/{kind}/{item.number:06}{end}_mask.png"
 
 
-def label_name(recipe: Recipe, item: Item, kind: str) -> str:
+def label_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
     """Where YOLO's label goes, an empty file for a good image; "" in other layouts."""
     if recipe.layout != "yolo":
         return ""
-    return image_name(recipe, item, kind).replace("images/", "labels/").rpartition(".")[0] + ".txt"
+    return image_name(recipe, item, kind, tile).replace("images/", "labels/").rpartition(".")[0] + ".txt"
 
 
-def data_yaml(recipe: Recipe, splits: dict[str, int]) -> str:
+def data_yaml(recipe: Recipe, splits: dict[str, int], kinds: Sequence[str] = ()) -> str:
     """YOLO's description of the set and its classes; `splits` holds the number of images of each.
 
     Without a `path`, readers take the file's own folder; a relative one is taken from the current folder.
     """
     folders = "".join(f"{split}: images/{split}\n" for split in SPLITS if split != "test" or splits.get("test"))
     names = "".join(
-        f"  {label}: {json.dumps(name, ensure_ascii=False)}\n" for label, name in enumerate(recipe.class_names)
+        f"  {label}: {json.dumps(name, ensure_ascii=False)}\n" for label, name in enumerate(recipe.class_names(kinds))
     )
     return f"{folders}names:\n{names}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pail.beyond.real.defects import Defects
 from pail.call.result import PseudoAnomaly
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.names import MIXED
@@ -18,17 +20,20 @@ from pail.core.ops import resize
 from pail.core.source import as_source
 from pail.dataset.inputs import Inputs, read_image, stem_of
 from pail.dataset.labels import coco_annotations, layers, manifest_pieces, yolo_label
-from pail.dataset.layouts import image_name, label_name, mask_name
+from pail.dataset.layouts import GOOD, image_name, label_name, mask_name
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import fitted, inside
+from pail.dataset.tiles import Tile, tiles_of
 from pail.io.read import Picture, UnreadableError, read_mask
 from pail.io.write import encode
 from pail.pai import Anomaly_Insertion
 from pail.pixels.foreground import foreground_of
+from pail.registry import TECHNIQUES
 from pail.roi import as_roi
 
 CACHE_BYTES = 48 << 20  # of decoded sources that a process keeps
+MOST_REMEMBERED = 1 << 17  # images of which a process knows whether they have a foreground
 VISIBLE = np.float32(0.02)  # of the range: a smaller change would not be seen
 
 
@@ -38,12 +43,17 @@ class InsertionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Made:
-    """Files and the line of the manifest; no files and None if no normal image can be used."""
+    """Files and the lines of the manifest, one for each tile; none of both if no normal image can be used."""
 
-    line: dict[str, Any] | None
-    files: dict[str, bytes]
     skipped: list[dict[str, str]]
-    annotations: list[dict[str, Any]] = field(default_factory=list)  # for COCO
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # for COCO, of each line
+
+    @property
+    def line(self) -> dict[str, Any] | None:
+        """The only line, where images are not cut; None if no normal image can be used."""
+        return self.lines[0] if self.lines else None
 
 
 class _SourceCache:
@@ -76,7 +86,45 @@ class _SourceCache:
                 self._bytes -= self._kept.pop(key).pixels.nbytes
 
 
+class _Remembered:
+    """Which images of a run have a foreground."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def get(self, key: tuple[str, str], find: Callable[[], bool]) -> bool:
+        found = self._known.get(key)
+        if found is None:
+            found = find()
+            if len(self._known) < MOST_REMEMBERED:
+                self._known[key] = found
+        return found
+
+    def forget(self, run: str) -> None:
+        for key in [key for key in self._known if key[0] == run]:
+            self._known.pop(key, None)
+
+
+class _Banks:
+    """The bank of a run, with the cut-outs that the process has made: each task of a worker brings a pickle of it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Defects] = {}
+
+    def get(self, inputs: Inputs) -> Defects | None:
+        if inputs.defects is None:
+            return None
+        if inputs.run not in self._kept:
+            self._kept = {inputs.run: inputs.defects}
+        return self._kept[inputs.run]
+
+    def forget(self, run: str) -> None:
+        self._kept.pop(run, None)
+
+
+BANKS = _Banks()
 SOURCES = _SourceCache(CACHE_BYTES)
+FOREGROUNDS = _Remembered()
 
 
 def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
@@ -92,12 +140,33 @@ def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
         try:
             picture = read_image(inputs.normals, name, recipe)
             frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
+            made = Made(skipped)
             if item.is_good:
-                return _good(recipe, item, name, frame.pixels, alpha, skipped)
-            return _damaged(recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2], skipped)
+                for tile in _tiles(recipe, name, frame.pixels):
+                    _add_good(made, recipe, item, name, frame.pixels, alpha, tile)
+            else:
+                _add_damaged(made, recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2])
+            return made
         except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
-    return Made(None, {}, skipped)
+    return Made(skipped)
+
+
+def _tiles(recipe: Recipe, name: str, pixels: np.ndarray) -> list[Tile | None]:
+    """The tiles of an image, or None for the whole."""
+    if recipe.tile is None:
+        return [None]
+    try:
+        return [*tiles_of(pixels.shape, recipe.tile, recipe.overlap)]
+    except ValueError as error:
+        raise InsertionError(f"{name!r} cannot be cut: {error}") from None
+
+
+def _where(tile: Tile | None) -> dict[str, Any]:
+    """The entry of a tile in its line of the manifest."""
+    return (
+        {} if tile is None else {"tile": {"row": tile.row, "column": tile.column, "top": tile.top, "left": tile.left}}
+    )
 
 
 def _reason(error: BaseException) -> str:
@@ -135,18 +204,32 @@ def encode_mask(mask: np.ndarray, compression: int) -> bytes:
     return cv2.imencode(".png", np.ascontiguousarray(mask), parameters)[1].tobytes()
 
 
-def _good(
-    recipe: Recipe, item: Item, name: str, pixels: np.ndarray, alpha: bool | None, skipped: list[dict[str, str]]
-) -> Made:
-    target = image_name(recipe, item, "good")
-    files = {target: _encoded(pixels, recipe, alpha)}
-    if label := label_name(recipe, item, "good"):
-        files[label] = b""
+def _add_good(
+    made: Made,
+    recipe: Recipe,
+    item: Item,
+    name: str,
+    pixels: np.ndarray,
+    alpha: bool | None,
+    tile: Tile | None,
+    source_name: str | None = None,
+) -> None:
+    """An image without an anomaly, or a tile of one that its anomalies do not reach."""
+    part = pixels if tile is None else tile.cut(pixels)
+    target = image_name(recipe, item, GOOD, tile)
+    made.files[target] = _encoded(part, recipe, alpha)
+    if label := label_name(recipe, item, GOOD, tile):
+        made.files[label] = b""
     line = {"index": item.index, "image": target, "mask": None, "label": 0, "split": item.split, "techniques": []}
-    return Made({**line, "normal": name, "height": pixels.shape[0], "width": pixels.shape[1]}, files, skipped)
+    source = {} if source_name is None else {"source": source_name}
+    made.lines.append(
+        {**line, "normal": name, **source, "height": part.shape[0], "width": part.shape[1], **_where(tile)}
+    )
+    made.annotations.append([])
 
 
-def _damaged(
+def _add_damaged(
+    made: Made,
     recipe: Recipe,
     inputs: Inputs,
     item: Item,
@@ -154,46 +237,63 @@ def _damaged(
     frame: NormalImage,
     alpha: bool | None,
     original: tuple[int, ...],
-    skipped: list[dict[str, str]],
-) -> Made:
-    pixels = frame.pixels
-    roi = region(recipe, inputs, name, pixels, original)
-    result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, skipped)
+) -> None:
+    """An image with anomalies, whole or as the tiles of the whole."""
+    roi = region(recipe, inputs, name, frame.pixels, original, alpha=alpha)
+    result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
-    kind = techniques[0] if len(set(techniques)) == 1 else MIXED
-    target, beside = image_name(recipe, item, kind), mask_name(recipe, item, kind)
-    mask = result.m_a[..., 0]
-    files = {
-        target: _encoded(result.i_a, recipe, alpha),
-        beside: encode_mask(mask, recipe.compression),
-    }
-    found = layers(result.instances, techniques)
-    shape = mask.shape[0], mask.shape[1]
-    if label := label_name(recipe, item, kind):
-        files[label] = yolo_label(found, shape, recipe.classes_by_technique)
-    left, top, width, height = cv2.boundingRect(mask)
-    pixels_set = cv2.countNonZero(mask)
-    inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
-    visible = _visible(frame, result.i_a, mask, inside)
-    line = {
-        "index": item.index,
-        "image": target,
-        "mask": beside,
-        "label": 1,
-        "split": item.split,
-        "techniques": techniques,
-        "normal": name,
-        "source": source_name,
-        "height": mask.shape[0],
-        "width": mask.shape[1],
-        "area": round(pixels_set / mask.size, 6),
-        "bbox": [left, top, width, height],
-        "pieces": manifest_pieces(found),
-        "visible": round(visible / pixels_set, 4),
-        "record": _lean(result.record, roi),
-    }
-    annotations = coco_annotations(found, shape, recipe.segmentation) if recipe.coco else []
-    return Made(line, files, skipped, annotations)
+    kinds = [_kind_of(step, inputs) for step in result.record["steps"]]
+    classes = recipe.class_numbers(inputs.kinds)
+    for tile in _tiles(recipe, name, frame.pixels):
+        mask, instances = result.m_a[..., 0], result.instances
+        if tile is not None:
+            mask, instances = tile.cut(mask), tile.cut(instances)
+            if not cv2.hasNonZero(mask):
+                _add_good(made, recipe, item, name, result.i_a, alpha, tile, source_name)
+                continue
+        seen = techniques if tile is None else [techniques[n - 1] for n in np.unique(instances).tolist() if n]
+        kind = seen[0] if len(set(seen)) == 1 else MIXED
+        target, beside = image_name(recipe, item, kind, tile), mask_name(recipe, item, kind, tile)
+        made.files[target] = _encoded(result.i_a if tile is None else tile.cut(result.i_a), recipe, alpha)
+        made.files[beside] = encode_mask(mask, recipe.compression)
+        found = layers(instances, techniques, kinds)
+        shape = mask.shape[0], mask.shape[1]
+        if label := label_name(recipe, item, kind, tile):
+            made.files[label] = yolo_label(found, shape, classes)
+        left, top, width, height = cv2.boundingRect(mask)
+        pixels_set = cv2.countNonZero(mask)
+        inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
+        visible = _visible(frame, result.i_a, mask, inside, tile)
+        made.lines.append(
+            {
+                "index": item.index,
+                "image": target,
+                "mask": beside,
+                "label": 1,
+                "split": item.split,
+                "techniques": seen,
+                "normal": name,
+                "source": source_name,
+                "height": shape[0],
+                "width": shape[1],
+                **_where(tile),
+                "region": _region_word(recipe, inputs, name, roi),
+                "area": round(pixels_set / mask.size, 6),
+                "bbox": [left, top, width, height],
+                "pieces": manifest_pieces(found),
+                "visible": round(visible / pixels_set, 4),
+                "record": _lean(result.record, roi),
+            }
+        )
+        made.annotations.append(coco_annotations(found, shape, recipe.segmentation) if recipe.coco else [])
+
+
+def _kind_of(step: dict[str, Any], inputs: Inputs) -> str | None:
+    """What the real defect of a step is called; None for other techniques."""
+    if inputs.defects is None or not TECHNIQUES[step["technique"]].takes_defects:
+        return None
+    drawn = step["drawn"]["defect"]
+    return inputs.defects.kind_of(drawn[-1] if isinstance(drawn, list) else drawn)
 
 
 def _inserted(
@@ -208,6 +308,7 @@ def _inserted(
 ) -> tuple[PseudoAnomaly, str | None]:
     """The anomaly, with the first source that can be used, or none."""
     instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
+    bank = BANKS.get(inputs)
     for source_name in (*item.sources, None):
         try:
             source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
@@ -215,7 +316,8 @@ def _inserted(
             skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
             continue
         try:
-            return instance.insert(pixels, source, **common, roi=roi, rng=(recipe.seed, item.number)), source_name
+            rng = (recipe.seed, item.number)
+            return instance.insert(pixels, source, **common, defects=bank, roi=roi, rng=rng), source_name
         except Exception as error:
             _blame_region(inputs, name, frame, roi)
             if source is None or (reason := _source_fault(recipe, frame, source)) is None:
@@ -244,10 +346,14 @@ def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str
     return None
 
 
-def _visible(frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice]) -> int:
+def _visible(
+    frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice], tile: Tile | None
+) -> int:
     """How many pixels of the mask changed visibly, as `pail.masks.difference` counts them."""
-    clip = frame.window.clip
-    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(frame.pixels[inside]), clip(after[inside]))))
+    clip, before = frame.window.clip, frame.pixels
+    if tile is not None:
+        before, after = tile.cut(before), tile.cut(after)
+    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(before[inside]), clip(after[inside]))))
     seen = change.astype(np.float32) / np.float32(frame.max_value) > VISIBLE
     return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
@@ -273,19 +379,28 @@ def arguments(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, original: tuple[int, ...]) -> Any:
+def region(
+    recipe: Recipe,
+    inputs: Inputs,
+    name: str,
+    pixels: np.ndarray,
+    original: tuple[int, ...],
+    *,
+    alpha: bool | None = None,
+) -> Any:
     """None, "foreground", or the mask of where anomalies may land in an image.
 
     That is the mask of the normal image's name, brought to the size of the set as the image was, whose height and
     width were `original`; nothing of what padding added counts. An image without a mask of its name has no region.
+    With "auto" an image has a region if it shows an object on a background.
     """
     place = inside(original, recipe.size, recipe.fit)
-    if recipe.roi in (None, "foreground") or inputs.rois is None:
+    if recipe.roi_folder is None or inputs.rois is None:
+        everywhere = recipe.roi == "none" or not has_foreground(recipe, inputs, name, pixels, place, alpha)
         if place is None:
-            return recipe.roi
+            return None if everywhere else "foreground"
         mask = np.zeros(pixels.shape[:2], np.uint8)
-        part = as_normal_image(np.ascontiguousarray(pixels[place]), recipe.data_range, alpha=recipe.alpha)
-        mask[place] = 255 if recipe.roi is None else foreground_of(part)
+        mask[place] = 255 if everywhere else foreground_of(_shown(recipe, pixels, place, alpha))
         return mask
     mask_file = inputs.roi_names.get(stem_of(name))
     if mask_file is None:
@@ -303,6 +418,33 @@ def region(recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, origin
     return mask
 
 
+def _region_word(recipe: Recipe, inputs: Inputs, name: str, roi: Any) -> str | None:
+    """What the region of an image was, for the manifest."""
+    if recipe.roi == "none" or roi is None:
+        return None
+    if recipe.roi_folder is not None:
+        return "mask"
+    return "foreground" if FOREGROUNDS.get((inputs.run, name), lambda: True) else None
+
+
+def _shown(recipe: Recipe, pixels: np.ndarray, place: Any, alpha: bool | None) -> NormalImage:
+    """An image without what padding added."""
+    part = pixels if place is None else np.ascontiguousarray(pixels[place])
+    return as_normal_image(part, recipe.data_range, alpha=recipe.alpha if alpha is None else alpha)
+
+
+def has_foreground(
+    recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, place: Any, alpha: bool | None
+) -> bool:
+    """Whether the image shows an object on a background; remembered, since an image gets many anomalies."""
+
+    def find() -> bool:
+        found = foreground_of(_shown(recipe, pixels, place, alpha))
+        return cv2.countNonZero(found) < found.size
+
+    return FOREGROUNDS.get((inputs.run, name), find)
+
+
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
     """The record without what the set stores elsewhere: versions in dataset.json, and regions in their files."""
     record = {name: value for name, value in record.items() if name != "stack"}
@@ -311,6 +453,6 @@ def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
     return record
 
 
-def json_line(line: dict[str, Any] | None) -> bytes:
+def json_line(line: dict[str, Any] | list[Any]) -> bytes:
     """A line of the manifest, or of a part."""
     return json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

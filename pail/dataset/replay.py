@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import warnings
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from pail._version import __version__
+from pail.beyond.real.defects import Defects
 from pail.call.record import stack
 from pail.dataset.finish import manifest_lines
-from pail.dataset.inputs import Inputs
+from pail.dataset.inputs import Inputs, find_images, read_bank
 from pail.dataset.make import Made, make_item
 from pail.dataset.plan import Item
-from pail.dataset.recipe import make_recipe, parse_options
+from pail.dataset.recipe import Recipe, make_recipe, parse_options
+from pail.dataset.run import Paths
 from pail.dataset.store import Store
 from pail.io.read import UnreadableError, decode
 
@@ -28,30 +34,38 @@ class Remade(NamedTuple):
 def remake(
     dataset: str | os.PathLike[str],
     index: int,
-    normals: str | os.PathLike[str],
-    source: str | os.PathLike[str] | None = None,
+    normals: Paths,
+    source: Paths | None = None,
+    defects: Any = None,
 ) -> Remade:
-    """Make the image with that index again, and compare it with the one in the set."""
+    """Make the image with that index again, and compare it with the one in the set.
+
+    `defects` is the bank of real defects, or where it is now, if not in the place that the recipe names.
+    """
     folder = Store(dataset)
     versions = _versions(folder)
-    line = _line(folder, index)
+    lines = _lines(folder, index)
+    line = next((entry for entry in lines if entry["label"]), lines[0])
     recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
-    rois = Store(recipe.roi) if recipe.roi not in (None, "foreground") else None
+    rois = None if recipe.roi_folder is None else Store(recipe.roi_folder)
     listed = rois.listing(follow_links=recipe.follow_links).names if rois else []
     roi_names = {name.rpartition(".")[0]: name for name in listed}
-    number = int(line["image"].rpartition("/")[2].partition(".")[0].removeprefix("good_"))
+    number = int(re.findall(r"\d{6,}", line["image"].rpartition("/")[2])[0])
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
-    inputs = Inputs(Store(normals), None if source is None else Store(source), rois, roi_names)
+    sources_store = None if source is None else _root("source", source, recipe)
+    bank, kinds = _bank(recipe, line, defects)
+    inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names, bank, kinds)
     made = make_item(recipe, inputs, item)
-    if made.line is None:
+    if not made.lines:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
     if made.skipped:
         raise ValueError(f"`source` must hold {line['source']}: {made.skipped[0]['reason']}")
-    differing = _differing(folder, line, made)
-    image = made.files[made.line["image"]]
+    differing = _differing(folder, lines, made)
+    whole = made if recipe.tile is None else make_item(replace(recipe, tile=None, overlap=0), inputs, item)
+    image = whole.files[whole.lines[0]["image"]]
     if not differing:
         return Remade(image, True)
     now = {"pail": __version__, **stack()}
@@ -60,6 +74,28 @@ def remake(
     ]
     why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
     return Remade(image, False, f"{', '.join(differing)} ({why})")
+
+
+def _bank(recipe: Recipe, line: dict[str, Any], given: Any) -> tuple[Defects | None, tuple[str, ...]]:
+    """The bank of real defects, if it is the one that the image was made with."""
+    recorded = line["record"].get("defects") if line["label"] else None
+    if recorded is None:
+        return None, ()
+    bank, kinds = read_bank(recipe, given)
+    if bank is None or bank.identity != recorded["identity"]:
+        now = "none" if bank is None else f"{bank.identity} with {len(bank)}"
+        raise ValueError(
+            f"`defects` must be the bank that the set was made with, {recorded['identity']} with {recorded['count']} "
+            f"defects, got {now}"
+        )
+    return bank, kinds
+
+
+def _root(argument: str, where: Paths, recipe: Recipe, *, normal: bool = False) -> Store:
+    """The folder to which the names in the manifest are relative."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said when the set was made
+        return find_images(argument, where, recipe, normal=normal)[0]
 
 
 def _versions(folder: Store) -> dict[str, str]:
@@ -79,26 +115,31 @@ def _versions(folder: Store) -> dict[str, str]:
     return versions
 
 
-def _differing(folder: Store, line: dict[str, Any], made: Made) -> list[str]:
+def _differing(folder: Store, lines: list[dict[str, Any]], made: Made) -> list[str]:
     """Which files have other bytes, and whether at least their pixels are the same."""
-    assert made.line is not None
+    if len(lines) != len(made.lines):
+        return [f"there are {len(made.lines)} tiles and not {len(lines)}"]
     found = []
-    for role in ("image", "mask"):
-        if line[role] is None:
-            continue
-        there, here = folder.read(line[role]), made.files[made.line[role]] if made.line[role] else b""
-        if there == here:
-            continue
-        try:
-            same = decode(there).tobytes() == decode(here).tobytes()
-        except UnreadableError:
-            same = False
-        found.append(f"the {role} has {'the same pixels in another file' if same else 'other pixels'}")
+    for line, own in zip(lines, made.lines, strict=True):
+        for role in ("image", "mask"):
+            if line[role] is None:
+                continue
+            there, here = folder.read(line[role]), made.files[own[role]] if own[role] else b""
+            if there == here:
+                continue
+            try:
+                same = decode(there).tobytes() == decode(here).tobytes()
+            except UnreadableError:
+                same = False
+            of = f"{role} of tile {line['tile']['row']}, {line['tile']['column']}" if "tile" in line else role
+            found.append(f"the {of} has {'the same pixels in another file' if same else 'other pixels'}")
     return found
 
 
-def _line(folder: Store, index: int) -> dict[str, Any]:
-    for line in manifest_lines(folder):
-        if line["index"] == index:
-            return line
-    raise ValueError(f"`index` must be in the manifest, got {index}")
+def _lines(folder: Store, index: int) -> list[dict[str, Any]]:
+    """The line of an image, or those of its tiles, which follow each other."""
+    lines = groupby(manifest_lines(folder), key=lambda line: line["index"])
+    found = next((list(group) for number, group in lines if number == index), None)
+    if found is None:
+        raise ValueError(f"`index` must be in the manifest, got {index}")
+    return found

@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
+from pail.beyond.presets import as_preset
+from pail.beyond.real.defects import Defects
 from pail.call.insert import as_mix
 from pail.core.checks import describe
 from pail.core.names import OWN
@@ -23,21 +26,25 @@ from pail.dataset.inputs import (
     Inputs,
     ValuesInUse,
     changed_files,
-    check_normals,
     check_regions,
+    check_tiles,
     file_states,
-    list_images,
+    find_images,
     list_pages,
+    read_bank,
     read_image,
     values_in_use,
+    warn_of_background,
 )
 from pail.dataset.labels import coco_encoder
 from pail.dataset.plan import Plan, make_plan
-from pail.dataset.recipe import Recipe, parse_options, to_toml
-from pail.dataset.store import LOCK, StoppedError, Store
+from pail.dataset.recipe import IN_MEMORY, Recipe, parse_options, to_toml
+from pail.dataset.store import CLAIM, LOCK, StoppedError, Store
 from pail.inserter import try_mix
+from pail.registry import TECHNIQUES
 
-CLAIM = ".pail/inputs.json"  # by which run a data set was started, and from which files
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
 PARTS = ".pail/parts"  # a file for each finished chunk
 
 
@@ -53,6 +60,7 @@ class Run:
     files: FileStates
     verify: bool = False
     values: ValuesInUse | None = None  # where `data_range` was "auto"
+    given: tuple[str, str] = ("", "")  # the normal images and the sources, as the command line takes them
 
     @property
     def recipe(self) -> Recipe:
@@ -61,64 +69,116 @@ class Run:
     @property
     def command(self) -> str:
         """The command line that makes the data set again."""
-        source = ["--source", self.inputs.sources.url] if self.inputs.sources else []
-        words = ["pail", "generate", self.inputs.normals.url, self.out.url, *source, "--recipe", "recipe.toml"]
+        source = ["--source", self.given[1]] if self.inputs.sources else []
+        words = ["pail", "generate", self.given[0], self.out.url, *source, "--recipe", "recipe.toml"]
         return shlex.join(words)
 
 
 def prepare_run(
-    normals: str | os.PathLike[str],
+    normals: Paths,
     out: str | os.PathLike[str],
-    source: str | os.PathLike[str] | None,
+    source: Paths | None,
     recipe: Recipe,
     shard: Any = None,
     *,
     verify: bool = False,
+    bank: Any = None,
 ) -> Run:
     """List and check the inputs, find the range of values, and plan the images. Nothing is written."""
-    normal_store, out_store = Store(normals), Store(out)
-    source_store = None if source is None else Store(source)
-    rois = None if recipe.roi in (None, "foreground") else Store(recipe.roi)
-    _check_apart(out_store, normal_store, source_store, rois)
+    out_store = Store(out)
     if recipe.coco:
         coco_encoder()
-    names = list_images("normals", normal_store, recipe)
-    sources = [] if source_store is None else list_images("source", source_store, recipe)
-    masks = [] if rois is None else list_images("roi", rois, recipe)
+    normal_store, names = _found("normals", normals, recipe, out_store, normal=True)
+    source_store, sources = _found("source", source, recipe, out_store)
+    rois, masks = _found("roi", recipe.roi_folder, recipe, out_store)
+    assert normal_store is not None
     roi_names = {name.rpartition(".")[0]: name for name in masks}
     if rois is not None:
         check_regions(names, roi_names, rois)
-    check_normals(normal_store, names, recipe)
     files = file_states(
         {"normal": (normal_store, names), "source": (source_store, sources), "roi": (rois, masks)}, checksums=verify
     )
     names = list_pages(normal_store, names, recipe)
+    check_tiles(normal_store, names, recipe)
     values = None
     if recipe.data_range == "auto":
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
-    try_mix(as_mix(recipe.names, None, recipe.options), recipe.severity)
+    warn_of_background(normal_store, names, recipe)
+    if recipe.defects not in (None, IN_MEMORY):
+        _check_apart(out_store, Store(recipe.defects))
+    defects, kinds = read_bank(recipe, bank)
+    _check_kinds(recipe, defects)
+    try_mix(as_mix(recipe.names, None, recipe.options, defects), recipe.severity, defects)
+    _warn_of_sources(recipe, source)
     plan = make_plan(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)
     lists = json.dumps([names, sources, sorted(roi_names.values())]).encode()
-    inputs = Inputs(normal_store, source_store, rois, roi_names)
+    inputs = Inputs(normal_store, source_store, rois, roi_names, defects, kinds)
+    given = words_of("IMAGES", normals, normal_store), words_of("SOURCES", source, source_store)
     fingerprint = f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}"
-    return Run(inputs, out_store, plan, chunks, fingerprint, files, verify, values)
+    return Run(inputs, out_store, plan, chunks, fingerprint, files, verify, values, given)
 
 
-def _check_apart(out: Store, *others: Store | None) -> None:
-    if not out.is_local:
+def _check_kinds(recipe: Recipe, bank: Defects | None) -> None:
+    """Raise for a kind that the bank has not, before a trial does in other words."""
+    for name in recipe.names if bank is not None else ():
+        if TECHNIQUES[name].takes_defects and bank is not None:
+            try:
+                bank.of_kinds(recipe.options.get(name, {}).get("kinds"))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"`options[{name!r}]`: {error}") from None
+
+
+def _warn_of_sources(recipe: Recipe, source: Any) -> None:
+    """Say what the paper of a preset takes, where techniques would take their texture from the image itself."""
+    kind = as_preset(recipe.preset).source if recipe.preset else "none"
+    if kind != "none" and source is None:
+        what = {"textures": "textures", "normal": "other normal images", "defects": "real anomalous images"}[kind]
+        warnings.warn(
+            f"`preset` {recipe.preset!r} takes {what} for sources, and there are none: techniques take the image "
+            "itself; pass source=FOLDER (--source FOLDER)",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _found(
+    argument: str, where: Paths | None, recipe: Recipe, out: Store, *, normal: bool = False
+) -> tuple[Store | None, list[str]]:
+    """The images of an argument and where they lie, apart from the data set."""
+    if where is None:
+        return None, []
+    if isinstance(where, str | os.PathLike):
+        _check_apart(out, Store(where))  # before a long search
+    store, found = find_images(argument, where, recipe, normal=normal)
+    if found.grows:
+        _check_apart(out, store)
+    elif out.is_local and store.is_local:
+        inside = [
+            name for name in found.names if Path(store.path(name)).resolve().is_relative_to(Path(out.url).resolve())
+        ]
+        if inside:
+            raise ValueError(f"`out` must not hold files that are read, got {out} around {store.path(inside[0])}")
+    return store, found.names
+
+
+def words_of(placeholder: str, where: Paths | None, store: Store | None) -> str:
+    """What selects these images on the command line; for a list of Python the name of a file that would list them."""
+    if isinstance(where, str | os.PathLike):
+        return Store(where).url
+    return "" if store is None else f"{placeholder}.txt"
+
+
+def _check_apart(out: Store, other: Store) -> None:
+    if not (out.is_local and other.is_local):
         return
-    here = Path(out.url).resolve()
-    for other in others:
-        if other is None or not other.is_local:
-            continue
-        there = Path(other.url).resolve()
-        if there in (here, *here.parents):
-            raise ValueError(f"`out` must not lie inside a folder that is read, got {here} in {there}")
-        if here in there.parents:  # overwriting it would delete what is read
-            raise ValueError(f"`out` must not hold a folder that is read, got {here} around {there}")
+    here, there = Path(out.url).resolve(), Path(other.url).resolve()
+    if there in (here, *here.parents):
+        raise ValueError(f"`out` must not lie inside a folder that is read, got {here} in {there}")
+    if here in there.parents:  # overwriting it would delete what is read
+        raise ValueError(f"`out` must not hold a folder that is read, got {here} around {there}")
 
 
 def _as_shard(shard: Any) -> tuple[int, int]:
@@ -183,6 +243,7 @@ def _claim_of(run: Run) -> dict[str, Any]:
         "version": __version__,
         "inputs": run.fingerprint,
         "recipe": to_toml(run.recipe),
+        "defects": None if run.inputs.defects is None else run.inputs.defects.identity,
         "verify": run.verify,
         "files": run.files,
     }
@@ -207,6 +268,12 @@ def _check_same(run: Run, claim: dict[str, Any]) -> None:
     if claim["version"] != own["version"]:
         raise ValueError(f"{wanted} of version {claim['version']}, this is {own['version']}")
     before, now = (parse_options(text) for text in (claim["recipe"], own["recipe"]))
+    if claim.get("defects") != own["defects"]:
+        raise ValueError(
+            f"{wanted} with another bank of real defects, {claim.get('defects')}; `defects` is {own['defects']}"
+        )
+    for options in (before, now):
+        options.pop("defects", None)  # the same bank in another place
     other = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
     if other and (other != ["data_range"] or run.values is None):  # values that were measured follow the files
         raise ValueError(f"{wanted} with another {', '.join(other)}")

@@ -14,6 +14,7 @@ from typing import IO, Any
 from pail._install import install_hint
 from pail.io.listing import Listing, sift, walk
 
+CLAIM = ".pail/inputs.json"  # by which run a data set was started, and from which files
 LOCK = ".pail/lock"
 PART = ".part"  # the end of a name under which a file is written before it gets its own
 
@@ -236,9 +237,10 @@ class Store:
         """All images below, and what was passed over; see `pail.io.listing`."""
         if self.is_local:
             return sift(*walk(self._path, follow_links=follow_links))
-        return sift(self._remote_names())
+        return sift(self.remote_names())
 
-    def _remote_names(self) -> list[str]:
+    def remote_names(self) -> list[str]:
+        """All files below a URL."""
         system, root = self._remote()
         return [_below(root, path) for path in system.find(root)]
 
@@ -250,7 +252,7 @@ class Store:
                 for folder, dirs, files in os.walk(self._path)
                 for name in (*files, *(d for d in dirs if (Path(folder) / d).is_symlink()))
             )
-        return not self._remote_names()
+        return not self.remote_names()
 
     def _counts(self, folder: Path, name: str) -> bool:
         inside = folder.relative_to(self._path).as_posix()

@@ -129,8 +129,8 @@ def _make_chunk(
             files = {name: [len(data), zlib.crc32(data)] for name, data in made.files.items()}
             beside = {"skipped": made.skipped, "files": files}
             lines += [
-                json_line(made.line),
-                json_line({**beside, "annotations": made.annotations} if made.annotations else beside),
+                json_line(made.lines),
+                json_line({**beside, "annotations": made.annotations} if any(made.annotations) else beside),
             ]
             skipped += len(made.skipped)
             tick(len(made.skipped))

@@ -60,8 +60,13 @@ def list_images(folder: str | os.PathLike[str], *, follow_links: bool = False) -
     return sift(found, links)
 
 
-def walk(folder: str | os.PathLike[str], *, follow_links: bool = False) -> tuple[list[str], list[str]]:
-    """All files below a folder that are not hidden, and the links to folders that were not followed; unsorted."""
+def walk(
+    folder: str | os.PathLike[str], *, follow_links: bool = False, depth: int | None = None
+) -> tuple[list[str], list[str]]:
+    """All files below a folder that are not hidden, and the links to folders that were not followed; unsorted.
+
+    With a depth of 1 no folder below is entered.
+    """
     root = os.fspath(folder)
     files: list[str] = []
     links: list[str] = []
@@ -69,7 +74,8 @@ def walk(folder: str | os.PathLike[str], *, follow_links: bool = False) -> tuple
     for place, folders, names in os.walk(root, followlinks=follow_links):
         inside = Path(place).relative_to(root)
         kept = []
-        for name in folders:
+        is_deepest = depth is not None and len(inside.parts) + 1 >= depth
+        for name in [] if is_deepest else folders:
             relative = (inside / name).as_posix()
             if not is_shown(relative):
                 continue

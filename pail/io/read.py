@@ -43,6 +43,7 @@ UNREGISTERED = ("EPS",)  # needs a program that is run on the file
 MAX_CHANNELS = 16  # as in arrays; a broken header may promise any number
 MOST_PAGES_LOOKED_AT = 64  # for reduced copies; files with more pages are stacks, which have none
 MASK_DOUBT = 0.01  # share of a mask's pixels that may lie between clearly false and clearly true
+BINARY = 0.99  # share of a mask's pixels near one of its two values
 CLEARLY = 0.1  # how far from either end of the range a pixel of a mask may lie
 
 
@@ -144,6 +145,14 @@ def read_size(file: str | os.PathLike[str], *, page: int = 0, max_pixels: int | 
         raise UnreadableError(_why(error)) from error
     _check_size(header, max_pixels)
     return (header.width, header.height) if header.orientation >= 5 else (header.height, header.width)
+
+
+def looks_like_mask(pixels: np.ndarray) -> bool:
+    """Whether an image holds two values only, give or take what JPEG makes of them."""
+    values = pixels.reshape(*pixels.shape[:2], -1)[..., :3].astype(np.float32)
+    low, high = float(values.min()), float(values.max())
+    near = np.minimum(values - low, high - values) <= CLEARLY * (high - low)
+    return bool(near.mean() >= BINARY)
 
 
 def read_mask(file: File, *, name: str, max_pixels: int | None = MAX_PIXELS) -> np.ndarray:

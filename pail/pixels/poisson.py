@@ -140,7 +140,7 @@ def _eigenvalues(size: int) -> np.ndarray:
 
 
 def favorable_side(side: int, limit: int) -> int:
-    """The nearest side of a patch, with its frame of one pixel, that the transform is fast at; up to 2 % away."""
+    """The nearest side of a patch, with its frame of one pixel, that the transform is fast at; up to 3 % away."""
     from scipy.fft import next_fast_len
 
     if side <= DENSE_SIDE:

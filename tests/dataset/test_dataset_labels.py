@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from coco import decoded
 from commands import pail_command
 from common import photograph
 from hypothesis import given, settings
@@ -44,23 +45,6 @@ def drawn(row, shape):
     assert len(corners) >= 6 and len(corners) % 2 == 0
     points = (np.array(corners, float).reshape(-1, 2) * (shape[1], shape[0])).astype(np.int32)
     return int(number), cv2.fillPoly(np.zeros(shape, np.uint8), [points], 255) > 0
-
-
-def decoded(segmentation):
-    """Compressed runs as COCO's code writes them, read without it."""
-    counts, text, place = [], segmentation["counts"], 0
-    while place < len(text):
-        value, shift, more = 0, 0, True
-        while more:
-            code = ord(text[place]) - 48
-            value |= (code & 0x1F) << shift
-            more, place, shift = bool(code & 0x20), place + 1, shift + 5
-            if not more and code & 0x10:
-                value |= -1 << shift
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-    height, width = segmentation["size"]
-    values = np.repeat(np.arange(len(counts)) % 2, counts)
-    return values.reshape(width, height).T > 0
 
 
 def filled(points):
@@ -248,15 +232,15 @@ def test_one_class(parts, tmp_path, classes, names):
 
 def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
     plain = recipes.make_recipe(layout="yolo")
-    assert recipes.make_recipe(techniques=TWO, weights=[1, 9]).classes_by_technique == {TWO[0]: 0, TWO[1]: 1}
+    assert recipes.make_recipe(techniques=TWO, weights=[1, 9]).class_numbers() == {TWO[0]: 0, TWO[1]: 1}
     pail.register("spot", lambda frame, draw: pail.Insertion(frame.whole, np.zeros((*frame.shape, frame.channels))))
     try:
         more = recipes.make_recipe(layout="yolo")
-        assert more.class_names == [*pail.ELEVEN, "spot"] and more.classes_by_technique["spot"] == 11
+        assert more.class_names() == [*pail.ELEVEN, "spot"] and more.class_numbers()["spot"] == 11
         assert '  11: "spot"\n' in data_yaml(more, {})
     finally:
         pail.unregister("spot")
-    assert plain.classes_by_technique == {name: number for number, name in enumerate(pail.ELEVEN)}
+    assert plain.class_numbers() == {name: number for number, name in enumerate(pail.ELEVEN)}
     for wrong in ("", " ", "two\nlines", 3, ["a"]):
         with pytest.raises((TypeError, ValueError), match="`classes`"):
             recipes.make_recipe(classes=wrong)

@@ -376,13 +376,16 @@ def test_a_folder_with_defects_is_no_folder_of_normal_images(parts, tmp_path, sa
     shutil.copytree(parts, root / "test" / "good")
     shutil.copytree(parts, root / "test" / "broken")
     shutil.copytree(parts, root / "ground_truth" / "broken")
-    text = said("generate", root, tmp_path / "set", status=2)
-    assert f"pass {root}/train/good" in text and not (tmp_path / "set").exists()
     text = said("generate", tmp_path, tmp_path.parent / "elsewhere", status=2)
     assert f"pass {root}/train/good" in text
     assert f"pass {root}/train/good" in said("generate", root / "test", tmp_path / "set", status=2)
+    assert not (tmp_path / "set").exists()
     said("generate", root / "train" / "good", tmp_path / "set", "-n", 2, "--workers", 1, "--layout", "flat")
-    assert "its good images" in said("generate", tmp_path / "set", tmp_path / "b", "-n", 2, status=2)
+    text = said("generate", root, tmp_path / "again", "-n", 2, "--workers", 1, "--layout", "flat")
+    assert text.count("Warning") == 1 and "train/good is used" in text
+    assert manifest(tmp_path / "again") == manifest(tmp_path / "set")
+    said("generate", root, tmp_path / "mvtec", "-n", 2, "--workers", 1)
+    assert "its good images" in said("generate", tmp_path / "mvtec", tmp_path / "b", "-n", 2, status=2)
 
 
 @pytest.mark.parametrize("name", ["{}_label.bmp", "{}_mask.png", "{}-GT.tif"])
@@ -392,13 +395,15 @@ def test_masks_beside_images(parts, tmp_path, said, name):
         mask[5 : 5 + i] = 255
         write(parts / name.format(f"p{i}"), mask)
     pattern = "*" + name.removeprefix("{}")
-    text = said("generate", parts, tmp_path / "set", "-n", 4, "--workers", 1, status=2)
-    assert f"6 files such as 'p0{pattern[1:]}'" in text and f"--exclude '{pattern}'" in text
-    said("generate", parts, tmp_path / "set", "-n", 4, "--workers", 1, "--exclude", pattern)
+    text = said("generate", parts, tmp_path / "set", "-n", 4, "--workers", 1)
+    assert f"6 masks ('p0{pattern[1:]}'" in text and text.count("Warning") == 1
     assert {line["normal"] for line in manifest(tmp_path / "set")} == {f"p{i}.png" for i in range(6)}
+    text = said("generate", parts, tmp_path / "excluded", "-n", 4, "--workers", 1, "--exclude", pattern)
+    assert "Warning" not in text and manifest(tmp_path / "excluded") == manifest(tmp_path / "set")
     for i in range(6):
         write(parts / name.format(f"p{i}"), photograph(48, 64, 90 + i))  # images that are named so
     said("generate", parts, tmp_path / "other", "-n", 4, "--workers", 1)
+    assert len({line["normal"] for line in manifest(tmp_path / "other")}) == 12
 
 
 @pytest.mark.skipif(os.name != "posix", reason="symbolic links")

@@ -616,3 +616,42 @@ def test_pages_and_large_files(tmp_path):
     assert len(data) == 3 and np.array_equal(found, IMAGES[:3])
     with pytest.raises(ValueError, match=r"scan\.tif.*max_pixels"):
         PseudoAnomalyDataset(tmp_path, pages="all", max_pixels=48 * 48 - 1)
+
+
+class TestTiles:
+    def test_samples_are_tiles_of_the_whole(self):
+        images = [photograph(100, 130, i) for i in range(3)]
+        whole = PseudoAnomalyDataset(images, p_anomaly=0.7, techniques="cutpaste_scar", pairs=True, seed=3)
+        tiles = PseudoAnomalyDataset(
+            images, p_anomaly=0.7, techniques="cutpaste_scar", pairs=True, seed=3, tile=64, overlap=8
+        )
+        assert len(tiles) == 3 * 2 * 3 and repr(tiles).startswith("PseudoAnomalyDataset(18 tiles")
+        whole.set_epoch(2)
+        tiles.set_epoch(2)
+        labels = set()
+        for index in (*range(18), 4, 11):
+            sample = tiles[index]
+            of = whole[sample["index"]]
+            row, column = sample["tile"].tolist()
+            top, left = min(row * 56, 36), min(column * 56, 66)
+            for name in ("image", "mask", "normal"):
+                assert torch.equal(sample[name], of[name][:, top : top + 64, left : left + 64])
+            assert sample["label"] == int(sample["mask"].any()) and bool(sample["technique"]) == bool(sample["label"])
+            labels.add((int(sample["label"]), int(of["label"])))
+        assert (1, 1) in labels and (0, 1) in labels
+
+    def test_in_workers(self):
+        images = [photograph(70, 70, i) for i in range(2)]
+        data = PseudoAnomalyDataset(images, p_anomaly=1, tile=64, seed=1)
+        alone = [data[i]["image"] for i in range(len(data))]
+        again = PseudoAnomalyDataset(images, p_anomaly=1, tile=64, seed=1)
+        loaded = torch.cat([batch["image"] for batch in DataLoader(again, batch_size=4, num_workers=2)])
+        assert torch.equal(torch.stack(alone), loaded)
+
+    def test_what_does_not_fit(self):
+        images = [photograph(100, 130), photograph(50, 130)]
+        with pytest.raises(ValueError, match=r"got normal\[1\]: .*\(50, 130\)"):
+            PseudoAnomalyDataset(images, tile=64)
+        data = PseudoAnomalyDataset(images[:1], tile=64, augment=lambda image: image[:90])
+        with pytest.raises(ValueError, match="`augment` must keep height and width"):
+            data[0]

@@ -1,0 +1,312 @@
+"""`pail generate`: a data set from a folder of normal images."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+import pail
+from pail._install import install_hint
+from pail.cli.main import app, err, out
+from pail.cli.options import (
+    CLASSES,
+    COLUMN,
+    DATA_RANGE,
+    DEFECTS,
+    EXCLUDE,
+    FIT,
+    FOLLOW_LINKS,
+    IMAGES,
+    PRESET,
+    RECIPE,
+    ROI,
+    SEED,
+    SEVERITY,
+    SIZE,
+    SOURCE,
+    TECHNIQUES,
+    Layout,
+    Pages,
+    Purpose,
+    as_data_range,
+    as_names,
+    as_numbers,
+)
+
+DASK_SECONDS = 10  # in which a scheduler has to answer
+INTERRUPTED = 130  # the exit status after Ctrl-C, as a shell has it
+
+
+@app.command()
+def generate(
+    images: IMAGES,
+    out_folder: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the data set.", show_default=False)],
+    number: Annotated[
+        int | None, typer.Option("--number", "-n", help="Anomalous images in total.", show_default=False)
+    ] = None,
+    per_image: Annotated[
+        int | None, typer.Option(help="Anomalous images for each normal image (1).", show_default=False)
+    ] = None,
+    source: SOURCE = None,
+    technique: TECHNIQUES = None,
+    defects: DEFECTS = None,
+    preset: PRESET = None,
+    anomalies: Annotated[
+        str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)
+    ] = None,
+    roi: ROI = None,
+    severity: SEVERITY = None,
+    size: SIZE = None,
+    fit: FIT = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Cut images into tiles of so many pixels a side.", show_default=False)
+    ] = None,
+    overlap: Annotated[int | None, typer.Option(help="Pixels that tiles share (0).", show_default=False)] = None,
+    data_range: DATA_RANGE = None,
+    seed: SEED = None,
+    layout: Annotated[Layout | None, typer.Option(help="Folders and file names (mvtec).", show_default=False)] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            "--for",
+            help="training (default), or validation: one split, half good.",
+            show_default=False,
+        ),
+    ] = None,
+    val_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the normal images in the val split (yolo 0.3, others 0).", show_default=False),
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the normal images in the test split (mvtec 0.3, others 0).", show_default=False),
+    ] = None,
+    classes: CLASSES = None,
+    image_format: Annotated[
+        str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
+    ] = None,
+    compression: Annotated[int | None, typer.Option(help="PNG level, 0 to 9 (1).", show_default=False)] = None,
+    coco: Annotated[bool, typer.Option("--coco", help="Also write annotations.json.")] = False,
+    segmentation: Annotated[
+        str | None, typer.Option(help="Masks in annotations.json: rle (default) or polygon.", show_default=False)
+    ] = None,
+    exclude: EXCLUDE = None,
+    follow_links: FOLLOW_LINKS = False,
+    column: COLUMN = None,
+    pages: Annotated[
+        Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Largest number of pixels of an image (179 million).", show_default=False)
+    ] = None,
+    recipe: RECIPE = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (all cores).", show_default=False)] = None,
+    shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts.", show_default=False)] = None,
+    dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the existing data set first.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Let --resume compare checksums instead of times of writing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+) -> None:
+    """Turn a folder of normal images into a labeled data set.
+
+    Without --source the techniques take their texture from the image itself.
+    Exit status: 0 all made, 3 some files were skipped, 4 fewer images than asked for, 1 nothing was made or the run was
+    stopped, 2 wrong options, 130 interrupted (Ctrl-C).
+    """
+    names, weights = as_names(technique)
+    options = {
+        "number": number,
+        "per_image": per_image,
+        "techniques": names,
+        "weights": weights,
+        "defects": defects,
+        "preset": preset,
+        "anomalies": as_numbers("anomalies", anomalies, (1, 2), int),
+        "roi": roi,
+        "severity": as_numbers("severity", severity, (1, 2)),
+        "size": as_numbers("size", size, (1, 2), int),
+        "fit": fit.value if fit else None,
+        "tile": tile,
+        "overlap": overlap,
+        "data_range": as_data_range(data_range),
+        "seed": seed,
+        "layout": layout.value if layout else None,
+        "purpose": purpose.value if purpose else None,
+        "val_share": val_share,
+        "test_share": test_share,
+        "classes": classes,
+        "format": image_format,
+        "compression": compression,
+        "coco": True if coco else None,
+        "segmentation": segmentation,
+        "exclude": exclude or None,
+        "follow_links": True if follow_links else None,
+        "column": column,
+        "pages": pages.value if pages else None,
+        "max_pixels": max_pixels,
+    }
+    if dry_run:
+        claim = {"resume": resume, "overwrite": overwrite}
+        _show_plan(images, out_folder, source, recipe, shard, options, verify=verify, **claim)
+        return
+    if purpose is Purpose.validation and not quiet:
+        err.print("[yellow]Confirm thresholds that are set on pseudo-anomalies on real defects.[/yellow]")
+    with _resumable(), _cluster(dask), warnings.catch_warnings():
+        if quiet:
+            warnings.simplefilter("ignore")
+        summary = pail.generate(
+            images,
+            out_folder,
+            source=source,
+            recipe=recipe,
+            workers=workers,
+            shard=shard,
+            resume=resume,
+            overwrite=overwrite,
+            verify=verify,
+            progress=not quiet,
+            **options,
+        )
+    if not quiet:
+        _show(summary, alone=defects is not None and set(summary.techniques) == {"real_defect"} and technique is None)
+    raise typer.Exit(summary.status)
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """After Ctrl-C, print the command that resumes the run, and exit as an interrupted program does.
+
+    A second Ctrl-C does not wait for the workers. Errors in threads of the pool while it is shut down are not printed.
+    """
+    pressed: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        if pressed:
+            os._exit(INTERRUPTED)
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before, report = signal.signal(signal.SIGINT, interrupt), threading.excepthook
+    threading.excepthook = lambda what: None if pressed else report(what)
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
+        err.print("\n[yellow]Interrupted. To resume:[/yellow]", highlight=False)
+        err.print(shlex.join(["pail", *words, "--resume"]), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if not pressed:
+            threading.excepthook = report
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Use the Dask cluster at an address, if there is one."""
+    if address is None:
+        yield
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise ValueError(f"`dask` needs distributed: {install_hint('cluster')}") from error
+    import joblib
+
+    try:
+        client = Client(address, timeout=DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`dask` must be the address of a running scheduler, got {address!r}: {error}") from None
+    with client, joblib.parallel_config(backend="dask", client=client):
+        yield
+
+
+def _show_plan(
+    images: str,
+    folder: str,
+    source: str | None,
+    recipe: Path | None,
+    shard: str | None,
+    options: Any,
+    *,
+    verify: bool,
+    **claim: bool,
+) -> None:
+    from pail.dataset.recipe import combined
+    from pail.dataset.run import check_claim, prepare_run
+
+    checked = combined(recipe, **options)
+    run = prepare_run(images, folder, source, checked, shard, verify=verify)
+    check_claim(run, **claim)  # what would end the run ends this, too
+    plan = run.plan
+    if run.values:
+        out.print(f"data_range: {run.values}", highlight=False)
+    splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
+    pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
+    out.print(
+        f"{len(plan.numbers)} normal images ({splits}), {len(plan.sources)} sources: {len(plan.good)} good and "
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). The anomalous ones are made only of "
+        f"{pools}. Nothing is written.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _say_notes(checked)
+
+
+def _say_notes(recipe: Any) -> None:
+    from pail.dataset.layouts import notes
+
+    for note in notes(recipe):
+        err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)
+
+
+def _regions(summary: Any) -> str:
+    """On which images anomalies were kept on the object."""
+    on, off = summary.foreground, summary.everywhere
+    some = f" ({', '.join(off[:3])}{', ...' * (len(off) > 3)})" if on else ""
+    parts = [f"on the object in {len(on)} of {len(on) + len(off)} normal images"] if on else []
+    parts += [f"anywhere in {len(off)}{some}, which show no object on a background"] if off else []
+    return f"  region: {'; '.join(parts)}"
+
+
+def _show(summary: Any, *, alone: bool) -> None:
+    out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
+    for name, count in sorted(summary.techniques.items()):
+        out.print(f"  {name}: {count}", highlight=False)
+    for split, counts in summary.classes.items():
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        out.print(f"  pieces in {split}: {shown}", markup=False, highlight=False, soft_wrap=True)
+    if alone:
+        out.print(
+            "  real_defect alone, since --defects is given; --techniques real,SFI adds others",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if summary.foreground or summary.everywhere:
+        out.print(_regions(summary), markup=False, highlight=False, soft_wrap=True)
+    for line in summary.lacking:
+        err.print(f"[yellow]No piece of a class:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+    for line in summary.missing:
+        err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+    for path in (summary.manifest, summary.report):
+        out.print(path, highlight=False, soft_wrap=True)
+    if summary.skipped:
+        err.print(f"[yellow]{len(summary.skipped)} files skipped, see skipped.jsonl:[/yellow]")
+        for entry in summary.skipped[:10]:
+            err.print(f"  {entry['file']!r}: {entry['reason']}", markup=False, highlight=False)

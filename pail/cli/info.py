@@ -1,0 +1,55 @@
+"""`pail techniques` and `pail cite`: what there is, and whom to cite."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+import pail
+from pail.cli.main import app, out
+
+
+@app.command()
+def cite(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TECHNIQUE]...", help="Techniques or families; all by default.", show_default=False),
+    ] = None,
+) -> None:
+    """Print the BibTeX entries of the papers behind techniques."""
+    sys.stdout.write(pail.cite(*(names or ())) + "\n")
+
+
+@app.command()
+def techniques() -> None:
+    """List the techniques: family, paper, and the parameters with default, bounds and unit."""
+    table = Table(show_lines=True)
+    for title in ("technique", "family", "what it inserts", "parameters"):
+        table.add_column(title, overflow="fold", no_wrap=title == "technique")
+    for name, technique in pail.TECHNIQUES.items():
+        parameters = "\n".join(_parameter(technique, key) for key in technique.parameters)
+        what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
+        table.add_row(f"[bold]{name}[/bold]", technique.family, what, parameters)
+    out.print(table)
+
+
+def _parameter(technique: pail.Technique, name: str) -> str:
+    """A line: the default, and what is accepted where the technique says it."""
+    line = escape(f"{name} = {_short(technique.parameters[name])}")
+    accepted = technique.accepted.get(name)
+    if accepted is None:
+        return line
+    return f"{line}: [dim]{escape(accepted.text)}{', ' * bool(accepted.unit)}{escape(accepted.unit)}[/dim]"
+
+
+def _short(value: Any) -> str:
+    """A default at four digits: 2/256 is 0.007812."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        return f"({', '.join(_short(entry) for entry in value)})"
+    return repr(value)
