@@ -69,6 +69,7 @@ def test_what_readme_repeats_is_that_of_the_library(tables):
 def test_what_guides_repeat_is_that_of_the_maintainers_tables(tables):
     parts = {"performance": (tables.TIMES, tables.times()), "fidelity": (tables.RESTORE, tables.restore())}
     parts["citation"] = tables.CITATION, tables.citation()
+    parts["presets"] = tables.PRESETS, tables.presets()
     for name, (part, made) in parts.items():
         text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
         assert made.count("\n") > 11 and tables.fill(text, part, made) == text, "run python docs/tables.py"
