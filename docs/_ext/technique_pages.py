@@ -172,6 +172,8 @@ def technique_page(
         parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
     ]
+    if technique.family == "defects":
+        parts.append("What is common to the family is described in [defects an inspector can name](../defects.md).")
     if paper:
         parts += [
             "## Differences from the paper and the original",
