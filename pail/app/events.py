@@ -258,4 +258,6 @@ def _value(control: Control, value: Any) -> Any:
     """As the control holds it."""
     if control.kind in ("text", "choice"):
         return repr(tuple(value) if isinstance(value, list) else value)
+    if control.kind == "kinds":
+        return list(value or [])
     return list(value) if isinstance(value, tuple) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pprint
+import re
 import shlex
 import zipfile
 from collections.abc import Callable
@@ -87,6 +88,9 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         if source_pixels(source, checked).shape != source.pixels.shape:
             lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
         arguments = "image, source"
+    if checked.defects:
+        paths["DEFECTS"] = checked.defects
+        lines += ["defects = Defects.read(DEFECTS)"]
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     inputs = bench.inputs(settings, name)
     roi = region(checked, inputs, name, pixels, picture.pixels.shape)
@@ -98,17 +102,19 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         files |= _region(lines, inputs, name, where, roi)
     elif isinstance(roi, np.ndarray):  # without what padding has added
         files |= _stored(lines, "region", roi > 0)
+    if checked.defects:
+        keywords += ["defects=defects"]
     if roi is not None:
         keywords += [f"roi={roi!r}" if isinstance(roi, str) else "roi=region"]
     keywords += [f"rng={(checked.seed, item.number)}"]
 
     body = "\n".join(lines)
     places = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
-    places += [f"{key} = Path({path!r})" for key, path in paths.items() if f"{key} /" in body]
+    places += [f"{key} = Path({path!r})" for key, path in paths.items() if re.search(rf"\b{key}\b", body)]
     imports = ["from pathlib import Path", ""]
     imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
     imports += ["from PIL import Image"] if "Image.open" in body else []
-    text = [*imports, "", "from pail import pai", "", *places, "", *lines]
+    text = [*imports, "", f"from pail import {'Defects, ' * bool(checked.defects)}pai", "", *places, "", *lines]
     text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
     text += [f"    {word}," for word in (arguments, *keywords)]
     return "\n".join([*text, ")", ""]), files

@@ -13,6 +13,7 @@ from pail.app.events import THUMBNAILS, Page, _value
 from pail.app.making import free_folder
 from pail.app.parameters import Bounds, Control
 from pail.app.settings import collection_of, control_values, offered
+from pail.beyond.real.defects import Defects
 from pail.report.page import static
 
 MOST_ANOMALIES = 10
@@ -46,7 +47,7 @@ def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
     """The page of a bench, and what its events call; what is exported is written below `files`."""
     page = Page(bench, files)
     with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False, fill_width=True) as blocks:
-        start = collection_of(bench.given.get("techniques"))
+        start = _start(bench)
         first = view.first_of(offered(bench.defects))
         technique = start[0]["technique"] if start else first
         _head(page)
@@ -66,11 +67,17 @@ def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
     return blocks, page
 
 
+def _start(bench: Bench) -> list[dict[str, Any]]:
+    """The techniques of a given recipe."""
+    given = bench.given
+    return collection_of(given) if given.get("techniques") or given.get("preset") else []
+
+
 def _head(page: Page) -> None:
     """The folder and its images."""
     shown = page.bench.shown
     sources = str(page.bench.sources.folder) if page.bench.sources else ""
-    bank = f"{len(page.bench.defects)} defects of your own" if page.bench.defects else ""
+    bank = view.bank_in_words(page.bench.defects) if page.bench.defects else ""
     head = view.html("head", folder=page.bench.normals.folder, count=len(shown), sources=sources, defects=bank)
     gr.HTML(head)
     strip = widgets.images(page.strip(1, shown[0]), shown[0])
@@ -119,17 +126,21 @@ def _techniques(page: Page, technique: str, given: dict[str, dict[str, Any]]) ->
         for name in known:
             with gr.Group(elem_id=f"pail-of-{name}"):
                 for control, value in control_values(name, given.get(name, {})):
-                    component = _control(name, control, value)
+                    component = _control(name, control, value, page.bench.defects)
                     if component is not None:
                         page.form.components[f"{name}.{control.name}"] = component
 
 
-def _control(technique: str, control: Control, value: Any) -> Any:
+def _control(technique: str, control: Control, value: Any, bank: Defects | None) -> Any:
     """The component of a parameter; None for what only Python can pass."""
     about = f"{control.help} Default: {control.default!r}.".strip()
     key = f"pail-{technique}-{control.name}"
     if control.kind in ("number", "range"):
         return widgets.handles(control, value=_value(control, value), key=key)
+    if control.kind == "kinds":
+        kinds = list(bank.kinds) if bank else []
+        about = f"{control.help} None chosen: all."
+        return gr.CheckboxGroup(kinds, value=list(value or []), label=control.name, info=about, elem_id=key)
     if control.kind == "flag":
         return gr.Checkbox(bool(value), label=control.name, info=about, elem_id=key)
     if control.kind == "choice":
@@ -195,7 +206,7 @@ def _collection(page: Page) -> Any:
     text = "A data set can mix several kinds of anomalies; a weight of 2 makes one twice as frequent. Severity, where, "
     text += "number and size are the same for all of them."
     _section("Collection", text)
-    rows = form.components["collection"] = widgets.collection_rows(collection_of(page.bench.given.get("techniques")))
+    rows = form.components["collection"] = widgets.collection_rows(_start(page.bench))
     said = gr.HTML()
     with gr.Row():
         weight = gr.Number(1, label="Weight", minimum=0, elem_id="pail-weight")

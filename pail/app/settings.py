@@ -26,6 +26,8 @@ KEPT = (  # options of a given recipe that the page has no control for
     "source_range",
     "alpha",
     "fit",
+    "tile",
+    "overlap",
     *LISTING,
 )
 # Where anomalies may land, and the `roi` of a recipe: on the part of images that show one on a background, everywhere,
@@ -98,6 +100,7 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
         techniques=tables,
         anomalies=settings.anomalies,
         roi=roi,
+        defects=given.get("defects") if any(TECHNIQUES[name].takes_defects for name in tables) else None,
         severity=settings.severity,
         size=settings.size,
         seed=settings.seed,
@@ -112,9 +115,9 @@ def _unbound(settings: PageSettings, entry: Entry) -> dict[str, Any]:
     return {name: False for name in UNBOUND if name in TECHNIQUES[entry.technique].parameters}
 
 
-def collection_of(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
+def collection_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries of a given recipe, as the page keeps them."""
-    made = make_recipe(techniques=techniques) if techniques else Recipe()
+    made = make_recipe(**given)
     return [
         {
             "technique": name,

@@ -11,12 +11,14 @@ import numpy as np
 from pail.app.appearance import appearance, groups
 from pail.app.draws import Preview
 from pail.app.parameters import shown
+from pail.beyond.real.defects import Defects
 from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_display
 from pail.registry import TECHNIQUES, Technique
 from pail.report.page import data_uri, environment, static, text
 
 SIDE = 760  # pixels of the result's longer side at most
 LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, since it is not much enlarged
+MOST_KINDS = 6  # of a bank that are named in the head of the page
 GAP = 2  # pixels between an anomaly and its outline
 SMALL = 256  # of mask, difference and crop, and of the sheet's pictures
 
@@ -133,6 +135,12 @@ def techniques(chosen: str, offered: Mapping[str, Technique]) -> str:
 def first_of(offered: Mapping[str, Technique]) -> str:
     """The technique that is offered first."""
     return groups(offered)[0][1][0]
+
+
+def bank_in_words(bank: Defects) -> str:
+    """How many defects of which kinds."""
+    kinds = ", ".join(bank.kinds[:MOST_KINDS]) + ", ..." * (len(bank.kinds) > MOST_KINDS)
+    return f"{len(bank)} defects of your own ({kinds})"
 
 
 def progress(state: Any, link: str = "") -> str:

@@ -20,6 +20,7 @@ import pail
 from pail._install import install_hint
 from pail.cli.main import app, err, out
 from pail.cli.options import (
+    CLASSES,
     COLUMN,
     DATA_RANGE,
     DEFECTS,
@@ -91,10 +92,7 @@ def generate(
         float | None,
         typer.Option(help="Share of the normal images in the test split (mvtec 0.3, others 0).", show_default=False),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="Classes of YOLO, COCO: technique (default), kind, single, NAME.", show_default=False),
-    ] = None,
+    classes: CLASSES = None,
     image_format: Annotated[
         str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
     ] = None,

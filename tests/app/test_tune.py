@@ -373,14 +373,14 @@ def test_a_given_recipe_is_the_start(folders):
         area_ratio = [0.02, 0.15]
         [techniques.fract_aug]
     """)
-    kept = collection_of(given["techniques"])
+    kept = collection_of(given)
     assert [entry["technique"] for entry in kept] == ["cutpaste", "fract_aug"]
     made = recipe(PageSettings(entries(kept)), 3, given)
     assert made.techniques == {"cutpaste": {"weight": 2.0, "area_ratio": [0.02, 0.15]}, "fract_aug": {"weight": 1.0}}
     assert (made.format, made.layout, made.data_range, made.number) == ("tiff", "flat", 255, 36)
     newer = put(kept, Entry("cutpaste", {}, 5))
     assert [(entry["technique"], entry["weight"]) for entry in newer] == [("fract_aug", 1.0), ("cutpaste", 5)]
-    assert collection_of(None) == []
+    assert collection_of({}) == []
 
 
 def test_masks_of_a_given_recipe(folders, tmp_path):
@@ -779,6 +779,79 @@ def test_collection_and_export(page):
     assert brought[0] == "fract_aug" and "'barnsley'" in brought
     assert "alert" in page.add(-1, *values(page))[2]
     assert "alert" in page.export(*values(page, sheet_settings="collection"))[-1]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Defects of the user's own
+
+
+@pytest.fixture(scope="module")
+def defects(tmp_path_factory):
+    """A bank in the layout of MVTec AD: dark lines and bright holes on gray."""
+    root = tmp_path_factory.mktemp("bank")
+    for kind, level, box in (
+        ("line", 20, (slice(30, 34), slice(20, 60))),
+        ("hole", 235, (slice(40, 52), slice(70, 82))),
+    ):
+        photo = np.full((96, 128, 3), 120, np.uint8)
+        photo[box] = level
+        mask = np.zeros((96, 128), np.uint8)
+        mask[box] = 255
+        write(root / "test" / kind / "000.png", photo)
+        write(root / "ground_truth" / kind / "000_mask.png", mask)
+    return root
+
+
+@pytest.mark.parametrize("kinds", [None, ["hole"]])
+def test_a_bank_is_used_as_by_generate(kinds, folders, defects, tmp_path, monkeypatch):
+    bench = Bench(folders / "parts", folders / "sources", defects=defects)
+    entries = (Entry("real_defect", {"kinds": kinds} if kinds else {}), Entry("cutpaste"))
+    settings = PageSettings(entries, severity=(0.5, 1), anomalies=(1, 2), seed=2)
+    taken = export(bench, settings)
+    assert recipes.parse_options(taken.recipe)["defects"] == str(defects) and taken.failed == []
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "zip")
+    monkeypatch.chdir(tmp_path / "zip")
+    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    used = set()
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        used |= set(draw.techniques)
+        made = (tmp_path / "set" / f"images/{item.number:06}.png").read_bytes()
+        assert made == (tmp_path / "zip" / f"images/{item.number:06}.png").read_bytes()
+        assert np.array_equal(decode(made), draw.i_a)
+    assert used == {"real_defect", "cutpaste"}
+    names = {}
+    exec(taken.python, names)
+    first = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert np.array_equal(names["i_a"], first.i_a)
+    plain = PageSettings((Entry("cutpaste"),))  # nothing of the bank is in a recipe that does not draw from it
+    assert bench.recipe(plain).defects is None and "Defects" not in export(bench, plain).python
+
+
+def test_a_bank_is_on_the_page(folders, defects, tmp_path):
+    need("gradio")
+    from pail.app.page import build
+
+    assert "real_defect" not in offered(None)
+    page = build(Bench(folders / "parts", None, {"defects": str(defects)}), tmp_path)[1]
+    assert next(iter(groups(offered(page.bench.defects)))) == ("Your own defects", ["real_defect"])
+    assert page.form.components["technique"].value == "real_defect"
+    assert page.form.of("real_defect")["kinds"].choices == [("hole", "hole"), ("line", "line")]
+    shown = drawn(page, technique="real_defect")
+    assert shown.count("<img") == IMAGES and "One of your own defects (real_defect)" in shown
+    given = page.form.read(values(page, technique="real_defect", **{"real_defect.kinds": ["line"]}))
+    assert page.settings(given, mixed=False).entries == (Entry("real_defect", {"kinds": ["line"]}),)
+    assert "Changed parameters: kinds (line)" in drawn(page, technique="real_defect", **{"real_defect.kinds": ["line"]})
+    said, _ = made(page, tmp_path / "set", 3, technique="real_defect")
+    assert "Finished: 3 images" in said
+
+
+def test_a_folder_without_defects_is_named(folders, tmp_path):
+    with pytest.raises(ValueError, match=r"`defects` must be a folder or an annotation file, got .*no/such"):
+        Bench(folders / "parts", defects="no/such")
+    with pytest.raises(ValueError, match="`defects` must hold a defect that can be used"):
+        Bench(folders / "parts", defects=folders / "parts")
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -1197,6 +1270,7 @@ def test_the_command_serves_until_it_is_ended(folders):
     [
         (["no/such/folder"], "IMAGES must be a folder with images"),
         (["{parts}", "--source", "no/such"], "--source must be a folder with images"),
+        (["{parts}", "--defects", "no/such"], "--defects must be a folder or an annotation file"),
         (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
         (["{parts}", "--port", "0"], "--port must be"),
     ],

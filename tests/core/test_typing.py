@@ -84,7 +84,7 @@ FLOORS = [
     "pai",
     "warm inserter",
     "dataset reading report",
-    "torch torchvision albumentations app",
+    "torch torchvision albumentations anomalib app",
     "pail",
     "cli",
     "__main__",

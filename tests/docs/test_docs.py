@@ -23,8 +23,8 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 MAINTAINERS = sorted((ROOT / "docs" / "maintainers").glob("*.md"))
 PAGES = [ROOT / "README.md", *GUIDES, *MAINTAINERS]
 OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
-NEEDS = {"pail.torchvision": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
-TRAINING = ("torch", "torchvision", "albumentations")  # modules of pail, named as what they are for
+NEEDS = {"pail.torchvision": "torch", "pail.anomalib": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
+TRAINING = ("torch", "torchvision", "albumentations", "anomalib")  # modules of pail, named as what they are for
 
 
 def blocks_of(page):

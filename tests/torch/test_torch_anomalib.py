@@ -77,3 +77,62 @@ def test_lightning_tells_the_data_set_its_epoch(page, monkeypatch):
     monkeypatch.setattr(PseudoAnomalyDataset, "set_epoch", set_epoch)
     trainer = page("LightningDataModule")["trainer"]
     assert told == [0, 1, 2] and trainer.global_step == 3 * 3
+
+
+@pytest.fixture
+def batch():
+    """Two images of a wall, as anomalib hands them to a model."""
+    pytest.importorskip("anomalib", reason=f"needs anomalib ({install_hint('anomalib')})", exc_type=ImportError)
+    import torch
+    from anomalib.data import ImageBatch
+
+    wall = np.dstack([skimage.data.brick()[:128, :128]] * 3).transpose(2, 0, 1) / np.float32(255)
+    return ImageBatch(image=torch.from_numpy(np.stack([wall, wall[..., ::-1].copy()])))
+
+
+def trained(model, batch):
+    """Whether a step of training changes the model's weights."""
+    import torch
+
+    model.log = lambda *arguments, **keywords: None
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    before = [weight.detach().clone() for weight in weights]
+    optimizer = torch.optim.SGD(weights, 0.1)
+    loss = model.training_step(batch)["loss"]
+    assert torch.isfinite(loss)
+    loss.backward()
+    optimizer.step()
+    return any(not torch.equal(a, b) for a, b in zip(before, weights, strict=True))
+
+
+def test_draem_trains_a_step_with_the_generator(batch, tmp_path):
+    from anomalib.models import Draem
+
+    from pail.anomalib import AnomalyGenerator
+
+    model = Draem(dtd_dir=tmp_path)  # an empty folder instead of a download of textures
+    model.augmenter = AnomalyGenerator(techniques=["SFI", "glass"], probability=1)
+    assert trained(model.train(), batch)
+
+
+def test_what_the_generator_returns_is_what_theirs_returns(batch):
+    from anomalib.data.utils.generators import PerlinAnomalyGenerator
+
+    from pail.anomalib import AnomalyGenerator
+
+    for image in (batch.image, batch.image[0]):
+        theirs, ours = PerlinAnomalyGenerator(probability=1.0)(image), AnomalyGenerator(probability=1)(image)
+        for a, b in zip(theirs, ours, strict=True):
+            assert a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
+
+
+def test_the_models_have_the_generator_where_the_guide_says(batch, tmp_path):
+    from anomalib.data.utils.generators import PerlinAnomalyGenerator
+    from anomalib.models import Draem, Dsr, Glass
+
+    found = (
+        Draem(dtd_dir=tmp_path).augmenter,
+        Dsr().perlin_generator,
+        Glass(pre_trained=False, anomaly_source_path=tmp_path).model.augmentor,
+    )
+    assert all(isinstance(generator, PerlinAnomalyGenerator) for generator in found)
