@@ -79,7 +79,7 @@ try:
     from scipy.stats import beta
     from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
     from torch import nn
-    from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
+    from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate, max_pool2d
     from tqdm import tqdm
 
     import pail
@@ -364,7 +364,7 @@ def train_head(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         samples = draw(step, generator).flipped(generator)
         logits = detector.logits(samples.fine, samples.joint, samples.distance)
-        masks = samples.mask.float()
+        masks = max_pool2d(samples.mask.float(), 2)  # full size would take longer than the convolutions
         loss = loss_of(enlarge(logits, masks), masks)
         optimizer.zero_grad()
         loss.backward()
