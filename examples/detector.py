@@ -245,6 +245,11 @@ class Detector(nn.Module):
         chosen = torch.randperm(len(vectors), generator=generator)[:size]
         self.bank = self._standardized("joint", vectors[chosen].float()[..., None, None])[..., 0, 0]
 
+    def set_distances(self, good: "Samples") -> None:
+        """Standardize distances by those of good parts that are not in the memory."""
+        self.distance_mean = good.distance.mean().reshape(1, 1, 1, 1)
+        self.distance_deviation = good.distance.std().clamp_min(1e-6).reshape(1, 1, 1, 1)
+
     def _standardized(self, name: str, maps: torch.Tensor) -> torch.Tensor:
         return (maps.float() - getattr(self, f"{name}_mean")) / getattr(self, f"{name}_deviation")
 
@@ -427,10 +432,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     fine, joint = zip(*(detector.features(images) for images in read_all(memory, size, "reading")), strict=True)
     detector.remember(torch.cat(fine), torch.cat(joint), options.bank, torch.Generator().manual_seed(options.seed))
     good = plain_samples(detector, inserted, size)
-    detector.distance_mean, detector.distance_deviation = (
-        good.distance.mean().reshape(1, 1, 1, 1),
-        good.distance.std().clamp_min(1e-6).reshape(1, 1, 1, 1),
-    )
+    detector.set_distances(good)
     insertions = Insertions(detector, inserted, size, options)
     if options.pool:
         draw = from_pool(good, insertions.pool(options.pool))
@@ -496,10 +498,10 @@ class Insertions:
         self.next += count
         return torch.stack([sample["image"] for sample in found]), torch.stack([sample["mask"] for sample in found])
 
-    def pool(self, count: int) -> Samples:
+    def pool(self, count: int, quiet: bool = False) -> Samples:
         parts = [
             Samples.of(self.detector, *self.some(min(BATCH, count - first)))
-            for first in tqdm(range(0, count, BATCH), "inserting")
+            for first in tqdm(range(0, count, BATCH), "inserting", disable=quiet)
         ]
         return Samples.joined(parts)
 
