@@ -343,6 +343,9 @@ def run_all(jobs: Sequence[Job], options: argparse.Namespace, settings: dict[str
     file = options.folder / "runs.jsonl"
     done = read_runs(file, settings)
     missing = [job for job in jobs if job not in done]
+    if file.exists() and not file.read_text(encoding="utf-8").endswith("\n"):  # half a line, which is left there
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write("\n")
     loaded = functools.lru_cache(3)(lambda name: load_data(name, options.folder, options.ball_screws, settings))
     for number, job in enumerate(missing, 1):
         result = run(job, loaded(job[0]), settings)
