@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> tuple[Scores, np.ndarray]:
             large = torch.nn.functional.interpolate(maps[:, None], size, mode="bilinear")[:, 0]
             scores[name].append(detector.PixelCounts(large.numpy(), truth))
 
-    bar = tqdm(total=options.seeds * len(tried), desc="training")
+    bar = tqdm(total=options.seeds * len(tried), desc="training", disable=None)
     for seed in range(options.seeds):
         memory, inserted, held_out = detector.split(len(normal), seed)
         generator = torch.Generator().manual_seed(seed)
@@ -160,7 +160,7 @@ def compare(scores: Scores, labels: np.ndarray, rounds: int) -> dict[str, dict[s
     everything = np.arange(len(labels)), np.arange(count)
     values = {name: value_of(some, labels, *everything) for name, some in scores.items()}
     gains: dict[str, list[float]] = {name: [] for name in scores if name != MIX}
-    for _ in tqdm(range(rounds), "comparing"):
+    for _ in tqdm(range(rounds), "comparing", disable=None):
         chosen = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
         seeds = rng.integers(0, count, count)
         mix = value_of(scores[MIX], labels, chosen, seeds)

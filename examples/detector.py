@@ -364,7 +364,8 @@ def train_head(
             part.load_state_dict(state[name])
         losses = state["losses"]
     detector.head.train()
-    bar = tqdm(range(len(losses), steps), "training", steps, initial=len(losses), disable=checkpoint is None)
+    quiet = True if checkpoint is None else None  # None: unless it is a terminal
+    bar = tqdm(range(len(losses), steps), "training", steps, initial=len(losses), disable=quiet)
     for step in bar:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         samples = draw(step, generator).flipped(generator)
@@ -501,7 +502,7 @@ class Insertions:
     def pool(self, count: int, quiet: bool = False) -> Samples:
         parts = [
             Samples.of(self.detector, *self.some(min(BATCH, count - first)))
-            for first in tqdm(range(0, count, BATCH), "inserting", disable=quiet)
+            for first in tqdm(range(0, count, BATCH), "inserting", disable=True if quiet else None)
         ]
         return Samples.joined(parts)
 
@@ -595,7 +596,7 @@ def as_batch(images: Sequence[np.ndarray]) -> torch.Tensor:
 
 def read_all(files: Sequence[Any], size: tuple[int, int], title: str = "") -> Iterator[torch.Tensor]:
     images = Images("photographs", list(files), size=size)
-    for first in tqdm(range(0, len(images), BATCH), title, disable=not title):
+    for first in tqdm(range(0, len(images), BATCH), title, disable=None if title else True):
         yield as_batch([images[index] for index in range(first, min(first + BATCH, len(images)))])
 
 
@@ -782,11 +783,15 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     (out / "result.json").write_text(json.dumps(result, indent=1))
     write_scores(out, [file.relative_to(options.parts / "test").as_posix() for file in files], scores, threshold)
     bad, good = (np.flatnonzero(labels == label) for label in (1, 0))
-    cases = [*bad[np.argsort(scores[bad])][:4], *good[np.argsort(-scores[good])][:4]]
-    for rank, case in enumerate(cases):
-        kind = "lowest_of_defects" if labels[case] else "highest_of_good"
-        outlines = None if truth is None or not labels[case] else truth[case]
-        draw(files[case], maps[case], scores[case], threshold, out / f"{kind}_{rank % 4 + 1}.png", truth=outlines)
+    bad, good = bad[np.argsort(scores[bad])], good[np.argsort(-scores[good])]
+    for kind, cases in (
+        ("lowest_of_defects", bad[:4]),
+        ("highest_of_defects", bad[:-3:-1]),
+        ("highest_of_good", good[:4]),
+    ):
+        for rank, case in enumerate(cases, 1):
+            outlines = None if truth is None or not labels[case] else truth[case]
+            draw(files[case], maps[case], scores[case], threshold, out / f"{kind}_{rank}.png", truth=outlines)
     for name, entry in metrics.items():
         print("{:38} {:.3f}".format(name, entry["value"]), end="")
         print("  [{:.3f}, {:.3f}]".format(*entry["interval"]) if "interval" in entry else "")
@@ -847,7 +852,7 @@ def predict(options: argparse.Namespace) -> list[float]:
     root = options.photographs if options.photographs.is_dir() else options.photographs.parent
     names = [file.relative_to(root).as_posix() for file in files]
     write_scores(options.out, names, scores, threshold)
-    for file, name, heat, score in zip(tqdm(files, "drawing"), names, maps, scores, strict=True):
+    for file, name, heat, score in zip(tqdm(files, "drawing", disable=None), names, maps, scores, strict=True):
         draw(file, heat, score, threshold, options.out / "heat_maps" / f"{name}.png")
     print(f"{int((scores >= threshold).sum())} of {len(files)} are defective at {threshold:.2f}: {options.out}")
     return scores.tolist()

@@ -112,7 +112,7 @@ def test_evaluation_gives_every_metric_an_interval(example, model, parts, tmp_pa
     for entry in metrics.values():
         low, high = entry["interval"]
         assert 0 <= low <= entry["value"] <= high <= 1
-    assert len(list(tmp_path.glob("*_of_*.png"))) == 8
+    assert len(list(tmp_path.glob("*_of_*.png"))) == 10
 
 
 def test_dark_squares_are_found_by_both_maps_and_by_each(example, model, parts, tmp_path):
