@@ -18,21 +18,26 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "numpydoc",
-    "myst_parser",
+    "myst_nb",  # Markdown, and notebooks as pages
     "sphinx_gallery.gen_gallery",
     "site_pages",
 ]
 root_doc = "index"
-exclude_patterns = ["**/sg_execution_times.rst", "sg_execution_times.rst", "**/GALLERY_HEADER.rst"]
+exclude_patterns = [
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+    "**/GALLERY_HEADER.rst",
+    "auto_examples/*.ipynb",
+]
 nitpicky = True
 toc_object_entries_show_parents = "hide"
 default_role = "py:obj"  # single backticks of the docstrings: a link where there is something to link to
 
 # GitHub's Markdown, with its anchors for headings, and `:::` for what it does not have.
-myst_enable_extensions = ["colon_fence", "html_image", "substitution"]
+myst_enable_extensions = ["colon_fence", "html_image"]
 myst_heading_anchors = 4
-_picture = next(p for p in ("gallery.jpg", "preview.jpg") if (DOCS / "pictures" / p).exists())
-myst_substitutions = {"picture": f"![Each technique: normal image, result and outline](/pictures/{_picture})"}
+nb_execution_mode = "off"  # docs/notebooks.py runs them and stores their outputs
+nb_merge_streams = True
 
 # Docstrings. PyTorch and albumentations are large: where they are not installed, their classes are stood in for.
 autodoc_mock_imports = [

@@ -17,11 +17,14 @@ import numpy as np
 
 import pail
 from pail.references import REFERENCES
+from pail.registry import is_own
 
 ROOT = Path(__file__).resolve().parent.parent
 MAINTAINERS = ROOT / "docs" / "maintainers"
-TECHNIQUES, CITATION, TIMES, RESTORE, PRESETS = (
+TECHNIQUES, BEYOND, PEERS, CITATION, TIMES, RESTORE, PRESETS = (
     "techniques",
+    "beyond",
+    "peers",
     "citation",
     "times",
     "restore",
@@ -34,12 +37,42 @@ def techniques() -> str:
     measured = milliseconds()
     rows = ["| looks like | method | family | paper | what it inserts | ms |", "|---|---|---|---|---|---|"]
     for name, technique in ((name, pail.TECHNIQUES[name]) for name in pail.ELEVEN):
-        picture = f'<img src="docs/pictures/techniques/{name}.jpg" width="96" alt="{name}">'
         paper = f"[{technique.reference}]({technique.url})" if technique.url else technique.reference
         rows.append(
-            f"| {picture} | `{name}` | {technique.family} | {paper} | {technique.summary} | {measured[name]:.2g} |"
+            f"| {small(name)} | `{name}` | {technique.family} | {paper} | {technique.summary} | {measured[name]:.2g} |"
         )
     return "\n".join(rows)
+
+
+def small(name: str) -> str:
+    """The small picture of a technique."""
+    return f'<img src="docs/pictures/techniques/{name}.jpg" width="96" alt="{name}">'
+
+
+def beyond() -> str:
+    """The table of the other techniques, which are drawn on request only."""
+    rows = ["| looks like | method | family | what it inserts |", "|---|---|---|---|"]
+    for name, technique in pail.TECHNIQUES.items():
+        if name not in pail.ELEVEN and not is_own(name):
+            paper = f" ([{technique.reference}]({technique.url}))" if technique.url else ""
+            rows.append(f"| {small(name)} | `{name}` | {technique.family} | {technique.summary}{paper} |")
+    return "\n".join(rows)
+
+
+def peers() -> str:
+    """The comparison of named defects with other libraries, a line for each kind."""
+    page = (MAINTAINERS / "peers.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (\w+) \| ([\w-]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", page, re.M)
+    measured = {(kind, library): cells for kind, library, *cells in found}
+    libraries = list(dict.fromkeys(library for _, library in measured))
+    rows = [f"| ms at 1024x1024, changes outside of the mask | {' | '.join(libraries)} |"]
+    rows.append("|---|" + "---|" * len(libraries))
+    for kind in dict.fromkeys(kind for kind, _ in measured):
+        cells = [measured.get((kind, library)) for library in libraries]
+        shown = [f"{number(float(cell[1]))} ms, {float(cell[2][:-1]):.0f} %" if cell else "" for cell in cells]
+        rows.append(f"| `{kind}` | {' | '.join(shown)} |")
+    made = re.search(r"^(\d{4}-\d\d-\d\d, .*)$", page, re.M)
+    return "\n".join([*rows, "", made[1]]) if made else "\n".join(rows)
 
 
 def milliseconds(size: str = "256x256", channels: str = "RGB") -> dict[str, float]:
@@ -142,6 +175,9 @@ def citation() -> str:
     return "\n".join(lines)
 
 
+README = {TECHNIQUES: techniques, BEYOND: beyond, PEERS: peers}
+
+
 def fill(text: str, part: str, made: str) -> str:
     """A page with one of its parts made anew."""
     start, end = f"<!-- {part}: written by docs/tables.py -->", f"<!-- end of {part} -->"
@@ -161,14 +197,15 @@ def main() -> None:
     parser.add_argument("--base", help="address of the repository")
     options = parser.parse_args()
     readme = ROOT / "README.md"
-    text = fill(readme.read_text(encoding="utf-8"), TECHNIQUES, techniques())
-    text = fill(text, CITATION, citation())
+    text = readme.read_text(encoding="utf-8")
+    for part, made in README.items():
+        text = fill(text, part, made())
     if options.base:
         sys.stdout.write(absolute(text, options.base.rstrip("/")))
     else:
         readme.write_text(text, encoding="utf-8")
         parts = {"performance": (TIMES, times), "fidelity": (RESTORE, restore), "choosing": (TECHNIQUES, sizes)}
-        parts["presets"] = PRESETS, presets
+        parts |= {"presets": (PRESETS, presets), "citation": (CITATION, citation)}
         for name, (part, made) in parts.items():
             page = ROOT / "docs" / f"{name}.md"
             page.write_text(fill(page.read_text(encoding="utf-8"), part, made()), encoding="utf-8")

@@ -56,9 +56,18 @@ def settled(page: Any) -> None:
 
 
 def choose(page: Any, image: int, technique: str) -> None:
+    """Choose an image and a technique, and unfold its parameters."""
     page.locator(f"#pail-images input[value='{image}']").check(force=True)
     page.locator(f"#pail-techniques input[value='{technique}']").check()
+    unfold(page, "expert")
     settled(page)
+
+
+def unfold(page: Any, key: str) -> None:
+    """Open a group of controls, unless it is open."""
+    button = page.locator(f"#pail-{key} > button")
+    if "open" not in str(button.get_attribute("class")).split():
+        button.click()
 
 
 def handle(page: Any, key: str, which: int = 0) -> Any:
@@ -99,6 +108,7 @@ def paint(page: Any, strokes: list[list[tuple[float, float]]], each: Any = None)
 
 def small(page: Any) -> None:
     """Work at 512 pixels."""
+    unfold(page, "more")
     page.locator("#pail-size input").click()
     page.get_by_role("option", name="512 pixels").click()
     settled(page)

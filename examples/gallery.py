@@ -1,7 +1,7 @@
-"""The gallery: every technique on a bundled photograph, the normal image next to the result with its mask's outline.
+"""The gallery: one good part with defects, and every technique on a photograph, with the outlines of the exact masks.
 
-python examples/gallery.py [FOLDER]    # FOLDER/gallery.png and FOLDER/<family>/<technique>.png; results by default
-python examples/gallery.py --readme    # the pictures of the README: docs/pictures/gallery.jpg and techniques/*.jpg
+python examples/gallery.py [FOLDER]  # FOLDER/part.png, gallery.png, beyond.png and <family>/<technique>.png; results
+python examples/gallery.py --readme  # the pictures of the README: docs/pictures/{part,gallery,beyond}.jpg, techniques/
 """
 
 import argparse
@@ -21,36 +21,105 @@ THUMBNAIL = 160
 HEADER = 34  # of a technique's own picture
 FACTS = ("normal image", "source", "result", "mask", "difference")
 
+# One good part, a coin, and the defects that are inserted into it.
+COIN = (187, 95, 280, 188)  # its box in example_1
+PART = 320  # pixels of its side
+DEFECTS = ("scratch", "crack", "stain", "chip")
+SEVERITY, SEED = 0.75, 3
+
 # The photographs and the seed of each technique; what is registered in addition gets the last.
 SCENES = {
-    "cutpaste": ("example_3", None, 6),
-    "cutpaste_scar": ("example_5", None, 1),
+    "cutpaste": ("example_3", None, 1),
+    "cutpaste_scar": ("example_3", None, 1),
     "simplex_noise_anomlay": ("example_1", None, 9),
     "random_perturbation": ("example_2", None, 1),
-    "hard_aug_cutpaste": ("example_0", None, 7),
-    "perlin_noise_pattern": ("example_3", "wood", 9),
+    "hard_aug_cutpaste": ("example_0", None, 1),
+    "perlin_noise_pattern": ("example_3", "streaks", 6),
     "superpixel_anomaly": ("example_0", "gravel", 3),
-    "perlin_with_roi_anomaly": ("example_1", "wood", 6),
+    "perlin_with_roi_anomaly": ("example_1", "streaks", 6),
     "rand_augmented_cut_paste": ("example_5", "gravel", 6),
-    "fract_aug": ("example_4", "gravel", 7),
-    "affined_anomlay": ("example_2", "wood", 9),
+    "fract_aug": ("example_0", "gravel", 5),
+    "affined_anomlay": ("example_2", "streaks", 4),
+    "real_defect": ("streaks", "bank", 2),
+    "nsa": ("example_2", "example_3", 5),
+    "glass": ("example_1", "gravel", 0),
+    "scratch": ("streaks", None, 0),
+    "crack": ("example_0", None, 0),
+    "stain": ("example_3", None, 0),
+    "pitting": ("coin", None, 0),
+    "dent": ("streaks", None, 0),
+    "chip": ("coin", None, 0),
+    "fiber": ("example_2", None, 0),
+    "corrosion": ("coin", None, 0),
     "": ("example_0", None, 0),
+}
+LEGENDS = {
+    "gallery": "left: normal image\nright: pseudo-anomaly, its exact mask outlined\n\n"
+    "SFI: source-free, from the image itself\nSBI: source-based, from a second image\nhybrid: either",
+    "beyond": "left: pseudo-anomaly\nright: its exact mask outlined\n\n"
+    "real: cut out of photographs of defects\npublished: of two more papers\ndefects: drawn from their geometry",
 }
 
 
-def photograph(folder: str, name: str) -> np.ndarray:
+def photograph(name: str) -> np.ndarray:
+    """A bundled photograph, or the coin."""
+    if name == "coin":
+        return np.repeat(coin()[..., None], 3, axis=2)
+    folder = "example_img" if name.startswith("example") else "anom_source_imgs"
     return np.asarray(Image.open(ROOT / folder / f"{name}.jpg").convert("RGB"))
+
+
+def coin() -> np.ndarray:
+    """The good part, a gray image."""
+    picture = Image.open(ROOT / "example_img" / "example_1.jpg").convert("L").crop(COIN)
+    return np.asarray(picture.resize((PART, PART), Image.Resampling.LANCZOS))
+
+
+def bank() -> pail.Defects:
+    """Two real defects, a scratch and a gouge in the wood of a table, with masks as an annotator draws them."""
+    table = np.asarray(Image.open(ROOT / "example_img" / "example_4.jpg").convert("L"))
+    masks = []
+    for width, line in ((5, ((53, 120), (77, 168), (102, 215))), (11, ((2, 158), (14, 142), (29, 124)))):
+        mask = Image.new("L", table.shape[::-1])
+        ImageDraw.Draw(mask).line(line, 255, width)
+        masks.append(np.asarray(mask))
+    return pail.Defects([table, table], masks, kinds=["scratch", "gouge"])
 
 
 def insert(name: str) -> dict[str, np.ndarray]:
     """The pictures of a technique, without "source" where it takes none."""
     normal, source, seed = SCENES.get(name, SCENES[""])
-    i_n = photograph("example_img", normal)
-    sources = {"anom_source_img": photograph("anom_source_imgs", source)} if source else {}
+    i_n = photograph(normal)
+    if source == "bank":
+        shown, sources = {}, {"defects": bank()}
+    else:
+        shown = sources = {"anom_source_img": photograph(source)} if source else {}
     i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, rng=seed)
     difference = np.abs(i_a.astype(int) - i_n).max(axis=2).astype(np.uint8)
-    values = (i_n, *sources.values(), i_a, m_a[..., 0], difference)
-    return dict(zip([fact for fact in FACTS if sources or fact != "source"], values, strict=True))
+    values = (i_n, *shown.values(), i_a, m_a[..., 0], difference)
+    return dict(zip([fact for fact in FACTS if shown or fact != "source"], values, strict=True))
+
+
+def part() -> Image.Image:
+    """One good part, the same with a defect in each further column, and below it the outline of its mask."""
+    good = coin()
+    made = {
+        name: getattr(pai.Anomaly_Insertion(), name)(good, roi="foreground", severity=SEVERITY, rng=SEED)
+        for name in DEFECTS
+    }
+    columns = [("good part", good, good)]
+    for name, (i_a, m_a) in made.items():
+        columns += [(name, i_a, outline(np.stack([i_a] * 3, axis=2), m_a[..., 0]))]
+    above, step = 48, PART + GAP
+    sheet = Image.new("RGB", (len(columns) * step - GAP, above + 2 * step - GAP), "white")
+    text = ImageDraw.Draw(sheet)
+    for index, (title, *pictures) in enumerate(columns):
+        text.text((index * step, 2), title, "black", ImageFont.load_default(size=34))
+        for line, picture in enumerate(pictures[: 2 if index else 1]):
+            sheet.paste(Image.fromarray(picture).convert("RGB"), (index * step, above + line * step))
+    below = "the exact mask of\neach defect,\noutlined"
+    text.text((0, above + step + PART // 3), below, "dimgray", ImageFont.load_default(size=34), spacing=12)
+    return sheet
 
 
 def window(mask: np.ndarray) -> tuple[slice, slice]:
@@ -62,11 +131,16 @@ def window(mask: np.ndarray) -> tuple[slice, slice]:
     return slice(y, y + side), slice(x, x + side)
 
 
-def closer(pictures: dict[str, np.ndarray], side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The normal image and the outlined result, both in the window, at `side` pixels."""
+def closer(name: str, pictures: dict[str, np.ndarray], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Before and after at `side` pixels; or after, as lines hide thin defects, without and with its outline."""
     part = window(pictures["mask"])
     normal, result = (fit(pictures[key][part], side) for key in ("normal image", "result"))
-    return normal, outline(result, pictures["mask"][part])
+    return normal if name in pail.ELEVEN else result, outline(result, pictures["mask"][part])
+
+
+def thumbnail(name: str, pictures: dict[str, np.ndarray]) -> np.ndarray:
+    """The one picture that shows most."""
+    return closer(name, pictures, THUMBNAIL)[1 if name in pail.ELEVEN else 0]
 
 
 def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
@@ -75,19 +149,16 @@ def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
     text = ImageDraw.Draw(sheet)
     text.text((0, 2), name, "black", ImageFont.load_default(size=27))
     text.text((0, 34), pai.TECHNIQUES[name].family, "dimgray", ImageFont.load_default(size=21))
-    for index, picture in enumerate(closer(pictures, SIDE)):
+    for index, picture in enumerate(closer(name, pictures, SIDE)):
         sheet.paste(Image.fromarray(picture), (index * (SIDE + GAP), TITLE))
     return sheet
 
 
-def legend() -> Image.Image:
+def legend(lines: str) -> Image.Image:
     """The tile that explains the others."""
     sheet = Image.new("RGB", (2 * SIDE + GAP, TITLE + SIDE), "white")
-    lines = (
-        "left: normal image\nright: pseudo-anomaly, its exact mask outlined\n\n"
-        "SFI: source-free, from the image itself\nSBI: source-based, from a second image\nhybrid: either"
-    )
-    ImageDraw.Draw(sheet).text((GAP, TITLE + 30), lines, "dimgray", ImageFont.load_default(size=24), spacing=12)
+    font = ImageFont.load_default(size=24)
+    ImageDraw.Draw(sheet).text((GAP, TITLE + 30), lines, "dimgray", font, spacing=12)
     return sheet
 
 
@@ -113,20 +184,23 @@ def row(pictures: dict[str, np.ndarray]) -> Image.Image:
 
 
 def main(folder: Path, readme: bool) -> None:
-    made = {name: insert(name) for name in pail.ELEVEN}
-    picture = together([*(tile(name, pictures) for name, pictures in made.items()), legend()])
+    made = {name: insert(name) for name in pail.TECHNIQUES}
+    kind = "jpg" if readme else "png"
     folder.mkdir(parents=True, exist_ok=True)
+    sheets = {"part": part()}
+    for sheet, lines in LEGENDS.items():
+        names = [name for name in made if (name in pail.ELEVEN) == (sheet == "gallery")]
+        sheets[sheet] = together([*(tile(name, made[name]) for name in names), legend(lines)])
     for name, pictures in made.items():
-        path = (
-            folder / ("techniques" if readme else pai.TECHNIQUES[name].family) / f"{name}.{'jpg' if readme else 'png'}"
-        )
+        path = folder / ("techniques" if readme else pai.TECHNIQUES[name].family) / f"{name}.{kind}"
         path.parent.mkdir(exist_ok=True)
-        single = Image.fromarray(closer(pictures, THUMBNAIL)[1]) if readme else row(pictures)
+        single = Image.fromarray(thumbnail(name, pictures)) if readme else row(pictures)
         single.save(path, quality=82)
         print(path)
-    path = folder / ("gallery.jpg" if readme else "gallery.png")
-    picture.save(path, quality=82)
-    print(path)
+    for sheet, picture in sheets.items():
+        path = folder / f"{sheet}.{kind}"
+        picture.save(path, quality=82)
+        print(path)
 
 
 if __name__ == "__main__":

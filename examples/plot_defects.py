@@ -17,7 +17,7 @@ from skimage import data
 from pail import pai
 
 
-def photograph(name, stand_in):
+def material(name, stand_in):
     """The middle of a photograph of the project's in or above this folder; elsewhere one of scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
@@ -55,11 +55,11 @@ def sheet(rows):
 DEFECTS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
 materials = {
     "brushed metal": brushed_metal(),
-    "wood": photograph("example_img/example_4.jpg", data.coffee),
-    "circuit board": photograph("example_img/example_2.jpg", data.coffee),
-    "coins": photograph("example_img/example_1.jpg", data.coins),
-    "bricks": photograph("example_img/example_0.jpg", data.brick),
-    "paper": photograph("", data.page),
+    "wood": material("example_img/example_4.jpg", data.coffee),
+    "circuit board": material("example_img/example_2.jpg", data.coffee),
+    "coins": material("example_img/example_1.jpg", data.coins),
+    "bricks": material("example_img/example_0.jpg", data.brick),
+    "paper": material("", data.page),
 }
 insertion = pai.Anomaly_Insertion()
 

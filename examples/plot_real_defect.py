@@ -66,14 +66,18 @@ wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
 insertion = pai.Anomaly_Insertion()
 
 
-def vary(insert, **parameters):
+def varied(insert, **parameters):
     """One row a parameter: what `insert` makes with each of its values."""
     return [{f"{name}={value}": insert(**{name: value}).i_a for value in values} for name, values in parameters.items()]
 
 
-rows = vary(partial(insertion.real_defect, wood, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"])
-rows += vary(partial(insertion.real_defect, wood, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)])
-rows += vary(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
+rows = varied(
+    partial(insertion.real_defect, wood, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"]
+)
+rows += varied(
+    partial(insertion.real_defect, wood, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)]
+)
+rows += varied(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
 grid(rows)
 
 # %%

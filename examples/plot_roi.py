@@ -37,7 +37,7 @@ def grid(rows):
             ax.imshow(image, cmap="gray")
             ax.set_title(title, fontsize=9)
             if mask is not None:
-                ax.contour(mask[..., 0], levels=[127], colors="yellow", linewidths=1)
+                ax.contour(mask.squeeze(), levels=[127], colors="yellow", linewidths=1)
 
 
 i_n = photograph("example_img/example_1.jpg", data.coins)

@@ -1,5 +1,6 @@
-"""The pages of the site that are generated: README, changelog, contributing, the overview of guides, and techniques."""
+"""The generated pages of the site: README, changelog, contributing, guides, notebooks and techniques."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,20 +11,31 @@ from sphinx.application import Sphinx
 
 from pail import ELEVEN
 
-# The guides in the order of the menu, and the texts of their cards; other pages under docs/ follow.
+# The guides in the order of a user's work, and the texts of their cards; other pages under docs/ follow.
 GUIDES = {
-    "control": "Where an anomaly is placed, how strong it is, which technique makes it, and how to reproduce it.",
-    "your-own-technique": "Register a function of your own for a defect that only your parts have.",
+    "tune": "Look first: sliders in the browser, your images, and a recipe at the end.",
     "datasets": "Labeled folders for anomalib, YOLO and COCO with one command, on one machine or many.",
     "training": "New anomalies in every epoch with PyTorch, torchvision and albumentations.",
-    "tune": "Find settings that suit your parts, with sliders in the browser.",
+    "real-defects": "Cut your own defects out of photographs, and paste them elsewhere.",
     "choosing": "Which technique for which defect, and how to check the choice.",
-    "detection": "How detectors trained with each technique find real defects, measured.",
+    "control": "Where an anomaly is placed, how strong it is, which technique makes it, and how to reproduce it.",
+    "defects": "Scratches, cracks, stains and five more, drawn from their geometry.",
+    "presets": "Reproduce a paper: what it trains on, with its numbers.",
+    "large-images": "Tiles, 12 and 16 bits, windows of values, TIFF files with several pages.",
+    "your-own-technique": "Register a function of your own for a defect that only your parts have.",
+    "faq": "Installation, sources, colors, seeds, speed and licenses.",
+    "detection": "How detectors trained with pseudo-anomalies find real defects, measured.",
     "performance": "How long a call takes, and what changes it.",
     "fidelity": "Where techniques differ from their papers, and the keywords that restore the paper's values.",
+    "citation": "The papers behind the techniques.",
     "credits": "Where the bundled photographs come from, and under which licenses.",
 }
-NO_GUIDES = ("index", "start", "guides", "changelog", "contributing")
+NOTEBOOKS = {  # in the order of their menu
+    "quickstart": "Every technique once, in a few cells.",
+    "your_own_data_set": "Look, choose, generate and check, in ten minutes.",
+    "training": "A small segmenter and its heat maps.",
+}
+NO_GUIDES = ("index", "start", "guides", "notebooks", "changelog", "contributing")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
 LINK = re.compile(r"(\]\(|(?:src|href)=\")([^)\s\"]+)")
 FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
@@ -46,7 +58,7 @@ def for_the_site(text: str, from_root: bool = False) -> str:
             target = target.removeprefix("docs/") if target.startswith("docs/") else f"../{target}"
         for file, page in FROM_ROOT.items():
             target = target.replace(f"../{file}", f"{page}.md")
-        return before + target
+        return before + target.replace("../examples/notebooks/", "notebooks/")
 
     parts = FENCE.split(text)
     return "".join(part if index % 2 else LINK.sub(link, part) for index, part in enumerate(parts))
@@ -73,6 +85,25 @@ def guides_page(docs: Path) -> str:
     return "\n".join([*lines, "::::", "", "```{toctree}", ":hidden:", "", *guides(docs), "```", ""])
 
 
+def notebooks_page(docs: Path) -> str:
+    """A card and a download for each notebook, which are copied to where they become pages."""
+    folder = docs / "notebooks"
+    folder.mkdir(exist_ok=True)
+    files = {path.stem: path for path in (docs.parent / "examples" / "notebooks").glob("*.ipynb")}
+    names = [name for name in NOTEBOOKS if name in files] + sorted(files.keys() - NOTEBOOKS.keys())
+    lines = ["# Notebooks", "", "They run as they are, in the project's folder and outside of it.", ""]
+    lines += ["::::{container} cards"]
+    for name in names:
+        copied = folder / f"{name}.ipynb"
+        text = files[name].read_text(encoding="utf-8")
+        copied.write_text(text, encoding="utf-8")
+        title = next(line for line in json.loads(text)["cells"][0]["source"] if line.startswith("# "))[2:].strip()
+        lines += [":::{container} card", f"**[{title}](notebooks/{name}.ipynb)**", "", NOTEBOOKS.get(name, ""), ":::"]
+    lines += ["::::", "", "To run one: ", ""]
+    lines += [f"- {{download}}`{name}.ipynb <notebooks/{name}.ipynb>`" for name in names]
+    return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *(f"notebooks/{name}" for name in names), "```", ""])
+
+
 def write_pages(app: Sphinx) -> None:
     """Write what is made at build time; after sphinx-gallery, whose pictures the pages show."""
     docs = Path(app.srcdir)
@@ -80,7 +111,8 @@ def write_pages(app: Sphinx) -> None:
         text = for_the_site((docs.parent / file).read_text(encoding="utf-8"), from_root=True)
         (docs / f"{page}.md").write_text(text, encoding="utf-8")
     (docs / "guides.md").write_text(guides_page(docs), encoding="utf-8")
-    for name in ELEVEN:  # a whole figure as small as a thumbnail shows nothing
+    (docs / "notebooks.md").write_text(notebooks_page(docs), encoding="utf-8")
+    for name in technique_pages.TECHNIQUES:  # a whole figure as small as a thumbnail shows nothing
         thumb = docs / technique_pages.IMAGES / "thumb" / f"sphx_glr_plot_{name}_thumb.png"
         if thumb.exists() and technique_pages.picture(docs, name).exists():
             Image.open(technique_pages.picture(docs, name)).save(thumb)

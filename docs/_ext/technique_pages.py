@@ -12,6 +12,7 @@ from pathlib import Path
 import pail
 from pail import ELEVEN, Technique
 from pail.references import BY_TECHNIQUE
+from pail.registry import is_own
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,8 +25,20 @@ FAMILIES = {
     "SFI": "source-free (SFI): it needs the normal image only",
     "SBI": "source-based (SBI): it takes pixels from a source image, or from the image itself without one",
     "hybrid": "hybrid: it works with a source image and without one",
+    "real": "of the family `real`: it takes defects from photographs of them",
+    "published": "of the family `published`: it takes pixels from a source image, or from the image itself without one",
+    "defects": "of the family `defects`: it draws the defect from its geometry, and needs the normal image only",
 }
-TECHNIQUES = {name: pail.TECHNIQUES[name] for name in ELEVEN}
+ON_REQUEST = "`insert` draws it when it or its family is named."
+TECHNIQUES = {name: technique for name, technique in pail.TECHNIQUES.items() if not is_own(name)}
+GROUPS = {  # the techniques below their headings
+    "The eleven": list(ELEVEN),
+    "Defects an inspector can name": [name for name, one in TECHNIQUES.items() if one.family == "defects"],
+    "Real defects, and two more papers": [
+        name for name, one in TECHNIQUES.items() if one.family in ("real", "published")
+    ],
+}
+EXAMPLES = dict.fromkeys(GROUPS["Defects an inspector can name"], "defects")  # whose pictures are on one page
 ALIASES = {"affine_anom_color_change": "affined_anomlay"}  # the second name of a technique in the table of differences
 
 
@@ -38,7 +51,7 @@ def write(docs: Path) -> None:
     costs = read_costs((docs / "maintainers" / "performance.md").read_text(encoding="utf-8"))
     differences = read_differences((docs / "maintainers" / "fidelity.md").read_text(encoding="utf-8"))
     for name, technique in TECHNIQUES.items():
-        page = technique_page(docs, name, technique, words[name], costs[name], differences.get(name, []))
+        page = technique_page(docs, name, technique, words[name], costs.get(name, {}), differences.get(name, []))
         (folder / f"{name}.md").write_text(page, encoding="utf-8")
     (folder / "cards.txt").write_text(cards(docs), encoding="utf-8")
     (docs / "api" / "methods.txt").write_text(methods(), encoding="utf-8")
@@ -75,11 +88,14 @@ def thumbnail(docs: Path, name: str) -> str:
 
 def cards(docs: Path) -> str:
     """All techniques as cards; a text that pages include."""
-    lines = ["::::{container} cards techniques"]
-    for name, technique in TECHNIQUES.items():
-        text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
-        lines += [":::{container} card", thumbnail(docs, name), "", text, "", technique.summary, ":::"]
-    return "\n".join([*lines, "::::", ""])
+    lines: list[str] = []
+    for title, names in GROUPS.items():
+        lines += [f"**{title}**", "", "::::{container} cards techniques"]
+        for name in names:
+            text = f"**[{name.replace('_', '_<wbr>')}](/techniques/{name}.md)**"  # long names may break there
+            lines += [":::{container} card", thumbnail(docs, name), "", text, "", TECHNIQUES[name].summary, ":::"]
+        lines += ["::::", ""]
+    return "\n".join(lines)
 
 
 def methods() -> str:
@@ -93,8 +109,8 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
     lines = [
         "# Techniques",
         "",
-        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, the",
-        "paper, the cost, when to use the technique, and how it differs from its paper and from the original library.",
+        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, and when",
+        "to use the technique; those of papers also say how it differs from the paper and from the original library.",
         "",
         "```{include} cards.txt",
         "```",
@@ -105,12 +121,13 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
         "|---|---|---|---|---|",
     ]
     for name, technique in TECHNIQUES.items():
-        small, large = (costs[name][size, "RGB"] for size in SIZES)
+        measured = " | ".join(costs.get(name, {}).get((size, "RGB"), "") for size in SIZES)
         looks = " ".join(words[name]["looks"].split())
-        lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {small} | {large} |")
+        lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {measured} |")
     lines += [
         "",
-        "Medians on one thread, RGB images; see [how long a call takes](../performance.md).",
+        "Medians on one thread, RGB images; see [how long a call takes](../performance.md), and for the others",
+        "[the comparison with other libraries](../maintainers/peers.md).",
         "",
         "```{toctree}",
         ":hidden:",
@@ -131,41 +148,54 @@ def technique_page(
     differences: list[str],
 ) -> str:
     """The page of one technique."""
-    paper = BY_TECHNIQUE[name]
+    paper = BY_TECHNIQUE.get(name)
+    family = FAMILIES[technique.family]
     parts = [
         f"# {name}",
         f"Inserts {technique.summary}.",
-        f"{FAMILIES[technique.family][0].upper()}{FAMILIES[technique.family][1:]}.",
-        f"Paper: [{paper.nickname}]({paper.url}). {paper.text}",
+        f"{family[0].upper()}{family[1:]}. {ON_REQUEST if name not in ELEVEN else ''}",
+        f"Paper: [{paper.nickname}]({paper.url}). {paper.text}" if paper else "",
         pictures(docs, name),
         "## When to use it",
         f"**It looks like** {words['looks']}",
         f"**Use it** {words['use']}",
         f"**Do not use it** {words['avoid']}",
-        "## Cost",
-        cost_table(costs),
-        "Median milliseconds of a call on one thread; see [how long a call takes](../performance.md).",
+    ]
+    if costs:
+        parts += [
+            "## Cost",
+            cost_table(costs),
+            "Median milliseconds of a call on one thread; see [how long a call takes](../performance.md).",
+        ]
+    parts += [
         "## Parameters",
         parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
-        "## Differences from the paper and the original",
-        difference_table(differences),
-        "What applies to all techniques is described in [differences from the papers](../fidelity.md).",
-        "## How to cite it",
-        f"```bibtex\n{paper.bibtex}\n```",
     ]
+    if paper:
+        parts += [
+            "## Differences from the paper and the original",
+            difference_table(differences),
+            "What applies to all techniques is described in [differences from the papers](../fidelity.md).",
+            "## How to cite it",
+            f"```bibtex\n{paper.bibtex}\n```",
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def pictures(docs: Path, name: str) -> str:
     """The figures of the technique's example, and the way to its code."""
-    found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{name}_[0-9]*.png"))
-    found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{name}_\d+\.png", path.name)]
+    example = EXAMPLES.get(name, name)
+    found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{example}_[0-9]*.png"))
+    found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{example}_\d+\.png", path.name)]
+    if name in EXAMPLES and found:  # a figure for each of them, in their order
+        found = [found[list(EXAMPLES).index(name)]]
     if not found:
         return ""
     figures = [f"![{name}, figure {number}](/{IMAGES}/{path.name})" for number, path in enumerate(found, 1)]
     lines = [f":::{{container}} wide-picture\n{figure}\n:::\n" for figure in figures]
-    return "\n".join([*lines, f"The code of these pictures: [{name} in the gallery](/auto_examples/plot_{name}.rst)."])
+    code = f"The code of these pictures: [{example} in the gallery](/auto_examples/plot_{example}.rst)."
+    return "\n".join([*lines, code])
 
 
 def parameter_table(technique: Technique) -> str:

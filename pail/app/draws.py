@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,12 +16,14 @@ import numpy as np
 from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
+from pail.beyond.real.defects import Defects
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
 from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
 from pail.dataset.recipe import ROI_WORDS, Recipe, make_recipe
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
+from pail.registry import TECHNIQUES
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,20 @@ class Bench:
         folder: str | os.PathLike[str],
         source: str | os.PathLike[str] | None = None,
         given: Mapping[str, Any] | None = None,
+        defects: str | os.PathLike[str] | None = None,
     ) -> None:
         self.given = dict(given or {})
+        bank = self.given.get("defects") if defects is None else defects
+        self.defects = None if bank is None else _bank(bank)
+        if bank is not None:
+            self.given["defects"] = str(Path(bank).absolute())  # the exported recipe is run elsewhere
         listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
         only_first = replace(listing, pages="first")  # of sources and masks
-        self.normals = ImageCache(_folder("folder", folder, listing), listing)
-        self.sources = ImageCache(_folder("source", source, only_first), listing) if source is not None else None
+        self.normals = ImageCache(Folder(folder, listing, normal=True), listing)
+        self.sources = ImageCache(Folder(source, only_first, "source"), listing) if source is not None else None
         roi = self.given.get("roi")
         masks = replace(only_first, exclude=())
-        self.rois = _folder("roi", roi, masks) if roi not in (None, *ROI_WORDS) else None
+        self.rois = Folder(roi, masks, "roi") if roi not in (None, *ROI_WORDS) else None
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
         if self.given.get("data_range") == "auto":
@@ -63,6 +71,11 @@ class Bench:
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
             raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
+
+    def folders(self) -> dict[str, str]:
+        """What `pail.generate` reads, as its keywords."""
+        found = {"normals": self.normals.folder.absolute()}
+        return {**found, "source": self.sources.folder.absolute()} if self.sources else found
 
     @property
     def names(self) -> list[str]:
@@ -80,13 +93,15 @@ class Bench:
     def inputs(self, settings: PageSettings, name: str) -> Inputs:
         """Where `make_item` reads from: the folders, and the painted mask as if it lay in one."""
         sources = self.sources.folder if self.sources else None
+        drawn = any(TECHNIQUES[entry.technique].takes_defects for entry in settings.entries)
+        bank = (self.defects, self.defects.kinds) if self.defects and drawn else (None, ())
         if settings.region == "painted":
             masks = {stem_of(name): mask_file(name)}
-            return Inputs(self.normals.folder, sources, _painted(settings.painted), masks)
+            return Inputs(self.normals.folder, sources, painted_masks(settings.painted), masks, *bank)
         if settings.region == "given" and self.rois:
             masks = {mask.rpartition(".")[0]: mask for mask in self.rois.listed}
-            return Inputs(self.normals.folder, sources, self.rois, masks)
-        return Inputs(self.normals.folder, sources, None, {})
+            return Inputs(self.normals.folder, sources, self.rois, masks, *bank)
+        return Inputs(self.normals.folder, sources, None, {}, *bank)
 
     def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
         """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
@@ -108,7 +123,7 @@ class Bench:
         source = None if found is None else source_pixels(found, checked)
         roi = region(checked, self.inputs(settings, name), name, pixels, original.pixels.shape[:2])
         result = insertion(checked, as_alpha(picture, checked)).insert(
-            pixels, source, **arguments(checked), roi=roi, rng=(checked.seed, item.number)
+            pixels, source, **arguments(checked), defects=self.bank(checked), roi=roi, rng=(checked.seed, item.number)
         )
         mask = result.m_a[..., 0]
         left, top, width, height = cv2.boundingRect(mask)
@@ -120,6 +135,10 @@ class Bench:
         return Preview(
             item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques
         )
+
+    def bank(self, checked: Recipe) -> Defects | None:
+        """The bank, if a technique of the recipe draws from it."""
+        return self.defects if checked.defects else None
 
     def source(self, item: Item) -> tuple[Picture | None, str | None]:
         """The first source that can be read, which `make_item` takes, too."""
@@ -137,11 +156,11 @@ def _alone(item: Item) -> Item:
     return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
 
 
-def _folder(argument: str, url: Any, recipe: Recipe) -> Folder:
-    folder = Folder(url, recipe)
-    if not folder.listed:
-        raise ValueError(f"`{argument}` must be a folder with images, got {url} with none")
-    return folder
+def _bank(path: str | os.PathLike[str]) -> Defects:
+    try:
+        return Defects.read(path)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("`path`", "`defects`")) from None
 
 
 @lru_cache(maxsize=8)
@@ -150,7 +169,7 @@ def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
 
 
 @lru_cache(maxsize=4)
-def _painted(data: str) -> Painted:
+def painted_masks(data: str) -> Painted:
     return Painted(as_mask(data))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pprint
+import re
 import shlex
 import zipfile
 from collections.abc import Callable
@@ -16,9 +17,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pail.app.draws import Bench
+from pail.app.draws import Bench, painted_masks
 from pail.app.folder import ImageCache
-from pail.app.painted import Painted, mask_file
+from pail.app.painted import mask_file
 from pail.app.settings import PageSettings
 from pail.dataset.inputs import Inputs, stem_of
 from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
@@ -55,7 +56,7 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
         files |= made.files
         if made.line is None:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")
-    files |= _regions(bench, settings)
+    files |= {f"regions/{name}": data for name, data in regions(bench, settings).items()}
     return Export(toml, python, line, _zip(files), failed)
 
 
@@ -87,6 +88,9 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         if source_pixels(source, checked).shape != source.pixels.shape:
             lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
         arguments = "image, source"
+    if checked.defects:
+        paths["DEFECTS"] = checked.defects
+        lines += ["defects = Defects.read(DEFECTS)"]
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     inputs = bench.inputs(settings, name)
     roi = region(checked, inputs, name, pixels, picture.pixels.shape)
@@ -98,17 +102,19 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         files |= _region(lines, inputs, name, where, roi)
     elif isinstance(roi, np.ndarray):  # without what padding has added
         files |= _stored(lines, "region", roi > 0)
+    if checked.defects:
+        keywords += ["defects=defects"]
     if roi is not None:
         keywords += [f"roi={roi!r}" if isinstance(roi, str) else "roi=region"]
     keywords += [f"rng={(checked.seed, item.number)}"]
 
     body = "\n".join(lines)
     places = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
-    places += [f"{key} = Path({path!r})" for key, path in paths.items() if f"{key} /" in body]
+    places += [f"{key} = Path({path!r})" for key, path in paths.items() if re.search(rf"\b{key}\b", body)]
     imports = ["from pathlib import Path", ""]
     imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
     imports += ["from PIL import Image"] if "Image.open" in body else []
-    text = [*imports, "", "from pail import pai", "", *places, "", *lines]
+    text = [*imports, "", f"from pail import {'Defects, ' * bool(checked.defects)}pai", "", *places, "", *lines]
     text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
     text += [f"    {word}," for word in (arguments, *keywords)]
     return "\n".join([*text, ")", ""]), files
@@ -204,13 +210,11 @@ def _literal(value: Any) -> str:
     return pprint.pformat(value, width=10**6, sort_dicts=False)
 
 
-def _regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
+def regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
     """The painted mask for every image of the folder, named as `--roi` reads it."""
     if settings.region != "painted":
         return {}
-    masks = bench.inputs(settings, bench.name(settings.image)).rois
-    assert isinstance(masks, Painted)
-    return {f"regions/{mask_file(name)}": masks.png for name in bench.names}
+    return {mask_file(name): painted_masks(settings.painted).png for name in bench.names}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

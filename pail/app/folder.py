@@ -10,12 +10,11 @@ from pathlib import Path
 
 import cv2
 
-from pail.dataset.inputs import file_of, list_pages, read_image
+from pail.dataset.inputs import file_of, find_images, list_pages, read_image
 from pail.dataset.recipe import Recipe
 from pail.dataset.sizes import Size, fitted
 from pail.dataset.store import Store
 from pail.io.read import Picture
-from pail.io.select import is_excluded
 from pail.pixels.panels import fit, shades, to_display
 from pail.report.page import data_uri
 
@@ -34,15 +33,25 @@ class Folder(Store):
     lead out are among them, and an error when they are read.
     """
 
-    def __init__(self, url: str | os.PathLike[str], recipe: Recipe | None = None) -> None:
-        super().__init__(url)
+    def __init__(
+        self,
+        url: str | os.PathLike[str],
+        recipe: Recipe | None = None,
+        argument: str = "folder",
+        *,
+        normal: bool = False,
+    ) -> None:
         recipe = recipe or Recipe()
+        if not _may_be_folder(url):
+            raise ValueError(f"`{argument}` must be a folder with images, got {url}, which is none")
+        store, found = find_images(argument, url, recipe, normal=normal)
+        super().__init__(store.url)
         self._root = Path(self.url).resolve()
         self._follows = recipe.follow_links
-        found = self.listing(follow_links=recipe.follow_links).names
-        names = [name for name in found if not is_excluded(name, recipe.exclude)]
-        self._names = frozenset(names)
-        self.listed: Sequence[str] = tuple(names if recipe.pages == "first" else list_pages(self, names, recipe))
+        self._names = frozenset(found.names)
+        self.listed: Sequence[str] = tuple(
+            found.names if recipe.pages == "first" else list_pages(self, found.names, recipe)
+        )
 
     def absolute(self, name: str = "") -> str:
         """Where the folder or a file in it lies, from wherever one looks."""
@@ -60,6 +69,10 @@ class Folder(Store):
         if name not in self._names or not self.is_inside(name):
             raise OutsideError(f"{name} is a link that leads out of {self.url}, and is not read")
         return super().read(name)
+
+
+def _may_be_folder(url: str | os.PathLike[str]) -> bool:
+    return "://" in str(url) or Path(url).is_dir()
 
 
 class ImageCache:

@@ -1,41 +1,36 @@
-"""The page: its controls, and what happens when they change."""
+"""The page: where its controls are, and which of them call what."""
 
 from __future__ import annotations
 
-import secrets
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pail.app import view, widgets
-from pail.app.draws import SHOWN, Bench, Newest, Preview
-from pail.app.export import export
+from pail.app.draws import Bench
+from pail.app.events import THUMBNAILS, Page, _value
+from pail.app.making import free_folder
 from pail.app.parameters import Bounds, Control
-from pail.app.settings import Entry, PageSettings, collection_of, control_values, entries, options, put
-from pail.core.checks import as_number
-from pail.dataset.recipe import make_recipe
-from pail.dataset.sizes import Size
-from pail.registry import TECHNIQUES
+from pail.app.settings import collection_of, control_values, offered
+from pail.beyond.real.defects import Defects
 from pail.report.page import static
 
-THUMBNAILS = 24  # on a page of the strip
-CANVAS = 512  # pixels of the longer side of what is painted on
-SOON = 0.7  # seconds after which a sheet shows what it has
 MOST_ANOMALIES = 10
 SEVERITY = Control(
     "severity",
     "range",
     None,
-    "From 0, the faintest that the technique makes, to 1, the strongest.",
+    "0 is the faintest, 1 the strongest; each anomaly is drawn between the two handles.",
     Bounds(0, 1),
     has_word=True,
 )
-ANOMALIES = Control("anomalies", "range", (1, 1), "Number in an image.", Bounds(1, MOST_ANOMALIES, integer=True))
+ANOMALIES = Control("anomalies", "range", (1, 1), "How many in an image.", Bounds(1, MOST_ANOMALIES, integer=True))
+LAYOUTS = [
+    ("images and masks, two folders (flat)", "flat"),
+    ("train and test, for anomaly detection (MVTec AD)", "mvtec"),
+    ("images and labels, for detectors (YOLO)", "yolo"),
+]
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -48,187 +43,43 @@ def look() -> dict[str, Any]:
     return {"theme": theme, "css": static("pail.app", "page.css")}
 
 
-@dataclass
-class Form:
-    """The controls by name, whose values every request brings along."""
-
-    components: dict[str, Any]
-
-    @property
-    def inputs(self) -> list[Any]:
-        return list(self.components.values())
-
-    def read(self, values: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(self.components, values, strict=True))
-
-    def of(self, technique: str) -> dict[str, Any]:
-        """The controls of one technique by parameter."""
-        prefix = f"{technique}."
-        return {key.removeprefix(prefix): c for key, c in self.components.items() if key.startswith(prefix)}
-
-
-class Page:
-    """What the page's events call. It keeps nothing of a session but which request is the newest."""
-
-    def __init__(self, bench: Bench, files: Path) -> None:
-        self.bench, self.files, self.newest = bench, files, Newest()
-        self.form = Form({})
-
-    def settings(self, values: dict[str, Any], *, mixed: bool) -> PageSettings:
-        """The settings that the values stand for; with the techniques of the collection, or the chosen one."""
-        name = values["technique"]
-        if name not in TECHNIQUES:
-            raise ValueError(f"`technique` must be one of {', '.join(TECHNIQUES)}; got {name!r}")
-        given = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
-        chosen = entries(values["collection"]) if mixed else (Entry(name, options(name, given)),)
-        return PageSettings(
-            chosen,
-            values["image"],
-            None if values["severity"] == "" else values["severity"],
-            values["anomalies"],
-            values["region"],
-            values["painted"] or "",
-            self._seed(values["seed"]),
-            self._size(values["size"]),
-        )
-
-    def _seed(self, value: Any) -> int:
-        if value is None or value == "":
-            raise ValueError("`seed` must be an integer from 0, and the box is empty")
-        return int(as_number("seed", value, 0, 2**63 - 1, integer=True))
-
-    def _size(self, size: str) -> Size:
-        """The size of the output, as a recipe has it."""
-        if size == "given":
-            return make_recipe(size=self.bench.given.get("size")).size
-        return None if size == "own" else int(size)
-
-    def draw(self, request: gr.Request, *values: Any) -> str:
-        """The first draw, or what is wrong."""
-        self.newest.take(str(request.session_hash))
-        try:
-            read = self.form.read(values)
-            settings = self.settings(read, mixed=False)
-            item = self.bench.items(settings)[0]
-            return view.result(self.bench.draw(settings, self.bench.recipe(settings), item), outlined=read["outline"])
-        except SHOWN as raised:
-            return view.error(raised)
-
-    def sheet(self, request: gr.Request, *values: Any) -> Iterator[Any]:
-        """Twelve draws; a newer request of the same session ends them."""
-        session = str(request.session_hash)
-        ticket, read, shown = self.newest.now(session), self.form.read(values), time.monotonic()
-        try:
-            settings = self.settings(read, mixed=read["sheet_settings"] == "collection")
-            checked = self.bench.recipe(settings)
-            items = self.bench.items(settings, whole_folder=read["sheet_images"] == "folder")
-        except SHOWN as raised:
-            yield view.error(raised)
-            return
-        draws: list[Preview | Exception | None] = [None] * len(items)
-        for place, item in enumerate(items):
-            try:
-                draws[place] = self.bench.draw(settings, checked, item)
-            except SHOWN as raised:
-                draws[place] = raised
-            if self.newest.now(session) != ticket:
-                yield gr.skip()
-                return
-            if time.monotonic() - shown > SOON:
-                shown = time.monotonic()
-                yield view.sheet(draws, outlined=read["outline"])
-        yield view.sheet(draws, outlined=read["outline"])
-
-    def add(self, weight: float, *values: Any) -> tuple[Any, Any, str]:
-        """Save the chosen technique to the collection, which the sheet then shows."""
-        read = self.form.read(values)
-        try:
-            settings = self.settings(read, mixed=False)
-            self.bench.recipe(settings)
-            kept = put(read["collection"], Entry(read["technique"], settings.entries[0].options, weight))
-            self.bench.recipe(PageSettings(entries(kept)))
-        except SHOWN as raised:
-            return gr.skip(), gr.skip(), view.error(raised)
-        return widgets.collection_update(kept), "collection", ""
-
-    def show_entry(self, event: gr.EventData) -> list[Any]:
-        """Bring an entry of the collection back into the controls."""
-        entry = entries([event._data])[0]
-        shown = {f"{entry.technique}.{c.name}": _value(c, v) for c, v in control_values(entry.technique, entry.options)}
-        keys = [key for key in self.form.components if "." in key]
-        return [entry.technique, *(_put(shown, key) for key in keys)]
-
-    def paint_on(self, region: str, image: int) -> tuple[Any, Any]:
-        """Show what is painted on, where a region is painted."""
-        if region != "painted":
-            return gr.update(visible="hidden"), gr.skip()
-        try:
-            picture = view.background(self.bench.normals.get(self.bench.name(image)).pixels, CANVAS)
-        except SHOWN:
-            return gr.update(visible=True), gr.skip()  # the result says what is wrong
-        return gr.update(visible=True), gr.update(background=picture)
-
-    def strip(self, page: int, chosen: int) -> str:
-        places = self.bench.shown[(page - 1) * THUMBNAILS : page * THUMBNAILS]
-        names = self.bench.names
-        return view.strip(
-            [(place, names[place], self.bench.normals.thumbnail(names[place])) for place in places], chosen
-        )
-
-    def export(self, *values: Any) -> tuple[Any, ...]:
-        """Export the recipe, the call and the files of what the sheet shows."""
-        read = self.form.read(values)
-        try:
-            settings = self.settings(read, mixed=read["sheet_settings"] == "collection")
-            made = export(self.bench, settings, whole_folder=read["sheet_images"] == "folder")
-            folder = Path(tempfile.mkdtemp(dir=self.files))
-            (folder / "recipe.toml").write_text(made.recipe, encoding="utf-8")
-            (folder / "pail-tune.zip").write_bytes(made.archive)
-        except SHOWN as raised:
-            return gr.update(visible=False), "", "", "", None, view.error(raised)
-        failed = view.error(ValueError("Not made: " + "; ".join(made.failed))) if made.failed else ""
-        files = [str(folder / "recipe.toml"), str(folder / "pail-tune.zip")]
-        return gr.update(visible=True), made.recipe, made.python, made.command, files, failed
-
-
-def _put(shown: dict[str, Any], key: str) -> Any:
-    return shown[key] if key in shown else gr.skip()
-
-
-def _value(control: Control, value: Any) -> Any:
-    """As the control holds it."""
-    if control.kind in ("text", "choice"):
-        return repr(tuple(value) if isinstance(value, list) else value)
-    return list(value) if isinstance(value, tuple) else value
-
-
 def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
     """The page of a bench, and what its events call; what is exported is written below `files`."""
     page = Page(bench, files)
     with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False, fill_width=True) as blocks:
-        start = collection_of(bench.given.get("techniques"))
-        technique = start[0]["technique"] if start else next(iter(TECHNIQUES))
+        start = _start(bench)
+        first = view.first_of(offered(bench.defects))
+        technique = start[0]["technique"] if start else first
         _head(page)
         with gr.Row(elem_id="pail-bench"):
-            with gr.Column(elem_id="pail-result"):
-                result = gr.HTML(elem_id="pail-main")
+            with gr.Column(elem_id="pail-stage"):
+                result, tools = _stage(page)
             with gr.Column(elem_id="pail-controls"):
-                _controls(page, technique, {entry["technique"]: entry["options"] for entry in start})
-                painting = _common(page)
-            with gr.Column(elem_id="pail-sheet"):
+                painter = _where(page)
+                _techniques(page, technique, {entry["technique"]: entry["options"] for entry in start})
+                _more(page)
                 sheet = _sheet(page, start)
                 brought = _collection(page)
+                making = _make(page)
                 _export(page)
-        _follow(page, blocks.load, brought, result, sheet)
-        _follow_painting(page, painting)
+        _follow(page, blocks.load, brought, tools, [result, tools], sheet, painter)
+        blocks.load(page.follow, None, making, concurrency_limit=None, **HIDDEN)
     return blocks, page
+
+
+def _start(bench: Bench) -> list[dict[str, Any]]:
+    """The techniques of a given recipe."""
+    given = bench.given
+    return collection_of(given) if given.get("techniques") or given.get("preset") else []
 
 
 def _head(page: Page) -> None:
     """The folder and its images."""
     shown = page.bench.shown
     sources = str(page.bench.sources.folder) if page.bench.sources else ""
-    gr.HTML(view.html("head", folder=page.bench.normals.folder, count=len(shown), sources=sources))
+    bank = view.bank_in_words(page.bench.defects) if page.bench.defects else ""
+    head = view.html("head", folder=page.bench.normals.folder, count=len(shown), sources=sources, defects=bank)
+    gr.HTML(head)
     strip = widgets.images(page.strip(1, shown[0]), shown[0])
     page.form.components["image"] = strip
     pages = -(-len(shown) // THUMBNAILS)
@@ -237,23 +88,59 @@ def _head(page: Page) -> None:
         turn.input(lambda number, chosen: gr.update(strip=page.strip(number, chosen)), [turn, strip], strip, **HIDDEN)
 
 
-def _controls(page: Page, technique: str, given: dict[str, dict[str, Any]]) -> None:
-    """The techniques, and a group of controls for each, of which the chosen one's is shown."""
-    page.form.components["technique"] = widgets.techniques(view.techniques(technique), technique)
-    for name in TECHNIQUES:
-        with gr.Group(elem_id=f"pail-of-{name}"):
-            for control, value in control_values(name, given.get(name, {})):
-                component = _control(name, control, value)
-                if component is not None:
-                    page.form.components[f"{name}.{control.name}"] = component
+def _stage(page: Page) -> tuple[Any, Any]:
+    """The image with its bar, and the severity: what stays on the screen."""
+    severity = page.bench.given.get("severity")
+    severity = [severity, severity] if isinstance(severity, (int, float)) else severity
+    page.form.components["severity"] = widgets.handles(
+        SEVERITY, value=severity, key="pail-severity", word="automatic", title="Severity"
+    )
+    tools = widgets.tools()
+    return gr.HTML(elem_id="pail-main"), tools
 
 
-def _control(technique: str, control: Control, value: Any) -> Any:
+def _section(title: str, text: str = "") -> None:
+    gr.HTML(view.html("section", title=title, text=text))
+
+
+def _where(page: Page) -> Any:
+    """Where anomalies may land; returns the painter."""
+    _section("Where")
+    regions = [("on the part (automatic)", "auto"), ("everywhere", "everywhere"), ("where I paint", "painted")]
+    regions += [("the recipe's masks", "given")] if page.bench.rois else []
+    chosen = "given" if page.bench.rois else "everywhere" if page.bench.given.get("roi") == "none" else "auto"
+    page.form.components["region"] = gr.Radio(
+        regions, value=chosen, show_label=False, label="Where anomalies may land", elem_id="pail-region"
+    )
+    with gr.Column(elem_id="pail-painting"):  # which shows where the last of these is chosen
+        painter = page.form.components["painted"] = widgets.painter("")
+    return painter
+
+
+def _techniques(page: Page, technique: str, given: dict[str, dict[str, Any]]) -> None:
+    """What anomalies look like; folded, the parameters of each technique, of which the chosen one's are shown."""
+    _section("What it looks like")
+    known = offered(page.bench.defects)
+    page.form.components["technique"] = widgets.techniques(view.techniques(technique, known), technique)
+    with gr.Accordion("Expert parameters of this technique", open=False, elem_id="pail-expert"):
+        for name in known:
+            with gr.Group(elem_id=f"pail-of-{name}"):
+                for control, value in control_values(name, given.get(name, {})):
+                    component = _control(name, control, value, page.bench.defects)
+                    if component is not None:
+                        page.form.components[f"{name}.{control.name}"] = component
+
+
+def _control(technique: str, control: Control, value: Any, bank: Defects | None) -> Any:
     """The component of a parameter; None for what only Python can pass."""
     about = f"{control.help} Default: {control.default!r}.".strip()
     key = f"pail-{technique}-{control.name}"
     if control.kind in ("number", "range"):
         return widgets.handles(control, value=_value(control, value), key=key)
+    if control.kind == "kinds":
+        kinds = list(bank.kinds) if bank else []
+        about = f"{control.help} None chosen: all."
+        return gr.CheckboxGroup(kinds, value=list(value or []), label=control.name, info=about, elem_id=key)
     if control.kind == "flag":
         return gr.Checkbox(bool(value), label=control.name, info=about, elem_id=key)
     if control.kind == "choice":
@@ -265,81 +152,94 @@ def _control(technique: str, control: Control, value: Any) -> Any:
     return None
 
 
-def _common(page: Page) -> tuple[Any, Any]:
-    """What holds for every technique; the group that is painted in, and the painter."""
+def _more(page: Page) -> None:
+    """Folded: number, size and seed."""
     given, add = page.bench.given, page.form.components
-    severity = given.get("severity")
-    severity = [severity, severity] if isinstance(severity, (int, float)) else severity
     anomalies = given.get("anomalies", [1, 1])
-    with gr.Group():
-        add["severity"] = widgets.handles(SEVERITY, value=severity, key="pail-severity", word="default")
+    with gr.Accordion("Number, size and seed", open=False, elem_id="pail-more"):
         add["anomalies"] = widgets.handles(
-            ANOMALIES, value=[anomalies] * 2 if isinstance(anomalies, int) else anomalies, key="pail-anomalies"
+            ANOMALIES,
+            value=[anomalies] * 2 if isinstance(anomalies, int) else anomalies,
+            key="pail-anomalies",
+            title="Anomalies in an image",
         )
-        regions = [("the whole image", "all"), ("automatic foreground", "foreground"), ("painted", "painted")]
-        regions += [("the recipe's masks", "given")] if page.bench.rois else []
-        roi = given.get("roi")
-        chosen = "given" if page.bench.rois else "all" if roi is None else "foreground"
-        add["region"] = gr.Radio(regions, value=chosen, label="Where anomalies may land", elem_id="pail-region")
-        with gr.Column(visible="hidden") as painting:
-            painter = add["painted"] = widgets.painter("")
-        with gr.Row():
-            add["seed"] = gr.Number(given.get("seed", 0), label="Seed", precision=0, minimum=0, elem_id="pail-seed")
-            dice = gr.Button("Random", elem_id="pail-dice", min_width=80)
         sizes = [("unchanged", "own"), *((f"{side} pixels", str(side)) for side in (256, 512, 1024))]
         sizes += [("the recipe's", "given")] if given.get("size") else []
         add["size"] = gr.Dropdown(
             sizes,
             value="given" if given.get("size") else "own",
-            label="Size of the output, shorter side",
-            info="Pixels of the shorter side; proportions are kept. Smaller is faster. The recipe has this size.",
+            label="Size of the images, shorter side",
+            info="Proportions are kept. Smaller is faster. The data set has this size, too.",
             elem_id="pail-size",
             filterable=False,
         )
-    dice.click(lambda: secrets.randbelow(10**6), None, add["seed"], **HIDDEN)
-    return painting, painter
+        add["seed"] = gr.Number(
+            given.get("seed", 0),
+            label="Seed",
+            info="The same seed makes the same anomalies. “Another example” draws a new one.",
+            precision=0,
+            minimum=0,
+            elem_id="pail-seed",
+        )
 
 
 def _sheet(page: Page, start: list[dict[str, Any]]) -> Any:
     """Twelve draws, of which settings and which images."""
     add = page.form.components
-    gr.HTML(view.html("section", title="Twelve draws", text=""))
+    _section("Twelve examples")
     with gr.Row():
-        settings = [("current settings", "current"), ("collection", "collection")]
+        settings = [("these settings", "current"), ("my collection", "collection")]
         add["sheet_settings"] = gr.Radio(
             settings,
             value="collection" if start else "current",
-            label="Settings",
+            label="Of",
             elem_id="pail-sheet-settings",
         )
-        images = [("current image", "one"), ("all images", "folder")]
-        add["sheet_images"] = gr.Radio(images, value="one", label="Images", elem_id="pail-sheet-images")
-        add["outline"] = gr.Checkbox(True, label="Outline of the mask", elem_id="pail-outline")
+        images = [("this image", "one"), ("all images", "folder")]
+        add["sheet_images"] = gr.Radio(images, value="one", label="On", elem_id="pail-sheet-images")
     return gr.HTML(elem_id="pail-draws")
 
 
 def _collection(page: Page) -> Any:
     """Saved settings with weights. Returns the event that brings one back into the controls."""
     form = page.form
-    text = "Severity, anomalies, region and size are the same for all of its techniques."
-    gr.HTML(view.html("section", title="Collection", text=text))
-    rows = form.components["collection"] = widgets.collection_rows(collection_of(page.bench.given.get("techniques")))
+    text = "A data set can mix several kinds of anomalies; a weight of 2 makes one twice as frequent. Severity, where, "
+    text += "number and size are the same for all of them."
+    _section("Collection", text)
+    rows = form.components["collection"] = widgets.collection_rows(_start(page.bench))
     said = gr.HTML()
     with gr.Row():
         weight = gr.Number(1, label="Weight", minimum=0, elem_id="pail-weight")
-        add = gr.Button("Save to the collection", elem_id="pail-add", variant="primary")
+        add = gr.Button("Save to the collection", elem_id="pail-add")
     add.click(page.add, [weight, *form.inputs], [rows, form.components["sheet_settings"], said], **HIDDEN)
     rows.input(lambda kept: widgets.collection_update(kept or []), rows, rows, **HIDDEN)
     own = [component for key, component in form.components.items() if "." in key]
     return rows.select(page.show_entry, None, [form.components["technique"], *own], **HIDDEN)
 
 
+def _make(page: Page) -> list[Any]:
+    """The data set of what the twelve examples show. Returns what says how far it is, and the button that stops it."""
+    _section("Make the data set", "Of what the twelve examples show, with exact masks, in a new folder.")
+    folder = free_folder(Path.cwd() / f"{Path(page.bench.normals.folder.absolute()).name}-set")
+    with gr.Group():
+        out = gr.Textbox(str(folder), label="Folder, new or empty", elem_id="pail-out")
+        number = gr.Number(100, label="Images with anomalies", precision=0, minimum=1, elem_id="pail-number")
+        layout = gr.Dropdown(LAYOUTS, value="flat", label="Layout", elem_id="pail-layout", filterable=False)
+    with gr.Row():
+        go = gr.Button("Make the data set", elem_id="pail-make", variant="primary")
+        stop = gr.Button("Stop", elem_id="pail-stop", variant="stop", visible=False)
+    said = gr.HTML(elem_id="pail-made")
+    go.click(page.make, [out, number, layout, *page.form.inputs], [said, stop], concurrency_limit=None, **HIDDEN)
+    stop.click(page.stop, None, None, concurrency_limit=None, **HIDDEN)
+    return [said, stop]
+
+
 def _export(page: Page) -> None:
     """The button and what it exports."""
-    text = "The recipe of what the sheet shows, its call in Python, and a zip file of the twelve images and masks. "
-    text += "The recipe makes the same anomalies again."
-    gr.HTML(view.html("section", title="Export", text=text))
-    go = gr.Button("Export", elem_id="pail-export", variant="primary")
+    text = "To make the same data set on another machine, or from Python: the recipe of what the twelve examples show, "
+    text += "its call in Python, and a zip file of the twelve images and masks."
+    _section("Export", text)
+    go = gr.Button("Export", elem_id="pail-export")
     said = gr.HTML(elem_id="pail-export-said")
     with gr.Column(visible=False) as taken:
         files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="pail-files")
@@ -349,10 +249,11 @@ def _export(page: Page) -> None:
     go.click(page.export, page.form.inputs, [taken, recipe, python, command, files, said], **HIDDEN)
 
 
-def _follow(page: Page, load: Any, brought: Any, result: Any, sheet: Any) -> None:
+def _follow(page: Page, load: Any, brought: Any, tools: Any, shown: list[Any], sheet: Any, painter: Any) -> None:
     """Draw when anything changes: one at a time, and then only the newest; the sheet comes after."""
+    form = page.form
     triggers: list[Any] = [load]
-    for key, component in page.form.components.items():
+    for key, component in form.components.items():
         if key in ("seed", "sheet_settings", "collection"):
             triggers += [component.change]
         elif isinstance(component, gr.Textbox):
@@ -360,14 +261,14 @@ def _follow(page: Page, load: Any, brought: Any, result: Any, sheet: Any) -> Non
         else:
             triggers += [component.input]
     newest: dict[str, Any] = {"trigger_mode": "always_last", "concurrency_limit": 4, **HIDDEN}
+    acted = tools.select(page.act, form.inputs, form.inputs, **HIDDEN)
     for first in (
-        gr.on(triggers, page.draw, page.form.inputs, result, **newest),
-        brought.then(page.draw, page.form.inputs, result, **newest),
+        gr.on(triggers, page.draw, form.inputs, shown, **newest),
+        brought.then(page.draw, form.inputs, shown, **newest),
+        acted.then(page.draw, form.inputs, shown, **newest),
     ):
-        first.then(page.sheet, page.form.inputs, sheet, **newest)
-
-
-def _follow_painting(page: Page, painting: tuple[Any, Any]) -> None:
-    """What is painted on, where a region is painted."""
-    choices = [page.form.components["region"], page.form.components["image"]]
-    gr.on([choice.input for choice in choices], page.paint_on, choices, painting, trigger_mode="always_last", **HIDDEN)
+        first.then(page.sheet, form.inputs, sheet, **newest)
+    choices = [form.components["region"], form.components["image"]]
+    paint: dict[str, Any] = {"trigger_mode": "always_last", **HIDDEN}
+    gr.on([choice.input for choice in choices], page.paint_on, choices, painter, **paint)
+    acted.then(page.paint_on, choices, painter, **paint)

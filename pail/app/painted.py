@@ -48,7 +48,7 @@ def as_mask(data: object) -> np.ndarray:
 
 
 class Painted(Store):
-    """A folder of masks with one painted mask for every image, as `--roi` reads it."""
+    """A folder of masks with the same mask for every image, as `--roi` reads it."""
 
     def __init__(self, mask: np.ndarray) -> None:
         super().__init__("regions")

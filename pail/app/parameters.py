@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pail.beyond.real.real_defect import Kinds
 from pail.core.parameters import Choice, Flag, Mask, Number, Pair, Parameter
 from pail.pixels.augmenter import Augmenter
 from pail.registry import TECHNIQUES
@@ -39,7 +40,7 @@ class Control:
     """One parameter."""
 
     name: str
-    kind: str  # "flag", "choice", "number", "range", "text" or "object", which no control can hold
+    kind: str  # "flag", "choice", "kinds", "number", "range", "text" or "object", which no control can hold
     default: Any
     help: str = ""
     bounds: Bounds | None = None
@@ -87,6 +88,8 @@ def control(name: str, default: Any, accepted: Parameter | None = None, text: st
     accepted = accepted or _guessed(default)
     if isinstance(accepted, Choice):
         return Control(name, "choice", default, text, choices=accepted.choices)
+    if isinstance(accepted, Kinds):
+        return Control(name, "kinds", default, text)
     if isinstance(accepted, Mask | Augmenter):
         return Control(name, "object", default, text)
     if isinstance(accepted, Flag):
@@ -152,6 +155,8 @@ def as_option(control: Control, value: Any) -> Any:
     """The value of a control as the technique takes it; raises where a text is none that Python reads."""
     if control.kind == "choice":
         return next((choice for choice in control.choices if repr(choice) == value), value)
+    if control.kind == "kinds":
+        return list(value) if value else None
     if control.kind in ("number", "range") and value == "":
         return None  # as gradio sends None
     if control.kind != "text":

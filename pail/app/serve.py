@@ -13,6 +13,7 @@ from typing import Any
 
 from pail._install import install_hint
 from pail.app.draws import Bench
+from pail.app.reports import Reports
 from pail.core.checks import as_number
 from pail.dataset.recipe import load_options
 from pail.warm import warm_up
@@ -21,7 +22,7 @@ HOST = "127.0.0.1"
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 ANSWERED = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
-    r"|/gradio_api/(startup-events|app_id|queue/join|queue/data|heartbeat/\w+|reset|cancel|login_check|file=(?!https?:).*)/?"
+    r"|/report/\d+|/gradio_api/(startup-events|app_id|queue/join|queue/data|heartbeat/\w+|reset|cancel|login_check|file=(?!https?:).*)/?"
 )
 MOST_BYTES = 8 << 20  # of a request; a painted region has at most 2 MB
 POLICY = (
@@ -37,11 +38,12 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 class Guard:
     """Filters requests to gradio: no uploads, proxies or tools, and no names of other hosts.
 
-    A page elsewhere whose name is made to point to this machine (DNS rebinding) still asks for its own name.
+    A page elsewhere whose name is made to point to this machine (DNS rebinding) still asks for its own name, and one
+    that sends requests here is told by the origin that the browser adds.
     """
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, reports: Reports | None = None) -> None:
+        self.app, self.reports = app, reports or Reports()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,14 +52,19 @@ class Guard:
         headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
         status = refusal(scope["path"], headers)
         if status:
-            await _refuse(send, status)
+            await _answer(send, status, b"Not part of this page.")
+            return
+        report = self.reports.read(scope["path"])
+        if report is not None:
+            await _answer(_with_policy(send), 200, report, b"text/html; charset=utf-8")
             return
         await self.app(scope, _bounded(receive), _with_policy(send))
 
 
 def refusal(path: str, headers: dict[bytes, str]) -> int:
     """The status with which a request is refused, or 0."""
-    if not HOSTS.fullmatch(headers.get(b"host", "")):
+    host = headers.get(b"host", "")
+    if not HOSTS.fullmatch(host) or headers.get(b"origin", f"http://{host}") != f"http://{host}":
         return 403
     if not ANSWERED.fullmatch(path):
         return 404
@@ -65,9 +72,9 @@ def refusal(path: str, headers: dict[bytes, str]) -> int:
     return 413 if not length.isdecimal() or int(length) > MOST_BYTES else 0
 
 
-async def _refuse(send: Send, status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"Not part of this page."})
+async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"text/plain") -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _bounded(receive: Receive) -> Receive:
@@ -99,6 +106,7 @@ def tune(
     folder: str | os.PathLike[str],
     *,
     source: str | os.PathLike[str] | None = None,
+    defects: str | os.PathLike[str] | None = None,
     recipe: str | os.PathLike[str] | None = None,
     port: int | None = None,
     browser: bool = True,
@@ -112,6 +120,9 @@ def tune(
         Folder of normal images, with all folders below.
     source : path, optional
         Folder of source images. Without one the techniques use the normal image itself.
+    defects : path, optional
+        Your own defects: a folder or an annotation file, as
+        `pail.Defects.read` reads it.
     recipe : path, optional
         A recipe file to start from.
     port : int, optional
@@ -134,7 +145,7 @@ def tune(
         If gradio is missing.
     """
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
-    bench = Bench(folder, source, load_options(recipe) if recipe else None)
+    bench = Bench(folder, source, load_options(recipe) if recipe else None, defects)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -147,7 +158,7 @@ def tune(
     from starlette.middleware import Middleware
 
     threading.Thread(target=warm_up, daemon=True).start()
-    page, _ = build(bench, Path(cache.name))
+    page, events = build(bench, Path(cache.name))
     weakref.finalize(page, cache.cleanup)
     page.launch(
         server_name=HOST,
@@ -164,7 +175,12 @@ def tune(
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
-        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={
+            "middleware": [Middleware(Guard, reports=events.reports)],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
         **look(),
     )
     return page

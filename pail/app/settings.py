@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pail.app.parameters import Control, as_option, controls, same
+from pail.core.checks import as_choice
 from pail.dataset.recipe import Recipe, make_recipe
 from pail.dataset.sizes import Size
-from pail.registry import TECHNIQUES
+from pail.registry import TECHNIQUES, Technique
 
 DRAWS = 12  # on the sheet
 LISTING = ("exclude", "follow_links", "pages", "max_pixels")  # which images of the folders are used
@@ -25,9 +26,14 @@ KEPT = (  # options of a given recipe that the page has no control for
     "source_range",
     "alpha",
     "fit",
+    "tile",
+    "overlap",
     *LISTING,
 )
-REGIONS = {"all": "none", "foreground": "foreground", "painted": "regions"}
+# Where anomalies may land, and the `roi` of a recipe: on the part of images that show one on a background, everywhere,
+# or where it is painted.
+REGIONS = {"auto": "auto", "everywhere": "none", "painted": "regions"}
+UNBOUND = ("use_mask", "in_fg_region", "skip_background")  # with which a technique looks for the part by itself
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,19 @@ class PageSettings:
     image: int = 0  # its place in the list of files
     severity: tuple[float, float] | None = None
     anomalies: tuple[int, int] = (1, 1)
-    region: str = "all"  # "foreground", "painted", or "given": the masks of a given recipe
+    region: str = "auto"  # one of REGIONS, or "given": the masks of a given recipe
     painted: str = ""
     seed: int = 0
     size: Size = None
+
+
+def offered(bank: object) -> dict[str, Technique]:
+    """The techniques that the page offers: those that need a bank of defects only where there is one."""
+    return {
+        name: entry
+        for name, entry in TECHNIQUES.items()
+        if bank is not None or not getattr(entry, "takes_defects", False)
+    }
 
 
 def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,8 +87,12 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
     """
     if not settings.entries:
         raise ValueError("`collection` must hold a technique: add one first")
-    tables = {entry.technique: {"weight": entry.weight, **entry.options} for entry in settings.entries}
-    roi = given.get("roi") if settings.region == "given" else REGIONS[settings.region]
+    tables = {
+        entry.technique: {"weight": entry.weight, **_unbound(settings, entry), **entry.options}
+        for entry in settings.entries
+    }
+    region = as_choice("region", settings.region, [*REGIONS, "given"])
+    roi = given.get("roi") if region == "given" else REGIONS[region]
     kept = {name: given[name] for name in KEPT if name in given}
     return make_recipe(
         **kept,
@@ -81,6 +100,7 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
         techniques=tables,
         anomalies=settings.anomalies,
         roi=roi,
+        defects=given.get("defects") if any(TECHNIQUES[name].takes_defects for name in tables) else None,
         severity=settings.severity,
         size=settings.size,
         seed=settings.seed,
@@ -88,9 +108,16 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
     )
 
 
-def collection_of(techniques: Mapping[str, Mapping[str, Any]] | Sequence[str] | None) -> list[dict[str, Any]]:
+def _unbound(settings: PageSettings, entry: Entry) -> dict[str, Any]:
+    """The options with which a technique does not look for the part, if the anomalies may land everywhere."""
+    if settings.region != "everywhere":
+        return {}
+    return {name: False for name in UNBOUND if name in TECHNIQUES[entry.technique].parameters}
+
+
+def collection_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries of a given recipe, as the page keeps them."""
-    made = make_recipe(techniques=techniques) if techniques else Recipe()
+    made = make_recipe(**given)
     return [
         {
             "technique": name,

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from pail.app.appearance import appearance, groups
 from pail.app.draws import Preview
 from pail.app.parameters import shown
-from pail.pixels.panels import crop_around, difference, fit, outline, shades, shrink, to_display
-from pail.registry import FAMILIES, TECHNIQUES
+from pail.beyond.real.defects import Defects
+from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_display
+from pail.registry import TECHNIQUES, Technique
 from pail.report.page import data_uri, environment, static, text
 
-FAMILY = {
-    "SFI": "From the image itself (source-free)",
-    "SBI": "From another image (source-based)",
-    "hybrid": "From both (hybrid)",
-}
-SIDE = 580  # pixels of the result's longer side at most
-LINE = 3  # pixels that an outline is wide to one side
+SIDE = 760  # pixels of the result's longer side at most
+LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, since it is not much enlarged
+MOST_KINDS = 6  # of a bank that are named in the head of the page
+GAP = 2  # pixels between an anomaly and its outline
 SMALL = 256  # of mask, difference and crop, and of the sheet's pictures
 
 
@@ -33,6 +31,9 @@ class Figure(NamedTuple):
     height: int
     lines: list[str]
     alt: str
+    original: str = ""  # data URI of the same view without the anomaly
+    outline: str = ""  # of the mask, as an SVG path
+    frame: tuple[int, int, int, int] | None = None  # left, top, width and height of what is enlarged beside
 
 
 class Failure(NamedTuple):
@@ -62,39 +63,50 @@ def script(name: str) -> str:
     return static("pail.app", f"{name}.js")
 
 
-def result(draw: Preview, *, outlined: bool = True) -> str:
-    """The anomaly, its mask, what changed, and the framed part enlarged."""
+def result(draw: Preview, changed: Mapping[str, Any] | None = None) -> str:
+    """The anomaly and the original, its mask, what changed, and the framed part enlarged.
+
+    `changed` are the expert parameters that are not at their defaults, which the page may have folded away.
+    """
     limits = shades(draw.normal)
     crop = crop_around(draw.mask)
-    pixels = to_display(draw.i_a, limits)
-    whole = fit(pixels, min(SIDE, max(pixels.shape[:2])))
-    whole = outline(whole, _around(draw.mask, whole), crop) if outlined else whole
-    small = fit(pixels, SMALL)
-    mask = np.repeat(shrink(draw.mask, *small.shape[:2])[..., None], 3, axis=2)
-    before, after = (
+    before, after = (to_display(image, limits) for image in (draw.normal, draw.i_a))
+    lines = [*_facts(draw), *([f"Changed parameters: {spelled(changed)}"] if changed else [])]
+    whole = _compared(before, after, draw.mask, min(SIDE, max(after.shape[:2])), lines, "Image with the anomaly")
+    scale = whole.width / after.shape[1]
+    spans = [(span.start * scale, (span.stop - span.start) * scale) for span in (crop[1], crop[0])]
+    (left, width), (top, height) = ((round(start), round(length)) for start, length in spans)
+    if width * height < LARGEST_FRAME * whole.width * whole.height:
+        whole = whole._replace(frame=(left, top, width, height))
+    zoom = _compared(before[crop], after[crop], draw.mask[crop], SMALL, ["Close-up of the frame"], "Close-up")
+    shape = fit(after, SMALL).shape[:2]
+    mask = np.repeat(shrink(draw.mask, *shape)[..., None], 3, axis=2)
+    normal, image = (
         image[..., :3] if image.ndim == 3 and image.shape[2] == 4 else image for image in (draw.normal, draw.i_a)
     )
-    changed = fit(difference(before, after, limits), SMALL)
-    zoom = fit(pixels[crop], SMALL)
-    if outlined:
-        zoom = outline(zoom, _around(draw.mask[crop], zoom))
-    parts = [_figure(mask, "Mask", "png"), _figure(changed, "Difference"), _figure(zoom, "The framed part")]
-    return html("result", number=draw.number, whole=_figure(whole, _facts(draw), alt="Result"), parts=parts)
+    change = fit(difference(normal, image, limits), SMALL)
+    parts = [zoom, _figure(change, ["What changed"]), _figure(mask, ["Mask"], "png")]
+    return html("result", number=draw.number, whole=whole, parts=parts)
 
 
-def sheet(draws: Sequence[Preview | Exception | None], *, outlined: bool = True) -> str:
+def _compared(before: np.ndarray, after: np.ndarray, mask: np.ndarray, side: int, lines: list[str], alt: str) -> Figure:
+    """A view with and without the anomaly, and the outline of its mask."""
+    shown = _figure(fit(after, side), lines, alt=alt)
+    return shown._replace(original=data_uri(fit(before, side)), outline=_outline(mask, shown.width, shown.height))
+
+
+def sheet(draws: Sequence[Preview | Exception | None]) -> str:
     """The draws in order: a failed one shows its error, one that is not made yet is an empty place."""
-    return html("sheet", cells=[_cell(draw, outlined=outlined) for draw in draws])
+    return html("sheet", cells=[_cell(draw) for draw in draws])
 
 
-def _cell(draw: Preview | Exception | None, *, outlined: bool) -> Figure | Failure | None:
+def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
     if draw is None:
         return None
     if isinstance(draw, Exception):
         return Failure(_message(draw))
-    small = fit(to_display(draw.i_a, shades(draw.normal)), SMALL)
-    small = outline(small, _around(draw.mask, small)) if outlined else small
-    return _figure(small, _facts(draw), alt=f"Draw {draw.number}")
+    shown = _figure(fit(to_display(draw.i_a, shades(draw.normal)), SMALL), _facts(draw), alt=f"Example {draw.number}")
+    return shown._replace(outline=_outline(draw.mask, shown.width, shown.height))
 
 
 def error(raised: BaseException) -> str:
@@ -111,21 +123,42 @@ def strip(thumbnails: Sequence[tuple[int, str, str]], chosen: int) -> str:
     return html("strip", thumbnails=thumbnails, chosen=chosen)
 
 
-def techniques(chosen: str) -> str:
-    """All techniques by family, with a line about each."""
-    groups = [
-        (FAMILY[family], [(name, entry) for name, entry in TECHNIQUES.items() if entry.family == family])
-        for family in FAMILIES
+def techniques(chosen: str, offered: Mapping[str, Technique]) -> str:
+    """The offered techniques by what their anomalies look like, with names and papers."""
+    shown = [
+        (title, [(name, appearance(name), offered[name].reference, offered[name].summary) for name in names])
+        for title, names in groups(offered)
     ]
-    return html("techniques", groups=[group for group in groups if group[1]], chosen=chosen)
+    return html("techniques", groups=shown, chosen=chosen)
+
+
+def first_of(offered: Mapping[str, Technique]) -> str:
+    """The technique that is offered first."""
+    return groups(offered)[0][1][0]
+
+
+def bank_in_words(bank: Defects) -> str:
+    """How many defects of which kinds."""
+    kinds = ", ".join(bank.kinds[:MOST_KINDS]) + ", ..." * (len(bank.kinds) > MOST_KINDS)
+    return f"{len(bank)} defects of your own ({kinds})"
+
+
+def progress(state: Any, link: str = "") -> str:
+    """How far a data set is, or how it ended."""
+    return html("progress", progress=state, link=link)
+
+
+def spelled(options: Mapping[str, Any]) -> str:
+    """Options in one line."""
+    return ", ".join(f"{key} {shown(value)}" for key, value in options.items())
 
 
 def collection(entries: Sequence[Mapping[str, Any]]) -> str:
     """The rows of the collection, whose buttons the page's script reads."""
     rows = []
     for entry in entries:
-        options = ", ".join(f"{key} {shown(value)}" for key, value in entry["options"].items())
-        rows.append({**entry, "options": options or "paper defaults"})
+        looks = appearance(entry["technique"])
+        rows.append({**entry, "looks": looks, "options": spelled(entry["options"]) or "default parameters"})
     return html("collection", entries=rows)
 
 
@@ -134,19 +167,27 @@ def background(pixels: np.ndarray, side: int) -> str:
     return data_uri(fit(to_display(pixels, shades(pixels)), side))
 
 
-def _facts(draw: Preview) -> str:
+def _facts(draw: Preview) -> list[str]:
     takes = any(TECHNIQUES[name].takes_source for name in draw.techniques)
     where = f", source {draw.source}" if takes and draw.source else ""
-    made = " + ".join(draw.techniques)
-    return f"{100 * draw.area:.2g} % of the image, {100 * draw.visible:.0f} % of it visible\n{made}{where}"
+    made = " + ".join(f"{appearance(name)} ({name})" for name in draw.techniques)
+    share, visible = f"{100 * draw.area:.2g}", f"{100 * draw.visible:.0f}"
+    return [f"{made}{where}", f"{share} % of the image, {visible} % of it visible"]
 
 
-def _figure(image: np.ndarray, caption: str, kind: str = "jpeg", *, alt: str = "") -> Figure:
+def _figure(image: np.ndarray, lines: list[str], kind: str = "jpeg", *, alt: str = "") -> Figure:
     height, width = image.shape[:2]
-    return Figure(data_uri(image, kind), width, height, caption.split("\n"), alt or caption)
+    return Figure(data_uri(image, kind), width, height, lines, alt or lines[0])
 
 
-def _around(mask: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The mask with a margin, so that the outline goes around a thin anomaly rather than over it."""
-    margin = max(1, math.ceil(LINE * max(mask.shape) / max(shown.shape[:2])))
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1)))
+def _outline(mask: np.ndarray, width: int, height: int) -> str:
+    """The outline of a mask around a picture of that size, as an SVG path.
+
+    It keeps a small distance, so that it goes around a thin anomaly rather than over it; the page draws it one or two
+    pixels wide at any size.
+    """
+    small = shrink(mask, height, width)
+    around = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GAP + 1, 2 * GAP + 1)))
+    contours, _ = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    lines = ("L".join(f"{x + 0.5:g} {y + 0.5:g}" for x, y in contour[:, 0].tolist()) for contour in contours)
+    return "".join(f"M{line}Z" for line in lines)

@@ -1,4 +1,4 @@
-"""Controls that gradio does not have: handles, images to choose from, painting, the collection.
+"""Controls that gradio does not have: handles, images to choose from, the bar at the picture, painting, the collection.
 
 The values that they send are checked where they are used: a browser can send anything.
 """
@@ -13,7 +13,7 @@ from pail.app.parameters import Control, shown
 from pail.app.view import collection, html, script
 
 
-def handles(control: Control, *, value: Any, key: str, word: str | None = None) -> gr.HTML:
+def handles(control: Control, *, value: Any, key: str, word: str | None = None, title: str | None = None) -> gr.HTML:
     """One or two handles for numbers, their boxes, marks of the default, and a switch for the word if there is one."""
     bounds = control.bounds
     assert bounds is not None
@@ -26,7 +26,7 @@ def handles(control: Control, *, value: Any, key: str, word: str | None = None) 
     default = word if word and is_word else shown(control.default)
     markup = html(
         "handles",
-        name=control.name,
+        name=title or control.name,
         ends=("lowest", "highest") if control.kind == "range" else ("value",),
         marks=[] if is_word else [f"{bounds.place(number):.4f}" for number in numbers],
         word=(word or shown(control.word)) if control.has_word else "",
@@ -60,6 +60,13 @@ def painter(background: str) -> gr.HTML:
         js_on_load=script("painter"),
         elem_id="pail-painter",
         background=background,
+    )
+
+
+def tools() -> gr.HTML:
+    """What is at the picture: the switch of the outline, the original, another example, undo and redo."""
+    return gr.HTML(
+        html_template=html("tools"), js_on_load=script("tools"), elem_id="pail-tools", undo=0, redo=0, container=False
     )
 
 

@@ -850,7 +850,7 @@ class Beyond:
             Longer axis of the cluster as a fraction of the shorter side of the
             image or `roi`, in (0, 1]; at least one pixel.
         opacity : (float, float), default (0.55, 0.95)
-            How much of the image the densest part hides, in (0, 1].
+            How much of the image the densest part hides, in [0.2, 1].
         contrast : (float, float), default (2.5, 6.0)
             Change of the level at least, in units of the local spread, see
             `Beyond`, in (0, 100].

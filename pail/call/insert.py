@@ -72,10 +72,19 @@ class Mix(NamedTuple):
         return shares_up_to
 
 
-def as_mix(techniques: Any, weights: Any, options: Any = None, defects: Any = None, preset: Any = None) -> Mix:
+def as_mix(
+    techniques: Any,
+    weights: Any,
+    options: Any = None,
+    defects: Any = None,
+    preset: Any = None,
+    *,
+    bank_later: bool = False,
+) -> Mix:
     """The techniques that a call may draw, families as their members, with their weights and options.
 
-    By default these are the eleven and those of the user's own, or `real_defect` alone where there is a bank.
+    By default these are the eleven and those of the user's own, or `real_defect` alone where there is a bank. Without
+    a bank a technique that takes one is an error, unless it comes later.
     """
     given = as_options(options)
     if preset is not None:
@@ -98,7 +107,7 @@ def as_mix(techniques: Any, weights: Any, options: Any = None, defects: Any = No
     if sum(shares) <= 0:
         raise ValueError(f"`weights` must contain at least one positive value, got {weights!r}")
     takers = [name for name in names if TECHNIQUES[name].takes_defects]
-    if takers or defects is not None:
+    if (takers and not bank_later) or defects is not None:
         as_defects(defects)
     if defects is not None and not takers:
         raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {describe(techniques)}")

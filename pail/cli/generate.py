@@ -20,12 +20,15 @@ import pail
 from pail._install import install_hint
 from pail.cli.main import app, err, out
 from pail.cli.options import (
+    CLASSES,
     COLUMN,
     DATA_RANGE,
+    DEFECTS,
     EXCLUDE,
     FIT,
     FOLLOW_LINKS,
     IMAGES,
+    PRESET,
     RECIPE,
     ROI,
     SEED,
@@ -57,6 +60,8 @@ def generate(
     ] = None,
     source: SOURCE = None,
     technique: TECHNIQUES = None,
+    defects: DEFECTS = None,
+    preset: PRESET = None,
     anomalies: Annotated[
         str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)
     ] = None,
@@ -87,10 +92,7 @@ def generate(
         float | None,
         typer.Option(help="Share of the normal images in the test split (mvtec 0.3, others 0).", show_default=False),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="Classes of YOLO and COCO: technique (default), single, or a NAME.", show_default=False),
-    ] = None,
+    classes: CLASSES = None,
     image_format: Annotated[
         str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
     ] = None,
@@ -132,6 +134,8 @@ def generate(
         "per_image": per_image,
         "techniques": names,
         "weights": weights,
+        "defects": defects,
+        "preset": preset,
         "anomalies": as_numbers("anomalies", anomalies, (1, 2), int),
         "roi": roi,
         "severity": as_numbers("severity", severity, (1, 2)),
@@ -179,7 +183,7 @@ def generate(
             **options,
         )
     if not quiet:
-        _show(summary)
+        _show(summary, alone=defects is not None and set(summary.techniques) == {"real_defect"} and technique is None)
     raise typer.Exit(summary.status)
 
 
@@ -280,12 +284,24 @@ def _regions(summary: Any) -> str:
     return f"  region: {'; '.join(parts)}"
 
 
-def _show(summary: Any) -> None:
+def _show(summary: Any, *, alone: bool) -> None:
     out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)
+    for split, counts in summary.classes.items():
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        out.print(f"  pieces in {split}: {shown}", markup=False, highlight=False, soft_wrap=True)
+    if alone:
+        out.print(
+            "  real_defect alone, since --defects is given; --techniques real,SFI adds others",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if summary.foreground or summary.everywhere:
         out.print(_regions(summary), markup=False, highlight=False, soft_wrap=True)
+    for line in summary.lacking:
+        err.print(f"[yellow]No piece of a class:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for line in summary.missing:
         err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for path in (summary.manifest, summary.report):

@@ -46,9 +46,8 @@ OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "
            "index": "INDEX", "weights": "--techniques", "n_anomalies": "--anomalies", "purpose": "--for",
            "names": "TECHNIQUE"}  # fmt: skip
 KNOWN = (
-    "number", "per_image", "source", "techniques", "anomalies", "roi", "severity", "size", "fit", "tile", "overlap",
-    "data_range", "seed",
-    "layout", "val_share", "test_share", "classes", "segmentation",
+    "number", "per_image", "source", "techniques", "defects", "preset", "anomalies", "roi", "severity", "size", "fit",
+    "tile", "overlap", "data_range", "seed", "layout", "val_share", "test_share", "classes", "segmentation",
     "format", "compression", "coco", "exclude", "follow_links", "column", "pages", "max_pixels", "recipe",
     "workers", "shard", "dask", "resume", "overwrite", "verify", "output", "port",
 )  # fmt: skip

@@ -89,6 +89,12 @@ TECHNIQUES = Annotated[
         "--techniques", help="Names or families with weights: cutpaste,SBI=2. All by default.", show_default=False
     ),
 ]
+DEFECTS = Annotated[str | None, typer.Option(help="Real defects: a folder or an annotation file.", show_default=False)]
+CLASSES = Annotated[
+    str | None,
+    typer.Option(help="Classes of YOLO, COCO: technique (default), kind, single, NAME.", show_default=False),
+]
+PRESET = Annotated[str | None, typer.Option(help="The training data of a paper: draem, nsa, ...", show_default=False)]
 ROI = Annotated[str | None, typer.Option(help="auto (default), none, foreground, or a folder.", show_default=False)]
 SEED = Annotated[int | None, typer.Option(help="The same seed makes the same bytes (0).", show_default=False)]
 SEVERITY = Annotated[str | None, typer.Option(help="0 (faintest) to 1, or a range: 0.2,0.8.", show_default=False)]

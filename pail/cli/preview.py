@@ -13,12 +13,15 @@ from PIL import Image
 from pail.cli.images import read_few, read_some
 from pail.cli.main import app, out
 from pail.cli.options import (
+    CLASSES,
     COLUMN,
     DATA_RANGE,
+    DEFECTS,
     EXCLUDE,
     FIT,
     FOLLOW_LINKS,
     IMAGES,
+    PRESET,
     ROI,
     SEED,
     SIZE,
@@ -40,6 +43,9 @@ def preview(
     images: IMAGES,
     source: SOURCE = None,
     technique: TECHNIQUES = None,
+    defects: DEFECTS = None,
+    preset: PRESET = None,
+    classes: CLASSES = None,
     roi: ROI = None,
     seed: SEED = None,
     size: SIZE = None,
@@ -54,11 +60,12 @@ def preview(
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page instead of a picture.")] = False,
 ) -> None:
-    """Show on one sheet what each technique does to your images, at four severities.
+    """Show on one sheet what each technique does to your images: as in the papers, and at four severities.
 
     A recipe for pail generate is written next to it (preview.toml). Files that pail preview did not write are never
     overwritten.
     """
+    from pail.dataset.inputs import read_bank
     from pail.dataset.make import insertion
     from pail.dataset.recipe import make_recipe, to_toml
     from pail.report.preview import preview as draw
@@ -75,6 +82,9 @@ def preview(
     recipe = make_recipe(
         techniques=names,
         weights=weights,
+        defects=defects,
+        preset=preset,
+        classes=classes,
         roi=roi,
         seed=seed or 0,
         size=as_numbers("size", size, (1, 2), int),
@@ -87,8 +97,10 @@ def preview(
     )
     recipe, normals, regions = read_some(images, recipe)
     sources = list(read_few(*_found_sources(source, recipe), recipe).values()) if source else None
+    bank, _ = read_bank(recipe)
     command = _generate_command(images, source, recipe, seed or 0, None if html else technique)
-    keywords: dict[str, Any] = {"techniques": names, "seed": seed or 0, "roi": regions, "command": command}
+    keywords: dict[str, Any] = {"techniques": recipe.names, "options": recipe.options, "defects": bank}
+    keywords |= {"seed": seed or 0, "roi": regions, "command": command}
     keywords["insertion"] = insertion(recipe, recipe.alpha)
     if html:
         page = preview_page(normals, sources, **keywords)
@@ -119,6 +131,9 @@ def _generate_command(images: str, source: str | None, recipe: Any, seed: int, t
         "--seed": seed,
         "--data-range": ",".join(f"{v:g}" for v in window) if isinstance(window, tuple) else window and f"{window:g}",
         "--techniques": techniques,
+        "--defects": recipe.defects,
+        "--preset": recipe.preset,
+        "--classes": None if recipe.classes == "technique" else recipe.classes,
     }
     words = ["pail", "generate", images, "set/", "-n", "1000"]
     words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]

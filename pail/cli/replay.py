@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from pail.cli.main import app, out
-from pail.cli.options import SOURCE
+from pail.cli.options import DEFECTS, SOURCE
 
 
 @app.command()
@@ -18,12 +18,13 @@ def replay(
     index: Annotated[int, typer.Argument(help="Index of the image in manifest.jsonl.", show_default=False)],
     normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
     source: SOURCE = None,
+    defects: DEFECTS = None,
     target: Annotated[Path | None, typer.Option("--output", "-o", help="File to write the image to.")] = None,
 ) -> None:
     """Make one image of a data set again from its line of the manifest, and compare it."""
     from pail.dataset.replay import remake
 
-    made = remake(dataset, index, normals, source)
+    made = remake(dataset, index, normals, source, defects)
     if target is not None:
         target.write_bytes(made.image)
     if made.is_same:

@@ -10,9 +10,10 @@ from typing import Any
 
 from pail._version import __version__
 from pail.call.record import stack
-from pail.dataset.labels import write_coco
+from pail.dataset.labels import label_of, write_coco
 from pail.dataset.layouts import data_yaml
 from pail.dataset.make import json_line
+from pail.dataset.recipe import SPLITS
 from pail.dataset.run import Run
 from pail.dataset.store import Store
 from pail.dataset.work import part_of
@@ -29,6 +30,7 @@ class Summary:
     techniques: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
     splits: dict[str, int] = field(default_factory=dict)  # images in each
+    classes: dict[str, dict[str, int]] = field(default_factory=dict)  # of each split, the pieces of each class
     missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
     data_range: float | tuple[float, float] | None = None  # the values in use if the recipe says "auto"
     # Normal images of the anomalies: on whose foreground they are, and those without one, where they may be anywhere.
@@ -46,6 +48,15 @@ class Summary:
     @property
     def report(self) -> str:
         return f"{self.out.rstrip('/')}/report.html"
+
+    @property
+    def lacking(self) -> list[str]:
+        """A line for each split that has no piece of some classes."""
+        return [
+            f"{split} has no {', '.join(empty)}"
+            for split, counts in self.classes.items()
+            if (empty := [name for name, count in counts.items() if count == 0])
+        ]
 
     @property
     def status(self) -> int:
@@ -70,6 +81,7 @@ def finish(run: Run) -> Summary:
     regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
     asked = 0  # anomalous images, before they are cut into tiles
+    names, numbers = run.recipe.class_names(run.inputs.kinds), run.recipe.class_numbers(run.inputs.kinds)
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
         for item, (lines, beside) in zip(planned, _entries(run), strict=True):
@@ -80,11 +92,16 @@ def finish(run: Run) -> Summary:
             for line in made:  # one, or those of all tiles
                 manifest.write(json_line(line))
                 summary.add(line)
+                for piece in line.get("pieces", ()):
+                    name = names[numbers[label_of(piece["technique"], piece.get("kind"), numbers)]]
+                    counts = summary.classes.setdefault(line["split"], {})
+                    counts[name] = counts.get(name, 0) + 1
                 if line["label"]:
                     regions[line["normal"]] = line["region"] is not None
             if not item.is_good:
                 asked += 1
                 lacking += [] if made else [tried[-1]]
+    _complete(summary, run)
     summary.skipped = [seen[key] for key in sorted(seen)]
     if run.recipe.roi in ("auto", "foreground"):
         summary.foreground = sorted(name for name, has_one in regions.items() if has_one)
@@ -92,12 +109,22 @@ def finish(run: Run) -> Summary:
     summary.missing = _missing(run, asked, lacking)
     run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
     if run.recipe.layout == "yolo":
-        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits).encode())
+        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits, run.inputs.kinds).encode())
     if run.recipe.coco:
-        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits)
+        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits, run.inputs.kinds)
     run.out.write("dataset.json", _description(run, summary))
     _report(run, summary)
     return summary
+
+
+def _complete(summary: Summary, run: Run) -> None:
+    """Count the classes of which a split has nothing, too, in the order of their numbers."""
+    names = run.recipe.class_names(run.inputs.kinds)
+    summary.classes = {
+        split: {name: summary.classes[split].get(name, 0) for name in names}
+        for split in SPLITS
+        if split in summary.classes
+    }
 
 
 def _missing(run: Run, asked: int, lacking: list[dict[str, str]]) -> list[str]:
@@ -146,15 +173,23 @@ def _description(run: Run, summary: Summary) -> bytes:
         "command": run.command,
         "recipe": {name: value for name, value in asdict(run.recipe).items() if value is not None},
         "inputs": run.fingerprint,
+        **_bank(run),
         "counts": {
             "good": summary.good,
             "anomalies": summary.anomalies,
             "splits": summary.splits,
             "techniques": dict(sorted(summary.techniques.items())),
+            "classes": summary.classes,
             "skipped": len(summary.skipped),
         },
     }
     return (json.dumps(values, indent=2) + "\n").encode()
+
+
+def _bank(run: Run) -> dict[str, Any]:
+    """Which bank of real defects was used, if one was."""
+    bank = run.inputs.defects
+    return {} if bank is None else {"defects": {"identity": bank.identity, "count": len(bank), "kinds": bank.kinds}}
 
 
 def _report(run: Run, summary: Summary) -> None:

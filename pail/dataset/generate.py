@@ -8,10 +8,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from pail.beyond.real.defects import Defects
 from pail.core.checks import as_number
 from pail.dataset.finish import Summary, finish
 from pail.dataset.layouts import notes
-from pail.dataset.make import FOREGROUNDS, SOURCES
+from pail.dataset.make import BANKS, FOREGROUNDS, SOURCES
 from pail.dataset.recipe import combined
 from pail.dataset.run import check_claim, claim_output, locked, prepare_run
 from pail.dataset.work import work
@@ -30,6 +31,8 @@ def generate(
     techniques: str | Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
     weights: Sequence[float] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    preset: str | None = None,
+    defects: Defects | str | os.PathLike[str] | None = None,
     anomalies: int | tuple[int, int] | None = None,
     roi: str | os.PathLike[str] | None = None,
     severity: float | tuple[float, float] | None = None,
@@ -90,7 +93,8 @@ def generate(
         `per_image` decides; for a validation set, as many as good images.
     per_image : int, optional
         Number of anomalous images for each normal image they may be made
-        of, at least 1; 1 by default. Not together with `number`.
+        of, at least 1; 1 by default, or as many as give the preset's share.
+        Not together with `number`.
     techniques : str, sequence of str or dict, optional
         Names of techniques or families, or a table for each technique with
         its weight and keywords, as in a recipe file. All by default.
@@ -100,6 +104,14 @@ def generate(
     options : dict of str to dict, optional
         Keywords of techniques by their names, for example
         ``{"cutpaste": {"area_ratio": (0.02, 0.1)}}``.
+    preset : str, optional
+        A key of `pail.PRESETS`: the techniques, keywords and, unless
+        `number` or `per_image` is given, the share of anomalous images of a
+        paper. Not together with names or `weights`; `options` add to it.
+    defects : Defects or path, optional
+        A bank of real defects, or the folder or annotation file from which
+        `Defects.read` reads it, for `real_defect`, which alone is drawn
+        where no `techniques` are given.
     anomalies : int or (int, int), optional
         Number of anomalies in an anomalous image, or its range, at least
         1; 1 by default.
@@ -141,8 +153,9 @@ def generate(
         0.3 and 0 in "yolo", 0 and 0 in "flat".
     classes : str, optional
         Classes of the labels of YOLO and COCO: "technique" (the default)
-        for one class each, "single" for one class in all, or the name of
-        that class.
+        for one class each, "kind" for the kinds of real defects and the
+        other techniques, "single" for one class in all, or the name of that
+        class.
     format : {"png", "tiff", "jpg", "bmp"}, optional
         File format of the images, "png" by default. Masks are always PNG.
     compression : int, optional
@@ -237,6 +250,8 @@ def generate(
         techniques=techniques,
         weights=weights,
         options=options,
+        preset=preset,
+        defects=defects,
         anomalies=anomalies,
         roi=roi,
         severity=severity,
@@ -263,8 +278,9 @@ def generate(
         pages=pages,
         max_pixels=max_pixels,
     )
+    bank = defects if isinstance(defects, Defects) else None
     count = None if workers is None else int(as_number("workers", workers, 1, 1024, integer=True))
-    run = prepare_run(normals, out, source, checked, shard, verify=verify)
+    run = prepare_run(normals, out, source, checked, shard, verify=verify, bank=bank)
     check_claim(run, resume=resume, overwrite=overwrite)
     for note in notes(checked):
         warnings.warn(note, stacklevel=2)
@@ -278,3 +294,4 @@ def generate(
     finally:
         SOURCES.forget(run.inputs.run)
         FOREGROUNDS.forget(run.inputs.run)
+        BANKS.forget(run.inputs.run)

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from pail.beyond.real.defects import Defects
 from pail.core.image import MOST_IMAGES, as_normal_image, data_range_of
-from pail.dataset.recipe import Recipe
+from pail.dataset.recipe import IN_MEMORY, Recipe
 from pail.dataset.sizes import fitted
 from pail.dataset.store import CLAIM, Store
 from pail.dataset.tiles import too_small
@@ -22,6 +23,7 @@ from pail.io.listing import sift
 from pail.io.read import MAX_PIXELS, Picture, UnreadableError, count_pages, looks_like_mask, read_picture, read_size
 from pail.io.select import LABELS, Selection, excluded, no_images, normal_images, select
 from pail.pixels.foreground import foreground_of
+from pail.registry import TECHNIQUES
 
 PAGE = "#page="  # between a file's name and the number of the page, from 1
 MOST_COUNTED = 100  # TIFF files whose pages are counted for a warning
@@ -39,6 +41,8 @@ class Inputs:
     sources: Store | None
     rois: Store | None
     roi_names: dict[str, str]  # the mask of each normal image, which is named without its suffix
+    defects: Defects | None = None  # the bank of real defects
+    kinds: tuple[str, ...] = ()  # those of its kinds that may be drawn
     run: str = field(default_factory=lambda: uuid.uuid4().hex)  # decoded sources are kept for one run
 
 
@@ -117,6 +121,33 @@ def _is_mask(root: str, name: str, recipe: Recipe) -> bool:
         return looks_like_mask(read_image(Store(root), name, recipe).pixels)
     except (UnreadableError, OSError):
         return False
+
+
+def read_bank(recipe: Recipe, given: Any = None) -> tuple[Defects | None, tuple[str, ...]]:
+    """The bank of real defects, and those of its kinds that may be drawn.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Where the bank is, and which kinds are drawn.
+    given : Defects or path, optional
+        The bank itself, or where it is now.
+    """
+    if recipe.defects is None:
+        return None, ()
+    place = recipe.defects if given is None else given
+    if place == IN_MEMORY:
+        raise ValueError(
+            "`defects` must be given again: the recipe was made with a bank in memory, which it cannot hold"
+        )
+    try:
+        bank = place if isinstance(place, Defects) else Defects.read(place)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("`path`", "`defects`")) from None
+    bank.identity  # noqa: B018 (reads all photographs, once, so that a pickle of the bank knows it)
+    wanted = [recipe.options.get(name, {}).get("kinds") for name in recipe.names if TECHNIQUES[name].takes_defects]
+    chosen = {kind for kinds in wanted for kind in ([kinds] if isinstance(kinds, str) else kinds or bank.kinds)}
+    return bank, tuple(kind for kind in bank.kinds if kind in chosen)
 
 
 def list_pages(store: Store, names: list[str], recipe: Recipe) -> list[str]:

@@ -22,14 +22,29 @@ class Layer:
     """The pieces of one anomaly: the 8-connected parts of what is seen of it."""
 
     technique: str
+    kind: str | None  # of a real defect
     left: int  # of the crop in the image
     top: int
     numbers: np.ndarray  # int32 (h, w) crop: the number of the piece from 1, or 0
     boxes: np.ndarray  # int32 (n, 4): left, top, width, height in the image
     areas: np.ndarray  # int32 (n,): pixels
 
+    @property
+    def named(self) -> dict[str, str]:
+        """Its kind, where it has one."""
+        return {} if self.kind is None else {"kind": self.kind}
 
-def layers(instances: np.ndarray, techniques: Sequence[str]) -> list[Layer]:
+    def label(self, classes: dict[str, int]) -> str:
+        """By which of the labels its class is found: its kind, where kinds are classes."""
+        return label_of(self.technique, self.kind, classes)
+
+
+def label_of(technique: str, kind: str | None, classes: dict[str, int]) -> str:
+    """The label of a piece, whose class `classes` has: its technique, or its kind where techniques are no labels."""
+    return technique if kind is None or technique in classes else kind
+
+
+def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str | None] | None = None) -> list[Layer]:
     """The pieces of each anomaly; one that later anomalies cover entirely has none.
 
     Parameters
@@ -38,9 +53,12 @@ def layers(instances: np.ndarray, techniques: Sequence[str]) -> list[Layer]:
         k where the k-th anomaly is on top, counted from 1, and 0 elsewhere.
     techniques : sequence of str
         The technique of each anomaly.
+    kinds : sequence of str or None, optional
+        What each is called, if it is a real defect.
     """
     found = []
-    for number, technique in enumerate(techniques, 1):
+    kinds = [None] * len(techniques) if kinds is None else kinds
+    for number, (technique, kind) in enumerate(zip(techniques, kinds, strict=True), 1):
         own = (instances == number).astype(np.uint8)
         left, top, width, height = cv2.boundingRect(own)
         if not width:
@@ -48,14 +66,14 @@ def layers(instances: np.ndarray, techniques: Sequence[str]) -> list[Layer]:
         crop = own[top : top + height, left : left + width]
         _, numbers, stats, _ = cv2.connectedComponentsWithStats(crop, connectivity=8)
         boxes = stats[1:, : cv2.CC_STAT_AREA] + np.array([left, top, 0, 0], np.int32)
-        found.append(Layer(technique, left, top, numbers, boxes, stats[1:, cv2.CC_STAT_AREA]))
+        found.append(Layer(technique, kind, left, top, numbers, boxes, stats[1:, cv2.CC_STAT_AREA]))
     return found
 
 
 def manifest_pieces(found: list[Layer]) -> list[dict[str, Any]]:
     """A short entry for each piece."""
     return [
-        {"technique": layer.technique, "bbox": box, "pixels": pixels}
+        {"technique": layer.technique, **layer.named, "bbox": box, "pixels": pixels}
         for layer in found
         for box, pixels in zip(layer.boxes.tolist(), layer.areas.tolist(), strict=True)
     ]
@@ -86,7 +104,7 @@ def yolo_label(found: list[Layer], shape: tuple[int, int], classes: dict[str, in
         for axis in (0, 1):
             corners[:, axis] = text[axis][points[:, axis]]
         width, characters = corners.itemsize * 2, corners.view(np.uint8).reshape(-1).data
-        head = f"{classes[layer.technique]} ".encode()
+        head = f"{classes[layer.label(classes)]} ".encode()
         for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             again = [characters[(end - 1) * width : end * width]] * max(0, 3 - (end - start))
             written += [head, *again, characters[start * width : end * width - 1], b"\n"]
@@ -106,14 +124,14 @@ def coco_encoder() -> Any:
 
 
 def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: str) -> list[dict[str, Any]]:
-    """COCO's annotations of the pieces; `category_id` is still the technique, and ids come with the file."""
+    """COCO's annotations of the pieces; `category_id` is still technique and kind, and ids come with the file."""
     annotations = []
     for layer in found:
         codes = _polygons(layer) if segmentation == "polygon" else _run_lengths(layer, shape)
         for box, pixels, code in zip(layer.boxes.tolist(), layer.areas.tolist(), codes, strict=True):
             annotations.append(
                 {
-                    "category_id": layer.technique,
+                    "category_id": [layer.technique, layer.kind],
                     "segmentation": code,
                     "area": pixels,
                     "bbox": box,
@@ -162,7 +180,11 @@ def image_id(line: dict[str, Any]) -> int:
 
 
 def write_coco(
-    out: Store, recipe: Recipe, entries: Callable[[], Iterator[dict[str, Any]]], splits: dict[str, int]
+    out: Store,
+    recipe: Recipe,
+    entries: Callable[[], Iterator[dict[str, Any]]],
+    splits: dict[str, int],
+    kinds: Sequence[str] = (),
 ) -> None:
     """Write COCO's annotations: one file for all images, and one for each split where there are several.
 
@@ -178,9 +200,11 @@ def write_coco(
         Iterates over the entries of the parts: the line of the manifest as "made", its annotations as "annotations".
     splits : dict
         The number of images of each split.
+    kinds : sequence of str
+        What real defects may be called.
     """
-    classes = recipe.classes_by_technique
-    categories = [{"id": number, "name": name} for number, name in enumerate(recipe.class_names, 1)]
+    classes = recipe.class_numbers(kinds)
+    categories = [{"id": number, "name": name} for number, name in enumerate(recipe.class_names(kinds), 1)]
     names = {split: annotations_file(split) for split in SPLITS if splits.get(split)} if len(splits) > 1 else {}
     out.remove([annotations_file(split) for split in SPLITS if split not in names])
     with contextlib.ExitStack() as stack:
@@ -200,7 +224,8 @@ def write_coco(
         for entry in entries():
             line = entry["made"]
             for annotation in entry.get("annotations", ()):
-                number = classes[annotation["category_id"]] + 1
+                technique, kind = annotation["category_id"]
+                number = classes[label_of(technique, kind, classes)] + 1
                 _write(every, written, line["split"], {**annotation, "image_id": image_id(line), "category_id": number})
         for file in every.values():
             file.write(b"]}\n")

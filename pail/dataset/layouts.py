@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from pail.dataset.plan import Item
 from pail.dataset.recipe import SPLITS, Recipe
@@ -43,14 +44,14 @@ def label_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) 
     return image_name(recipe, item, kind, tile).replace("images/", "labels/").rpartition(".")[0] + ".txt"
 
 
-def data_yaml(recipe: Recipe, splits: dict[str, int]) -> str:
+def data_yaml(recipe: Recipe, splits: dict[str, int], kinds: Sequence[str] = ()) -> str:
     """YOLO's description of the set and its classes; `splits` holds the number of images of each.
 
     Without a `path`, readers take the file's own folder; a relative one is taken from the current folder.
     """
     folders = "".join(f"{split}: images/{split}\n" for split in SPLITS if split != "test" or splits.get("test"))
     names = "".join(
-        f"  {label}: {json.dumps(name, ensure_ascii=False)}\n" for label, name in enumerate(recipe.class_names)
+        f"  {label}: {json.dumps(name, ensure_ascii=False)}\n" for label, name in enumerate(recipe.class_names(kinds))
     )
     return f"{folders}names:\n{names}"
 

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pail.beyond.real.defects import Defects
 from pail.call.result import PseudoAnomaly
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.names import MIXED
@@ -28,6 +29,7 @@ from pail.io.read import Picture, UnreadableError, read_mask
 from pail.io.write import encode
 from pail.pai import Anomaly_Insertion
 from pail.pixels.foreground import foreground_of
+from pail.registry import TECHNIQUES
 from pail.roi import as_roi
 
 CACHE_BYTES = 48 << 20  # of decoded sources that a process keeps
@@ -103,6 +105,24 @@ class _Remembered:
             self._known.pop(key, None)
 
 
+class _Banks:
+    """The bank of a run, with the cut-outs that the process has made: each task of a worker brings a pickle of it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Defects] = {}
+
+    def get(self, inputs: Inputs) -> Defects | None:
+        if inputs.defects is None:
+            return None
+        if inputs.run not in self._kept:
+            self._kept = {inputs.run: inputs.defects}
+        return self._kept[inputs.run]
+
+    def forget(self, run: str) -> None:
+        self._kept.pop(run, None)
+
+
+BANKS = _Banks()
 SOURCES = _SourceCache(CACHE_BYTES)
 FOREGROUNDS = _Remembered()
 
@@ -222,6 +242,8 @@ def _add_damaged(
     roi = region(recipe, inputs, name, frame.pixels, original, alpha=alpha)
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
+    kinds = [_kind_of(step, inputs) for step in result.record["steps"]]
+    classes = recipe.class_numbers(inputs.kinds)
     for tile in _tiles(recipe, name, frame.pixels):
         mask, instances = result.m_a[..., 0], result.instances
         if tile is not None:
@@ -234,10 +256,10 @@ def _add_damaged(
         target, beside = image_name(recipe, item, kind, tile), mask_name(recipe, item, kind, tile)
         made.files[target] = _encoded(result.i_a if tile is None else tile.cut(result.i_a), recipe, alpha)
         made.files[beside] = encode_mask(mask, recipe.compression)
-        found = layers(instances, techniques)
+        found = layers(instances, techniques, kinds)
         shape = mask.shape[0], mask.shape[1]
         if label := label_name(recipe, item, kind, tile):
-            made.files[label] = yolo_label(found, shape, recipe.classes_by_technique)
+            made.files[label] = yolo_label(found, shape, classes)
         left, top, width, height = cv2.boundingRect(mask)
         pixels_set = cv2.countNonZero(mask)
         inside = slice(top, top + height), slice(left, left + width)  # nothing changes elsewhere
@@ -266,6 +288,14 @@ def _add_damaged(
         made.annotations.append(coco_annotations(found, shape, recipe.segmentation) if recipe.coco else [])
 
 
+def _kind_of(step: dict[str, Any], inputs: Inputs) -> str | None:
+    """What the real defect of a step is called; None for other techniques."""
+    if inputs.defects is None or not TECHNIQUES[step["technique"]].takes_defects:
+        return None
+    drawn = step["drawn"]["defect"]
+    return inputs.defects.kind_of(drawn[-1] if isinstance(drawn, list) else drawn)
+
+
 def _inserted(
     recipe: Recipe,
     inputs: Inputs,
@@ -278,6 +308,7 @@ def _inserted(
 ) -> tuple[PseudoAnomaly, str | None]:
     """The anomaly, with the first source that can be used, or none."""
     instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
+    bank = BANKS.get(inputs)
     for source_name in (*item.sources, None):
         try:
             source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
@@ -285,7 +316,8 @@ def _inserted(
             skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
             continue
         try:
-            return instance.insert(pixels, source, **common, roi=roi, rng=(recipe.seed, item.number)), source_name
+            rng = (recipe.seed, item.number)
+            return instance.insert(pixels, source, **common, defects=bank, roi=roi, rng=rng), source_name
         except Exception as error:
             _blame_region(inputs, name, frame, roi)
             if source is None or (reason := _source_fault(recipe, frame, source)) is None:

@@ -12,7 +12,6 @@ from pail.dataset.recipe import SPLITS, Recipe
 
 CHUNK = 32  # items that are made, and resumed, together; the same for any number of workers
 SPARES = 8  # files that are tried in place of one that cannot be read
-DEFAULT_PER_IMAGE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,9 @@ def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
         split = "val" if recipe.layout == "yolo" else "test"
         half = max(1, len(ranked) // 2)
         good, damaged = (ranked[:half], ranked[half:]) if len(ranked) > 1 else (ranked, ranked)
-        asked = recipe.number or (recipe.per_image * len(damaged) if recipe.per_image else len(good))
+        asked = recipe.number or (
+            recipe.per_image * len(damaged) if recipe.per_image else round(recipe.per_normal * len(good))
+        )
         kept = [(split, name) for name in sorted(good)[:asked]]
         return _deal(recipe, {split: ranked}, sources, kept, {split: damaged}, asked)
     splits, start = dict[str, list[str]](), 0
@@ -99,7 +100,7 @@ def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
         pools = {"test": splits["test"]}
     if recipe.layout == "flat":
         kept = []
-    number = recipe.number or (recipe.per_image or DEFAULT_PER_IMAGE) * sum(len(names) for names in pools.values())
+    number = recipe.number or round((recipe.per_image or recipe.per_normal) * sum(map(len, pools.values())))
     return _deal(recipe, splits, sources, kept, pools, number)
 
 

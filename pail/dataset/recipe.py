@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from pail.beyond.presets import as_preset
+from pail.beyond.real.defects import Defects
 from pail.call.insert import as_count, as_mix, as_options
 from pail.core.checks import (
     MAX_SIDE,
@@ -27,7 +29,7 @@ from pail.core.window import as_data_range
 from pail.dataset.sizes import FITS
 from pail.dataset.tiles import SMALLEST, as_tiling
 from pail.io.write import FORMATS
-from pail.registry import by_default
+from pail.registry import TECHNIQUES, by_default
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,6 +42,7 @@ PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
 ROI_WORDS = ("auto", "none", "foreground")
+IN_MEMORY = "pail.Defects"  # in place of a path: a bank that was passed as an object
 SEGMENTATIONS = ("rle", "polygon")
 SINGLE = "anomaly"  # the name of the class if all anomalies are of one
 MOST = 10**9  # images
@@ -93,6 +96,19 @@ def _roi(name: str, value: Any) -> str:
     raise TypeError(f"`{name}` must be 'auto', 'none', 'foreground' or a folder of masks, got {describe(value)}")
 
 
+def _preset(name: str, value: Any) -> str:
+    as_preset(value)
+    return str(value)
+
+
+def _defects(name: str, value: Any) -> str:
+    if isinstance(value, Defects):
+        return IN_MEMORY
+    if isinstance(value, (str, Path)) and str(value):
+        return str(value)
+    raise TypeError(f"`{name}` must be a folder or an annotation file of real defects, got {describe(value)}")
+
+
 def _column(name: str, value: Any) -> str:
     if isinstance(value, str) and value:
         return value
@@ -102,7 +118,7 @@ def _column(name: str, value: Any) -> str:
 def _classes(name: str, value: Any) -> str:
     if isinstance(value, str) and value.strip() and value.isprintable():
         return value.strip()
-    raise ValueError(f"`{name}` must be 'technique', 'single' or the name of a class, got {describe(value)}")
+    raise ValueError(f"`{name}` must be 'technique', 'kind', 'single' or the name of a class, got {describe(value)}")
 
 
 def _option(default: Any, check: Check) -> Any:
@@ -120,6 +136,8 @@ class Recipe:
     number: int | None = _option(None, _integer(1, MOST))
     per_image: int | None = _option(None, _integer(1, MOST))
     techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords; see `_techniques`
+    preset: str | None = _option(None, _preset)
+    defects: str | None = _option(None, _defects)
     anomalies: tuple[int, int] = _option((1, 1), _anomalies)
     roi: str = _option("auto", _roi)
     severity: float | tuple[float, float] | None = _option(None, _severity)
@@ -160,17 +178,31 @@ class Recipe:
     def weights(self) -> list[float] | None:
         return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
 
-    @property
-    def class_names(self) -> list[str]:
-        """The classes of labels, in the order of their numbers."""
+    def class_names(self, kinds: Sequence[str] = ()) -> list[str]:
+        """The classes of labels, in the order of their numbers; `kinds` are those of the defects that may be drawn."""
+        return list(dict.fromkeys(self.classes_by_label(kinds)[1]))
+
+    def class_numbers(self, kinds: Sequence[str] = ()) -> dict[str, int]:
+        """The number of the class of each label, from 0: labels are techniques, and kinds of real defects."""
+        labels, classes = self.classes_by_label(kinds)
+        names = list(dict.fromkeys(classes))
+        return {label: names.index(name) for label, name in zip(labels, classes, strict=True)}
+
+    def classes_by_label(self, kinds: Sequence[str]) -> tuple[list[str], list[str]]:
+        """What a piece may be labeled, and the class of each label."""
+        names = self.names
+        if self.classes == "kind":
+            labels = [label for name in names for label in (kinds if TECHNIQUES[name].takes_defects else [name])]
+            return labels, labels
         if self.classes == "technique":
-            return self.names
-        return [SINGLE if self.classes == "single" else self.classes]
+            return names, names
+        return names, [SINGLE if self.classes == "single" else self.classes] * len(names)
 
     @property
-    def classes_by_technique(self) -> dict[str, int]:
-        """The number of each technique's class, from 0."""
-        return {name: number if self.classes == "technique" else 0 for number, name in enumerate(self.names)}
+    def per_normal(self) -> float:
+        """Anomalous images for each good one, where no number is given: a preset says which share is anomalous."""
+        share = as_preset(self.preset).anomalous if self.preset else 0.5
+        return share / (1 - share) if share < 1 else 1.0
 
     @property
     def shares(self) -> dict[str, float]:
@@ -198,11 +230,19 @@ def make_recipe(**options: Any) -> Recipe:
                 f"`{name}` must be an option of a recipe: {', '.join(sorted(known))}{close_match(name, known)}"
             )
     given = {name: value for name, value in options.items() if value is not None}
-    techniques = _techniques(given.pop("techniques", None), given.pop("weights", None), given.pop("options", None))
+    chosen = given.pop("techniques", None), given.pop("weights", None), given.pop("options", None)
+    techniques: dict[str, dict[str, Any]] | None
+    if "preset" in given:
+        techniques = _of_preset(given["preset"], *chosen)
+    elif "defects" in given and chosen[0] is None:
+        techniques = _techniques(["real"], *chosen[1:])
+    else:
+        techniques = _techniques(*chosen)
     recipe = Recipe(techniques=techniques, **{name: checks[name](name, value) for name, value in given.items()})
     if recipe.number is not None and recipe.per_image is not None:
         raise ValueError("`number` and `per_image` must not be given both, got two numbers")
     _check_shares(recipe)
+    _check_bank(recipe)
     as_tiling(recipe.tile, recipe.overlap)
     smallest = min(recipe.size) if isinstance(recipe.size, tuple) else recipe.size
     if recipe.tile is not None and smallest is not None and smallest < recipe.tile:
@@ -217,6 +257,10 @@ def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
     for name, other in (("number", "per_image"), ("per_image", "number")):
         if name in given and other not in given:
             loaded.pop(other, None)  # one of the two says how many images there are
+    if "preset" in given:  # each says which techniques are drawn
+        loaded.pop("techniques", None)
+    elif "techniques" in given:
+        loaded.pop("preset", None)
     return make_recipe(**{**loaded, **given})
 
 
@@ -236,6 +280,27 @@ def _check_shares(recipe: Recipe) -> None:
         )
 
 
+def _check_bank(recipe: Recipe) -> None:
+    takers = [name for name in recipe.names if TECHNIQUES[name].takes_defects]
+    if takers and recipe.defects is None:
+        raise ValueError(f"`defects` must be given, a folder or an annotation file, where {takers[0]} is drawn")
+    if recipe.defects is not None and not takers:
+        raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {', '.join(recipe.names)}")
+
+
+def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]]:
+    """The tables of a preset's techniques, to whose keywords those of `options`, or of tables, are added."""
+    names = as_preset(preset).techniques
+    if isinstance(techniques, Mapping) and weights is None and options is None:
+        other = [name for name in techniques if name not in names]
+        if other:
+            raise ValueError(f"`techniques` must be those of the preset, {', '.join(names)}; got {', '.join(other)}")
+        options = {name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in techniques.items()}
+        techniques = None
+    mix = as_mix(techniques, weights, options, preset=preset, bank_later=True)
+    return {name: _plain({"weight": 1.0, **mix.options.get(name, {})}) for name in mix.names}
+
+
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
     """One table for each technique, from a list of names and families with weights, or from tables as in the file."""
     if isinstance(techniques, Mapping):
@@ -245,12 +310,12 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
         as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
         for name, entry in tables.items():
             entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
-        as_mix(list(tables), [entry["weight"] for entry in tables.values()])
+        as_mix(list(tables), [entry["weight"] for entry in tables.values()], bank_later=True)
         return {name: _plain(entry) for name, entry in tables.items()}
     if techniques is None and weights is None and options is None:
         return None
     keywords = as_options(options)
-    mix = as_mix(techniques, weights)
+    mix = as_mix(techniques, weights, bank_later=True)
     cumulative = mix.cumulated()
     shares = [float(b - a) for a, b in zip([0.0, *cumulative[:-1]], cumulative, strict=True)]
     tables = {}
@@ -280,9 +345,10 @@ def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
-    beside = path.parent / str(options.get("roi") or "")
-    if options.get("roi") not in (None, *ROI_WORDS) and beside.is_dir():
-        options["roi"] = str(beside)  # passed on together with its recipe
+    for name in ("roi", "defects"):
+        given = options.get(name)
+        if isinstance(given, str) and given not in ROI_WORDS and (path.parent / given).exists():
+            options[name] = str(path.parent / given)  # passed on together with its recipe
     make_recipe(**options)
     return options
 

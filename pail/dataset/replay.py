@@ -11,9 +11,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from pail._version import __version__
+from pail.beyond.real.defects import Defects
 from pail.call.record import stack
 from pail.dataset.finish import manifest_lines
-from pail.dataset.inputs import Inputs, find_images
+from pail.dataset.inputs import Inputs, find_images, read_bank
 from pail.dataset.make import Made, make_item
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe, make_recipe, parse_options
@@ -35,8 +36,12 @@ def remake(
     index: int,
     normals: Paths,
     source: Paths | None = None,
+    defects: Any = None,
 ) -> Remade:
-    """Make the image with that index again, and compare it with the one in the set."""
+    """Make the image with that index again, and compare it with the one in the set.
+
+    `defects` is the bank of real defects, or where it is now, if not in the place that the recipe names.
+    """
     folder = Store(dataset)
     versions = _versions(folder)
     lines = _lines(folder, index)
@@ -51,7 +56,8 @@ def remake(
     sources = (line["source"],) if line.get("source") else ()
     item = Item(index, number, line["split"], (line["normal"],), sources, is_good=line["label"] == 0)
     sources_store = None if source is None else _root("source", source, recipe)
-    inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names)
+    bank, kinds = _bank(recipe, line, defects)
+    inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names, bank, kinds)
     made = make_item(recipe, inputs, item)
     if not made.lines:
         raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
@@ -68,6 +74,21 @@ def remake(
     ]
     why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
     return Remade(image, False, f"{', '.join(differing)} ({why})")
+
+
+def _bank(recipe: Recipe, line: dict[str, Any], given: Any) -> tuple[Defects | None, tuple[str, ...]]:
+    """The bank of real defects, if it is the one that the image was made with."""
+    recorded = line["record"].get("defects") if line["label"] else None
+    if recorded is None:
+        return None, ()
+    bank, kinds = read_bank(recipe, given)
+    if bank is None or bank.identity != recorded["identity"]:
+        now = "none" if bank is None else f"{bank.identity} with {len(bank)}"
+        raise ValueError(
+            f"`defects` must be the bank that the set was made with, {recorded['identity']} with {recorded['count']} "
+            f"defects, got {now}"
+        )
+    return bank, kinds
 
 
 def _root(argument: str, where: Paths, recipe: Recipe, *, normal: bool = False) -> Store:

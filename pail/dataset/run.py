@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pail._version import __version__
+from pail.beyond.presets import as_preset
+from pail.beyond.real.defects import Defects
 from pail.call.insert import as_mix
 from pail.core.checks import describe
 from pail.core.names import OWN
@@ -28,15 +31,17 @@ from pail.dataset.inputs import (
     file_states,
     find_images,
     list_pages,
+    read_bank,
     read_image,
     values_in_use,
     warn_of_background,
 )
 from pail.dataset.labels import coco_encoder
 from pail.dataset.plan import Plan, make_plan
-from pail.dataset.recipe import Recipe, parse_options, to_toml
+from pail.dataset.recipe import IN_MEMORY, Recipe, parse_options, to_toml
 from pail.dataset.store import CLAIM, LOCK, StoppedError, Store
 from pail.inserter import try_mix
+from pail.registry import TECHNIQUES
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -77,6 +82,7 @@ def prepare_run(
     shard: Any = None,
     *,
     verify: bool = False,
+    bank: Any = None,
 ) -> Run:
     """List and check the inputs, find the range of values, and plan the images. Nothing is written."""
     out_store = Store(out)
@@ -99,15 +105,43 @@ def prepare_run(
         values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
     warn_of_background(normal_store, names, recipe)
-    try_mix(as_mix(recipe.names, None, recipe.options), recipe.severity)
+    if recipe.defects not in (None, IN_MEMORY):
+        _check_apart(out_store, Store(recipe.defects))
+    defects, kinds = read_bank(recipe, bank)
+    _check_kinds(recipe, defects)
+    try_mix(as_mix(recipe.names, None, recipe.options, defects), recipe.severity, defects)
+    _warn_of_sources(recipe, source)
     plan = make_plan(recipe, names, sources)
     first, count = _as_shard(shard)
     chunks = range(plan.chunks * first // count, plan.chunks * (first + 1) // count)
     lists = json.dumps([names, sources, sorted(roi_names.values())]).encode()
-    inputs = Inputs(normal_store, source_store, rois, roi_names)
+    inputs = Inputs(normal_store, source_store, rois, roi_names, defects, kinds)
     given = words_of("IMAGES", normals, normal_store), words_of("SOURCES", source, source_store)
     fingerprint = f"{hashlib.sha256(lists).hexdigest()} {first + 1}/{count}"
     return Run(inputs, out_store, plan, chunks, fingerprint, files, verify, values, given)
+
+
+def _check_kinds(recipe: Recipe, bank: Defects | None) -> None:
+    """Raise for a kind that the bank has not, before a trial does in other words."""
+    for name in recipe.names if bank is not None else ():
+        if TECHNIQUES[name].takes_defects and bank is not None:
+            try:
+                bank.of_kinds(recipe.options.get(name, {}).get("kinds"))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"`options[{name!r}]`: {error}") from None
+
+
+def _warn_of_sources(recipe: Recipe, source: Any) -> None:
+    """Say what the paper of a preset takes, where techniques would take their texture from the image itself."""
+    kind = as_preset(recipe.preset).source if recipe.preset else "none"
+    if kind != "none" and source is None:
+        what = {"textures": "textures", "normal": "other normal images", "defects": "real anomalous images"}[kind]
+        warnings.warn(
+            f"`preset` {recipe.preset!r} takes {what} for sources, and there are none: techniques take the image "
+            "itself; pass source=FOLDER (--source FOLDER)",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _found(
@@ -209,6 +243,7 @@ def _claim_of(run: Run) -> dict[str, Any]:
         "version": __version__,
         "inputs": run.fingerprint,
         "recipe": to_toml(run.recipe),
+        "defects": None if run.inputs.defects is None else run.inputs.defects.identity,
         "verify": run.verify,
         "files": run.files,
     }
@@ -233,6 +268,12 @@ def _check_same(run: Run, claim: dict[str, Any]) -> None:
     if claim["version"] != own["version"]:
         raise ValueError(f"{wanted} of version {claim['version']}, this is {own['version']}")
     before, now = (parse_options(text) for text in (claim["recipe"], own["recipe"]))
+    if claim.get("defects") != own["defects"]:
+        raise ValueError(
+            f"{wanted} with another bank of real defects, {claim.get('defects')}; `defects` is {own['defects']}"
+        )
+    for options in (before, now):
+        options.pop("defects", None)  # the same bank in another place
     other = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
     if other and (other != ["data_range"] or run.values is None):  # values that were measured follow the files
         raise ValueError(f"{wanted} with another {', '.join(other)}")

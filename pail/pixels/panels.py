@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 OUTLINE = (255, 221, 0)
-UNDERLINE = (0, 0, 0)  # a dark rim, so that the outline shows on bright surfaces too
+UNDERLINE = (0, 0, 0)  # of the frame, so that it shows on bright surfaces
+LARGE = 480  # pixels of a picture's longer side from which lines are 2 pixels wide, not 1
 FRAME = (255, 255, 255)
 PERCENTILES = (0.1, 99.9)  # of the normal image, between which depths beyond 8 bit are displayed
 MARGIN = 0.3  # of the anomaly's side, around it in the crop
@@ -65,15 +66,22 @@ def fit(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=method)
 
 
-def view(i_n: np.ndarray, i_a: np.ndarray, m_a: np.ndarray, side: int, anchor: tuple[int, int] | None = None) -> View:
-    """The anomaly in an image of `side` pixels, and crop and change at half of that."""
-    limits = shades(i_n)
+def view(
+    i_n: np.ndarray,
+    i_a: np.ndarray,
+    m_a: np.ndarray,
+    side: int,
+    anchor: tuple[int, int] | None = None,
+    detail: int | None = None,
+) -> View:
+    """The anomaly in an image of `side` pixels, and crop and change at half of that or `detail` pixels."""
+    limits, detail = shades(i_n), detail or side // 2
     mask = m_a.reshape(m_a.shape[:2])
     crop = crop_around(mask, anchor)
     shown = to_display(i_a, limits)
     whole = outline(fit(shown, side), mask, crop)
     change = difference(_bands(i_n[crop]), _bands(i_a[crop]), limits)
-    return View(whole, fit(shown[crop], side // 2), fit(change, side // 2))
+    return View(whole, fit(shown[crop], detail), fit(change, detail))
 
 
 def crop_around(mask: np.ndarray, anchor: tuple[int, int] | None = None) -> tuple[slice, slice]:
@@ -122,18 +130,20 @@ def outline(shown: np.ndarray, mask: np.ndarray, crop: tuple[slice, slice] | Non
     """A displayed image with the outline of a mask (of any size), and the frame of the crop."""
     height, width = shown.shape[:2]
     small = shrink(mask, height, width)
-    contours, _ = cv2.findContours(small, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    thin = max(2, max(height, width) // 150)
+    thin = 1 if max(height, width) < LARGE else 2
     result = shown.copy()
     if crop is not None and (crop[0].stop - crop[0].start, crop[1].stop - crop[1].start) != mask.shape:
         corners = [
             (_scaled(crop[1], mask.shape[1], width, end), _scaled(crop[0], mask.shape[0], height, end))
             for end in ("start", "stop")
         ]
-        cv2.rectangle(result, corners[0], corners[1], UNDERLINE, thin)
-        cv2.rectangle(result, corners[0], corners[1], FRAME, thin - 1)
-    cv2.drawContours(result, contours, -1, UNDERLINE, thin + 2, cv2.LINE_AA)
-    cv2.drawContours(result, contours, -1, OUTLINE, thin, cv2.LINE_AA)
+        cv2.rectangle(result, corners[0], corners[1], UNDERLINE, thin + 1)
+        cv2.rectangle(result, corners[0], corners[1], FRAME, thin)
+    # Around the mask and not on it, so that a small anomaly can be seen inside.
+    line = cv2.dilate(small, np.ones((2 * thin + 1, 2 * thin + 1), np.uint8))
+    rim = cv2.dilate(line, np.ones((3, 3), np.uint8))
+    result[(rim > 0) & (line == 0)] //= 3
+    result[(line > 0) & (small == 0)] = OUTLINE
     return result
 
 

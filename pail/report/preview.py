@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,10 +21,16 @@ SHEET_SIDE = 208  # pixels of an image on the sheet
 PAGE_SIDE = 560  # and on the page, where it enlarges
 GAP, MARGIN, LABEL, HEAD = 4, 24, 248, 92
 PITCH = 10  # pixels for each character of the command
-CELL = SHEET_SIDE + GAP + SHEET_SIDE // 2
+DETAIL = SHEET_SIDE // 2  # pixels of the enlarged part and of what changed there
+CELL = SHEET_SIDE + GAP + DETAIL
+BETWEEN = 12  # pixels between the columns
+WIDE, VERY_WIDE = 1.6, 6.0  # width over height from which details are below the image, and cells below each other
+SEVERITY = 124  # pixels of the severity in front of a line
+CHOICES = ("--techniques", "--preset")  # options that choose techniques
+DEFAULTS = "papers' defaults"  # the title of the first column
 PAPER, INK, SOFT, LINE, PANEL = "#ffffff", "#16191d", "#565f6b", "#d5dae1", "#eceff3"
 LEGEND = (
-    "Left: the image with the mask's outline. Right: the framed part, enlarged, and what changed there, from black "
+    "First the image with the mask's outline, then the framed part, enlarged, and what changed there, from black "
     "(nothing) to yellow (the whole range), with faint changes lifted."
 )
 
@@ -33,7 +39,7 @@ class Row(NamedTuple):
     """A technique at several severities."""
 
     name: str
-    cells: list[tuple[float, float, View]]  # severity, share of the image, pictures
+    cells: list[tuple[float | None, float, View]]  # severity or None, share of the image, pictures
 
 
 def preview(
@@ -46,8 +52,10 @@ def preview(
     roi: Any = None,
     command: str,
     insertion: pai.Anomaly_Insertion | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    defects: Any = None,
 ) -> Image.Image:
-    """A contact sheet with a row for each technique and a column for each severity.
+    """A contact sheet with a row for each technique, a column with the papers' defaults and one for each severity.
 
     Each cell has the image with the mask's outline, the part around the anomaly enlarged, and what changed in it. A
     row is one image at one place; the next row takes the next image and the next source.
@@ -70,6 +78,10 @@ def preview(
         The line that generates a data set from these images; it stands below.
     insertion : Anomaly_Insertion, optional
         The instance that inserts, where images need settings (`data_range`, `alpha`).
+    options : dict of str to dict, optional
+        Keywords of techniques by their names, in place of the defaults.
+    defects : Defects, optional
+        The bank of real defects, for `real_defect`; then it alone is shown where no techniques are named.
 
     Returns
     -------
@@ -81,15 +93,20 @@ def preview(
     ValueError
         If there is no image or no severity, a technique is unknown, or a list of regions has another length.
     """
-    names = as_names(techniques)
-    rows = _rows(images, sources, names, severities, seed, roi, insertion, SHEET_SIDE)
-    footer = _wrap(f"Seed {seed}. {LEGEND}", _font(14), _width(severities) - 2 * MARGIN)
-    lines = _wrap(printable(command), _Pitch(), _width(severities) - 2 * MARGIN - 24)
-    top = HEAD + len(names) * (SHEET_SIDE + 2 * GAP + 8)
-    sheet = Image.new("RGB", (_width(severities), top + 20 * len(footer) + 24 * len(lines) + 68), PAPER)
-    _head(sheet, severities)
-    for index, row in enumerate(rows):
-        _draw_row(sheet, HEAD + index * (SHEET_SIDE + 2 * GAP + 8), row)
+    names = as_names(techniques, defects)
+    columns = 1 + len(severities)
+    width = _width(columns)
+    shown = _Shown(images, sources, severities, seed, roi, insertion, options or {}, defects)
+    strips = [_strip(row, width) for row in shown.rows(names, lambda image: _sides(image, columns))]
+    footer = _wrap(f"Seed {seed}. {LEGEND}", _font(14), width - 2 * MARGIN)
+    lines = _wrap(printable(command), _Pitch(), width - 2 * MARGIN - 24)
+    top = HEAD + sum(strip.height for strip in strips)
+    sheet = Image.new("RGB", (width, top + 20 * len(footer) + 24 * len(lines) + 68), PAPER)
+    _head(sheet, [] if all(shape[1] >= VERY_WIDE * shape[0] for shape in shown.shapes(names)) else [None, *severities])
+    place = HEAD
+    for strip in strips:
+        sheet.paste(strip, (0, place))
+        place += strip.height
     _foot(sheet, top, footer, lines)
     return sheet
 
@@ -104,6 +121,8 @@ def preview_page(
     roi: Any = None,
     command: str,
     insertion: pai.Anomaly_Insertion | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    defects: Any = None,
 ) -> str:
     """The sheet of `preview` as one self-contained HTML page.
 
@@ -115,10 +134,12 @@ def preview_page(
     str
         The page.
     """
-    rows = _rows(images, sources, as_names(techniques), severities, seed, roi, insertion, PAGE_SIDE)
+    shown = _Shown(images, sources, severities, seed, roi, insertion, options or {}, defects)
+    rows = shown.rows(as_names(techniques, defects), _page_sides)
     return TEMPLATES.get_template("preview.html").render(
         rows=[
-            (row.name, pai.TECHNIQUES[row.name], [_page_cell(row.name, *cell) for cell in row.cells]) for row in rows
+            (row.name, pai.TECHNIQUES[row.name], [_page_cell(row.name, *cell) for cell in row.cells], _kind(row))
+            for row in rows
         ],
         seed=seed,
         legend=LEGEND,
@@ -127,8 +148,9 @@ def preview_page(
     )
 
 
-def as_names(techniques: Any) -> list[str]:
+def as_names(techniques: Any, defects: Any = None) -> list[str]:
     """Names of techniques, in the order of the registry, from names and families."""
+    techniques = ["real"] if techniques is None and defects is not None else techniques
     entries = by_default() if techniques is None else [techniques] if isinstance(techniques, str) else techniques
     unknown = [entry for entry in entries if entry not in pai.TECHNIQUES and entry not in FAMILIES]
     if unknown or len(entries) == 0:
@@ -148,48 +170,80 @@ def without_techniques(command: str) -> str:
         return command
     kept, skips = [], False
     for word in words:
-        if not skips and word != "--techniques" and not word.startswith("--techniques="):
+        if not skips and word not in CHOICES and not word.startswith(tuple(f"{choice}=" for choice in CHOICES)):
             kept.append(word)
-        skips = word == "--techniques" and not skips
+        skips = word in CHOICES and not skips
     return command if len(kept) == len(words) else shlex.join(kept)
 
 
-def _rows(
-    images: Sequence[np.ndarray],
-    sources: Sequence[np.ndarray] | None,
-    names: list[str],
-    severities: Sequence[float],
-    seed: int,
-    roi: Any,
-    insertion: pai.Anomaly_Insertion | None,
-    side: int,
-) -> Iterator[Row]:
-    """The rows, one at a time. What a row shows does not depend on which others are shown."""
-    if len(images) == 0 or len(severities) == 0:
-        raise ValueError(f"`images` and `severities` must not be empty, got {len(images)} and {len(severities)}")
-    if isinstance(roi, list) and len(roi) != len(images):
-        raise ValueError(f"`roi` must have one entry for each of the {len(images)} images, got {len(roi)}")
-    insertion = insertion or pai.Anomaly_Insertion()
-    order = [*pai.TECHNIQUES]
-    for name in names:
-        number = order.index(name)
-        image = images[number % len(images)]
-        keywords = {"roi": roi[number % len(images)] if isinstance(roi, list) else roi, "rng": (seed, number)}
-        if pai.TECHNIQUES[name].takes_source and sources:
-            keywords["anom_source_img"] = sources[number % len(sources)]
-        insert = partial(getattr(insertion, name), image, **keywords)
-        yield Row(name, [*_cells(insert, image, severities, side)])
+class _Shown(NamedTuple):
+    """What the rows are made of."""
+
+    images: Sequence[np.ndarray]
+    sources: Sequence[np.ndarray] | None
+    severities: Sequence[float]
+    seed: int
+    roi: Any
+    insertion: pai.Anomaly_Insertion | None
+    options: Mapping[str, Mapping[str, Any]]
+    defects: Any
+
+    def shapes(self, names: list[str]) -> list[tuple[int, ...]]:
+        """The shape of the image of each row."""
+        order = [*pai.TECHNIQUES]
+        return [self.images[order.index(name) % len(self.images)].shape for name in names]
+
+    def rows(self, names: list[str], sides: Callable[[np.ndarray], tuple[int, int]]) -> Iterator[Row]:
+        """The rows, one at a time. What a row shows does not depend on which others are shown.
+
+        `sides` says of an image how large it is shown, and how large the enlarged part.
+        """
+        images, roi = self.images, self.roi
+        if len(images) == 0 or len(self.severities) == 0:
+            raise ValueError(
+                f"`images` and `severities` must not be empty, got {len(images)} and {len(self.severities)}"
+            )
+        if isinstance(roi, list) and len(roi) != len(images):
+            raise ValueError(f"`roi` must have one entry for each of the {len(images)} images, got {len(roi)}")
+        insertion = self.insertion or pai.Anomaly_Insertion()
+        order = [*pai.TECHNIQUES]
+        for name in names:
+            number, technique = order.index(name), pai.TECHNIQUES[name]
+            image = images[number % len(images)]
+            keywords = {"roi": roi[number % len(images)] if isinstance(roi, list) else roi, "rng": (self.seed, number)}
+            if technique.takes_source and self.sources:
+                keywords["anom_source_img"] = self.sources[number % len(self.sources)]
+            if technique.takes_defects:
+                keywords["defects"] = self.defects
+            insert = partial(getattr(insertion, name), image, **keywords, **self.options.get(name, {}))
+            yield Row(name, _cells(insert, image, self.severities, *sides(image)))
 
 
 def _cells(
-    insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], side: int
-) -> Iterator[tuple[float, float, View]]:
-    """The same draws at each severity, looked at in the same place."""
+    insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], side: int, detail: int
+) -> list[tuple[float | None, float, View]]:
+    """The same draws with the defaults and at each severity, looked at in one place, that of the first severity."""
+    cells: list[tuple[float | None, float, View]] = []
     anchor = None
-    for severity in severities:
+    for severity in (*severities, None):
         i_a, m_a = insert(severity=severity)
         anchor = anchor or middle(m_a[..., 0])
-        yield severity, np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor)
+        cells.append((severity, np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail)))
+    return [cells[-1], *cells[:-1]]
+
+
+def _sides(image: np.ndarray, columns: int) -> tuple[int, int]:
+    """The longer side of an image on the sheet, and that of its details: wide images use the width."""
+    ratio = image.shape[1] / image.shape[0]
+    if ratio >= VERY_WIDE:
+        return _width(columns) - 2 * MARGIN - LABEL - 2 * (DETAIL + GAP) - SEVERITY, DETAIL
+    return (CELL, (CELL - GAP) // 2) if ratio >= WIDE else (SHEET_SIDE, DETAIL)
+
+
+def _page_sides(image: np.ndarray) -> tuple[int, int]:
+    """The same for the page, where pictures are enlarged."""
+    ratio = image.shape[1] / image.shape[0]
+    return (2 * PAGE_SIDE if ratio >= VERY_WIDE else PAGE_SIDE), PAGE_SIDE // 2
 
 
 def _font(size: int) -> Any:
@@ -203,8 +257,8 @@ class _Pitch:
         return PITCH * len(line)
 
 
-def _width(severities: Sequence[float]) -> int:
-    return MARGIN + LABEL + len(severities) * (CELL + 12) + MARGIN
+def _width(columns: int) -> int:
+    return MARGIN + LABEL + columns * (CELL + BETWEEN) + MARGIN
 
 
 def _wrap(line: str, font: Any, width: int) -> list[str]:
@@ -223,39 +277,92 @@ def _wrap(line: str, font: Any, width: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _head(sheet: Image.Image, severities: Sequence[float]) -> None:
+def _head(sheet: Image.Image, severities: Sequence[float | None]) -> None:
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 20), "What each technique does", INK, _font(26))
     for index, severity in enumerate(severities):
-        draw.text((MARGIN + LABEL + index * (CELL + 12), HEAD - 30), f"severity {severity:g}", INK, _font(17))
+        draw.text((MARGIN + LABEL + index * (CELL + BETWEEN), HEAD - 30), _title(severity), INK, _font(17))
 
 
-def _draw_row(sheet: Image.Image, top: int, row: Row) -> None:
-    draw = ImageDraw.Draw(sheet)
-    draw.line((MARGIN, top - 6, sheet.width - MARGIN, top - 6), LINE)
-    technique = pai.TECHNIQUES[row.name]
-    y = top + 2
-    for value, size, color in (
-        (row.name, 16, INK),
+def _title(severity: float | None) -> str:
+    return DEFAULTS if severity is None else f"severity {severity:g}"
+
+
+def _strip(row: Row, width: int) -> Image.Image:
+    """A row of the sheet: what the technique is, and its cells beside or below each other."""
+    whole = row.cells[0][2].whole
+    ratio = whole.shape[1] / whole.shape[0]
+    texts = [
+        (line, size, color) for value, size, color in _texts(row.name) for line in _wrap(value, _font(size), LABEL - 16)
+    ]
+    written = sum(size + 5 for _, size, _ in texts) + 12
+    cells = [_line(cell) if ratio >= VERY_WIDE else _cell(cell[2], wide=ratio >= WIDE) for cell in row.cells]
+    heights = [cell.height for cell in cells]
+    height = max(written, sum(heights) + BETWEEN * len(cells) if ratio >= VERY_WIDE else max(heights))
+    strip = Image.new("RGB", (width, height + 2 * GAP + 8), PAPER)
+    draw = ImageDraw.Draw(strip)
+    draw.line((MARGIN, 2, width - MARGIN, 2), LINE)
+    y = 10
+    for line, size, color in texts:
+        draw.text((MARGIN, y), line, color, _font(size))
+        y += size + 5
+    left, top = MARGIN + LABEL, 8
+    for cell in cells:
+        strip.paste(cell, (left, top))
+        if ratio >= VERY_WIDE:
+            top += cell.height + BETWEEN
+        else:
+            left += CELL + BETWEEN
+    return strip
+
+
+def _texts(name: str) -> list[tuple[str, int, str]]:
+    technique = pai.TECHNIQUES[name]
+    shown = (
+        (name, 16, INK),
         (technique.family, 14, SOFT),
         (technique.summary, 14, INK),
         (technique.reference, 13, SOFT),
-    ):
-        for line in _wrap(value, _font(size), LABEL - 16):
-            draw.text((MARGIN, y), line, color, _font(size))
-            y += size + 5
-        y += 3
-    for index, (_, _, pictures) in enumerate(row.cells):
-        _paste(sheet, MARGIN + LABEL + index * (CELL + 12), top, pictures)
+    )
+    return [entry for entry in shown if entry[0]]
 
 
-def _paste(sheet: Image.Image, left: int, top: int, pictures: View) -> None:
-    """The three pictures of a cell, each in the middle of its place."""
-    half = SHEET_SIDE // 2
-    places = ((0, 0, SHEET_SIDE), (SHEET_SIDE + GAP, 0, half), (SHEET_SIDE + GAP, half + GAP, half))
-    for shown, (x, y, side) in zip(pictures, places, strict=True):
-        height, width = shown.shape[:2]
-        sheet.paste(Image.fromarray(shown), (left + x + (side - width) // 2, top + y + (side - height) // 2))
+def _cell(pictures: View, *, wide: bool) -> Image.Image:
+    """The three pictures of a cell, each in the middle of its place: details beside the image, or below a wide one."""
+    if wide:
+        half, high = (CELL - GAP) // 2, pictures.whole.shape[0]
+        low = max(pictures.zoom.shape[0], pictures.change.shape[0])
+        places = [(0, 0, CELL, high), (0, high + GAP, half, low), (half + GAP, high + GAP, half, low)]
+    else:
+        places = [
+            (0, 0, SHEET_SIDE, SHEET_SIDE),
+            (SHEET_SIDE + GAP, 0, DETAIL, DETAIL),
+            (SHEET_SIDE + GAP, DETAIL + GAP, DETAIL, DETAIL),
+        ]
+    cell = Image.new("RGB", (CELL, max(y + height for _, y, _, height in places)), PAPER)
+    for shown, place in zip(pictures, places, strict=True):
+        _paste(cell, shown, place)
+    return cell
+
+
+def _line(cell: tuple[float | None, float, View]) -> Image.Image:
+    """The pictures of a cell of a very wide image, one beside the other, with its severity in front."""
+    severity, _, pictures = cell
+    height = max(18, *(shown.shape[0] for shown in pictures))
+    line = Image.new("RGB", (SEVERITY + pictures.whole.shape[1] + 2 * (DETAIL + GAP), height), PAPER)
+    for number, word in enumerate(_wrap(_title(severity), _font(14), SEVERITY - 8)):
+        ImageDraw.Draw(line).text((0, 18 * number), word, INK, _font(14))
+    left = SEVERITY
+    for shown, width in zip(pictures, (pictures.whole.shape[1], DETAIL, DETAIL), strict=True):
+        _paste(line, shown, (left, 0, width, height))
+        left += width + GAP
+    return line
+
+
+def _paste(onto: Image.Image, shown: np.ndarray, place: tuple[int, int, int, int]) -> None:
+    left, top, width, height = place
+    at = left + (width - shown.shape[1]) // 2, top + (height - shown.shape[0]) // 2
+    onto.paste(Image.fromarray(shown), at)
 
 
 def _foot(sheet: Image.Image, top: int, footer: list[str], lines: list[str]) -> None:
@@ -271,11 +378,18 @@ def _foot(sheet: Image.Image, top: int, footer: list[str], lines: list[str]) -> 
             draw.text((MARGIN + 12 + PITCH * (place + 0.5), top + 26 + 24 * index), character, INK, _font(16), "ms")
 
 
-def _page_cell(name: str, severity: float, share: float, shown: View) -> Cell:
+def _kind(row: Row) -> str:
+    """How the page arranges the pictures of a row."""
+    whole = row.cells[0][2].whole
+    ratio = whole.shape[1] / whole.shape[0]
+    return "lines" if ratio >= VERY_WIDE else "wide" if ratio >= WIDE else ""
+
+
+def _page_cell(name: str, severity: float | None, share: float, shown: View) -> Cell:
     captions = "The image with the mask's outline", "The framed part", "What changed there"
     pictures = [
         Picture(data_uri(image), caption, f"{name}: {caption[0].lower()}{caption[1:]}")
         for image, caption in zip(shown, captions, strict=True)
     ]
-    caption = f"severity {severity:g}: {100 * share:.2g} % of the image"
-    return Cell(f"{name}, severity {severity:g}", pictures, caption)
+    caption = f"{_title(severity)}: {100 * share:.2g} % of the image"
+    return Cell(f"{name}, {_title(severity)}", pictures, caption)

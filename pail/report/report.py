@@ -21,6 +21,7 @@ DECADES = 5  # of area that the histogram spans, up to the whole image
 BINS = 40  # for each decade
 COARSE = 8  # bins for each bar
 SIDE = 360  # pixels of a sample
+KIND = ", "  # between a technique and the kind of a real defect
 MOST_SKIPPED = 1000  # rows of the table
 
 Line = Mapping[str, Any]
@@ -99,7 +100,7 @@ class Tallies:
         counted = self.splits.setdefault(line.get("split", ""), {})
         for key in (
             "anomalous images" if names else "normal images",
-            *(p["technique"] for p in line.get("pieces", ())),
+            *(name for piece in line.get("pieces", ()) for name in _counted_as(piece)),
         ):
             counted[key] = counted.get(key, 0) + 1
         if not names:
@@ -108,6 +109,12 @@ class Tallies:
         self.total.add(line)
         for name in dict.fromkeys(names):
             self.techniques.setdefault(name, Tally(Sample(self.samples))).add(line)
+
+
+def _counted_as(piece: Mapping[str, Any]) -> list[str]:
+    """The rows of the table in which a piece counts: its technique, and its kind if it is a real defect."""
+    kind = piece.get("kind")
+    return [piece["technique"]] + ([] if kind is None else [f"{piece['technique']}{KIND}{kind}"])
 
 
 def report_page(
@@ -152,7 +159,8 @@ def report_page(
     known = [name for name in pai.TECHNIQUES if name in techniques]
     names = known + sorted(set(techniques) - set(known))
     splits = [split for split in SPLITS if split in tallies.splits]
-    rows = ("normal images", "anomalous images", *names)
+    kinds = sorted({row for counts in tallies.splits.values() for row in counts if KIND in row})
+    rows = ("normal images", "anomalous images", *names, *kinds)
     return TEMPLATES.get_template("report.html").render(
         title=title,
         cards=_cards(tallies),

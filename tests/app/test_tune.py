@@ -14,28 +14,36 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from html import unescape
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from common import NAMES, photograph
+from common import photograph
 from optional import need
 
 import pail
+from pail.app.appearance import APPEARANCES, appearance, groups
 from pail.app.draws import Bench, Newest
 from pail.app.export import export
 from pail.app.folder import Folder, ImageCache, OutsideError
+from pail.app.history import MOST_SESSIONS, MOST_STATES, History
+from pail.app.making import free_folder
 from pail.app.painted import MOST_SIDE, PREFIX, as_mask
 from pail.app.parameters import Bounds, as_option, control, controls, parse, same
-from pail.app.serve import Guard, refusal, tune
-from pail.app.settings import DRAWS, Entry, PageSettings, collection_of, entries, options, put, recipe
+from pail.app.reports import Reports
+from pail.app.serve import POLICY, Guard, refusal, tune
+from pail.app.settings import DRAWS, Entry, PageSettings, collection_of, entries, offered, options, put, recipe
+from pail.app.view import GAP, techniques
 from pail.core.parameters import Number, Several
 from pail.dataset import recipe as recipes
 from pail.io.read import decode
 from pail.io.write import encode
 
+NAMES = list(offered(None))
 SECRET = b"not for the page"
+IMAGES = 6  # of a result: with and without the anomaly, the same for the close-up, what changed, and the mask
 
 # gradio leaves event loops to the garbage collector, unclosed, and asks pandas for what it no longer needs.
 GRADIO = [
@@ -224,8 +232,14 @@ CASES = {
         "seed": 7,
     },
     "word": {"entries": (Entry("perlin_noise_pattern", {"threshold": "random", "augment_source": False}),)},
+    "defects": {
+        "entries": (Entry("scratch"), Entry("chip"), Entry("nsa")),
+        "severity": (0.3, 0.6),
+        "anomalies": (2, 2),
+    },
     "mix": {"entries": MIX, "image": 1, "anomalies": (1, 3), "severity": (0.2, 0.9)},
-    "foreground": {"entries": (Entry("fract_aug"),), "region": "foreground", "size": (72, 88)},
+    "sized": {"entries": (Entry("fract_aug"),), "size": (72, 88)},
+    "everywhere": {"entries": (Entry("perlin_with_roi_anomaly"), Entry("cutpaste")), "region": "everywhere"},
     "painted": {"entries": (Entry("random_perturbation"), Entry("fract_aug")), "region": "painted", "image": 2},
 }
 
@@ -359,14 +373,14 @@ def test_a_given_recipe_is_the_start(folders):
         area_ratio = [0.02, 0.15]
         [techniques.fract_aug]
     """)
-    kept = collection_of(given["techniques"])
+    kept = collection_of(given)
     assert [entry["technique"] for entry in kept] == ["cutpaste", "fract_aug"]
     made = recipe(PageSettings(entries(kept)), 3, given)
     assert made.techniques == {"cutpaste": {"weight": 2.0, "area_ratio": [0.02, 0.15]}, "fract_aug": {"weight": 1.0}}
     assert (made.format, made.layout, made.data_range, made.number) == ("tiff", "flat", 255, 36)
     newer = put(kept, Entry("cutpaste", {}, 5))
     assert [(entry["technique"], entry["weight"]) for entry in newer] == [("fract_aug", 1.0), ("cutpaste", 5)]
-    assert collection_of(None) == []
+    assert collection_of({}) == []
 
 
 def test_masks_of_a_given_recipe(folders, tmp_path):
@@ -383,7 +397,7 @@ def test_masks_of_a_given_recipe(folders, tmp_path):
     assert np.array_equal(names["i_a"], draw.i_a)
 
 
-@pytest.mark.parametrize("region", ["all", "foreground", "painted"])
+@pytest.mark.parametrize("region", ["auto", "everywhere", "painted"])
 def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, monkeypatch):
     """No anomaly may land on repeated pixels, in the exported call as in the data set."""
     bench = Bench(folders / "parts", None, {"fit": "pad"})
@@ -404,6 +418,7 @@ def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, mon
         assert not names["m_a"][..., 0][~names["region"]].any()
 
 
+@pytest.mark.filterwarnings("ignore:.*(passed over|several pages|beside images)")
 def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
     """Names that it excludes, links to folders that it follows, and each page of files with several."""
     from PIL import Image
@@ -468,6 +483,7 @@ def bomb(side):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+@pytest.mark.filterwarnings("ignore:.*passed over")
 def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
     parts = tmp_path / "parts"
     write(parts / "b.png", photograph(40, 40, 1))
@@ -608,7 +624,13 @@ class Asked:
     session_hash = "s"
 
 
+def drawn(page, **changed):
+    """The result that the page shows."""
+    return page.draw(Asked, *values(page, **changed))[0]
+
+
 def values(page, **changed):
+    changed = {"technique": "cutpaste", **changed}
     return [changed.get(key, component.value) for key, component in page.form.components.items()]
 
 
@@ -620,30 +642,104 @@ def test_the_page_has_a_control_for_every_parameter(page, bright_square, bench, 
     assert bright_square not in {key.partition(".")[0] for key in page.form.components}
     again = build(bench, tmp_path)[1]
     assert set(again.form.of(bright_square)) == {"size", "span", "soft", "tint"}
-    shown = again.draw(Asked, *values(again, technique=bright_square))
-    assert "bright_square" in shown and shown.count("<img") == 4
+    shown = drawn(again, technique=bright_square)
+    assert "bright_square" in shown and shown.count("<img") == IMAGES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fresh_page_shows_each_technique_as_by_default(page, bench, name):
     given = values(page, technique=name)
-    shown = page.draw(Asked, *given)
-    assert shown.count("<img") == 4 and 'role="alert"' not in shown
+    shown = page.draw(Asked, *given)[0]
+    assert shown.count("<img") == IMAGES and 'role="alert"' not in shown and "Changed" not in shown
     assert page.settings(page.form.read(given), mixed=False).entries == (Entry(name, {}),)
 
 
 def test_wrong_settings_are_shown_and_the_page_goes_on(page):
-    wrong = page.draw(Asked, *values(page, **{"cutpaste.aspect_ratio": "<b>(1"}))
+    wrong = drawn(page, **{"cutpaste.aspect_ratio": "<b>(1"})
     assert 'role="alert"' in wrong and "aspect_ratio" in wrong and "<b>" not in wrong and "<img" not in wrong
     assert "alert" in [*page.sheet(Asked, *values(page, severity=[3, 4]))][-1]
-    assert "alert" in page.draw(Asked, *values(page, technique="os"))
-    assert "alert" in page.draw(Asked, *values(page, image="/etc/passwd"))
+    assert "alert" in drawn(page, technique="os")
+    assert "alert" in drawn(page, image="/etc/passwd")
     for seed in (None, "", "x", -1, 1.5, 2**70):
-        for said in (page.draw(Asked, *values(page, seed=seed)), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
+        for said in (drawn(page, seed=seed), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
             assert 'role="alert"' in said and "seed&#96;" in said
         assert "seed&#96;" in page.export(*values(page, seed=seed))[-1]
         assert "seed&#96;" in page.add(1, *values(page, seed=seed))[-1]
-    assert page.draw(Asked, *values(page)).count("<img") == 4
+    assert drawn(page).count("<img") == IMAGES
+
+
+def test_the_original_is_beside_the_anomaly(page, bench):
+    """What the button at the picture shows is the image without the anomaly, everywhere else the same."""
+    shown = drawn(page, severity=[1, 1])
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', shown)
+    after, before = (decode(base64.b64decode(source)).astype(int) for source in sources[:2])
+    settings = PageSettings((Entry("cutpaste"),), severity=(1, 1))
+    draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    for one, own, other in ((before, draw.normal, draw.i_a), (after, draw.i_a, draw.normal)):
+        assert 3 * np.abs(one - own)[draw.mask > 0].mean() < np.abs(one - other)[draw.mask > 0].mean()
+    beside = cv2.dilate(draw.mask, np.ones((37, 37), np.uint8)) == 0  # JPEG has blocks of 16 pixels
+    changed = np.abs(after - before).max(axis=2)
+    assert changed[beside].max() <= 2 and changed[draw.mask > 0].max() > 20
+
+
+@pytest.mark.parametrize("technique", ["cutpaste_scar", "perlin_noise_pattern", "random_perturbation"])
+def test_the_outline_goes_around_the_anomaly(technique, page, bench):
+    shown = drawn(page, technique=technique)
+    settings = PageSettings((Entry(technique),))
+    mask = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0]).mask
+    path = re.search(r'<path d="([^"]+)"', shown)[1]
+    assert shown.count(f'd="{path}"') == 2  # a dark rim, and the line
+    rings = [
+        np.array([point.split() for point in ring.removesuffix("Z").split("L")], float) for ring in path.split("M")[1:]
+    ]
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, [np.floor(ring).astype(np.int32) for ring in rings], -1, 255, cv2.FILLED)
+    assert filled[mask > 0].all()  # inside
+    points = np.floor(np.concatenate(rings)).astype(int)
+    far = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
+    assert far[points[:, 1], points[:, 0]].max() <= GAP + 1  # and close
+
+
+def test_folded_parameters_that_are_changed_are_named(page):
+    shown = drawn(page, **{"cutpaste.area_ratio": [0.02, 0.1]})
+    assert "Changed parameters: area_ratio (0.02, 0.1)" in shown
+
+
+def test_techniques_are_offered_by_what_they_look_like(page, bright_square):
+    known = offered(None)
+    shown = techniques("cutpaste", known)
+    for name, technique in known.items():
+        assert shown.count(f'value="{name}"') == 1
+        assert appearance(name) in unescape(shown) and technique.reference in unescape(shown)
+    assert all(appearance(name) != name and name in APPEARANCES for name in NAMES)
+    assert appearance(bright_square) == "a bright square ${x} {{y}} `z`"
+    names = [name for _, names in groups(known) for name in names]
+    assert sorted(names) == sorted(known)
+
+
+def test_everywhere_is_also_beside_the_part():
+    """Techniques that look for the part by themselves do not, unless a parameter of theirs says so."""
+    given = recipe(PageSettings((Entry("perlin_with_roi_anomaly"), Entry("cutpaste")), region="everywhere"), 3, {})
+    assert given.roi == "none" and given.options == {"perlin_with_roi_anomaly": {"use_mask": False}, "cutpaste": {}}
+    own = Entry("perlin_with_roi_anomaly", {"use_mask": True})
+    assert recipe(PageSettings((own,), region="everywhere"), 3, {}).options == {own.technique: own.options}
+    with pytest.raises(ValueError, match="`region` must be one of 'auto', 'everywhere', 'painted'"):
+        recipe(PageSettings((own,), region="somewhere"), 3, {})
+
+
+@pytest.mark.parametrize("technique", ["perlin_with_roi_anomaly", "rand_augmented_cut_paste", "cutpaste"])
+def test_where_anomalies_land(technique, tmp_path):
+    image = np.full((96, 128, 3), 230, np.uint8)
+    image[30:70, 40:90] = photograph(40, 50, 1) // 3
+    write(tmp_path / "part.png", image)
+    bench, landed = Bench(tmp_path), {}
+    for region in ("auto", "everywhere"):
+        settings = PageSettings((Entry(technique),), region=region)
+        masks = [bench.draw(settings, bench.recipe(settings), item).mask for item in bench.items(settings)]
+        outside = np.ones(image.shape[:2], bool)
+        outside[28:72, 38:92] = False
+        landed[region] = sum(int(np.count_nonzero(mask[outside])) for mask in masks)
+    assert landed["auto"] == 0 < landed["everywhere"]
 
 
 def test_a_newer_request_ends_the_sheet(page, monkeypatch):
@@ -667,10 +763,6 @@ def test_a_newer_request_ends_the_sheet(page, monkeypatch):
     assert [*page.sheet(Asked, *given)][-1].count("<img") == DRAWS
 
 
-def test_outline_is_switched(page):
-    assert page.draw(Asked, *values(page)) != page.draw(Asked, *values(page, outline=False))
-
-
 def test_collection_and_export(page):
     given = {"technique": "fract_aug", "fract_aug.system": "'barnsley'"}
     update, holds, said = page.add(2, *values(page, **given))
@@ -687,6 +779,285 @@ def test_collection_and_export(page):
     assert brought[0] == "fract_aug" and "'barnsley'" in brought
     assert "alert" in page.add(-1, *values(page))[2]
     assert "alert" in page.export(*values(page, sheet_settings="collection"))[-1]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Defects of the user's own
+
+
+@pytest.fixture(scope="module")
+def defects(tmp_path_factory):
+    """A bank in the layout of MVTec AD: dark lines and bright holes on gray."""
+    root = tmp_path_factory.mktemp("bank")
+    for kind, level, box in (
+        ("line", 20, (slice(30, 34), slice(20, 60))),
+        ("hole", 235, (slice(40, 52), slice(70, 82))),
+    ):
+        photo = np.full((96, 128, 3), 120, np.uint8)
+        photo[box] = level
+        mask = np.zeros((96, 128), np.uint8)
+        mask[box] = 255
+        write(root / "test" / kind / "000.png", photo)
+        write(root / "ground_truth" / kind / "000_mask.png", mask)
+    return root
+
+
+@pytest.mark.parametrize("kinds", [None, ["hole"]])
+def test_a_bank_is_used_as_by_generate(kinds, folders, defects, tmp_path, monkeypatch):
+    bench = Bench(folders / "parts", folders / "sources", defects=defects)
+    entries = (Entry("real_defect", {"kinds": kinds} if kinds else {}), Entry("cutpaste"))
+    settings = PageSettings(entries, severity=(0.5, 1), anomalies=(1, 2), seed=2)
+    taken = export(bench, settings)
+    assert recipes.parse_options(taken.recipe)["defects"] == str(defects) and taken.failed == []
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "zip")
+    monkeypatch.chdir(tmp_path / "zip")
+    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    used = set()
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        used |= set(draw.techniques)
+        made = (tmp_path / "set" / f"images/{item.number:06}.png").read_bytes()
+        assert made == (tmp_path / "zip" / f"images/{item.number:06}.png").read_bytes()
+        assert np.array_equal(decode(made), draw.i_a)
+    assert used == {"real_defect", "cutpaste"}
+    names = {}
+    exec(taken.python, names)
+    first = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert np.array_equal(names["i_a"], first.i_a)
+    plain = PageSettings((Entry("cutpaste"),))  # nothing of the bank is in a recipe that does not draw from it
+    assert bench.recipe(plain).defects is None and "Defects" not in export(bench, plain).python
+
+
+def test_a_bank_is_on_the_page(folders, defects, tmp_path):
+    need("gradio")
+    from pail.app.page import build
+
+    assert "real_defect" not in offered(None)
+    page = build(Bench(folders / "parts", None, {"defects": str(defects)}), tmp_path)[1]
+    assert next(iter(groups(offered(page.bench.defects)))) == ("Your own defects", ["real_defect"])
+    assert page.form.components["technique"].value == "real_defect"
+    assert page.form.of("real_defect")["kinds"].choices == [("hole", "hole"), ("line", "line")]
+    shown = drawn(page, technique="real_defect")
+    assert shown.count("<img") == IMAGES and "One of your own defects (real_defect)" in shown
+    given = page.form.read(values(page, technique="real_defect", **{"real_defect.kinds": ["line"]}))
+    assert page.settings(given, mixed=False).entries == (Entry("real_defect", {"kinds": ["line"]}),)
+    assert "Changed parameters: kinds (line)" in drawn(page, technique="real_defect", **{"real_defect.kinds": ["line"]})
+    said, _ = made(page, tmp_path / "set", 3, technique="real_defect")
+    assert "Finished: 3 images" in said
+
+
+def test_a_folder_without_defects_is_named(folders, tmp_path):
+    with pytest.raises(ValueError, match=r"`defects` must be a folder or an annotation file, got .*no/such"):
+        Bench(folders / "parts", defects="no/such")
+    with pytest.raises(ValueError, match="`defects` must hold a defect that can be used"):
+        Bench(folders / "parts", defects=folders / "parts")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Undo
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_history():
+    clock = Clock()
+    history = History(clock)
+    history.record("s", {"a": 1, "b": None})
+    assert history.steps("s") == (0, 0)
+    history.record("s", {"a": 1.0, "b": ""})  # as gradio spells the same
+    assert history.steps("s") == (0, 0)
+    for value in (2, 3, 4):  # a handle that is dragged
+        clock.now += 0.2
+        history.record("s", {"a": value, "b": ""})
+    clock.now += 5
+    history.record("s", {"a": 4, "b": [1, 2]})
+    assert history.steps("s") == (2, 0) and history.steps("other") == (0, 0)
+    assert history.step("s", {"a": 4, "b": (1, 2)}, -1) == {"b": None}
+    assert history.step("s", {"a": 4, "b": ""}, -1) == {"a": 1}
+    assert history.step("s", {"a": 1, "b": ""}, -1) == {} and history.steps("s") == (0, 2)
+    assert history.step("s", {"a": 1, "b": ""}, 1) == {"a": 4}
+    history.record("s", {"a": 9, "b": ""})  # what was undone is gone
+    assert history.steps("s") == (2, 0) and history.step("s", {"a": 9, "b": ""}, 1) == {}
+    assert history.step("s", {"a": 9, "b": 5}, -1) == {"b": None}  # a change that was not recorded yet
+
+
+def test_each_stroke_of_the_brush_is_a_step():
+    history = History(Clock())
+    for painted in ("", "one", "two"):
+        history.record("s", {"painted": painted})
+    assert history.step("s", {"painted": "two"}, -1) == {"painted": "one"}
+
+
+def test_the_history_is_bounded():
+    clock = Clock()
+    history = History(clock)
+    for number in range(3 * MOST_STATES):
+        clock.now += 10
+        history.record("s", {"a": number, "large": "x"})
+    assert history.steps("s") == (MOST_STATES - 1, 0)
+    for number in range(MOST_SESSIONS):
+        history.record(f"other {number}", {"a": 0})
+    assert history.steps("s") == (0, 0)
+
+
+class Pressed:
+    def __init__(self, do):
+        self._data = {"do": do}
+
+
+def pressed(page, do, **changed):
+    """The values that the page has after a button of the bar at the picture."""
+    given = values(page, **changed)
+    answer = page.act(Asked, Pressed(do), *given)
+    kept = {key: old if _skips(new) else new for key, old, new in zip(page.form.components, given, answer, strict=True)}
+    return {key: kept[key] for key in ("technique", "severity", "seed", "collection", "region")}
+
+
+def _skips(value):
+    return isinstance(value, dict) and value.get("__type__") == "update" and len(value) == 1
+
+
+def test_undo_and_redo_of_settings(page):
+    drawn(page)
+    changed = {"technique": "fract_aug", "severity": [0, 0.5]}
+    assert page.draw(Asked, *values(page, **changed))[1]["undo"] == 1
+    collected = [{"technique": "cutpaste", "options": {}, "weight": 1.0}]
+    page.draw(Asked, *values(page, **changed, collection=collected))
+    one = pressed(page, "undo", **changed, collection=collected)
+    assert one["technique"] == "fract_aug" and one["collection"]["value"] == [] and "Empty" in one["collection"]["rows"]
+    two = pressed(page, "undo", **changed)
+    assert (two["technique"], two["severity"]) == ("cutpaste", None)
+    update = page.draw(Asked, *values(page))[1]
+    assert (update["undo"], update["redo"]) == (0, 2)
+    assert pressed(page, "redo")["technique"] == "fract_aug"
+
+
+def test_another_example_is_another_seed(page):
+    first = drawn(page)
+    after = pressed(page, "another")
+    assert after["seed"] != 0 and after["technique"] == "cutpaste"
+    assert drawn(page, seed=after["seed"]) != first
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Making the data set
+
+
+def made(page, folder, number=5, layout="flat", **changed):
+    """What the page says in the end, and whether it said how far it was."""
+    said = [*page.make(str(folder), number, layout, *values(page, **changed))]
+    return said[-1][0], [html for html, _ in said if "<progress" in html]
+
+
+def test_a_set_is_made_as_by_the_exported_recipe(page, folders, tmp_path):
+    given = {"technique": "fract_aug", "region": "painted", "painted": painting(), "severity": [0.2, 0.8], "seed": 3}
+    said, progress = made(page, tmp_path / "new" / "set", DRAWS, **given)
+    assert f"Finished: {DRAWS} images" in said and progress
+    assert (tmp_path / "new" / "set" / "report.html").is_file()
+    taken = export(page.bench, page.settings(page.form.read(values(page, **given)), mixed=False), whole_folder=True)
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        names = [name for name in archive.namelist() if name.startswith(("images/", "masks/"))]
+        assert len(names) == 2 * DRAWS
+        for name in names:
+            assert archive.read(name) == (tmp_path / "new" / "set" / name).read_bytes()
+        for name in ("part 0.png", "deep/part 2.png"):  # the region is kept beside the set, where its recipe finds it
+            assert archive.read(f"regions/{name}") == (tmp_path / "new" / "set-regions" / name).read_bytes()
+    kept = recipes.load_options(tmp_path / "new" / "set" / "recipe.toml")
+    assert kept["roi"] == str(tmp_path / "new" / "set-regions")
+
+
+def test_the_report_of_a_set_is_served_and_nothing_else(page, tmp_path):
+    said, _ = made(page, tmp_path / "set", 2)
+    link = re.search(r'href="(report/\d+)"', said)[1]
+    report = (tmp_path / "set" / "report.html").read_bytes()
+    assert page.reports.read(f"/{link}") == report
+    for other in ("/report/0", "/report/2", "/report/-1", "/report/", "/report/1/../2", "/other/1", "/report/x"):
+        assert page.reports.read(other) is None
+    assert page.reports.link(tmp_path / "set" / "report.html") == link  # the same again
+
+
+@pytest.mark.parametrize("layout", ["mvtec", "yolo"])
+def test_a_set_in_another_layout(layout, page, tmp_path):
+    said, _ = made(page, tmp_path / "set", 3, layout)
+    assert "Finished" in said
+    assert (tmp_path / "set" / ("ground_truth" if layout == "mvtec" else "labels")).is_dir()
+
+
+def test_a_folder_with_files_is_refused(page, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    (tmp_path / "file").write_text("keep")
+    (tmp_path / "set-regions").mkdir()
+    (tmp_path / "set-regions" / "other.png").write_text("keep")
+    painted = {"region": "painted", "painted": painting()}
+    for folder, changed, message in (
+        (tmp_path / "mine", {}, "holds files. Nothing was written"),
+        (tmp_path / "file", {}, "which is a file"),
+        (" ", {}, "the box is empty"),
+        (page.bench.normals.folder.absolute(), {}, "holds files"),
+        (Path(page.bench.normals.folder.absolute()) / "set", {}, "must not lie inside a folder that is read"),
+        (tmp_path / "set", painted, "set-regions, which holds files"),
+        (tmp_path / "set", {"severity": [3, 4]}, "severity"),
+    ):
+        said, _ = made(page, folder, **changed)
+        assert 'role="alert"' in said and message in unescape(said)
+    said, _ = made(page, tmp_path / "set", None)
+    assert 'role="alert"' in said and "number" in said
+    assert [path.read_text() for path in (tmp_path / "mine").iterdir()] == ["keep"]
+    assert not (tmp_path / "set").exists() and not (Path(page.bench.normals.folder.absolute()) / "set").exists()
+    (tmp_path / "empty").mkdir()
+    assert "Finished" in made(page, tmp_path / "empty", 1)[0]
+    assert free_folder(tmp_path / "free").name == "free" and free_folder(tmp_path / "mine").name == "mine-2"
+
+
+def test_a_set_can_be_stopped_and_finished_later(page, folders, tmp_path):
+    shown = page.make(str(tmp_path / "set"), 800, "flat", *values(page))
+    said = next(shown)
+    assert said[1]["visible"] is True
+    while not re.search(r"\d of 800 images", said[0]):
+        said = next(shown)
+    refused = [*page.make(str(tmp_path / "second"), 1, "flat", *values(page))]
+    assert "being made already" in refused[-1][0] and refused[-1][1]["visible"] is True
+    shown.close()  # the page was closed, and another follows
+    again = page.follow()
+    assert "<progress" in next(again)[0]
+    page.stop()
+    ended = [*again][-1]
+    assert re.search(r"Stopped at \d+ of 800 images", ended[0]) and ended[1]["visible"] is False
+    there = len(list((tmp_path / "set" / "images").iterdir()))
+    assert 0 < there < 800
+    assert not (tmp_path / "second").exists()
+    said, _ = made(page, tmp_path / "set")
+    assert "holds files" in said  # and is not overwritten
+    options = {"source": folders / "sources", "recipe": tmp_path / "set" / "recipe.toml", "workers": 1}
+    assert pail.generate(folders / "parts", tmp_path / "set", **options, resume=True).anomalies == 800
+
+
+def test_a_set_of_a_registered_technique(bright_square, bench, tmp_path):
+    from pail.app.page import build
+
+    own = build(bench, tmp_path)[1]
+    said, _ = made(own, tmp_path / "set", 2, technique=bright_square)
+    assert "Finished: 2 images" in said
+    assert decode((tmp_path / "set" / "images" / "000000.png").read_bytes()).max() == 255
+
+
+def test_a_set_that_fails_says_why(page, tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    work = page.work
+
+    def broken(*given):
+        return {**work(*given), "workers": "many"}
+
+    monkeypatch.setattr(page, "work", broken)
+    said, _ = made(page, tmp_path / "set", 1)
+    assert 'role="alert"' in said and "workers" in said
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -738,6 +1109,30 @@ def test_the_page_is_served_here_only(server):
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:7860", ""])
 def test_other_names_of_this_machine_are_refused(server, host):
     assert ask(server[0], "/", host=host or "0.0.0.0")[0] == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
+def test_pages_elsewhere_cannot_send_requests(server, origin):
+    headers = {"Origin": origin, "Content-Type": "application/json"}
+    assert ask(server[0], "/gradio_api/queue/join", method="POST", body=b"{}", headers=headers)[0] == 403
+    own = {**headers, "Origin": f"http://127.0.0.1:{server[0].server_port}"}
+    assert ask(server[0], "/gradio_api/queue/join", method="POST", body=b"{}", headers=own)[0] != 403
+
+
+def test_a_report_over_http(tmp_path):
+    import asyncio
+
+    (tmp_path / "report.html").write_bytes(b"<p>report</p>")
+    reports, sent = Reports(), []
+    path = f"/{reports.link(tmp_path / 'report.html')}"
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "headers": [(b"host", b"localhost:1")]}
+    asyncio.run(Guard(None, reports)(scope, None, send))
+    assert sent[0]["status"] == 200 and sent[1]["body"] == b"<p>report</p>"
+    assert (b"content-security-policy", POLICY.encode()) in sent[0]["headers"]
 
 
 def test_no_file_is_served(server, folders):
@@ -875,6 +1270,7 @@ def test_the_command_serves_until_it_is_ended(folders):
     [
         (["no/such/folder"], "IMAGES must be a folder with images"),
         (["{parts}", "--source", "no/such"], "--source must be a folder with images"),
+        (["{parts}", "--defects", "no/such"], "--defects must be a folder or an annotation file"),
         (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
         (["{parts}", "--port", "0"], "--port must be"),
     ],

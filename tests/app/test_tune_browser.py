@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import NAMES, photograph
+from common import photograph
 from optional import need
 from PIL import Image
 from test_tune import GRADIO, bright_square, write  # noqa: F401 - the fixture
 
 from pail.app.draws import Bench
 from pail.app.serve import tune
+from pail.app.settings import offered
 from pail.dataset import recipe as recipes
 from pail.io.read import decode
 
@@ -26,6 +27,7 @@ need("gradio")
 need("playwright.sync_api")
 need("chromium")
 
+NAMES = list(offered(None))
 DRIVER = Path(__file__).parents[2] / "docs" / "tune_pictures.py"
 _spec = importlib.util.spec_from_file_location("tune_pictures", DRIVER)
 driver = importlib.util.module_from_spec(_spec)
@@ -85,6 +87,7 @@ def test_choose_drag_paint_collection_export(server, folders, tmp_path):
         page.locator("#pail-region input[value=painted]").check()
         page.wait_for_selector("#pail-main .pail-error")
         assert "paint where anomalies may land" in page.locator("#pail-main").inner_text()
+        assert page.locator("#pail-painter canvas").is_visible()
         page.wait_for_function("document.querySelector('#pail-painter canvas').width === 512")
         driver.paint(page, [[(0.1, 0.2), (0.8, 0.2)], [(0.1, 0.4), (0.8, 0.4)]])
         page.wait_for_selector("#pail-main .pail-result")
@@ -97,10 +100,11 @@ def test_choose_drag_paint_collection_export(server, folders, tmp_path):
         page.wait_for_selector(".pail-row[data-name=fract_aug]")
         driver.settled(page)
         assert page.locator("#pail-sheet-settings input[value=collection]").is_checked()
+        driver.unfold(page, "more")
         page.locator("#pail-seed input").fill("11")
         driver.settled(page)
         shown = page.locator("#pail-draws figcaption").all_inner_texts()
-        assert {text.split("\n")[1].partition(",")[0] for text in shown} == {"cutpaste_scar", "fract_aug"}
+        assert {re.search(r"\((\w+)\)", text)[1] for text in shown} == {"cutpaste_scar", "fract_aug"}
         page.locator("#pail-export").click()
         links = page.locator("#pail-files a[download]")
         links.first.wait_for()
@@ -152,22 +156,35 @@ def compare_call(python, tmp_path):
             assert np.array_equal(np.squeeze(made[key]), np.squeeze(decode(file.read_bytes())))
 
 
-def test_keyboard_only(server):
+def test_keyboard_only(server, tmp_path):
     """Every step without a mouse."""
     with browsing(server) as page:
         number = page.locator(".pail-result").get_attribute("data-number")
         page.locator("#pail-images input:checked").focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("old => document.querySelector('.pail-result').dataset.number !== old", arg=number)
-        tab_to(page, "input[name=pail-technique]:checked")
-        page.keyboard.press("ArrowDown")
-        page.wait_for_function("document.querySelector('#pail-main').innerText.includes('cutpaste_scar')")
-        tab_to(page, "#pail-cutpaste_scar-rotation input[type=range]")
-        before = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
+        tab_to(page, "#pail-severity input[type=range]")
+        before = page.locator("#pail-main img").first.get_attribute("src")
         for _ in range(3):
             page.keyboard.press("ArrowRight")
-        after = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
-        assert float(after) > float(before)
+        assert not page.locator("#pail-severity .pail-word input").is_checked()
+        page.wait_for_function("before => document.querySelector('#pail-main img').src !== before", arg=before)
+        tab_to(page, "#pail-outline")
+        page.keyboard.press(" ")
+        assert not page.locator("#pail-main svg").first.is_visible()
+        tab_to(page, "[data-do=compare]")
+        page.keyboard.down("Enter")
+        assert page.locator("#pail-main .pail-original").first.is_visible()
+        page.wait_for_timeout(500)
+        page.keyboard.up("Enter")
+        assert not page.locator("#pail-main .pail-original").first.is_visible()
+        tab_to(page, "[data-do=undo]")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.querySelector('#pail-severity .pail-word input').checked")
+        page.wait_for_selector("[data-do=redo][aria-disabled=false]")
+        tab_to(page, "[data-do=redo]")
+        page.keyboard.press("Enter")
+        page.wait_for_function("!document.querySelector('#pail-severity .pail-word input').checked")
         tab_to(page, "#pail-region input[value=painted]")
         page.keyboard.press(" ")
         page.wait_for_selector("#pail-main .pail-error")
@@ -175,18 +192,45 @@ def test_keyboard_only(server):
         for key in (" ", "ArrowRight", "ArrowRight", "ArrowRight", " ", "ArrowDown", "ArrowDown", " "):
             page.keyboard.press(key)
         page.wait_for_selector("#pail-main .pail-result")
+        tab_to(page, "input[name=pail-technique]:checked")
+        chosen = page.locator("input[name=pail-technique]:checked").get_attribute("value")
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function(
+            "old => !document.querySelector('#pail-main').innerText.includes(`(${old})`)", arg=chosen
+        )
+        name = page.locator("input[name=pail-technique]:checked").get_attribute("value")
+        assert name != chosen
+        tab_to(page, "#pail-expert > button")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"#pail-of-{name} input[aria-valuetext]")
+        tab_to(page, f"#pail-of-{name} input[type=range]")
+        before = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        after = page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
+        assert float(after) > float(before)
         driver.settled(page)
         tab_to(page, "#pail-add")
         page.keyboard.press("Enter")
-        page.wait_for_selector(".pail-row[data-name=cutpaste_scar]")
+        page.wait_for_selector(f".pail-row[data-name={name}]")
         driver.settled(page)
+        tab_to(page, "#pail-out textarea, #pail-out input")
+        page.keyboard.press("Control+a")
+        page.keyboard.type(str(tmp_path / "set"))
+        tab_to(page, "#pail-number input")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("3")
+        tab_to(page, "#pail-make")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".pail-report", timeout=60_000)
+        assert (tmp_path / "set" / "report.html").is_file()
         tab_to(page, "#pail-export")
         page.keyboard.press("Enter")
         page.wait_for_selector("#pail-recipe textarea")
-        page.wait_for_function("document.querySelector('#pail-recipe textarea').value.includes('cutpaste_scar')")
+        page.wait_for_function("name => document.querySelector('#pail-recipe textarea').value.includes(name)", arg=name)
 
 
-def tab_to(page, selector, most=80):
+def tab_to(page, selector, most=90):
     """Press Tab until the element has the focus; a ring shows where it is."""
     for _ in range(most):
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -202,12 +246,18 @@ RINGED = """(() => {
 })()"""
 
 
-@pytest.mark.parametrize(("width", "settings"), [(1280, {}), (390, {"has_touch": True, "is_mobile": True})])
+PHONE = {"has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize(("width", "settings"), [(1280, {}), (390, PHONE)])
 def test_widths(server, width, settings):
     with browsing(server, width, 844, **settings) as page:
+        assert page.locator("[id^=pail-of-]:visible").count() == 0  # the expert parameters are folded
+        driver.unfold(page, "expert")
+        driver.unfold(page, "more")
         for name in NAMES:
             page.locator(f"#pail-techniques input[value='{name}']").check()
-            page.wait_for_function(f"document.querySelector('#pail-main').innerText.includes('{name}')")
+            page.wait_for_function(f"document.querySelector('#pail-main').innerText.includes('({name})')")
             assert is_inside(page), name
             shown = page.locator("[id^=pail-of-]:visible").evaluate_all("found => [...new Set(found.map(e => e.id))]")
             assert shown == [f"pail-of-{name}"]
@@ -215,14 +265,171 @@ def test_widths(server, width, settings):
         page.wait_for_selector("#pail-painter canvas")
         driver.settled(page)
         page.locator("#pail-add").click()
-        page.locator("#pail-region input[value=all]").check()
+        page.locator("#pail-region input[value=auto]").check()
         driver.settled(page)
         page.locator("#pail-export").click()
         page.wait_for_selector("#pail-recipe textarea")
         assert is_inside(page)
-        page.evaluate("window.scrollTo(0, 1500)")
-        beside = page.locator("#pail-controls" if width > 820 else "#pail-main").bounding_box()
-        assert 0 <= beside["y"] < 60  # the controls stay beside the sheet; on a phone the result stays in sight
+
+
+@pytest.mark.parametrize(("width", "settings"), [(1280, {}), (390, PHONE)])
+def test_image_and_severity_stay_on_the_screen(server, width, settings):
+    with browsing(server, width, 844, **settings) as page:
+        for scrolled in (0, 900, 2000):
+            page.evaluate("to => window.scrollTo(0, to)", scrolled)
+            page.wait_for_timeout(100)
+            for selector in ("#pail-severity", "#pail-tools", "#pail-main .pail-view"):
+                box = page.locator(selector).first.bounding_box()
+                assert box["y"] >= 0 and box["y"] + box["height"] <= 844, (scrolled, selector, box)
+        assert page.evaluate("window.scrollY") > 1_000
+        stage = page.locator("#pail-stage").bounding_box()
+        if width < 820:
+            assert stage["height"] < 0.55 * 844  # the controls have the rest
+            for button in page.locator(".pail-bar button, .pail-bar label").all():
+                box = button.bounding_box()
+                assert box["height"] >= 36 and box["width"] >= 30  # for a finger
+        picture, severity = (page.locator(name).first.bounding_box() for name in ("#pail-main img", "#pail-severity"))
+        assert picture["width"] >= 240 and severity["width"] >= 300
+
+
+def test_the_outline_is_thin_and_has_a_switch(server):
+    with browsing(server) as page:
+        lines = page.locator(".pail-view path")
+        assert lines.count() == 2 * (2 + 12)
+        style = "found => found.map(e => [getComputedStyle(e).strokeWidth, getComputedStyle(e).vectorEffect].join(' '))"
+        assert {*lines.evaluate_all(style)} == {"1px non-scaling-stroke", "2px non-scaling-stroke"}
+        assert lines.first.is_visible() and page.locator("#pail-draws svg").first.is_visible()
+        picture = page.locator("#pail-main .pail-view").first
+        outlined = picture.screenshot()
+        page.keyboard.press("o")
+        assert not page.locator("#pail-outline").is_checked()
+        assert not page.locator("#pail-main svg").first.is_visible()
+        assert not page.locator("#pail-draws svg").first.is_visible()
+        plain = picture.screenshot()
+        changed = np.abs(pixels_of(outlined) - pixels_of(plain)).max(axis=2) > 8
+        assert 0 < changed.mean() < 0.05  # nothing but lines
+        page.locator("#pail-outline").check()
+        page.locator("#pail-techniques input[value=fract_aug]").check()
+        page.wait_for_function("document.querySelector('#pail-main').innerText.includes('fract_aug')")
+        page.locator("#pail-outline").uncheck()
+        driver.settled(page)
+        page.locator("[data-do=another]").click()
+        driver.settled(page)
+        assert not page.locator("#pail-main svg").first.is_visible()  # the switch holds for what comes
+
+
+def pixels_of(picture):
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
+
+
+def test_before_and_after(server):
+    with browsing(server) as page:
+        original, button = page.locator("#pail-main .pail-original").first, page.locator("[data-do=compare]")
+        box = button.bounding_box()
+        page.mouse.move(box["x"] + 9, box["y"] + 9)
+        page.mouse.down()
+        assert original.is_visible() and button.get_attribute("aria-pressed") == "true"
+        page.wait_for_timeout(600)
+        page.mouse.up()  # held: it goes
+        assert not original.is_visible() and button.get_attribute("aria-pressed") == "false"
+        button.click()  # a short click: it stays
+        page.wait_for_timeout(600)
+        assert original.is_visible() and not page.locator("#pail-main svg").first.is_visible()
+        page.locator("#pail-techniques input[value=fract_aug]").check()  # until something changes
+        assert not original.is_visible()
+        driver.settled(page)
+        page.keyboard.down("c")
+        assert original.is_visible()
+        page.wait_for_timeout(600)
+        page.keyboard.up("c")
+        assert not original.is_visible()
+        driver.unfold(page, "more")
+        page.locator("#pail-seed input").focus()
+        page.keyboard.down("c")  # it is typed
+        assert not original.is_visible()
+        page.keyboard.up("c")
+
+
+def test_undo_and_redo(server):
+    with browsing(server) as page:
+        page.locator("#pail-techniques input[value=cutpaste]").check()
+        driver.settled(page)
+        first = facts(page)
+        driver.drag(page, "severity", 0.9, which=1)
+        driver.settled(page)
+        second = facts(page)
+        page.locator("#pail-region input[value=painted]").check()
+        page.wait_for_function("document.querySelector('#pail-painter canvas').width === 512")
+        driver.paint(page, [[(0.1, 0.3), (0.9, 0.3)], [(0.1, 0.5), (0.9, 0.5)]])
+        page.wait_for_selector("#pail-main .pail-result")
+        driver.settled(page)
+        painted, drawn = facts(page), painted_pixels(page)
+        assert drawn > 0
+        page.keyboard.press("Control+z")  # the second stroke
+        page.wait_for_function(f"{PAINTED} < {drawn}")
+        driver.settled(page)
+        assert 0 < painted_pixels(page) < drawn
+        page.keyboard.press("Control+Shift+z")
+        page.wait_for_function(f"{PAINTED} === {drawn}")
+        driver.settled(page)
+        assert facts(page) == painted
+        for _ in range(3):  # both strokes, and the choice of the region
+            page.locator("[data-do=undo]").click()
+            driver.settled(page)
+        assert facts(page) == second and page.locator("#pail-region input[value=auto]").is_checked()
+        assert not page.locator("#pail-painter canvas").is_visible()
+        page.keyboard.press("Control+z")  # the whole drag at once
+        driver.settled(page)
+        assert facts(page) == first and page.locator("#pail-severity .pail-word input").is_checked()
+        page.keyboard.press("Control+z")  # the choice of the technique
+        driver.settled(page)
+        assert page.locator("[data-do=undo]").get_attribute("aria-disabled") == "true"
+        page.keyboard.press("Control+y")
+        driver.settled(page)
+        page.keyboard.press("Control+y")
+        driver.settled(page)
+        assert facts(page) == second
+
+
+PAINTED = """(() => {
+  const canvas = document.querySelector('#pail-painter canvas');
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return data.filter((value, i) => i % 4 === 3 && value > 127).length;
+})()"""
+
+
+def painted_pixels(page):
+    return page.evaluate(PAINTED)
+
+
+def test_the_data_set_is_made_stopped_and_shown(server, folders, tmp_path):
+    with browsing(server) as page:
+        driver.choose(page, 0, "superpixel_anomaly")
+        out, number = page.locator("#pail-out").locator("textarea, input"), page.locator("#pail-number input")
+        assert str(Path.cwd()) in out.input_value()
+        out.fill(str(folders / "sources"))
+        page.locator("#pail-make").click()
+        page.wait_for_selector("#pail-made .pail-error")
+        assert "Nothing was written" in page.locator("#pail-made").inner_text()
+        out.fill(str(tmp_path / "long"))
+        number.fill("2000")
+        page.locator("#pail-make").click()
+        page.wait_for_selector(".pail-progress progress[value]", timeout=60_000)
+    assert (tmp_path / "long").is_dir()
+    with browsing(server) as page:  # the page was closed, and is opened again
+        page.wait_for_selector(".pail-progress progress[value]", timeout=60_000)
+        page.locator("#pail-stop").click()
+        page.wait_for_selector("#pail-made .pail-error", timeout=60_000)
+        assert re.search(r"Stopped at \d+ of 2000", page.locator("#pail-made").inner_text())
+        assert not page.locator("#pail-stop").is_visible()
+        page.locator("#pail-out").locator("textarea, input").fill(str(tmp_path / "short"))
+        page.locator("#pail-number input").fill("5")
+        page.locator("#pail-make").click()
+        with page.expect_popup() as popup:
+            page.locator(".pail-report").click(timeout=60_000)
+        popup.value.wait_for_load_state()
+        assert popup.value.url.startswith(server.local_url) and "short" in popup.value.title()
+    assert len(list((tmp_path / "short" / "images").iterdir())) == 5
 
 
 def test_dragging_leaves_no_stale_work(server, monkeypatch):
@@ -272,7 +479,7 @@ def test_errors_are_shown_and_the_page_goes_on(server):
         page.wait_for_selector("#pail-main .pail-result")
 
 
-def test_default_word_dice_outline_and_show(server):
+def test_default_word_another_example_and_show(server):
     with browsing(server) as page:
         driver.choose(page, 0, "perlin_noise_pattern")
         field = page.locator("#pail-perlin_noise_pattern-threshold")
@@ -281,7 +488,7 @@ def test_default_word_dice_outline_and_show(server):
         page.locator("#pail-add").click()
         page.wait_for_selector(".pail-row")
         field.locator(".pail-word input").check()
-        assert driver.handle(page, "perlin_noise_pattern-threshold").is_disabled()
+        assert field.locator(".off").count() == 1
         field.locator(".pail-reset").click()
         assert field.locator(".changed").count() == 0 and field.locator("input[type=number]").input_value() == "0.5"
         page.locator("#pail-techniques input[value=cutpaste]").check()
@@ -289,11 +496,9 @@ def test_default_word_dice_outline_and_show(server):
         page.wait_for_selector("#pail-techniques input[value=perlin_noise_pattern]:checked")
         page.wait_for_function("document.querySelector('#pail-main').innerText.includes('perlin_noise_pattern')")
         assert field.locator(".changed").count() == 1
-        before = page.locator("#pail-main img").first.get_attribute("src")
-        page.locator("#pail-outline input").uncheck()
-        page.wait_for_function("before => document.querySelector('#pail-main img').src !== before", arg=before)
+        driver.unfold(page, "more")
         seed = page.locator("#pail-seed input").input_value()
-        page.locator("#pail-dice").click()
+        page.locator("[data-do=another]").click()
         page.wait_for_function("seed => document.querySelector('#pail-seed input').value !== seed", arg=seed)
         page.get_by_role("button", name="Remove perlin_noise_pattern").click()
         page.wait_for_function("document.querySelectorAll('.pail-row').length === 0")
@@ -309,6 +514,8 @@ def test_a_registered_technique_appears(bright_square, folders):  # noqa: F811
             assert "a bright square ${x} {{y}} `z`" in label.inner_text()
             shown.locator(f"#pail-techniques input[value={bright_square}]").check()
             shown.wait_for_function("document.querySelector('#pail-main').innerText.includes('bright_square')")
+            driver.unfold(shown, "expert")
+            driver.handle(shown, "bright_square-size").wait_for()
             assert driver.handle(shown, "bright_square-size").count() == 1
             assert driver.handle(shown, "bright_square-span", 1).count() == 1
             assert shown.locator("#pail-bright_square-soft input[type=checkbox]").count() == 1
@@ -324,6 +531,7 @@ def test_a_recipe_is_the_start(folders, tmp_path):
     try:
         with browsing(page) as shown:
             assert shown.locator("#pail-techniques input[value=fract_aug]").is_checked()
+            driver.unfold(shown, "expert")
             boxes = shown.locator("#pail-fract_aug-size_range input[type=number]")
             assert [boxes.nth(i).input_value() for i in range(2)] == ["0.2", "0.3"]
             assert re.findall(r"fract_aug|cutpaste", shown.locator("#pail-collection").inner_text()) == [

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import strategies
-from common import NAMES, Expected, call, checked, photograph
+from common import ALL, Expected, call, checked, photograph
 from hypothesis import HealthCheck, given, settings
 from strategies import (
     FORMS,
@@ -35,19 +35,19 @@ def test_any_combination_keeps_the_contract_and_replays(case):
 
 def test_every_option_of_every_technique_is_drawn():
     assert {name: set(options) for name, options in OPTIONS.items()} == {
-        name: set(pai.TECHNIQUES[name].parameters) for name in NAMES
+        name: set(pai.TECHNIQUES[name].parameters) for name in ALL
     }
 
 
 def test_the_draws_reach_everything_that_is_not_pending():
     rng = np.random.default_rng(0)
     drawn = [random_case(rng) for _ in range(3000)]
-    assert {case.method for case in drawn} == {*NAMES, "insert"}
+    assert {case.method for case in drawn} == {*ALL, "insert"}
     assert {case.mode for case in drawn} == {*MODES, None}
     assert {case.region for case in drawn} == set(REGIONS)
     assert {case.form for case in drawn} == set(FORMS)
     keywords = Counter((case.method, keyword) for case in drawn for keyword in case.options)
-    assert all(keywords[name, keyword] > 5 for name in NAMES for keyword in OPTIONS[name])
+    assert all(keywords[name, keyword] > 5 for name in ALL for keyword in OPTIONS[name])
 
 
 def test_the_repr_of_a_case_makes_it_again():

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from common import NAMES, Expected, as_type, call, checked, photograph, takes_source
+from common import ALL, NAMES, Expected, as_type, bank, call, checked, photograph, takes_source
 from PIL import Image
 from seeds import seeds
 
@@ -27,7 +27,7 @@ def l_shape():
     return roi
 
 
-@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize("name", [*ALL, "insert"])
 def test_no_pixel_lies_outside_a_small_l_shaped_roi(name):
     roi, areas = l_shape(), []
     for seed in range(200):
@@ -36,7 +36,7 @@ def test_no_pixel_lies_outside_a_small_l_shaped_roi(name):
     assert np.median(areas) > (2 if name in ("cutpaste_scar", "simplex_noise_anomlay") else 20)  # of 840 pixels
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_single_pixel_of_roi_is_enough(name):
     for row, column in ((0, 0), (95, 111), (50, 3)):
         roi = np.zeros((*SHAPE, 1), np.uint8)
@@ -46,7 +46,7 @@ def test_a_single_pixel_of_roi_is_enough(name):
             assert np.count_nonzero(m_a) == 1 and m_a[row, column] == 255
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_automatic_foreground_by_name(name):
     image = np.full((128, 128, 3), 20, np.uint8)
     cv2.circle(image, (64, 60), 36, (200, 190, 180), -1)
@@ -57,7 +57,7 @@ def test_the_automatic_foreground_by_name(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_severity_scales_area_and_contrast(name):
     areas, changes = [], []
     for severity in STEPS:
@@ -70,7 +70,7 @@ def test_severity_scales_area_and_contrast(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_severity_range_lies_between_its_ends(name):
     means = []
     for severity in (0.1, (0.1, 0.9), 0.9):
@@ -79,7 +79,7 @@ def test_a_severity_range_lies_between_its_ends(name):
     assert means[0] < means[1] < means[2]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_record_replays_to_the_byte(name):
     roi = l_shape()
     for seed, keywords in enumerate(
@@ -91,7 +91,7 @@ def test_a_record_replays_to_the_byte(name):
             record = json.loads(json.dumps(result.record))
             assert record["technique"] == name and record["version"] == pail.__version__
             assert record["drawn"]
-            again = pail.replay(record, image, SOURCE)
+            again = pail.replay(record, image, SOURCE, defects=bank() if name == "real_defect" else None)
             assert np.array_equal(again[0], i_a) and np.array_equal(again[1], m_a)
 
 

@@ -1,13 +1,13 @@
 """Junk at every keyword: a valid result, or an error that names the keyword."""
 
 import pytest
-from common import NAMES
+from common import ALL
 from fuzz import JUNK, keywords_of, try_junk
 
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize("name", [*ALL, "insert"])
 def test_junk_at_every_keyword(name, step):
     """All of it in the slow form; in the other one a seventh at each keyword, beginning elsewhere at the next one."""
     tried = [(keyword, k) for n, keyword in enumerate(keywords_of(name)) for k in range(n % step, len(JUNK), step)]

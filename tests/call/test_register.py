@@ -261,7 +261,12 @@ def test_a_default_or_an_annotation_that_cannot_be_right_is_named():
 
 
 def test_a_misspelled_method_names_the_one_that_was_meant(own):
-    for wrong, meant in (("affined_anomaly", "affined_anomlay"), ("cut_paste", "cutpaste"), ("blured_elipse", 0)):
+    for wrong, meant in (
+        ("affined_anomaly", "affined_anomlay"),
+        ("simplex_noise_anomaly", "simplex_noise_anomlay"),
+        ("cut_paste", "cutpaste"),
+        ("blured_elipse", 0),
+    ):
         with pytest.raises(AttributeError, match=f"{wrong!r}; did you mean {meant or 'blurred_ellipse'!r}"):
             getattr(own, wrong)
     with pytest.raises(AttributeError, match=r"has no attribute 'zzz'$"):

@@ -232,15 +232,15 @@ def test_one_class(parts, tmp_path, classes, names):
 
 def test_classes_do_not_depend_on_weights_and_own_techniques_come_last():
     plain = recipes.make_recipe(layout="yolo")
-    assert recipes.make_recipe(techniques=TWO, weights=[1, 9]).classes_by_technique == {TWO[0]: 0, TWO[1]: 1}
+    assert recipes.make_recipe(techniques=TWO, weights=[1, 9]).class_numbers() == {TWO[0]: 0, TWO[1]: 1}
     pail.register("spot", lambda frame, draw: pail.Insertion(frame.whole, np.zeros((*frame.shape, frame.channels))))
     try:
         more = recipes.make_recipe(layout="yolo")
-        assert more.class_names == [*pail.ELEVEN, "spot"] and more.classes_by_technique["spot"] == 11
+        assert more.class_names() == [*pail.ELEVEN, "spot"] and more.class_numbers()["spot"] == 11
         assert '  11: "spot"\n' in data_yaml(more, {})
     finally:
         pail.unregister("spot")
-    assert plain.classes_by_technique == {name: number for number, name in enumerate(pail.ELEVEN)}
+    assert plain.class_numbers() == {name: number for number, name in enumerate(pail.ELEVEN)}
     for wrong in ("", " ", "two\nlines", 3, ["a"]):
         with pytest.raises((TypeError, ValueError), match="`classes`"):
             recipes.make_recipe(classes=wrong)

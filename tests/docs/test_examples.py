@@ -15,11 +15,15 @@ from common import NAMES
 from optional import need
 from skimage.metrics import structural_similarity
 
+import pail
 from pail import pai
+from pail.registry import is_own
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 PICTURES = ROOT / "docs" / "pictures"
+ALL = [name for name in pail.TECHNIQUES if not is_own(name)]
+SHEETS = {"gallery": NAMES, "beyond": [name for name in ALL if name not in NAMES]}
 SAME = 0.97  # likeness from which on two pictures look the same; JPEG costs 0.005
 PLOTS = sorted(path.stem for path in EXAMPLES.glob("plot_*.py"))
 sys.path.insert(0, str(EXAMPLES))
@@ -134,7 +138,7 @@ def gallery(tmp_path_factory):
     path = os.pathsep.join(filter(None, [str(missing), os.environ.get("PYTHONPATH")]))
     folder = tmp_path_factory.mktemp("gallery")
     output = run("gallery.py", folder, folder=folder, PYTHONPATH=path).stdout
-    assert str(folder / "gallery.png") in output
+    assert all(str(folder / f"{sheet}.png") in output for sheet in ("part", *SHEETS))
     return folder
 
 
@@ -149,7 +153,7 @@ def columns(folder, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_gallery_is_true(gallery, name):
     normal, *source, result, mask, difference = columns(gallery, name)
     assert len(source) == int(pai.TECHNIQUES[name].takes_source)
@@ -160,35 +164,78 @@ def test_the_gallery_is_true(gallery, name):
     assert np.array_equal(difference[..., 0], np.abs(result - normal).max(axis=2))
 
 
-def tiles(sheet):
+def tiles(sheet, names):
     """The techniques' tiles of the gallery."""
     import gallery as module
 
-    rows = -(-(len(NAMES) + 1) // module.COLUMNS)
+    rows = -(-(len(names) + 1) // module.COLUMNS)
     height, width = sheet.shape[0] // rows, sheet.shape[1] // module.COLUMNS
-    cells = [(i // module.COLUMNS * height, i % module.COLUMNS * width) for i in range(len(NAMES))]
+    cells = [(i // module.COLUMNS * height, i % module.COLUMNS * width) for i in range(len(names))]
     return [sheet[top : top + height, left : left + width] for top, left in cells]
 
 
 @pytest.mark.slow
-def test_the_gallery_differs_between_techniques(gallery):
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_the_gallery_differs_between_techniques(sheet, gallery):
     import gallery as module
 
-    below_the_title = [tile[module.TITLE + module.GAP :] for tile in tiles(picture(gallery / "gallery.png"))]
+    made = tiles(picture(gallery / f"{sheet}.png"), SHEETS[sheet])
+    below_the_title = [tile[module.TITLE + module.GAP :] for tile in made]
     for one, other in combinations(below_the_title, 2):
         assert likeness(one, other) < 0.9
 
 
 @pytest.mark.slow
-def test_the_readmes_picture_is_what_the_library_makes(gallery):
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_the_readmes_pictures_are_what_the_library_makes(sheet, gallery):
     """After a change of looks on purpose: make pictures, look at them, commit them."""
-    committed, made = picture(PICTURES / "gallery.jpg"), picture(gallery / "gallery.png")
+    committed, made = picture(PICTURES / f"{sheet}.jpg"), picture(gallery / f"{sheet}.png")
     assert committed.shape == made.shape
-    for name, old, new in zip(NAMES, tiles(committed), tiles(made), strict=True):
+    for name, old, new in zip(
+        SHEETS[sheet], *(tiles(image, SHEETS[sheet]) for image in (committed, made)), strict=True
+    ):
         assert likeness(old, new) > SAME, name
 
 
-@pytest.mark.parametrize("name", NAMES)
+def panels(sheet):
+    """The first picture's panels by column: the good part, then each defect without and with its outline."""
+    import gallery as module
+
+    step = module.PART + module.GAP
+    top = sheet.shape[0] - 2 * step + module.GAP
+    rows = [sheet[top : top + module.PART], sheet[top + step : top + step + module.PART]]
+    lefts = range(0, sheet.shape[1], step)
+    return [[row[:, left : left + module.PART].astype(int) for row in rows] for left in lefts]
+
+
+@pytest.mark.slow
+def test_the_first_picture_shows_one_good_part_and_defects_in_their_exact_masks(gallery):
+    import gallery as module
+
+    (good, _), *defective = panels(picture(gallery / "part.png"))
+    assert len(defective) == len(module.DEFECTS)
+    for name, (plain, outlined) in zip(module.DEFECTS, defective, strict=True):
+        _, mask = getattr(pai.Anomaly_Insertion(), name)(
+            module.coin(), roi="foreground", severity=module.SEVERITY, rng=module.SEED
+        )
+        inside = mask[..., 0] > 0
+        assert np.array_equal(plain[~inside], good[~inside]) and not np.array_equal(plain[inside], good[inside])
+        near = cv2.dilate(inside.astype(np.uint8), np.ones((15, 15))) > 0
+        assert np.array_equal(outlined[~near], plain[~near]), "the outline lies around the mask"
+        assert not np.array_equal(outlined[near], plain[near])
+
+
+@pytest.mark.slow
+def test_the_first_picture_is_what_the_library_makes(gallery):
+    """Column by column, as a defect is small in the whole picture."""
+    committed, made = picture(PICTURES / "part.jpg"), picture(gallery / "part.png")
+    assert committed.shape == made.shape
+    for old, new in zip(panels(committed), panels(made), strict=True):
+        for one, other in zip(old, new, strict=True):
+            assert likeness(one.astype(np.uint8), other.astype(np.uint8)) > SAME
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_the_comparison_notices_another_look(name, monkeypatch):
     """A technique with another seed is told from its tile."""
     import gallery as module
@@ -202,11 +249,12 @@ def test_the_comparison_notices_another_look(name, monkeypatch):
 @pytest.mark.slow
 def test_the_readmes_pictures_are_all_there_and_small(tmp_path):
     run("gallery.py", tmp_path, "--readme", folder=tmp_path)
-    for path in [tmp_path / "gallery.jpg", *(tmp_path / "techniques" / f"{name}.jpg" for name in NAMES)]:
+    sheets = [tmp_path / f"{sheet}.jpg" for sheet in ("part", *SHEETS)]
+    for path in [*sheets, *(tmp_path / "techniques" / f"{name}.jpg" for name in ALL)]:
         committed = PICTURES / path.relative_to(tmp_path)
         assert likeness(picture(committed), picture(path)) > SAME, committed
-    assert (PICTURES / "gallery.jpg").stat().st_size < 600_000
-    assert {path.stem for path in (PICTURES / "techniques").iterdir()} == set(NAMES)
+        assert committed.stat().st_size < 600_000
+    assert {path.stem for path in (PICTURES / "techniques").iterdir()} == set(ALL)
 
 
 def test_the_quick_start_runs(tmp_path):

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+import pail
 from pail import pai
 from pail.call.state import Settings
 from pail.core.image import NormalImage, as_normal_image
@@ -22,6 +23,7 @@ from pail.core.sampler import Sampler
 from pail.registry import ELEVEN
 
 NAMES = ELEVEN
+ALL = tuple(pai.TECHNIQUES)  # the eleven, and those beyond them
 
 
 def takes_source(name: str) -> bool:
@@ -31,10 +33,12 @@ def takes_source(name: str) -> bool:
 def call(name, image, source=None, *, on=None, **keywords):
     """One call of a technique, or of "insert", by its name, on an instance or with settings among the keywords.
 
-    The source is passed only where the technique takes one.
+    The source is passed only where the technique takes one, and `bank` where it takes a bank of defects.
     """
     if source is not None and (name == "insert" or takes_source(name)):
         keywords["anom_source_img"] = source
+    if name in ALL and pai.TECHNIQUES[name].takes_defects:
+        keywords.setdefault("defects", bank())
     settings = {key: keywords.pop(key) for key in Settings._fields if key in keywords}
     return getattr(on or pai.Anomaly_Insertion(**settings), name)(image, **keywords)
 
@@ -44,7 +48,22 @@ def make(name, image, sampler, *inputs, **options):
     technique = pai.TECHNIQUES[name]
     if technique.jitters and not inputs:
         inputs = (True,)
+    if technique.takes_defects and not inputs:
+        inputs = (bank(),)
     return technique.function(image, sampler, *inputs, **technique.check(options))
+
+
+@functools.lru_cache
+def bank(full: float = 255) -> pail.Defects:
+    """Two photographs of real defects, a spot and a line, of values up to `full`."""
+    photos, masks = [], []
+    for seed, (top, left, height, width) in enumerate([(20, 30, 12, 14), (50, 10, 4, 40)]):
+        photo, mask = np.array(photograph(90, 110, 3 + seed)), np.zeros((90, 110), np.uint8)
+        mask[top : top + height, left : left + width] = 255
+        photo[mask > 0] = photo[mask > 0] // 4
+        photos.append((photo * (full / 255)).astype(np.uint8))
+        masks.append(mask)
+    return pail.Defects(photos, masks, kinds=["spot", "line"])
 
 
 @functools.lru_cache

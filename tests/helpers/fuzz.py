@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import psutil
 import strategies
-from common import NAMES, Expected, call, photograph, time_limit
+from common import ALL, Expected, bank, call, photograph, time_limit
 from PIL import Image
 from strategies import check, laid_out, pixels, random_case
 
@@ -48,7 +48,7 @@ def try_case(rng) -> tuple[str, object, str]:
 def try_flaw(rng) -> tuple[str, object, str]:
     """An image with a flaw, at a technique: "refused" by an error that names the image."""
     case, flaw = random_case(rng), FLAWS[int(rng.integers(len(FLAWS)))]
-    name = NAMES[int(rng.integers(len(NAMES)))]
+    name = ALL[int(rng.integers(len(ALL)))]
     shown = f"{name}, {flaw}: {case!r}"
     try:
         with time_limit(20):
@@ -93,12 +93,13 @@ def keywords_of(name: str) -> list[str]:
 def try_junk(name: str, keyword: str, index: int) -> str:
     """ "valid", "refused", or what went wrong, for one junk value at one keyword of a method of the class."""
     image = photograph(24, 20)
+    needed = {"defects": bank()} if name != "insert" and pai.TECHNIQUES[name].takes_defects else {}
     try:
         with time_limit(10):
             expected = Expected(name, image)
             expected.anomalies = MAX_ANOMALIES  # the junk may be a number of them
             try:
-                result = getattr(pai.Anomaly_Insertion(), name)(image, **{keyword: JUNK[index]})
+                result = getattr(pai.Anomaly_Insertion(), name)(image, **(needed | {keyword: JUNK[index]}))
             except (TypeError, ValueError) as error:
                 named = f"`{keyword}" in str(error)
                 return "refused" if named else f"{name}({keyword}={JUNK[index]!r}): not named: {error!r}"
@@ -109,7 +110,7 @@ def try_junk(name: str, keyword: str, index: int) -> str:
 
 
 def all_junk() -> list[tuple[str, str, int]]:
-    return [(n, k, i) for n in (*NAMES, "insert") for k in keywords_of(n) for i in range(len(JUNK))]
+    return [(n, k, i) for n in (*ALL, "insert") for k in keywords_of(n) for i in range(len(JUNK))]
 
 
 def soak(name: str, count: int = 10_000) -> str:
@@ -171,7 +172,7 @@ def main(count: int, seed: int) -> int:
         parts = pool.map(junk_batch, [junk[first : first + 500] for first in range(0, len(junk), 500)])
         violated += report("junk at keywords", [result for part in parts for result in part])
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
-        soaked = [(result, 0, "") for result in pool.map(soak, NAMES, chunksize=1)]
+        soaked = [(result, 0, "") for result in pool.map(soak, ALL, chunksize=1)]
         violated += report("soak, techniques with 10,000 calls each", soaked)
     print(f"{time.perf_counter() - start:.0f} s")
     return violated

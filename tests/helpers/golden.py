@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import NAMES, as_type, call, photograph
+from common import ALL, as_type, call, photograph
 
 from pail.call.record import stack
 
@@ -77,9 +77,9 @@ def write(path, image):
 
 
 def main():
-    recorded = {"opencv": opencv(), "pictures": versions(), "sums": {name: checksum(name) for name in NAMES}}
+    recorded = {"opencv": opencv(), "pictures": versions(), "sums": {name: checksum(name) for name in ALL}}
     CHECKSUMS.write_text(json.dumps(recorded, indent=2) + "\n", encoding="utf-8")
-    for name in NAMES:
+    for name in ALL:
         write(FOLDER / f"{name}.png", picture(name))
     sys.stdout.write(CHECKSUMS.read_text(encoding="utf-8"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from common import NAMES, checked, photograph, takes_source, time_limit
+from common import ALL, bank, checked, photograph, takes_source, time_limit
 from PIL import Image
 
 import pail
@@ -78,6 +78,9 @@ FLAGS = (True, False)
 THRESHOLDS = (-1, 0, 0.5, 1, "random")
 LATTICES = ((0, 1), (0, 6), (0, 15), (14, 15), (3, 4))  # min_perlin_scale below perlin_scale
 AUGMENTERS = (None, inverted)
+CONTRASTS = ((1e-6, 1e-6), (100, 100), (2.5, 7))
+TONES = (None, "dark", "bright")
+LIGHTS = (None, -360, 0, 37.5, 360)
 MASKS = tuple(Mask(region, form) for region in ("disc", "pixel", "islands", "all") for form in FORMS)
 
 # Values of every option, at both ends of what is allowed.
@@ -172,6 +175,81 @@ OPTIONS = {
         "p_damage": ALL_SHARES,
         "n_damage": (0, 5, 100),
     },
+    "real_defect": {
+        "kinds": (None, "spot", ("line", "spot")),
+        "blend": (None, "paste", "transfer", "poisson"),
+        "place": ("anywhere", "same"),
+        "rotation": TURNS,
+        "scale": ((1e-6, 1e-6), (100, 100), (0.7, 1.4)),
+        "flip": FLAGS,
+        "contrast": ((1e-6, 1e-6), (10, 10), (0.7, 1.3)),
+    },
+    "nsa": {
+        "patch_number": ((1, 1), (1, 4), (3, 40)),
+        "half_width": ((1e-6, 1e-6), (0.5, 0.5), (0.03, 0.4)),
+        "scale": ((0.1, 0.1), (10, 10), (0.7, 1.3)),
+        "shape": (None, "rectangle", "ellipses"),
+        "blend": ("poisson", "mixed", "paste"),
+        "skip_background": FLAGS,
+        "min_overlap": ALL_SHARES,
+    },
+    "glass": {
+        "use_mask": FLAGS,
+        "beta_mean": ALL_SHARES,
+        "beta_std": ALL_SHARES,
+        "beta_range": ((0, 0), (1, 1), (0.2, 0.8)),
+        "threshold": THRESHOLDS,
+        "min_perlin_scale": LATTICES,
+        "perlin_scale": LATTICES,
+        "rotation": TURNS,
+        "augment_source": FLAGS,
+    },
+    "scratch": {
+        "n_strokes": ((1, 1), (2, 100)),
+        "length": LENGTHS,
+        "width": LENGTHS,
+        "contrast": CONTRASTS,
+        "tone": TONES,
+        "light": LIGHTS,
+    },
+    "crack": {
+        "n_branches": ((0, 0), (2, 100)),
+        "length": LENGTHS,
+        "width": LENGTHS,
+        "factor": ((0, 0), (1, 1), (0.2, 0.6)),
+        "contrast": CONTRASTS,
+        "light": LIGHTS,
+    },
+    "stain": {
+        "n_blots": ((1, 1), (2, 100)),
+        "size": LENGTHS,
+        "opacity": ((0, 0), (1, 1), (0.2, 0.7)),
+        "rim": ALL_SHARES,
+        "contrast": CONTRASTS,
+        "tone": TONES,
+    },
+    "pitting": {
+        "n_pits": ((1, 1), (3, 1000)),
+        "radius": ((1e-6, 1e-6), (0.5, 0.5), (0.003, 0.02)),
+        "contrast": CONTRASTS,
+        "light": LIGHTS,
+    },
+    "dent": {"size": LENGTHS, "raised": (None, True, False), "contrast": CONTRASTS, "light": LIGHTS},
+    "chip": {
+        "size": LENGTHS,
+        "fill_with": (None, "background", "fracture"),
+        "contrast": CONTRASTS,
+        "light": LIGHTS,
+    },
+    "fiber": {
+        "length": ((1e-6, 1e-6), (10, 10), (0.1, 0.8)),
+        "width": LENGTHS,
+        "curl": ((0, 0), (20, 20), (0.2, 1.2)),
+        "contrast": CONTRASTS,
+        "tone": TONES,
+        "light": LIGHTS,
+    },
+    "corrosion": {"size": LENGTHS, "opacity": ((0.2, 0.2), (1, 1), (0.5, 0.9)), "contrast": CONTRASTS},
 }
 
 
@@ -238,7 +316,7 @@ def random_case(rng) -> Case:
 
 
 def draw_case(pick) -> Case:
-    method = pick.one((*NAMES, *["insert"] * 5))
+    method = pick.one((*ALL, *["insert"] * 8))
     height, width = draw_size(pick)
     mode = pick.one(tuple(MODES)) if pick.one((False, False, False, True)) else None
     channels, dtype = pick.one(CHANNELS), pick.one(DTYPES)
@@ -317,13 +395,26 @@ def draw_technique(pick, name: str, has_source: bool, is_whole: bool) -> dict:
 
 
 def draw_insert(pick, _: str, has_source: bool, is_whole: bool) -> dict:
-    techniques = pick.one((None, None, "SFI", "SBI", ("hybrid", "cutpaste"), tuple(NAMES[::3]), NAMES[0], NAMES[6]))
+    techniques = pick.one(
+        (
+            None,
+            None,
+            "SFI",
+            "SBI",
+            ("hybrid", "cutpaste"),
+            tuple(ALL[::3]),
+            ALL[0],
+            ALL[6],
+            "defects",
+            ("real", "published"),
+        )
+    )
     options = {"techniques": techniques, "n_anomalies": pick.one(COUNTS)}
     if isinstance(techniques, tuple) and pick.one((False, True)):
         options["weights"] = tuple(range(len(techniques), 0, -1))
     if pick.one((False, True)):
         drawn = {}
-        for name in {pick.one(NAMES), pick.one(NAMES)}:
+        for name in {pick.one(ALL), pick.one(ALL)}:
             keywords = draw_technique(pick, name, has_source, is_whole)
             drawn[name] = {key: value for key, value in keywords.items() if can_be_nested(value)}
         options["options"] = drawn
@@ -483,11 +574,22 @@ def arguments(case: Case):
         again["transform"] = case.transform
     if case.region is not None:
         keywords["roi"] = case.region if case.region == "foreground" else formed(region(case, case.region), case.form)
+    if takes_bank(case):
+        of_bytes = np.dtype(case.dtype) == np.uint8 and isinstance(case.data_range, int | float)
+        keywords["defects"] = again["defects"] = bank(case.data_range if of_bytes else 255)
     if case.alpha is not None:
         keywords["alpha"] = case.alpha
     if case.data_range is not None:
         keywords |= {"data_range": case.data_range, "source_range": range_of_source(case.source)}
     return image, source_of(case.source), keywords, again
+
+
+def takes_bank(case: Case) -> bool:
+    """Whether the call may draw a real defect."""
+    if case.method != "insert":
+        return pail.TECHNIQUES[case.method].takes_defects
+    names = case.options.get("techniques")
+    return names is not None and not {"real", "real_defect"}.isdisjoint((names,) if isinstance(names, str) else names)
 
 
 def realized(case: Case, value):

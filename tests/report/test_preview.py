@@ -43,7 +43,8 @@ ARGUMENTS = [
 
 
 def cell_of(sheet, row, column):
-    left, top = MARGIN + LABEL + column * (CELL + 12), HEAD + row * (SHEET_SIDE + 16)
+    """The column of the defaults is number 0."""
+    left, top = MARGIN + LABEL + column * (CELL + 12), HEAD + row * (SHEET_SIDE + 20) + 8
     return np.asarray(sheet.crop((left, top, left + CELL, top + SHEET_SIDE)))
 
 
@@ -63,12 +64,12 @@ def make_lines(count, open_pictures):
 
 
 class TestSheet:
-    def test_one_row_a_technique_and_one_column_a_severity(self):
+    def test_one_row_a_technique_with_the_defaults_and_one_column_a_severity(self):
         sheet = preview([photograph(96, 128)], [photograph(80, 80, 5)], severities=(0.5, 1), command=COMMAND)
         assert sheet.mode == "RGB"
-        assert sheet.width == 2 * MARGIN + LABEL + 2 * (CELL + 12)
-        assert HEAD + len(NAMES) * (SHEET_SIDE + 16) < sheet.height < HEAD + len(NAMES) * (SHEET_SIDE + 16) + 200
-        cells = [cell_of(sheet, row, column).tobytes() for row in range(len(NAMES)) for column in range(2)]
+        assert sheet.width == 2 * MARGIN + LABEL + 3 * (CELL + 12)
+        assert HEAD + len(NAMES) * (SHEET_SIDE + 20) < sheet.height < HEAD + len(NAMES) * (SHEET_SIDE + 20) + 200
+        cells = [cell_of(sheet, row, column).tobytes() for row in range(len(NAMES)) for column in range(3)]
         assert len(set(cells)) == len(cells)
 
     def test_the_seed_decides(self):
@@ -97,6 +98,44 @@ class TestSheet:
         sheet = preview([image], techniques=["cutpaste", "fract_aug"], severities=(0, 1), command="")
         fewer = preview([image], techniques=["cutpaste"], severities=(0, 1), command="")
         assert sheet.height > fewer.height and sheet.width == fewer.width
+
+    def test_the_first_column_has_the_defaults(self):
+        image = photograph(96, 96)
+        sheet = preview([image], techniques="cutpaste", severities=(0.5,), command="")
+        changed = preview(
+            [image],
+            techniques="cutpaste",
+            severities=(0.5,),
+            command="",
+            options={"cutpaste": {"area_ratio": (0.02, 0.03)}},
+        )
+        for column in (0, 1):
+            assert not np.array_equal(cell_of(sheet, 0, column), cell_of(changed, 0, column))
+        i_a, m_a = pail.Anomaly_Insertion().cutpaste(image, rng=(0, 0))
+        half = pail.Anomaly_Insertion().cutpaste(image, rng=(0, 0), severity=0.5)
+        own = panels.view(image, i_a, m_a, SHEET_SIDE, panels.middle(half.m_a[..., 0]))
+        assert np.array_equal(cell_of(sheet, 0, 0)[:SHEET_SIDE, :SHEET_SIDE], own.whole)
+
+    @pytest.mark.parametrize(("shape", "share"), [((60, 1500), 0.5), ((60, 300), 0.16), ((90, 100), 0.1)])
+    def test_wide_images_use_the_width(self, shape, share):
+        image = np.full((*shape, 3), 255, np.uint8)
+        image[::2] = (200, 60, 60)
+        sheet = np.asarray(preview([image], techniques="cutpaste", severities=(0.5, 1), command="").convert("RGB"))
+        red = ((sheet[..., 0] > 150) & (sheet[..., 1] < 190) & (sheet[..., 0] > sheet[..., 1] + 30)).any(axis=0)
+        longest = max(len(run) for run in "".join("x" if entry else " " for entry in red).split())
+        assert longest > share * sheet.shape[1]
+
+    def test_real_defects_have_a_row(self):
+        photo = photograph(64, 64).copy()
+        mask = np.zeros((64, 64), bool)
+        mask[20:30, 20:40] = True
+        photo[mask] = 0
+        bank = pail.Defects([photo], [mask])
+        assert as_names(None, bank) == ["real_defect"]
+        sheet = preview([photograph(96, 96, 2)], defects=bank, severities=(0.5,), command=COMMAND)
+        assert sheet.height < HEAD + 2 * (SHEET_SIDE + 20) + 150
+        page = preview_page([photograph(96, 96, 2)], defects=bank, severities=(0.5,), command=COMMAND)
+        assert page.count('class="cell"') == 2 and "real_defect, papers&#x27; defaults" in page
 
     def test_twelve_bits_in_sixteen_are_not_black(self):
         dim = photograph(64, 64).astype(np.uint16) * 16
@@ -152,6 +191,16 @@ class TestPanels:
         gap = np.abs(panels.outline(black, mask).astype(int) - panels.OUTLINE).max(axis=2)
         assert (gap < 40).sum() > 90
 
+    def test_a_small_anomaly_is_seen_inside_its_outline(self):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[100:104, 100:105] = 255
+        shown = np.full((200, 200, 3), 90, np.uint8)
+        shown[mask > 0] = (9, 200, 33)
+        drawn = panels.outline(shown, mask)
+        assert np.array_equal(drawn[mask > 0], shown[mask > 0])
+        around = (drawn == panels.OUTLINE).all(axis=2)
+        assert around.sum() == 6 * 7 - 4 * 5 and (drawn != shown).any(axis=2).sum() == 8 * 9 - 4 * 5
+
     @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
     def test_what_changed_is_bright_and_the_rest_black(self, dtype):
         before = as_type(np.full((20, 20, 3), 100, np.uint8), dtype)
@@ -167,6 +216,7 @@ class TestCommand:
         ("command", "bare"),
         [
             (COMMAND, COMMAND),
+            ("pail generate a b --preset draem", "pail generate a b"),
             ("pail generate a b --techniques SFI -n 3", "pail generate a b -n 3"),
             ("pail generate a b --techniques=cutpaste", "pail generate a b"),
             ("pail generate 'a --techniques x' b", "pail generate 'a --techniques x' b"),
@@ -293,10 +343,10 @@ class TestBrowser:
         with browser_page(preview_file, errors, requests) as page:
             line = page.locator("#command")
             assert line.inner_text() == f"{COMMAND} --techniques SFI,SBI,hybrid"
-            assert page.locator(".cell:visible").count() == 2 * len(NAMES)
+            assert page.locator(".cell:visible").count() == 3 * len(NAMES)
             page.get_by_label("fract_aug", exact=True).uncheck()
             assert line.inner_text() == f"{COMMAND} --techniques {','.join(n for n in NAMES if n != 'fract_aug')}"
-            assert page.locator(".cell:visible").count() == 2 * (len(NAMES) - 1)
+            assert page.locator(".cell:visible").count() == 3 * (len(NAMES) - 1)
             page.get_by_role("button", name="Tick none").click()
             assert line.inner_text() == "Tick at least one technique." and page.locator("#copy").is_disabled()
             page.get_by_label("cutpaste", exact=True).check()
@@ -320,7 +370,7 @@ class TestBrowser:
     def test_enlarges_by_mouse_and_keyboard(self, preview_file):
         errors = []
         with browser_page(preview_file, errors, []) as page:
-            page.locator(".cell").nth(1).click()
+            page.locator(".cell").nth(2).click()
             assert page.locator("#large-title").inner_text() == "cutpaste, severity 1"
             pictures = page.locator("#large img")
             assert pictures.count() == 3 and pictures.first.bounding_box()["width"] > 350
@@ -328,10 +378,10 @@ class TestBrowser:
                 "[...document.querySelectorAll('#large img')].every(image => image.naturalWidth > 100)"
             )
             page.keyboard.press("ArrowRight")
-            assert page.locator("#large-title").inner_text() == "cutpaste_scar, severity 0.5"
+            assert page.locator("#large-title").inner_text() == "cutpaste_scar, papers' defaults"
             page.keyboard.press("Escape")
             assert not page.locator("#large").is_visible()
-            assert page.evaluate("document.activeElement.dataset.title") == "cutpaste_scar, severity 0.5"
+            assert page.evaluate("document.activeElement.dataset.title") == "cutpaste_scar, papers' defaults"
             page.keyboard.press("Enter")
             assert page.locator("#large").is_visible()
             page.get_by_role("button", name="Close").click()

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from common import NAMES, as_type, call, checked, photograph, takes_source
+from common import ALL, NAMES, as_type, call, checked, photograph, takes_source
 from PIL import Image
 
 from pail import pai
@@ -14,7 +14,7 @@ SMALL = [(1, 1), (2, 3), (8, 8), (7, 255), (64, 64)]
 LARGE = [(257, 311), (300, 200), (900, 900)]
 THIN_AND_DEEP = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (8, 8), (7, 255), (40, 30, 1), (33, 47, 5), (20, 20, 16)]
 CONTENTS = ["photograph", "black", "gray", "white", "half black", "one channel zero"]
-METHODS = [*NAMES, "insert"]
+METHODS = [*ALL, "insert"]
 BY_PIXELS = ("superpixel_anomaly", "affined_anomlay")  # low bits may move a superpixel, or drop a tile
 
 
@@ -32,7 +32,7 @@ def content(kind, shape):
 
 
 @pytest.mark.parametrize("shape", [*SMALL, *(pytest.param(shape, marks=pytest.mark.slow) for shape in LARGE)], ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_invariants(name, shape):
     source = photograph(61, 47, seed=1)
     for kind in CONTENTS:
@@ -42,7 +42,7 @@ def test_invariants(name, shape):
                 checked(name, form, source if seed != 1 else None, rng=seed)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_invariants_on_a_large_image(name):
     """A short form of the slow cases."""
     for number, kind in enumerate(("photograph", "gray")):
@@ -50,7 +50,7 @@ def test_invariants_on_a_large_image(name):
 
 
 @pytest.mark.parametrize("severity", [None, 0, 1])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_invariants_on_noise_at_both_ends_of_severity(name, severity):
     for shape in THIN_AND_DEEP:
         for seed in range(8):
@@ -58,7 +58,7 @@ def test_invariants_on_noise_at_both_ends_of_severity(name, severity):
             checked(name, image, photograph(61, 47, seed=1) if seed % 2 else None, rng=seed, severity=severity)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_pil_image_gives_what_its_array_gives(name):
     image, source = photograph(64, 81), photograph(40, 90, seed=1)
     from_array = call(name, image, source, rng=3)
@@ -88,19 +88,19 @@ def call_any(name, image, **keywords):
 def test_instances_with_the_same_rng_agree_and_go_on(name):
     image = photograph(64, 80)
     one, other = pai.Anomaly_Insertion(rng=1), pai.Anomaly_Insertion(rng=1)
-    results = [[getattr(instance, name)(image) for _ in range(3)] for instance in (one, other)]
+    results = [[call(name, image, on=instance) for _ in range(3)] for instance in (one, other)]
     for (image_a, mask_a), (image_b, mask_b) in zip(*results, strict=True):
         assert np.array_equal(image_a, image_b) and np.array_equal(mask_a, mask_b)
     assert not np.array_equal(results[0][0][0], results[0][1][0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_result_does_not_depend_on_earlier_calls(name):
     image, instance = photograph(64, 80), pai.Anomaly_Insertion()
-    first = getattr(instance, name)(image, rng=2)
-    for other in NAMES:
-        getattr(instance, other)(image)
-    again = getattr(instance, name)(image, rng=2)
+    first = call(name, image, on=instance, rng=2)
+    for other in ALL:
+        call(other, image, on=instance)
+    again = call(name, image, on=instance, rng=2)
     assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_printed(name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_something_changes_on_textured_images(name):
     image, source = photograph(128, 128), photograph(128, 128, seed=1)
     changed = [np.any(call(name, image, source, rng=seed)[0] != image) for seed in range(20)]
@@ -152,7 +152,7 @@ def test_something_changes_on_textured_images(name):
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_PIXELS])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in BY_PIXELS])
 def test_depths_agree(name, dtype):
     """The same draws make the same mask and, but for rounding, the same picture at every depth."""
     image, source = photograph(96, 80), photograph(96, 80, seed=1)
@@ -169,17 +169,21 @@ def test_the_registry_is_the_class():
     for name, technique in pai.TECHNIQUES.items():
         assert callable(getattr(pai.Anomaly_Insertion, name))
         assert technique.reference or technique.family in ("real", "defects")
-    assert len(NAMES) == 11 and {pai.TECHNIQUES[name].family for name in NAMES} == {"SFI", "SBI", "hybrid"}
+    assert (
+        len(NAMES) == 11
+        and len(ALL) == 22
+        and {pai.TECHNIQUES[name].family for name in NAMES} == {"SFI", "SBI", "hybrid"}
+    )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_defaults_are_written_in_the_method_and_bounds_in_the_technique(name):
     technique = pai.TECHNIQUES[name]
     method = inspect.signature(getattr(pai.Anomaly_Insertion, name)).parameters
     function = inspect.signature(technique.function).parameters
     options = [p for p in function.values() if p.kind is p.KEYWORD_ONLY]
     assert options and all(option.default is option.empty for option in options)
-    common = {"self", technique.image_name, "anom_source_img", "roi", "severity", "rng"}
+    common = {"self", technique.image_name, "anom_source_img", "defects", "roi", "severity", "rng"}
     assert technique.parameters == {key: p.default for key, p in method.items() if key not in common}
     assert {option.name for option in options} == set(technique.parameters) == set(technique.accepted)
     for key, default in technique.parameters.items():
@@ -209,7 +213,7 @@ def test_the_originals_signatures_are_kept():
 
 
 def test_sources_are_taken_where_the_registry_says_so():
-    for name in NAMES:
-        assert takes_source(name) == (
-            "anom_source_img" in inspect.signature(getattr(pai.Anomaly_Insertion, name)).parameters
-        )
+    for name in ALL:
+        parameters = inspect.signature(getattr(pai.Anomaly_Insertion, name)).parameters
+        assert takes_source(name) == ("anom_source_img" in parameters)
+        assert pai.TECHNIQUES[name].takes_defects == ("defects" in parameters)

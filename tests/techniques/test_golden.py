@@ -9,7 +9,7 @@ import json
 import golden
 import numpy as np
 import pytest
-from common import NAMES
+from common import ALL
 
 RECORDED = json.loads(golden.CHECKSUMS.read_text(encoding="utf-8"))
 EXACT = golden.versions() == RECORDED["pictures"]
@@ -18,7 +18,7 @@ MOST_CHANGE = 4  # of 255, the mean inside the masks, with other versions
 
 
 @pytest.mark.skipif(golden.opencv() != RECORDED["opencv"], reason=f"the checksums are of OpenCV {RECORDED['opencv']}")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_bytes_are_those_of_the_last_release(name):
     assert golden.checksum(name) == RECORDED["sums"][name]
 
@@ -42,12 +42,12 @@ def compare(name, made, folder, exact=EXACT):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_picture_is_the_recorded_one(name, tmp_path):
     compare(name, golden.picture(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_another_draw_is_noticed_and_shown(name, tmp_path):
     """By the tolerance for other versions as well."""
     for exact in (True, False):
@@ -68,4 +68,4 @@ def test_a_single_pixel_is_noticed_by_the_same_versions_alone(tmp_path):
 
 def test_every_picture_belongs_to_a_technique_and_is_small():
     pictures = {path.stem: path.stat().st_size for path in golden.FOLDER.glob("*.png")}
-    assert set(pictures) == set(NAMES) and max(pictures.values()) < 10_000
+    assert set(pictures) == set(ALL) and max(pictures.values()) < 10_000

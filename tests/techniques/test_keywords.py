@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 import pytest
-from common import NAMES, photograph
+from common import ALL, bank, call, photograph
 
 from pail import pai
 
@@ -44,6 +44,17 @@ OTHER = {
     ("random_perturbation", "max_try"): 1,
     ("superpixel_anomaly", "n_segments"): (60,),
     ("simplex_noise_anomlay", "octaves"): 1,
+    ("real_defect", "kinds"): "line",
+    ("real_defect", "blend"): "poisson",
+    ("real_defect", "place"): "same",
+    ("nsa", "half_width"): (0.2, 0.4),
+    ("nsa", "shape"): "ellipses",
+    ("nsa", "blend"): "mixed",
+    ("dent", "raised"): True,
+    ("chip", "fill_with"): "fracture",
+    ("stain", "tone"): "bright",
+    **{(name, "tone"): "dark" for name in ("scratch", "fiber")},
+    **{(name, "light"): 90 for name in ("scratch", "crack", "pitting", "dent", "chip", "fiber")},
 }
 WITH = {
     ("affined_anomlay", "n_damage"): {"anom_source_img": SOURCE, "p_damage": 1},
@@ -55,6 +66,11 @@ WITH = {
     ("random_perturbation", "max_try"): {"image": "part"},
     ("random_perturbation", "skip_background"): {"image": "dark part"},
     ("fract_aug", "initial_point"): {"iterations": 20},
+    ("nsa", "skip_background"): {"image": "part"},
+    ("nsa", "min_overlap"): {"image": "part"},
+    ("glass", "use_mask"): {"image": "part"},
+    ("glass", "beta_std"): {"beta_range": (0, 1)},
+    ("chip", "fill_with"): {"image": "part"},
 }
 
 
@@ -81,7 +97,7 @@ def another(default):
 
 
 def cases():
-    for name in NAMES:
+    for name in ALL:
         for keyword, default in pai.TECHNIQUES[name].parameters.items():
             yield pytest.param(name, keyword, default, id=f"{name}-{keyword}")
 
@@ -92,13 +108,12 @@ def test_two_values_of_a_keyword_differ(name, keyword, default):
     value = another(default) if value is None else value
     extra = dict(WITH.get((name, keyword), {}))
     image = images(extra.pop("image", None))
-    if pai.TECHNIQUES[name].family == "SBI":
-        extra.setdefault("anom_source_img", SOURCE)
-    instance = pai.Anomaly_Insertion()
+    source = extra.pop("anom_source_img", None)
+    source = SOURCE if pai.TECHNIQUES[name].family in ("SBI", "published") else source
     differ = 0
     for seed in range(25):
-        one = getattr(instance, name)(image, rng=(len(name), seed), **{keyword: default}, **extra)
-        other = getattr(instance, name)(image, rng=(len(name), seed), **{keyword: value}, **extra)
+        one = call(name, image, source, rng=(len(name), seed), **(extra | {keyword: default}))
+        other = call(name, image, source, rng=(len(name), seed), **(extra | {keyword: value}))
         differ += not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         if differ == 3:
             return
@@ -109,7 +124,7 @@ class Seen(Exception):  # noqa: N818
     """Ends a call where its technique would begin."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_methods_pass_every_keyword_on(monkeypatch, name):
     """Each under its own name, as it came: every keyword of the technique gets an object of its own."""
     technique, seen = pai.TECHNIQUES[name], {}
@@ -121,7 +136,8 @@ def test_methods_pass_every_keyword_on(monkeypatch, name):
 
     monkeypatch.setitem(pai.TECHNIQUES, name, dataclasses.replace(technique, function=function))
     given = {keyword: object() for keyword in technique.parameters}
+    needed = {"defects": bank()} if technique.takes_defects else {}
     vars(pai.TECHNIQUES[name])["accepted"] = {}  # so that any object passes the checks
     with pytest.raises(Seen):
-        getattr(pai.Anomaly_Insertion(), name)(IMAGE, **given)
+        getattr(pai.Anomaly_Insertion(), name)(IMAGE, **needed, **given)
     assert seen == given

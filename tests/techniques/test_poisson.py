@@ -1,12 +1,10 @@
 """Poisson blending: against OpenCV, against the equation itself, and at the seams."""
 
-import time
-
 import cv2
 import numpy as np
 import pytest
 from common import as_type, photograph
-from scenes import photo, surface
+from scenes import surface
 from scipy.fft import next_fast_len
 
 from pail.pixels import poisson

@@ -220,6 +220,12 @@ def test_hollows_are_bright_away_from_the_light(kind):
         assert np.median(sides) < -0.5, (light, sides)
 
 
+def test_the_mask_of_a_dent_has_no_holes():
+    for seed in range(40):
+        mask = insert("dent", surface(150), rng=seed).m_a[..., 0]
+        assert cv2.connectedComponents(cv2.bitwise_not(mask), connectivity=4)[0] == 2  # with label 0, the dent
+
+
 def test_dents_and_bumps_are_lit_on_opposite_sides():
     image = surface(128, 0.5)
     for raised, sign in ((False, -1), (True, 1)):

@@ -18,7 +18,6 @@ function show() {
     sliders[i].value = 1000 * place(number);
     sliders[i].setAttribute('aria-valuetext', number);
     boxes[i].value = Number(Number(number).toPrecision(4));
-    sliders[i].disabled = boxes[i].disabled = off;
   });
   const ends = numbers.map(place), track = element.querySelector('.pail-track');
   track.style.setProperty('--from', ends.length > 1 ? ends[0] : 0);
@@ -29,7 +28,7 @@ function send(value) { props.value = value; show(); trigger('input'); }
 function move(i, value) {
   const next = [...numbers];
   next[i] = value;
-  if (next.length > 1 && next[0] > next[1]) next[i] = next[1 - i];
+  if (next.length > 1 && next[0] > next[1]) next[1 - i] = value;  // one handle takes the other along
   send(next.length > 1 ? next : next[0]);
 }
 sliders.forEach((slider, i) => slider.addEventListener('input', () => move(i, valueAt(slider.value / 1000))));

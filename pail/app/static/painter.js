@@ -1,7 +1,7 @@
 const canvas = element.querySelector('canvas'), pen = canvas.getContext('2d'), image = element.querySelector('img');
 const size = element.querySelector('input[type=range]'), erase = element.querySelector('input[type=checkbox]');
 const cursor = element.querySelector('.pail-cursor');
-let last = null, keys = [0.5, 0.5];
+let last = null, keys = [0.5, 0.5], sent = '';
 const radius = () => size.value / 200 * Math.min(canvas.width, canvas.height);
 function fitCanvas() {
   const width = image.naturalWidth, height = image.naturalHeight;
@@ -31,8 +31,23 @@ function at(event) {
 }
 function send() {
   const some = pen.getImageData(0, 0, canvas.width, canvas.height).data.some((value, i) => i % 4 === 3 && value > 127);
-  props.value = some ? canvas.toDataURL('image/png') : '';
+  props.value = sent = some ? canvas.toDataURL('image/png') : '';
   trigger('input');
+}
+// What undo and redo bring back.
+function bring() {
+  const value = props.value || '';
+  if (value === sent) return;
+  sent = value;
+  const picture = new Image();
+  picture.addEventListener('load', () => {
+    if (value !== sent) return;
+    pen.globalCompositeOperation = 'source-over';
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  });
+  if (value) picture.src = value;
+  else pen.clearRect(0, 0, canvas.width, canvas.height);
 }
 canvas.addEventListener('pointerdown', event => {
   canvas.setPointerCapture(event.pointerId);
@@ -70,6 +85,7 @@ function fill(color) {
 element.querySelector('[data-do=clear]').addEventListener('click', () => fill(''));
 element.querySelector('[data-do=fill]').addEventListener('click', () => fill('#ffdd00'));
 image.addEventListener('load', fitCanvas);
+watch('value', bring);
 watch('background', () => { image.src = props.background; });
 image.src = props.background;
 moveCursor();

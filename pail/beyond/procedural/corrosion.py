@@ -25,7 +25,7 @@ def corrosion(
     sampler: Sampler,
     *,
     size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
-    opacity: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share that is hidden")],
+    opacity: Annotated[tuple[float, float], Pair(0.2, 1, unit="share that is hidden")],
     contrast: Contrast,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.corrosion`."""

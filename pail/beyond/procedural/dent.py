@@ -82,4 +82,4 @@ def dent(
         return result
 
     # On its rim, where it slopes across the light, it does not show.
-    return blend(site, alpha, defect, alpha * np.minimum(1, 0.2 + 1.3 * np.abs(shade)))
+    return blend(site, alpha, defect, alpha * np.minimum(1, 0.15 + 1.3 * np.abs(shade)), is_solid=True)

@@ -156,12 +156,15 @@ def _local_spread(image: NormalImage, box: Box) -> float:
     return sum(means) / len(means) * math.sqrt(math.pi) / 2 if means else 0.0
 
 
-def blend(site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | None = None) -> Insertion:
+def blend(
+    site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | None = None, *, is_solid: bool = False
+) -> Insertion:
     """An insertion of ``defect(original, where)`` with a per-pixel alpha.
 
     `where` are the flat indices of the pixels of the mask in the box, `original` their values (n, C) float32; what
     `defect` returns is mixed in by alpha. Alpha is set to 0, and the pixel left out of the mask, where it is faint:
     below 0.1, or where `strength`, the change in units of the main one (alpha by default), promises nothing to see.
+    With `is_solid`, what the mask encloses belongs to it.
     """
     image, box = site.image, site.box
     strength = alpha if strength is None else strength
@@ -169,6 +172,9 @@ def blend(site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | 
     mask = as_bytes(strength >= visible)
     if not cv2.hasNonZero(mask):
         mask = as_bytes(strength >= strength.max())
+    if is_solid:
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(mask, outlines, -1, 255, cv2.FILLED)
     where = np.flatnonzero(mask)
     original = site.pixels.reshape(-1, image.channels)[where].astype(np.float32)
     weight = np.minimum(alpha.reshape(-1)[where], 1)[:, None].astype(np.float32)

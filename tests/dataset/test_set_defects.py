@@ -1,0 +1,216 @@
+"""Sets of real defects, of presets, and their classes."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from commands import pail_command
+from common import photograph
+from optional import need
+
+import pail
+from pail.dataset.recipe import combined, make_recipe
+from pail.dataset.replay import remake
+from pail.io.read import decode
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    for i in range(8):
+        cv2.imwrite(str(folder / f"p{i}.png"), photograph(72, 80, i)[..., ::-1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    """Two kinds in the layout of MVTec AD."""
+    root = tmp_path_factory.mktemp("bank")
+    for kind, color in (("cut", 10), ("dirt", 240)):
+        for i in range(3):
+            image = photograph(72, 80, 20 + i).copy()
+            mask = np.zeros((72, 80), np.uint8)
+            cv2.ellipse(mask, (25 + 4 * i, 30), (9, 4 + i), 20 * i, 0, 360, 255, -1)
+            image[mask > 0] = color
+            for path, pixels in (("test/{}/{}.png", image), ("ground_truth/{}/{}_mask.png", mask)):
+                file = root / path.format(kind, i)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(file), pixels)
+    return root
+
+
+def manifest(folder):
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def same(one, other):
+    names = {p.relative_to(one).as_posix() for p in one.rglob("*.png")}
+    assert names == {p.relative_to(other).as_posix() for p in other.rglob("*.png")}
+    assert [name for name in names if (one / name).read_bytes() != (other / name).read_bytes()] == []
+
+
+@pytest.fixture(scope="module")
+def whole(parts, bank, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "set"
+    pail.generate(parts, out, defects=bank, number=40, layout="yolo", classes="kind", workers=1, seed=2)
+    return out
+
+
+def test_real_defects_alone_with_a_class_for_each_kind(whole, parts, bank):
+    lines = [line for line in manifest(whole) if line["label"]]
+    assert {name for line in lines for name in line["techniques"]} == {"real_defect"}
+    kinds = {piece["kind"] for line in lines for piece in line["pieces"]}
+    assert kinds == {"cut", "dirt"}
+    assert 'names:\n  0: "cut"\n  1: "dirt"\n' in (whole / "data.yaml").read_text()
+    read = pail.Defects.read(bank)
+    for line in lines[:12]:
+        label = line["image"].replace("images/", "labels/").replace(".png", ".txt")
+        rows = (whole / label).read_text().splitlines()
+        assert [int(row.split()[0]) for row in rows] == [["cut", "dirt"].index(p["kind"]) for p in line["pieces"]]
+        assert {read[line["record"]["steps"][0]["drawn"]["defect"]].kind} == {p["kind"] for p in line["pieces"]}
+        normal = decode((parts / line["normal"]).read_bytes())
+        again = pail.replay(line["record"], normal, defects=read)
+        assert np.array_equal(again.i_a, decode((whole / line["image"]).read_bytes()))
+    described = json.loads((whole / "dataset.json").read_text())
+    assert described["defects"] == {"identity": read.identity, "count": 6, "kinds": ["cut", "dirt"]}
+    classes = described["counts"]["classes"]
+    assert list(classes) == ["train", "val"] and all(sum(c.values()) > 0 for c in classes.values())
+    report = (whole / "report.html").read_text()
+    assert "real_defect, cut" in report and "real_defect, dirt" in report
+
+
+def test_a_bank_of_python_and_workers_make_the_same(whole, parts, bank, tmp_path):
+    options = {"number": 40, "layout": "yolo", "classes": "kind", "seed": 2}
+    pail.generate(parts, tmp_path / "workers", defects=bank, workers=2, **options)
+    same(whole, tmp_path / "workers")
+    read = pail.Defects.read(bank)
+    pail.generate(parts, tmp_path / "object", defects=read, workers=2, **options)
+    same(whole, tmp_path / "object")
+    recipe = tmp_path / "object" / "recipe.toml"
+    with pytest.raises(ValueError, match="`defects` must be given again"):
+        pail.generate(parts, tmp_path / "again", recipe=recipe, workers=1)
+    pail.generate(parts, tmp_path / "again", recipe=recipe, defects=read, workers=1)
+    same(whole, tmp_path / "again")
+    assert remake(tmp_path / "object", 9, parts, defects=bank).is_same
+
+
+def test_replay_and_resume_know_the_bank(whole, parts, bank, tmp_path):
+    assert remake(whole, 10, parts).is_same and remake(whole, 0, parts, defects="nowhere").is_same
+    moved = shutil.copytree(bank, tmp_path / "moved")
+    assert remake(whole, 10, parts, defects=moved).is_same
+    assert "the same bytes" in pail_command("replay", whole, 10, "--images", parts, "--defects", moved).stdout
+    options = {"number": 40, "layout": "yolo", "classes": "kind", "workers": 1, "seed": 2}
+    copied = shutil.copytree(whole, tmp_path / "copied")
+    pail.generate(parts, copied, defects=moved, resume=True, **options)
+    (moved / "test" / "cut" / "0.png").unlink()
+    with pytest.warns(UserWarning, match="no image in test"):
+        with pytest.raises(ValueError, match=r"`defects` must be the bank that the set was made with, \w{16} with 6"):
+            remake(whole, 10, parts, defects=moved)
+        done = pail_command("replay", whole, 10, "--images", parts, "--defects", moved)
+        assert done.returncode == 2 and "--defects must be the bank" in done.stderr
+        with pytest.raises(ValueError, match="another bank of real defects"):
+            pail.generate(parts, copied, defects=moved, resume=True, **options)
+
+
+def test_the_command_and_the_recipe(parts, bank, tmp_path):
+    (tmp_path / "recipe.toml").write_text(
+        'defects = "bank"\nclasses = "kind"\nlayout = "yolo"\nnumber = 6\n\n'
+        '[techniques.real_defect]\nkinds = ["dirt"]\n\n[techniques.cutpaste]\nweight = 0.5\n'
+    )
+    shutil.copytree(bank, tmp_path / "bank")
+    done = pail_command("generate", parts, tmp_path / "a", "--recipe", tmp_path / "recipe.toml", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert 'names:\n  0: "dirt"\n  1: "cutpaste"\n' in (tmp_path / "a" / "data.yaml").read_text()
+    assert "alone" not in done.stdout and "pieces in train: " in done.stdout
+    done = pail_command("generate", parts, tmp_path / "b", "--defects", bank, "-n", 4, "--workers", 1)
+    assert done.returncode == 0 and "real_defect alone, since --defects is given" in done.stdout
+    done = pail_command(
+        "generate", parts, tmp_path / "c", "--defects", bank, "-n", 12, "--techniques", "real,SFI", "--workers", 1
+    )
+    assert (
+        done.returncode == 0 and len({line["techniques"][0] for line in manifest(tmp_path / "c") if line["label"]}) > 2
+    )
+
+
+def test_a_class_without_a_piece_is_listed(parts, bank, tmp_path):
+    summary = pail.generate(parts, tmp_path / "set", defects=bank, number=1, layout="flat", classes="kind", workers=1)
+    assert list(summary.classes) == ["train"] and sum(summary.classes["train"].values()) >= 1
+    assert len(summary.lacking) == 1 and summary.lacking[0].startswith("train has no ") and summary.status == 0
+    done = pail_command(
+        "generate", parts, tmp_path / "b", "--defects", bank, "-n", 1, "--classes", "kind", "--workers", 1
+    )
+    assert "No piece of a class: test has no" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"techniques": ["real"]}, "`defects` must be given"),
+        ({"defects": "nowhere"}, "`defects` must be a folder or an annotation file, got 'nowhere'"),
+        ({"defects": "nowhere", "techniques": "SFI"}, "`techniques` must name 'real'"),
+        ({"preset": "dream"}, "`preset` must be one of .*did you mean 'draem'"),
+        ({"preset": "draem", "techniques": ["cutpaste"]}, "`preset` must stand alone"),
+        ({"preset": "draem", "weights": [1]}, "`preset` must stand alone"),
+        ({"preset": "draem", "techniques": {"cutpaste": {}}}, "`techniques` must be those of the preset"),
+        ({"preset": "draem", "defects": "nowhere"}, "`techniques` must name 'real'"),
+    ],
+)
+def test_what_does_not_fit_is_said(parts, tmp_path, options, match):
+    with pytest.raises(ValueError, match=match):
+        pail.generate(parts, tmp_path / "set", workers=1, **options)
+    assert not (tmp_path / "set").exists()
+
+
+def test_unknown_kinds(parts, bank, tmp_path):
+    with pytest.raises(ValueError, match=r"`options\['real_defect'\]`: `kinds` must be out of cut, dirt"):
+        pail.generate(parts, tmp_path / "set", defects=bank, options={"real_defect": {"kinds": "hole"}}, workers=1)
+
+
+@pytest.mark.parametrize(("preset", "per_good"), [("cutpaste", 1), ("cutpaste-3way", 2), ("cdo", 4), ("nsa", 1)])
+@pytest.mark.parametrize("layout", ["mvtec", "flat", "yolo"])
+def test_a_preset_says_which_share_is_anomalous(parts, tmp_path, preset, per_good, layout):
+    summary = pail.generate(parts, tmp_path / "set", preset=preset, layout=layout, workers=1, size=48, source=parts)
+    pool = {"mvtec": 2, "flat": 8, "yolo": 8}[layout]
+    assert summary.anomalies == per_good * pool
+    assert set(summary.techniques) <= set(pail.PRESETS[preset].techniques)
+    recipe = tmp_path / "set" / "recipe.toml"
+    assert combined(recipe) == make_recipe(preset=preset, layout=layout, size=48)
+    again = pail.generate(parts, tmp_path / "set", recipe=recipe, workers=1, source=parts, resume=True)
+    assert again.anomalies == summary.anomalies
+
+
+def test_a_number_beats_the_presets_share(parts, tmp_path):
+    assert pail.generate(parts, tmp_path / "a", preset="cdo", number=3, layout="flat", workers=1).anomalies == 3
+    assert pail.generate(parts, tmp_path / "b", preset="cdo", per_image=1, layout="flat", workers=1).anomalies == 8
+
+
+def test_a_preset_with_further_options(parts, tmp_path):
+    with pytest.warns(UserWarning, match="'draem' takes textures for sources"):
+        pail.generate(
+            parts, tmp_path / "set", preset="draem", number=2, workers=1, layout="flat",
+            options={"perlin_noise_pattern": {"threshold": 0.4}},
+        )  # fmt: skip
+    options = manifest(tmp_path / "set")[0]["record"]["arguments"]["options"]["perlin_noise_pattern"]
+    assert options["threshold"] == 0.4 and options["perlin_scale"] == 6
+    assert combined(tmp_path / "set" / "recipe.toml", techniques=["cutpaste"]).preset is None
+    assert combined(tmp_path / "set" / "recipe.toml", preset="cdo").names == ["random_perturbation"]
+
+
+def test_coco_with_kinds_scores_one(parts, bank, tmp_path):
+    need("pycocotools")
+    need("faster_coco_eval")
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    out = tmp_path / "set"
+    pail.generate(parts, out, defects=bank, number=10, layout="flat", classes="kind", coco=True, workers=1)
+    truth = COCO(str(out / "annotations.json"))
+    assert [entry["name"] for entry in truth.loadCats(truth.getCatIds())] == ["cut", "dirt"]
+    found = [{**entry, "score": 1.0} for entry in truth.loadAnns(truth.getAnnIds())]
+    run = COCOeval(truth, truth.loadRes(found), "segm")
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    assert run.stats[0] == pytest.approx(1)
