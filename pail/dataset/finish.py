@@ -197,7 +197,13 @@ def _report(run: Run, summary: Summary) -> None:
 
     facts = {"command": run.command, "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url
+    lacking = [*summary.missing, *(f"no piece of a class: {line}" for line in summary.lacking)]
     page = report_page(
-        name, manifest_lines(run.out), lambda path: decode(run.out.read(path)), skipped=summary.skipped, facts=facts
+        name,
+        manifest_lines(run.out),
+        lambda path: decode(run.out.read(path)),
+        skipped=summary.skipped,
+        facts=facts,
+        lacking=lacking,
     )
     run.out.write("report.html", page.encode())

@@ -138,6 +138,7 @@ def test_a_class_without_a_piece_is_listed(parts, bank, tmp_path):
     summary = pail.generate(parts, tmp_path / "set", defects=bank, number=1, layout="flat", classes="kind", workers=1)
     assert list(summary.classes) == ["train"] and sum(summary.classes["train"].values()) >= 1
     assert len(summary.lacking) == 1 and summary.lacking[0].startswith("train has no ") and summary.status == 0
+    assert f"<li>no piece of a class: {summary.lacking[0]}</li>" in (tmp_path / "set" / "report.html").read_text()
     done = pail_command(
         "generate", parts, tmp_path / "b", "--defects", bank, "-n", 1, "--classes", "kind", "--workers", 1
     )
