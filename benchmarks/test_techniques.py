@@ -34,6 +34,14 @@ def bundled(folder: str, shape: tuple[int, int], channels: int | None) -> np.nda
     return image
 
 
+@cache
+def bank() -> pail.Defects:
+    """A gouge in the wood of a bundled photograph."""
+    table = cv2.imread(str(ROOT / "example_img" / "example_4.jpg"))
+    gouge = cv2.line(np.zeros(table.shape[:2], np.uint8), (2, 158), (29, 124), 255, 11)
+    return pail.Defects([table], [gouge])
+
+
 def rounds(shape: tuple[int, int]) -> int:
     return 15 if max(shape) >= 4096 else 300 if max(shape) <= 512 else 60
 
@@ -75,11 +83,13 @@ def test_floor(benchmark, channels, shape):
 
 @pytest.mark.parametrize("shape", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("channels", CHANNELS)
-@pytest.mark.parametrize("name", pail.ELEVEN)
+@pytest.mark.parametrize("name", pai.TECHNIQUES)
 def test_technique(benchmark, name, channels, shape):
     image = bundled("example_img", shape, CHANNELS[channels])
     source = bundled("anom_source_imgs", shape, CHANNELS[channels])
-    keywords = {"anom_source_img": source} if pai.TECHNIQUES[name].family == "SBI" else {}
+    technique = pai.TECHNIQUES[name]
+    keywords = {"anom_source_img": source} if technique.family in ("SBI", "published") else {}
+    keywords |= {"defects": bank()} if technique.takes_defects else {}
     method = getattr(pai.Anomaly_Insertion(rng=0), name)
     benchmark.pedantic(method, (image,), keywords, rounds=rounds(shape), iterations=1, warmup_rounds=3)
     memory = max(peak_memory(lambda: method(image, **keywords)) for _ in range(3))

@@ -86,7 +86,7 @@ def times() -> str:
     sides = ("256x256", "512x512", "1024x1024", "4096x4096")
     columns = [milliseconds(side) for side in sides]
     rows = [f"| technique | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
-    for name in pail.ELEVEN:
+    for name in filter(columns[0].get, pail.TECHNIQUES):
         rows.append(f"| `{name}` | " + " | ".join(number(column[name]) for column in columns) + " |")
     return "\n".join(rows)
 

@@ -35,6 +35,17 @@ def brushed_metal(side=320):
     return np.clip(level[..., None] * [0.98, 1, 1.02], 0, 255).astype(np.uint8)
 
 
+def around(i_a, m_a, least=170):
+    """A square part of the image around its defect."""
+    rows, columns, _ = np.nonzero(m_a)
+    side = min(len(i_a), max(least, int(1.25 * max(np.ptp(rows), np.ptp(columns)))))
+    top, left = (
+        np.clip((part.min() + part.max() - side) // 2, 0, size - side)
+        for part, size in zip((rows, columns), i_a.shape[:2], strict=True)
+    )
+    return i_a[top : top + side, left : left + side]
+
+
 def sheet(rows):
     """Rows of pictures: titles above where they change, and the names of the rows on the left."""
     columns = max(map(len, rows.values()))
@@ -69,14 +80,14 @@ for number, name in enumerate(DEFECTS):
     technique = getattr(insertion, name)
     for place, (material, image) in enumerate(materials.items()):
         result = technique(image, roi="foreground", severity=0.75, rng=(5, number, place))
-        on_materials[name][material] = result.i_a
+        on_materials[name][material] = around(*result)
     for severity in (0, 0.2, 0.4, 0.6, 0.8, 1):
         result = technique(materials["brushed metal"], severity=severity, rng=number)
         by_severity[name][f"severity {severity}"] = result.i_a
 
 # %%
-# Every kind on six materials, in the automatic foreground: on the coins, and anywhere on a surface. Below it, the
-# severities from 0 to 1, which scale size, number and contrast together.
+# Parts of six materials with every kind, in the automatic foreground: on the coins, and anywhere on a surface. Below
+# it, the severities from 0 to 1, which scale size, number and contrast together.
 
 for name in DEFECTS:
     sheet({name: on_materials[name], "": by_severity[name]})

@@ -450,6 +450,26 @@ def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
         bench.normals.folder.read("0.png")
 
 
+@pytest.mark.parametrize("form", ["pattern", "list"])
+def test_a_pattern_or_a_list_instead_of_a_folder(tmp_path, form):
+    for index in range(4):
+        write(tmp_path / "parts" / f"line{index % 2}" / f"{index}.png", photograph(48, 64, index))
+    (tmp_path / "parts.txt").write_text("parts/line1/3.png\nparts/line1/1.png\n")
+    where = tmp_path / ("parts/line1/*.png" if form == "pattern" else "parts.txt")
+    bench = Bench(where, where)
+    assert sorted(name.rpartition("/")[2] for name in bench.names) == ["1.png", "3.png"]
+    with pytest.raises(OutsideError):
+        bench.normals.folder.read("../line0/0.png" if form == "pattern" else "parts/line0/0.png")
+    settings = PageSettings((Entry("cutpaste"),))
+    taken = export(bench, settings)
+    assert taken.failed == [] and str(where) in taken.command
+    (tmp_path / "recipe.toml").write_text(taken.recipe)
+    pail.generate(where, tmp_path / "set", source=where, recipe=tmp_path / "recipe.toml", workers=1)
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        assert np.array_equal(decode((tmp_path / "set" / f"images/{item.number:06}.png").read_bytes()), draw.i_a)
+
+
 def test_wrong_settings_say_what_is_wrong(bench):
     for settings, message in [
         (PageSettings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import cv2
 import pytest
-from common import NAMES
+from common import ALL, NAMES
 from optional import need
 
 import pail
 from pail import pai
+from pail.references import BY_TECHNIQUE
 from pail.registry import is_own
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,7 @@ def test_what_readme_repeats_is_that_of_the_library(tables):
 def test_what_guides_repeat_is_that_of_the_maintainers_tables(tables):
     parts = {"performance": (tables.TIMES, tables.times()), "fidelity": (tables.RESTORE, tables.restore())}
     parts["citation"] = tables.CITATION, tables.citation()
+    parts["presets"] = tables.PRESETS, tables.presets()
     for name, (part, made) in parts.items():
         text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
         assert made.count("\n") > 11 and tables.fill(text, part, made) == text, "run python docs/tables.py"
@@ -113,21 +115,21 @@ def test_docstring_examples(name):
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize("name", [*ALL, "insert"])
 def test_every_parameter_is_documented(name):
     method = getattr(pai.Anomaly_Insertion, name)
     text = inspect.getdoc(method)  # Python 3.13 takes the indentation away by itself
     parameters = text.split("Parameters\n")[1].split("Returns\n")[0]
     for parameter in list(inspect.signature(method).parameters)[1:]:
         assert re.search(rf"^([a-z_]+, )*{parameter}(, [a-z_]+)* : ", parameters, re.M), parameter
-    for section in ("Returns", "Examples", *(["References"] if name != "insert" else [])):
+    for section in ("Returns", "Examples", *(["References"] if name in BY_TECHNIQUE else [])):
         assert f"\n{section}\n---" in text
 
 
 def public():
     """The functions, classes and methods that a user calls."""
     own = [getattr(pail, name) for name in pail.__all__ if inspect.isroutine(getattr(pail, name))]
-    methods = [getattr(pai.Anomaly_Insertion, name) for name in [*NAMES, "insert"]]
+    methods = [getattr(pai.Anomaly_Insertion, name) for name in [*ALL, "insert"]]
     helpers = [pail.masks.difference, pail.masks.soft, pail.masks.boxes, pail.masks.pieces, pail.roi.foreground]
     return [pai.Anomaly_Insertion, pail.PseudoAnomaly, *own, *methods, *helpers]
 
@@ -145,7 +147,7 @@ def test_help_reads_well_at_80_columns(thing):
     assert ">>> " in text or thing in (pail.import_imgaug, pail.place, pail.unregister), "no example"
 
 
-@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize("name", [*ALL, "insert"])
 def test_defaults_in_docstrings_are_those_of_the_signature(name):
     method = getattr(pai.Anomaly_Insertion, name)
     documented = {}
@@ -165,6 +167,7 @@ TYPES = {  # what the docstring calls the kinds of parameters
     "Size": r"\(int, int\)",
     "Mask": r"ndarray of bool or uint8 {0, 255}",
     "Augmenter": "callable",
+    "Kinds": "str or sequence of str",
     "Several": r"sequence of (int|float)|pair of \(float, float\)|\(float, float\)",
 }
 
@@ -181,7 +184,7 @@ def type_of(accepted):
     return rf"\({number}, {number}\)" if kind == "Pair" else number + words
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_types_and_bounds_in_docstrings_are_those_of_the_signature(name):
     technique = pai.TECHNIQUES[name]
     section = inspect.getdoc(technique.method).split("Parameters\n----------\n")[1].split("\n\n")[0]

@@ -52,6 +52,14 @@ def test_every_way_back_has_a_test_that_uses_it():
     assert named == TESTED
 
 
+@way_back("nsa", shape="rectangle")
+def test_rectangles_of_nsa(keywords):
+    for options, shapes in (({}, {"rectangle", "ellipses"}), (keywords, set())):
+        draws, _ = drawn("nsa", 30, **options)
+        assert {shape for one in draws for shape in np.atleast_1d(one.get("shape", []))} == shapes
+        assert any("ellipses" in one for one in draws) == (not options)
+
+
 @way_back("cutpaste", area_ratio=(0.02, 0.15))
 def test_areas_of_cutpaste_in_the_paper(keywords):
     _, masks = drawn("cutpaste", **keywords)

@@ -33,7 +33,7 @@ def test_an_entry_is_whole(paper):
     assert (re.fullmatch(r"\d+(-\d+)?", paper.pages) is not None) == (paper.venue != "arXiv")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_TECHNIQUE)
 def test_a_docstring_names_the_paper(name):
     lines = inspect.getdoc(getattr(pai.Anomaly_Insertion, name)).split("References\n----------\n")[1]
     shown = " ".join(lines.split("\n\n")[0].split())

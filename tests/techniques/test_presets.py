@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from beyond import with_defaults
 from common import photograph
 
 import pail
@@ -139,16 +138,6 @@ PAPER_SAYS = {
         {"glass": {"beta_mean": 0.5, "beta_std": 0.1, "beta_range": (0.2, 0.8), "perlin_scale": 6, "threshold": 0.5}},
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def registered():
-    own = [name for name in ("nsa", "glass") if name not in pai.TECHNIQUES]
-    for name in own:
-        pail.register(name, with_defaults(name), family="SBI")
-    yield
-    for name in own:
-        pail.unregister(name)
 
 
 def test_there_is_one_for_each_paper():

@@ -7,7 +7,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from beyond import with_defaults
 from common import as_type, checked, photograph
 
 import pail
@@ -17,17 +16,6 @@ from pail.core.ops import Box
 
 KINDS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
 DRAWS = 40
-
-
-@pytest.fixture(scope="module", autouse=True)
-def registered():
-    """The eight as methods, unless the library has them already."""
-    own = [kind for kind in KINDS if kind not in pai.TECHNIQUES]
-    for kind in own:
-        pail.register(kind, with_defaults(kind))
-    yield
-    for kind in own:
-        pail.unregister(kind)
 
 
 def insert(kind, image, **keywords):

@@ -5,8 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from beyond import with_defaults
-from common import as_type, checked, frame_and_draw, photograph
+from common import as_type, checked, frame_and_draw, make, photograph
 from scenes import bright_on_dark, surface
 from seeds import seeds
 
@@ -19,21 +18,11 @@ from pail.beyond.nsa import nsa
 IMAGE, SOURCE = photograph(120, 150), photograph(60, 70, seed=1)
 
 
-@pytest.fixture(autouse=True)
-def registered():
-    own = [name for name in ("nsa", "glass") if name not in pai.TECHNIQUES]
-    for name in own:
-        pail.register(name, with_defaults(name), family="SBI")
-    yield
-    for name in own:
-        pail.unregister(name)
-
-
 def drawn(function, image=IMAGE, source=SOURCE, count=300, roi=None, severity=None, **options):
     """The insertions and the random numbers of many calls."""
     for seed in seeds(function.__name__, count):
         frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
-        yield with_defaults(function.__name__)(frame, draw, source, **options), draw.drawn
+        yield make(function.__name__, frame, draw, source, **options), draw.drawn
 
 
 @pytest.mark.parametrize("name", ["nsa", "glass"])

@@ -10,8 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from beyond import with_defaults
-from common import as_type, checked, frame_and_draw, photograph
+from common import as_type, checked, frame_and_draw, make, photograph
 from PIL import Image
 from scenes import bright_on_dark, surface
 from seeds import seeds
@@ -172,9 +171,9 @@ FORMATS = [
 ]
 
 
-@pytest.mark.parametrize("make", FORMATS, ids=lambda make: make.__name__)
-def test_every_format_is_found_out_and_read(make, tmp_path):
-    expected = make(tmp_path)
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.__name__)
+def test_every_format_is_found_out_and_read(form, tmp_path):
+    expected = form(tmp_path)
     bank = Defects.read(tmp_path)
     assert len(bank) == len(expected) and bank.skipped == ()
     found = [(bank[i].kind, whole_mask(bank, i)) for i in range(len(bank))]
@@ -483,52 +482,35 @@ def test_a_photograph_that_is_gone_is_named(tmp_path):
 # The technique
 
 
-@pytest.fixture
-def own():
-    """Registers a method that draws from a bank."""
-
-    def register(bank):
-        function = with_defaults("real_defect")
-
-        def of_bank(image, sampler, *, kinds=None, blend=None, place="anywhere", scale=(0.7, 1.4)):
-            return function(image, sampler, bank, kinds=kinds, blend=blend, place=place, scale=scale)
-
-        pail.register("of_bank", of_bank)
-        return pai.Anomaly_Insertion()
-
-    yield register
-    if "of_bank" in pail.TECHNIQUES:
-        pail.unregister("of_bank")
-
-
 def drawn(bank, image=IMAGE, count=40, roi=None, severity=None, **options):
     for seed in seeds("real defects", count):
         frame, draw = frame_and_draw(image, seed, roi=roi, severity=severity)
-        yield with_defaults("real_defect")(frame, draw, bank, **options), draw.drawn
+        yield make("real_defect", frame, draw, bank, **options), draw.drawn
 
 
 @pytest.mark.parametrize("blend", ["paste", "transfer", "poisson"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_the_contract_holds(own, blend, dtype):
-    own(Defects([photo(BOTH), as_type(photo(SPOT)[..., 0].copy(), "uint16")], [BOTH, SPOT]))
+def test_the_contract_holds(blend, dtype):
+    bank = Defects([photo(BOTH), as_type(photo(SPOT)[..., 0].copy(), "uint16")], [BOTH, SPOT])
     for shape in ((1, 1), (2, 3), (5, 90), (60, 70)):
         for channels in (None, 1, 3, 4, 6):
             base = np.concatenate([photograph(*shape), photograph(*shape, seed=1)], axis=2)
             image = as_type(base[..., 0] if channels is None else base[..., :channels], dtype)
             for place in ("anywhere", "same"):
                 for severity in (None, 0, 1):
-                    checked("of_bank", image, blend=blend, place=place, severity=severity, rng=3)
+                    checked("real_defect", image, defects=bank, blend=blend, place=place, severity=severity, rng=3)
 
 
-def test_region_record_and_replay(own):
-    insertion = own(bank_of(BOTH, SPOT))
+def test_region_record_and_replay():
+    insertion, bank = pai.Anomaly_Insertion(), bank_of(BOTH, SPOT)
     roi = np.zeros(IMAGE.shape[:2], bool)
     roi[30:90, 20:80] = True
     for seed in range(12):
         for place in ("anywhere", "same"):
-            result = insertion.of_bank(IMAGE, roi=roi, place=place, rng=seed)
+            result = insertion.real_defect(IMAGE, bank, roi=roi, place=place, rng=seed)
             assert not result.m_a[~roi].any()
-            assert np.array_equal(pail.replay(json.loads(json.dumps(result.record)), IMAGE).i_a, result.i_a)
+            record = json.loads(json.dumps(result.record))
+            assert np.array_equal(pail.replay(record, IMAGE, defects=bank).i_a, result.i_a)
 
 
 def test_a_defect_that_is_not_turned_is_pasted_as_it_is():
@@ -629,22 +611,20 @@ def test_the_same_place_is_kept():
         assert center == pytest.approx((30.5 / 60, 50.5 / 80), abs=0.04)
 
 
-def test_severity_makes_it_larger_and_stronger(own):
-    insertion = own(bank_of(SPOT, BAR))
+def test_severity_makes_it_larger_and_stronger():
+    insertion, bank = pai.Anomaly_Insertion(), bank_of(SPOT, BAR)
     areas, changes = [], []
     for severity in (0, 0.5, 1):
-        results = [insertion.of_bank(IMAGE, severity=severity, rng=i) for i in range(30)]
+        results = [insertion.real_defect(IMAGE, bank, severity=severity, rng=i) for i in range(30)]
         areas.append(np.mean([r.m_a > 0 for r in results]))
         changes.append(np.mean([np.abs(r.i_a.astype(float) - IMAGE)[r.m_a[..., 0] > 0].mean() for r in results]))
     assert areas[0] < areas[1] < areas[2] and changes[0] < changes[1] < changes[2]
 
 
-def test_a_color_defect_on_gray_and_a_gray_one_on_color(own):
-    own(Defects([photo()], [SPOT]))
-    checked("of_bank", as_type(IMAGE[..., 0].copy(), "uint16"), rng=0)
-    pail.unregister("of_bank")
-    own(Defects([photo()[..., 0].copy()], [SPOT]))
-    checked("of_bank", IMAGE, rng=0)
+def test_a_color_defect_on_gray_and_a_gray_one_on_color():
+    color, gray = Defects([photo()], [SPOT]), Defects([photo()[..., 0].copy()], [SPOT])
+    checked("real_defect", as_type(IMAGE[..., 0].copy(), "uint16"), defects=color, rng=0)
+    checked("real_defect", IMAGE, defects=gray, rng=0)
 
 
 @pytest.mark.parametrize(
