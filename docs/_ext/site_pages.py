@@ -33,7 +33,7 @@ GUIDES = {
 NOTEBOOKS = {  # in the order of their menu
     "quickstart": "Every technique once, in a few cells.",
     "your_own_data_set": "Look, choose, generate and check, in ten minutes.",
-    "training": "A small segmenter and its heat maps.",
+    "training": "Train, set the threshold, and look at heat maps.",
 }
 NO_GUIDES = ("index", "start", "guides", "notebooks", "changelog", "contributing")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
