@@ -250,30 +250,40 @@ def plain(model: detector.Detector, data: Data, chosen: np.ndarray) -> detector.
     return detector.Samples.joined(parts)
 
 
+_PREPARED: dict[tuple[int, int], Any] = {}
+
+
+def prepared(data: Data, seed: int, settings: dict[str, Any]) -> tuple[Any, ...]:
+    """What is the same for all rows of a seed: split, memory, and the samples without insertions of the row."""
+    key = id(data), seed
+    if key not in _PREPARED:
+        _PREPARED.clear()
+        parts, model = split(data, seed, settings), encoder()
+        fine, joint = (torch.from_numpy(np.ascontiguousarray(maps[parts.memory])) for maps in (data.fine, data.joint))
+        model.remember(fine, joint, settings["bank"], torch.Generator().manual_seed(seed))
+        good, held_out, test = (plain(model, data, chosen) for chosen in (parts.inserted, parts.held_out, parts.test))
+        model.distance_mean, model.distance_deviation = (
+            value.reshape(1, 1, 1, 1) for value in (good.distance.mean(), good.distance.std())
+        )
+        of_mix = insertions(model, data, parts, parts.held_out, MIX, settings["held out"], 1000 + seed)
+        _PREPARED[key] = parts, model, good, held_out, test, of_mix
+    return _PREPARED[key]
+
+
 def run(job: Job, data: Data, settings: dict[str, Any]) -> dict[str, Any]:
     """One training, and its scores of photographs that it never saw, by both maps and by each alone."""
     _, arm, seed = job
     start = time.process_time()
-    parts = split(data, seed, settings)
+    parts, model, good, held_out, test, of_mix = prepared(data, seed, settings)
     torch.manual_seed(seed)
-    model = encoder()
     model.head = detector.Head(data.fine.shape[1], data.joint.shape[1])
-    fine, joint = (torch.from_numpy(np.ascontiguousarray(maps[parts.memory])) for maps in (data.fine, data.joint))
-    model.remember(fine, joint, settings["bank"], torch.Generator().manual_seed(seed))
-    good = plain(model, data, parts.inserted)
-    model.distance_mean, model.distance_deviation = (
-        value.reshape(1, 1, 1, 1) for value in (good.distance.mean(), good.distance.std())
-    )
     pool = insertions(model, data, parts, parts.inserted, arm, settings["pool"], seed)
     detector.train_head(model, detector.from_pool(good, pool), settings["steps"], seed)
 
-    held_out = plain(model, data, parts.held_out)
     detector.calibrate(model, held_out)
-    pseudo = {
-        name: insertions(model, data, parts, parts.held_out, name, settings["held out"], 1000 + seed)
-        for name in dict.fromkeys((arm, MIX))
-    }
-    test = plain(model, data, parts.test)
+    pseudo = {MIX: of_mix}
+    if arm != MIX:
+        pseudo[arm] = insertions(model, data, parts, parts.held_out, arm, settings["held out"], 1000 + seed)
     raws = {name: samples.raw_maps(model) for name, samples in {"good": held_out, "test": test, **pseudo}.items()}
     labels = data.labels[parts.test]
     truth = None if data.masks is None else masks_at(data.masks[parts.test], data.size)
@@ -333,6 +343,9 @@ def run_all(jobs: Sequence[Job], options: argparse.Namespace, settings: dict[str
     file = options.folder / "runs.jsonl"
     done = read_runs(file, settings)
     missing = [job for job in jobs if job not in done]
+    if file.exists() and not file.read_text(encoding="utf-8").endswith("\n"):  # half a line, which is left there
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write("\n")
     loaded = functools.lru_cache(3)(lambda name: load_data(name, options.folder, options.ball_screws, settings))
     for number, job in enumerate(missing, 1):
         result = run(job, loaded(job[0]), settings)
@@ -598,10 +611,12 @@ def write_page(runs: dict[Job, dict[str, Any]], page: Path, settings: dict[str, 
 
 def wrapped(lines: Sequence[str]) -> list[str]:
     """Paragraphs at 128 columns; tables, headings and pictures as they are."""
-    found = []
+    found: list[str] = []
     for is_text, block in itertools.groupby(lines, lambda line: bool(line) and not line.startswith(("|", "#", "!"))):
-        text = " ".join(block) if is_text else ""
-        found += textwrap.wrap(text, 128, break_long_words=False, break_on_hyphens=False) if is_text else list(block)
+        if is_text:
+            found += textwrap.wrap(" ".join(block), 128, break_long_words=False, break_on_hyphens=False)
+        else:
+            found += block
     return found
 
 
@@ -636,6 +651,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ball-screws", type=Path, help="a clone of 2Obe/BSData; PAIL_BALL_SCREWS by default")
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--data", nargs="+", choices=list(NAMES), default=list(NAMES))
+    parser.add_argument("--arms", nargs="+", choices=list(arms()), metavar="ROW", help="some rows of the tables alone")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--report", action="store_true", help="run nothing")
@@ -656,6 +672,7 @@ def main(arguments: list[str] | None = None) -> None:
             (name, arm, seed)
             for table, seed, name in itertools.product(options.tables, seeds, names)
             for arm in TABLES[table]()
+            if not options.arms or arm in options.arms
             if table != "3" or name == "screws"
         ]
         run_all(list(dict.fromkeys(jobs)), options, settings)

@@ -96,16 +96,24 @@ html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "start": [], "changelog": []}
+# One sidebar: with a second, lines of code are cut off at 1280 pixels.
+html_sidebars = {
+    "**": ["page-toc", "sidebar-nav-bs"],
+    "index": [],
+    "start": ["page-toc"],
+    "changelog": [],
+    "contributing": ["page-toc"],
+}
 html_context = {"default_mode": "auto"}  # light or dark as the reader's system
 html_theme_options = {
     "logo": {"text": "PAI-Lib"},
     "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "techniques/index": []},
+    "secondary_sidebar_items": [],
     "show_toc_level": 2,
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -19,6 +19,9 @@ PICTURES = ROOT / "docs" / "pictures"
 FRAMES = (1200, 720)  # width and height of the page in the animated picture
 SHOWN = (900, 540)  # ... and of the picture
 QUALITY = 82
+COINS, SEED = 1, 139  # the image that is shown, and the seed
+COIN = [(0.42, 0.5), (0.5, 0.44), (0.55, 0.52), (0.48, 0.6), (0.44, 0.54), (0.5, 0.52)]  # a stroke over one of them
+NAMES = ("tune.jpg", "tune-region.jpg", "tune-make.jpg", "tune-export.jpg", "tune-phone.jpg")
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def chromium(width: int, height: int, said: list[str], asked: list[str], **setti
 def opened(page: Any, url: str) -> None:
     """Wait until the first draw and its sheet are there."""
     page.goto(url)
-    page.wait_for_selector(".pail-result", timeout=90_000)
+    page.wait_for_selector(".pail-parts", timeout=90_000)
     settled(page)
 
 
@@ -49,7 +52,7 @@ def settled(page: Any) -> None:
     page.wait_for_timeout(350)
     page.wait_for_function(
         "document.querySelectorAll('.pail-sheet img, .pail-sheet .pail-error').length === 12 || "
-        "document.querySelector('#pail-draws > * .pail-error, #pail-draws .pail-error')",
+        "document.querySelector('#pail-draws .pail-error')",
         timeout=60_000,
     )
     page.wait_for_timeout(350)
@@ -106,14 +109,6 @@ def paint(page: Any, strokes: list[list[tuple[float, float]]], each: Any = None)
         page.mouse.up()
 
 
-def small(page: Any) -> None:
-    """Work at 512 pixels."""
-    unfold(page, "more")
-    page.locator("#pail-size input").click()
-    page.get_by_role("option", name="512 pixels").click()
-    settled(page)
-
-
 def latency(page: Any, key: str) -> float:
     """Milliseconds from a key on a handle to the frame in which the new result is drawn."""
     page.wait_for_timeout(900)  # the sheet of the change before has been made
@@ -136,89 +131,109 @@ def latency(page: Any, key: str) -> float:
     return float(page.evaluate("window.shownAfter"))
 
 
-def screenshots(url: str, folder: Path) -> list[str]:
-    """The pictures of the page; the answer is what the browser complained about."""
+def screenshots(url: str, folder: Path, out: Path) -> list[str]:
+    """The pictures of the page, which makes a small data set in `out`; the answer is what the browser complained of."""
     said: list[str] = []
     with chromium(1280, 900, said, []) as page:
         opened(page, url)
-        small(page)
-        choose(page, 1, "perlin_noise_pattern")
-        drag(page, "perlin_noise_pattern-threshold", 0.8)
+        look_at(page, COINS, "stain", SEED)
+        drag(page, "severity", 0.03)
+        drag(page, "severity", 0.65, which=1)
         settled(page)
-        _shoot(page, folder / "tune.jpg", "#pail-perlin_noise_pattern-threshold")
+        _shoot(page, folder / "tune.jpg")
         page.locator("#pail-region input[value=painted]").check()
-        page.wait_for_timeout(800)
-        paint(page, [[(0.1, 0.17), (0.55, 0.17)], [(0.1, 0.42), (0.55, 0.42)]])
+        page.wait_for_selector("#pail-main .pail-hint")
+        paint(page, [COIN])
         settled(page)
-        _shoot(page, folder / "tune-region.jpg", "#pail-painter")
+        _shoot(page, folder / "tune-region.jpg", "#pail-region")
+        page.locator("#pail-region input[value=auto]").check()
         _fill_collection(page)
+        page.locator("#pail-sheet-images input[value=folder]").check()
+        page.locator("#pail-out").locator("textarea, input").fill(str(out))
+        page.locator("#pail-number input").fill("20")
+        page.locator("#pail-make").click()
+        page.wait_for_selector(".pail-report", timeout=60_000)
+        settled(page)
+        _shoot(page, folder / "tune-make.jpg", "#pail-collection", -70)
         page.locator("#pail-export").click()
         page.wait_for_selector("#pail-python textarea", timeout=60_000)
         page.wait_for_timeout(600)
-        page.locator("#pail-collection").evaluate("element => element.scrollIntoView({block: 'start'})")
-        page.locator("#pail-painter").evaluate("element => element.scrollIntoView({block: 'center'})")
-        page.evaluate("window.scrollBy(0, -90)")
-        page.wait_for_timeout(300)
-        page.screenshot(path=folder / "tune-export.jpg", type="jpeg", quality=QUALITY)
+        _shoot(page, folder / "tune-export.jpg", "#pail-export", -40)
     with chromium(390, 844, said, [], device_scale_factor=2, has_touch=True, is_mobile=True) as page:
         opened(page, url)
-        choose(page, 2, "fract_aug")
-        handle(page, "fract_aug-size_range").evaluate("element => element.scrollIntoView({block: 'end'})")
-        page.wait_for_timeout(300)
-        page.screenshot(path=folder / "tune-phone.jpg", type="jpeg", quality=QUALITY)
+        look_at(page, COINS, "stain", SEED)
+        drag(page, "severity", 0.03)
+        drag(page, "severity", 0.65, which=1)
+        settled(page)
+        _shoot(page, folder / "tune-phone.jpg", "#pail-region", -480)
     return said
 
 
-def _shoot(page: Any, path: Path, beside: str) -> None:
-    page.locator(beside).evaluate("element => element.scrollIntoView({block: 'center'})")
-    page.evaluate("window.scrollTo(0, document.querySelector('#pail-bench').offsetTop)")
+def look_at(page: Any, image: int, technique: str, seed: int) -> None:
+    """An image, a technique and a seed, with everything else folded."""
+    page.locator(f"#pail-images input[value='{image}']").check(force=True)
+    page.locator(f"#pail-techniques input[value='{technique}']").check()
+    unfold(page, "more")
+    page.locator("#pail-seed input").fill(str(seed))
+    page.locator("#pail-more > button").click()
+    settled(page)
+
+
+def _shoot(page: Any, path: Path, top: str = "body", below: int = 0) -> None:
+    """A picture with an element at the top, or some pixels farther down."""
+    box = "scrollY + document.querySelector(top).getBoundingClientRect().y"
+    page.evaluate(f"([top, below]) => window.scrollTo(0, {box} + below)", [top, below])
     page.mouse.move(5, 5)
     page.wait_for_timeout(300)
     page.screenshot(path=path, type="jpeg", quality=QUALITY)
 
 
 def _fill_collection(page: Any) -> None:
-    page.locator("#pail-add").click()
-    settled(page)
-    page.locator("#pail-techniques input[value='fract_aug']").check()
-    settled(page)
     page.locator("#pail-weight input").fill("2")
-    page.locator("#pail-add").click()
-    settled(page)
+    for technique in ("stain", "scratch", "pitting"):
+        page.locator(f"#pail-techniques input[value='{technique}']").check()
+        settled(page)
+        page.locator("#pail-add").click()
+        page.wait_for_selector(f".pail-row[data-name={technique}]")
+        settled(page)
+        page.locator("#pail-weight input").fill("1")
 
 
 def animation(url: str, file: Path) -> list[str]:
-    """A handle is dragged, a technique chosen, a region painted."""
+    """A faint stain grows, a region is painted, and the outline goes and comes back."""
     said: list[str] = []
     frames: list[Image.Image] = []
     times: list[int] = []
     with chromium(*FRAMES, said, []) as page:
         opened(page, url)
-        small(page)
-        choose(page, 1, "perlin_noise_pattern")
+        look_at(page, COINS, "stain", SEED)
+        drag(page, "severity", 0.03)
+        drag(page, "severity", 0.06, which=1)
+        settled(page)
 
-        def shoot(duration: int = 160, wait: int = 350) -> None:
+        def shoot(duration: int = 180, wait: int = 350) -> None:
             page.wait_for_timeout(wait)
             frames.append(
                 Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS)
             )
             times.append(duration)
 
-        handle(page, "perlin_noise_pattern-threshold").evaluate("element => element.scrollIntoView({block: 'center'})")
-        page.evaluate("window.scrollTo(0, document.querySelector('#pail-bench').offsetTop)")
+        page.evaluate("window.scrollTo(0, document.querySelector('#pail-bench').offsetTop - 8)")
+        shoot(1200)
+        drag(page, "severity", 0.66, which=1, steps=12, each=shoot)
+        settled(page)
         shoot(900)
-        drag(page, "perlin_noise_pattern-threshold", 0.58, steps=8, each=shoot)
-        drag(page, "perlin_noise_pattern-beta_range", 0.35, which=1, steps=5, each=shoot)
-        shoot(700)
-        page.locator("#pail-techniques input[value='fract_aug']").check()
-        shoot(900, 700)
-        drag(page, "fract_aug-size_range", 0.7, which=0, steps=5, each=shoot)
         page.locator("#pail-region input[value=painted]").check()
-        page.wait_for_timeout(800)
-        page.locator("#pail-painter").evaluate("element => element.scrollIntoView({block: 'center'})")
-        shoot(500)
-        paint(page, [[(0.12, 0.2), (0.3, 0.2), (0.5, 0.2), (0.65, 0.2)]], each=lambda: shoot(160, 100))
-        shoot(1800, 900)
+        page.wait_for_selector("#pail-main .pail-hint")
+        shoot(700, 700)
+        paint(page, [COIN], each=lambda: shoot(140, 100))
+        page.wait_for_selector("#pail-main .pail-parts")
+        settled(page)
+        shoot(1400)
+        page.locator("#pail-outline").uncheck()
+        shoot(1500)
+        page.locator("#pail-outline").check()
+        shoot(1500)
     frames[0].save(
         file, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=60, method=4, minimize_size=True
     )
@@ -231,14 +246,17 @@ def main() -> int:
     from pail.app import tune
 
     folder = Path(tempfile.gettempdir()) / "pail"  # the pictures show it
+    shutil.rmtree(folder, ignore_errors=True)
     for name, target in (("example_img", "parts"), ("anom_source_imgs", "textures")):
-        shutil.copytree(name, folder / target, dirs_exist_ok=True)
+        shutil.copytree(name, folder / target)
+    os.chdir(folder)
     page = tune(folder / "parts", source=folder / "textures", browser=False, wait=False)
     try:
-        said = screenshots(page.local_url, PICTURES) + animation(page.local_url, PICTURES / "tune.webp")
+        said = screenshots(page.local_url, PICTURES, folder / "set")
+        said += animation(page.local_url, PICTURES / "tune.webp")
     finally:
         page.close()
-    for name in ("tune.jpg", "tune-region.jpg", "tune-export.jpg", "tune-phone.jpg", "tune.webp"):
+    for name in (*NAMES, "tune.webp"):
         sys.stdout.write(f"{name}: {(PICTURES / name).stat().st_size / 1024:.0f} KB\n")
     sys.stdout.write("".join(f"{line}\n" for line in said))
     return len(said)

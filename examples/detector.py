@@ -79,7 +79,7 @@ try:
     from scipy.stats import beta
     from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
     from torch import nn
-    from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
+    from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate, max_pool2d
     from tqdm import tqdm
 
     import pail
@@ -245,6 +245,11 @@ class Detector(nn.Module):
         chosen = torch.randperm(len(vectors), generator=generator)[:size]
         self.bank = self._standardized("joint", vectors[chosen].float()[..., None, None])[..., 0, 0]
 
+    def set_distances(self, good: "Samples") -> None:
+        """Standardize distances by those of good parts that are not in the memory."""
+        self.distance_mean = good.distance.mean().reshape(1, 1, 1, 1)
+        self.distance_deviation = good.distance.std().clamp_min(1e-6).reshape(1, 1, 1, 1)
+
     def _standardized(self, name: str, maps: torch.Tensor) -> torch.Tensor:
         return (maps.float() - getattr(self, f"{name}_mean")) / getattr(self, f"{name}_deviation")
 
@@ -359,12 +364,13 @@ def train_head(
             part.load_state_dict(state[name])
         losses = state["losses"]
     detector.head.train()
-    bar = tqdm(range(len(losses), steps), "training", steps, initial=len(losses), disable=checkpoint is None)
+    quiet = True if checkpoint is None else None  # None: unless it is a terminal
+    bar = tqdm(range(len(losses), steps), "training", steps, initial=len(losses), disable=quiet)
     for step in bar:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         samples = draw(step, generator).flipped(generator)
         logits = detector.logits(samples.fine, samples.joint, samples.distance)
-        masks = samples.mask.float()
+        masks = max_pool2d(samples.mask.float(), 2)  # full size would take longer than the convolutions
         loss = loss_of(enlarge(logits, masks), masks)
         optimizer.zero_grad()
         loss.backward()
@@ -427,10 +433,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     fine, joint = zip(*(detector.features(images) for images in read_all(memory, size, "reading")), strict=True)
     detector.remember(torch.cat(fine), torch.cat(joint), options.bank, torch.Generator().manual_seed(options.seed))
     good = plain_samples(detector, inserted, size)
-    detector.distance_mean, detector.distance_deviation = (
-        good.distance.mean().reshape(1, 1, 1, 1),
-        good.distance.std().clamp_min(1e-6).reshape(1, 1, 1, 1),
-    )
+    detector.set_distances(good)
     insertions = Insertions(detector, inserted, size, options)
     if options.pool:
         draw = from_pool(good, insertions.pool(options.pool))
@@ -496,10 +499,10 @@ class Insertions:
         self.next += count
         return torch.stack([sample["image"] for sample in found]), torch.stack([sample["mask"] for sample in found])
 
-    def pool(self, count: int) -> Samples:
+    def pool(self, count: int, quiet: bool = False) -> Samples:
         parts = [
             Samples.of(self.detector, *self.some(min(BATCH, count - first)))
-            for first in tqdm(range(0, count, BATCH), "inserting")
+            for first in tqdm(range(0, count, BATCH), "inserting", disable=True if quiet else None)
         ]
         return Samples.joined(parts)
 
@@ -593,7 +596,7 @@ def as_batch(images: Sequence[np.ndarray]) -> torch.Tensor:
 
 def read_all(files: Sequence[Any], size: tuple[int, int], title: str = "") -> Iterator[torch.Tensor]:
     images = Images("photographs", list(files), size=size)
-    for first in tqdm(range(0, len(images), BATCH), title, disable=not title):
+    for first in tqdm(range(0, len(images), BATCH), title, disable=None if title else True):
         yield as_batch([images[index] for index in range(first, min(first + BATCH, len(images)))])
 
 
@@ -780,11 +783,15 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     (out / "result.json").write_text(json.dumps(result, indent=1))
     write_scores(out, [file.relative_to(options.parts / "test").as_posix() for file in files], scores, threshold)
     bad, good = (np.flatnonzero(labels == label) for label in (1, 0))
-    cases = [*bad[np.argsort(scores[bad])][:4], *good[np.argsort(-scores[good])][:4]]
-    for rank, case in enumerate(cases):
-        kind = "lowest_of_defects" if labels[case] else "highest_of_good"
-        outlines = None if truth is None or not labels[case] else truth[case]
-        draw(files[case], maps[case], scores[case], threshold, out / f"{kind}_{rank % 4 + 1}.png", truth=outlines)
+    bad, good = bad[np.argsort(scores[bad])], good[np.argsort(-scores[good])]
+    for kind, cases in (
+        ("lowest_of_defects", bad[:4]),
+        ("highest_of_defects", bad[:-3:-1]),
+        ("highest_of_good", good[:4]),
+    ):
+        for rank, case in enumerate(cases, 1):
+            outlines = None if truth is None or not labels[case] else truth[case]
+            draw(files[case], maps[case], scores[case], threshold, out / f"{kind}_{rank}.png", truth=outlines)
     for name, entry in metrics.items():
         print("{:38} {:.3f}".format(name, entry["value"]), end="")
         print("  [{:.3f}, {:.3f}]".format(*entry["interval"]) if "interval" in entry else "")
@@ -845,7 +852,7 @@ def predict(options: argparse.Namespace) -> list[float]:
     root = options.photographs if options.photographs.is_dir() else options.photographs.parent
     names = [file.relative_to(root).as_posix() for file in files]
     write_scores(options.out, names, scores, threshold)
-    for file, name, heat, score in zip(tqdm(files, "drawing"), names, maps, scores, strict=True):
+    for file, name, heat, score in zip(tqdm(files, "drawing", disable=None), names, maps, scores, strict=True):
         draw(file, heat, score, threshold, options.out / "heat_maps" / f"{name}.png")
     print(f"{int((scores >= threshold).sum())} of {len(files)} are defective at {threshold:.2f}: {options.out}")
     return scores.tolist()

@@ -94,7 +94,8 @@ def insert(name: str) -> dict[str, np.ndarray]:
         shown, sources = {}, {"defects": bank()}
     else:
         shown = sources = {"anom_source_img": photograph(source)} if source else {}
-    i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, rng=seed)
+    named = {"roi": "foreground", "severity": SEVERITY} if pai.TECHNIQUES[name].family == "defects" else {}
+    i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, **named, rng=seed)
     difference = np.abs(i_a.astype(int) - i_n).max(axis=2).astype(np.uint8)
     values = (i_n, *shown.values(), i_a, m_a[..., 0], difference)
     return dict(zip([fact for fact in FACTS if shown or fact != "source"], values, strict=True))

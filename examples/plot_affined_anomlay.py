@@ -4,8 +4,8 @@ Affined tiles
 
 The image is cut into tiles, some of which are warped by a random affine map: kept as they are (AA), recolored (AAC)
 or filled with a source that may be damaged first (AAS). The anomalies cover much of the image at every scale, from
-scattered specks to large shards. It comes from PAI-Lib's own paper, `Shah, Urmonov and Kim, IEEE Access 2025
-<https://doi.org/10.1109/ACCESS.2025.3580864>`_.
+scattered specks to large shards, like torn foil, misprints or chips on a part. It comes from PAI-Lib's own paper,
+`Shah, Urmonov and Kim, IEEE Access 2025 <https://doi.org/10.1109/ACCESS.2025.3580864>`_.
 """
 
 from functools import partial
@@ -58,9 +58,9 @@ def grid(rows):
 
 
 i_n = photograph("example_img/example_2.jpg", data.coins)
-i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
+i_s = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.affined_anomlay(i_n, anom_source_img=i_s, rng=9)
+i_a, m_a = insertion.affined_anomlay(i_n, anom_source_img=i_s, rng=4)
 show(i_n, i_a, m_a, i_s)
 
 # %%
@@ -68,7 +68,7 @@ show(i_n, i_a, m_a, i_s)
 # ``p_patch`` is the probability that a tile is warped.
 
 vary(
-    partial(insertion.affined_anomlay, anom_source_img=i_s, rng=9),
+    partial(insertion.affined_anomlay, anom_source_img=i_s, rng=4),
     i_n,
     patch_sizes=[(1 / 16,), (1 / 8,), (1 / 4,)],
     p_patch=[0.1, 0.3, 0.9],

@@ -59,7 +59,7 @@ def grid(rows):
 
 i_n = photograph("example_img/example_3.jpg", data.coins)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.cutpaste(i_n, rng=6)
+i_a, m_a = insertion.cutpaste(i_n, rng=1)
 show(i_n, i_a, m_a)
 
 # %%
@@ -67,7 +67,7 @@ show(i_n, i_a, m_a)
 # of two ranges. Their values are ranges to draw from, so that ``(1, 1)`` is a square.
 
 vary(
-    partial(insertion.cutpaste, rng=6),
+    partial(insertion.cutpaste, rng=1),
     i_n,
     area_ratio=[(0.01, 0.03), (0.02, 0.15), (0.2, 0.25)],
     aspect_ratio=[((0.3, 0.3), (3, 3)), ((1, 1), (1, 1)), ((0.3, 1), (1, 3.3))],

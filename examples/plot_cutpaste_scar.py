@@ -3,8 +3,8 @@ CutPaste-Scar
 =============
 
 A thin strip of the image is copied, its colors are jittered, and it is pasted elsewhere at a random angle. It
-imitates scratches, cracks and small chips, here a chip through which a light table shines. It comes from `Li et al.,
-CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
+imitates scratches, splinters and small loose parts, here a flake that lies across the conductors of a board. It comes
+from `Li et al., CutPaste: Self-Supervised Learning for Anomaly Detection and Localization, CVPR 2021
 <https://arxiv.org/abs/2104.04015>`_.
 """
 
@@ -57,7 +57,7 @@ def grid(rows):
                 ax.contour(mask.squeeze(), levels=[127], colors="yellow", linewidths=1)
 
 
-i_n = photograph("example_img/example_5.jpg", data.coins)
+i_n = photograph("example_img/example_3.jpg", data.coins)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.cutpaste_scar(i_n, rng=1)
 show(i_n, i_a, m_a)

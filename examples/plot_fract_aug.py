@@ -57,10 +57,10 @@ def grid(rows):
                 ax.contour(mask.squeeze(), levels=[127], colors="yellow", linewidths=1)
 
 
-i_n = photograph("example_img/example_4.jpg", data.coffee)
+i_n = photograph("example_img/example_0.jpg", data.brick)
 i_s = photograph("anom_source_imgs/gravel.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.fract_aug(i_n, anom_source_img=i_s, rng=7)
+i_a, m_a = insertion.fract_aug(i_n, anom_source_img=i_s, rng=5)
 show(i_n, i_a, m_a, i_s)
 
 # %%
@@ -68,7 +68,7 @@ show(i_n, i_a, m_a, i_s)
 # system, and ``system`` chooses between random maps, as in the paper, and those of Barnsley's fern.
 
 vary(
-    partial(insertion.fract_aug, anom_source_img=i_s, rng=7),
+    partial(insertion.fract_aug, anom_source_img=i_s, rng=5),
     i_n,
     size_range=[(0.1, 0.1), (0.3, 0.3), (0.5, 0.5)],
     n_maps=[2, 3, 5],

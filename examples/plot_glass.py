@@ -3,8 +3,9 @@ Two Perlin noises
 =================
 
 A mildly augmented texture shines through where one Perlin noise, either of two or both of two exceed a threshold, on
-the object only. It comes from `Chen et al., A Unified Anomaly Synthesis Strategy with Gradient Ascent for Industrial
-Anomaly Detection and Localization, ECCV 2024 <https://arxiv.org/abs/2407.09359>`_.
+the object only. It imitates films, smears and worn coatings. It comes from `Chen et al., A Unified Anomaly Synthesis
+Strategy with Gradient Ascent for Industrial Anomaly Detection and Localization, ECCV 2024
+<https://arxiv.org/abs/2407.09359>`_.
 """
 
 from functools import partial

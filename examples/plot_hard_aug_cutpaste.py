@@ -59,7 +59,7 @@ def grid(rows):
 
 i_n = photograph("example_img/example_0.jpg", data.brick)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.hard_aug_cutpaste(i_n, rng=7)
+i_a, m_a = insertion.hard_aug_cutpaste(i_n, rng=1)
 show(i_n, i_a, m_a)
 
 # %%
@@ -67,7 +67,7 @@ show(i_n, i_a, m_a)
 # probabilities of the three augmentations. The second row shows each of them alone.
 
 vary(
-    partial(insertion.hard_aug_cutpaste, rng=7),
+    partial(insertion.hard_aug_cutpaste, rng=1),
     i_n,
     area_ratio=[(0.01, 0.02), (0.05, 0.06), (0.2, 0.21)],
 )

@@ -42,7 +42,7 @@ def grid(rows):
 
 i_n = photograph("example_img/example_2.jpg", data.coins)
 sources = [
-    photograph("anom_source_imgs/wood.jpg", data.coffee),
+    photograph("anom_source_imgs/streaks.jpg", data.gravel),
     photograph("anom_source_imgs/gravel.jpg", data.gravel),
     photograph("anom_source_imgs/grass.jpg", data.grass),
 ]

@@ -3,8 +3,8 @@ Blended patches
 ===============
 
 Patches of another normal image are blended in without a seam, each at another place and size, so that structure is in
-the wrong place. It comes from `Schlüter et al., Natural Synthetic Anomalies for Self-Supervised Anomaly Detection and
-Localization, ECCV 2022 <https://arxiv.org/abs/2109.15222>`_.
+the wrong place. It imitates misplaced, bent and missing components. It comes from `Schlüter et al., Natural Synthetic
+Anomalies for Self-Supervised Anomaly Detection and Localization, ECCV 2022 <https://arxiv.org/abs/2109.15222>`_.
 """
 
 from functools import partial

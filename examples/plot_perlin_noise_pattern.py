@@ -58,9 +58,9 @@ def grid(rows):
 
 
 i_n = photograph("example_img/example_3.jpg", data.coins)
-i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
+i_s = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.perlin_noise_pattern(i_n, anom_source_img=i_s, rng=9)
+i_a, m_a = insertion.perlin_noise_pattern(i_n, anom_source_img=i_s, rng=6)
 show(i_n, i_a, m_a, i_s)
 
 # %%
@@ -68,7 +68,7 @@ show(i_n, i_a, m_a, i_s)
 # blend, and ``perlin_scale`` the exponent of the finest lattice.
 
 vary(
-    partial(insertion.perlin_noise_pattern, anom_source_img=i_s, rng=9),
+    partial(insertion.perlin_noise_pattern, anom_source_img=i_s, rng=6),
     i_n,
     threshold=[0.3, 0.5, 0.6],
     beta_range=[(0, 0), (0.4, 0.4), (0.8, 0.8)],

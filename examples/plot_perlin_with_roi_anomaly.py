@@ -3,9 +3,9 @@ Perlin noise on the foreground
 ==============================
 
 As in DRAEM, Perlin noise makes the mask, but only its part on the foreground is kept. Half of the anomalies are a
-texture, the other half the image's own structure, shuffled in a grid and colored. It comes from `Yang et al.,
-MemSeg: A semi-supervised method for image surface defect detection using differences and commonalities, EAAI 2023
-<https://arxiv.org/abs/2205.00908>`_.
+texture, the other half the image's own structure, shuffled in a grid and colored. It imitates wear, deposits and
+damaged patches on single parts, here on coins. It comes from `Yang et al., MemSeg: A semi-supervised method for image
+surface defect detection using differences and commonalities, EAAI 2023 <https://arxiv.org/abs/2205.00908>`_.
 """
 
 from functools import partial
@@ -58,7 +58,7 @@ def grid(rows):
 
 
 i_n = photograph("example_img/example_1.jpg", data.coins)
-i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
+i_s = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
 i_a, m_a = insertion.perlin_with_roi_anomaly(i_n, anom_source_img=i_s, rng=6)
 show(i_n, i_a, m_a, i_s)

@@ -41,7 +41,7 @@ def grid(rows):
 
 
 i_n = photograph("example_img/example_1.jpg", data.coins)
-i_s = photograph("anom_source_imgs/wood.jpg", data.coffee)
+i_s = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
 
 coins = roi.foreground(i_n)  # bool (H, W); all true on a texture without background
@@ -50,8 +50,8 @@ large = cv2.circle(np.zeros(i_n.shape[:2], np.uint8), (234, 142), 38, 255, -1)  
 free = insertion.perlin_noise_pattern(i_n, i_s, rng=9)
 kept = insertion.perlin_noise_pattern(i_n, i_s, rng=9, roi=coins)
 first = {"without a region": free, "roi=coins": kept}
-free = insertion.fract_aug(i_n, anom_source_img=i_s, rng=6)
-kept = insertion.fract_aug(i_n, anom_source_img=i_s, rng=6, roi=large)
+free = insertion.fract_aug(i_n, anom_source_img=i_s, rng=5)
+kept = insertion.fract_aug(i_n, anom_source_img=i_s, rng=5, roi=large)
 second = {"without a region": free, "roi=large": kept}
 grid(
     [

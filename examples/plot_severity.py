@@ -43,13 +43,13 @@ def grid(rows):
 coins = photograph("example_img/example_1.jpg", data.coins)
 bricks = photograph("example_img/example_0.jpg", data.brick)
 board = photograph("example_img/example_3.jpg", data.coins)
-wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
+streaks = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
 
 rows = [{}, {}, {}]
 for severity in (0, 0.25, 0.5, 0.75, 1):
-    stain = insertion.perlin_with_roi_anomaly(coins, wood, p_texture=1, severity=severity, rng=6)
-    splash = insertion.fract_aug(bricks, anom_source_img=wood, severity=severity, rng=7)
+    stain = insertion.perlin_with_roi_anomaly(coins, streaks, p_texture=1, severity=severity, rng=6)
+    splash = insertion.fract_aug(bricks, anom_source_img=streaks, severity=severity, rng=5)
     patch = insertion.random_perturbation(board, patch_number=(2, 2), severity=severity, rng=1)
     rows[0][f"perlin_with_roi_anomaly, {severity}"] = stain
     rows[1][f"fract_aug, {severity}"] = splash

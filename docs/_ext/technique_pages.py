@@ -109,8 +109,8 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
     lines = [
         "# Techniques",
         "",
-        "Find the picture that is closest to the defects of your parts. Each page has pictures, the parameters, and when",
-        "to use the technique; those of papers also say how it differs from the paper and from the original library.",
+        "Find the picture that is closest to the defects of your parts. Each page has pictures, parameters and when to",
+        "use the technique; those of papers also say how it differs from the paper and the original library.",
         "",
         "```{include} cards.txt",
         "```",
@@ -172,8 +172,6 @@ def technique_page(
         parameter_table(technique),
         f"```{{eval-rst}}\n.. currentmodule:: pail\n\n.. automethod:: Anomaly_Insertion.{name}\n```",
     ]
-    if technique.family == "defects":
-        parts.append("What is common to the family is described in [defects an inspector can name](../defects.md).")
     if paper:
         parts += [
             "## Differences from the paper and the original",

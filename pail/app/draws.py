@@ -74,8 +74,8 @@ class Bench:
 
     def folders(self) -> dict[str, str]:
         """What `pail.generate` reads, as its keywords."""
-        found = {"normals": self.normals.folder.absolute()}
-        return {**found, "source": self.sources.folder.absolute()} if self.sources else found
+        found = {"normals": self.normals.folder.given}
+        return {**found, "source": self.sources.folder.given} if self.sources else found
 
     @property
     def names(self) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from pail.app import view, widgets
 from pail.app.draws import SHOWN, Bench, Newest, Preview
@@ -31,6 +32,7 @@ CANVAS = 512  # pixels of the longer side of what is painted on
 SOON = 0.7  # seconds after which a sheet shows what it has
 LOOK = 0.25  # seconds between two looks at a data set that is being made
 WORKERS = max(1, (os.cpu_count() or 2) - 1)  # one core stays free for the page
+TO_PAINT = "Paint on the image under “Where”: anomalies land only there."
 NOT_YET = "`folder`: a data set is being made already; wait for it, or stop it"
 
 
@@ -102,13 +104,22 @@ class Page:
         self.history.record(session, read)
         undo, redo = self.history.steps(session)
         bar = gr.update(undo=undo, redo=redo)
+        if read["region"] == "painted" and not read["painted"]:
+            return view.nothing(TO_PAINT, self._normal(read["image"]), hint=True), bar
         try:
             settings = self.settings(read, mixed=False)
             item = self.bench.items(settings)[0]
             drawn = self.bench.draw(settings, self.bench.recipe(settings), item)
             return view.result(drawn, settings.entries[0].options), bar
         except SHOWN as raised:
-            return view.error(raised), bar
+            return view.nothing(view.reason(raised), self._normal(read["image"])), bar
+
+    def _normal(self, image: Any) -> np.ndarray | None:
+        """The chosen image, if it can be read."""
+        try:
+            return self.bench.normals.get(self.bench.name(image)).pixels
+        except SHOWN:
+            return None
 
     def act(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
         """A button of the bar at the picture: undo, redo, or another example, which is another seed."""

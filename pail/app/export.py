@@ -62,8 +62,8 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
 
 def command(bench: Bench, settings: PageSettings) -> str:
     """The line that makes the data set, run where recipe.toml lies."""
-    source = ["--source", bench.sources.folder.absolute()] if bench.sources else []
-    return shlex.join(["pail", "generate", bench.normals.folder.absolute(), "set", *source, "--recipe", "recipe.toml"])
+    source = ["--source", bench.sources.folder.given] if bench.sources else []
+    return shlex.join(["pail", "generate", bench.normals.folder.given, "set", *source, "--recipe", "recipe.toml"])
 
 
 def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> tuple[str, dict[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
 from collections.abc import Sequence
@@ -42,10 +43,15 @@ class Folder(Store):
         normal: bool = False,
     ) -> None:
         recipe = recipe or Recipe()
-        if not _may_be_folder(url):
-            raise ValueError(f"`{argument}` must be a folder with images, got {url}, which is none")
+        if not _may_be_images(url):
+            raise ValueError(
+                f"`{argument}` must be a folder with images, a pattern or a list, got {url}, which is none"
+            )
         store, found = find_images(argument, url, recipe, normal=normal)
         super().__init__(store.url)
+        self.given = (
+            str(url) if "://" in str(url) else str(Path(url).absolute())
+        )  # as `pail generate` takes it anywhere
         self._root = Path(self.url).resolve()
         self._follows = recipe.follow_links
         self._names = frozenset(found.names)
@@ -71,8 +77,8 @@ class Folder(Store):
         return super().read(name)
 
 
-def _may_be_folder(url: str | os.PathLike[str]) -> bool:
-    return "://" in str(url) or Path(url).is_dir()
+def _may_be_images(url: str | os.PathLike[str]) -> bool:
+    return "://" in str(url) or Path(url).exists() or glob.has_magic(str(url))
 
 
 class ImageCache:

@@ -23,7 +23,7 @@ MOST_SIDE = 1024  # pixels
 def as_mask(data: object) -> np.ndarray:
     """The painted pixels as a mask of 0 and 255, at the size of the canvas."""
     if not data:
-        raise ValueError("`region` is painted, but nothing is: paint where anomalies may land")
+        raise ValueError("`region` must be painted, and nothing is: paint where anomalies may land")
     if not isinstance(data, str) or not data.startswith(PREFIX) or len(data) > MOST_BYTES:
         raise ValueError(f"`region` must be a PNG of at most {MOST_BYTES >> 20} MB, as the page paints it")
     try:
@@ -43,7 +43,7 @@ def as_mask(data: object) -> np.ndarray:
     pixels = with_axis(picture.pixels)
     mask = as_bytes(pixels[..., -1 if picture.alpha else 0] > 127)
     if not mask.any():
-        raise ValueError("`region` is painted, but nothing is: paint where anomalies may land")
+        raise ValueError("`region` must be painted, and nothing is: paint where anomalies may land")
     return mask
 
 

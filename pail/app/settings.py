@@ -13,7 +13,7 @@ from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES, Technique
 
 DRAWS = 12  # on the sheet
-LISTING = ("exclude", "follow_links", "pages", "max_pixels")  # which images of the folders are used
+LISTING = ("exclude", "follow_links", "column", "pages", "max_pixels")  # which images of the folders are used
 KEPT = (  # options of a given recipe that the page has no control for
     "format",
     "compression",

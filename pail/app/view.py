@@ -104,17 +104,27 @@ def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
     if draw is None:
         return None
     if isinstance(draw, Exception):
-        return Failure(_message(draw))
+        return Failure(reason(draw))
     shown = _figure(fit(to_display(draw.i_a, shades(draw.normal)), SMALL), _facts(draw), alt=f"Example {draw.number}")
     return shown._replace(outline=_outline(draw.mask, shown.width, shown.height))
 
 
+def nothing(message: str, normal: np.ndarray | None, *, hint: bool = False) -> str:
+    """The image without an anomaly, and why there is none: what is wrong, or a hint at what to do."""
+    whole = None
+    if normal is not None:
+        side = min(SIDE, max(normal.shape[:2]))
+        whole = _figure(fit(to_display(normal, shades(normal)), side), ["Without an anomaly"])
+    return html("nothing", message=message, whole=whole, hint=hint)
+
+
 def error(raised: BaseException) -> str:
     """What went wrong, in the words of the error."""
-    return html("error", message=_message(raised))
+    return html("error", message=reason(raised))
 
 
-def _message(raised: BaseException) -> str:
+def reason(raised: BaseException) -> str:
+    """An error in its own words."""
     return str(raised) or type(raised).__name__
 
 

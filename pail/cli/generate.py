@@ -301,7 +301,7 @@ def _show(summary: Any, *, alone: bool) -> None:
     if summary.foreground or summary.everywhere:
         out.print(_regions(summary), markup=False, highlight=False, soft_wrap=True)
     for line in summary.lacking:
-        err.print(f"[yellow]No piece of a class:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+        err.print(f"[yellow]Not in every split:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for line in summary.missing:
         err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for path in (summary.manifest, summary.report):

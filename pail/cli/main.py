@@ -34,7 +34,7 @@ class _Group(typer.core.TyperGroup):
 app = typer.Typer(
     name="pail",
     cls=_Group,
-    help="Pseudo-anomaly insertion: realistic pseudo-defects in normal images, with exact masks.",
+    help="Pseudo-anomaly insertion: artificial defects in normal images, with exact masks.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -68,7 +68,7 @@ def main(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Pseudo-anomaly insertion: realistic pseudo-defects in normal images, with exact masks."""
+    """Pseudo-anomaly insertion: artificial defects in normal images, with exact masks."""
     _state["debug"] = debug
     warnings.showwarning = _warn
 

@@ -53,7 +53,7 @@ class Summary:
     def lacking(self) -> list[str]:
         """A line for each split that has no piece of some classes."""
         return [
-            f"{split} has no {', '.join(empty)}"
+            f"{split} has no {', '.join(empty) if len(empty) < len(counts) else 'anomaly'}"
             for split, counts in self.classes.items()
             if (empty := [name for name, count in counts.items() if count == 0])
         ]
@@ -121,9 +121,9 @@ def _complete(summary: Summary, run: Run) -> None:
     """Count the classes of which a split has nothing, too, in the order of their numbers."""
     names = run.recipe.class_names(run.inputs.kinds)
     summary.classes = {
-        split: {name: summary.classes[split].get(name, 0) for name in names}
+        split: {name: summary.classes.get(split, {}).get(name, 0) for name in names}
         for split in SPLITS
-        if split in summary.classes
+        if split in run.plan.pools
     }
 
 
@@ -197,7 +197,13 @@ def _report(run: Run, summary: Summary) -> None:
 
     facts = {"command": run.command, "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url
+    lacking = [*summary.missing, *(f"not in every split: {line}" for line in summary.lacking)]
     page = report_page(
-        name, manifest_lines(run.out), lambda path: decode(run.out.read(path)), skipped=summary.skipped, facts=facts
+        name,
+        manifest_lines(run.out),
+        lambda path: decode(run.out.read(path)),
+        skipped=summary.skipped,
+        facts=facts,
+        lacking=lacking,
     )
     run.out.write("report.html", page.encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -124,6 +124,7 @@ def report_page(
     *,
     skipped: Iterable[Mapping[str, Any]] = (),
     facts: Mapping[str, Any] | None = None,
+    lacking: Sequence[str] = (),
     samples: int = 8,
 ) -> str:
     """A self-contained HTML page about a finished set.
@@ -144,6 +145,8 @@ def report_page(
         The skipped files, a row of the table for each; the keys are the columns.
     facts : dict, optional
         Further facts by name: command, seed, version.
+    lacking : sequence of str, optional
+        What was requested and is not there, a line for each.
     samples : int, default 8
         Images of each technique, and normal images.
 
@@ -165,6 +168,7 @@ def report_page(
         title=title,
         cards=_cards(tallies),
         facts=facts or {},
+        lacking=lacking,
         whole=_charts(total) if total.count else None,
         splits={
             "names": splits,

@@ -450,11 +450,31 @@ def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
         bench.normals.folder.read("0.png")
 
 
+@pytest.mark.parametrize("form", ["pattern", "list"])
+def test_a_pattern_or_a_list_instead_of_a_folder(tmp_path, form):
+    for index in range(4):
+        write(tmp_path / "parts" / f"line{index % 2}" / f"{index}.png", photograph(48, 64, index))
+    (tmp_path / "parts.txt").write_text("parts/line1/3.png\nparts/line1/1.png\n")
+    where = tmp_path / ("parts/line1/*.png" if form == "pattern" else "parts.txt")
+    bench = Bench(where, where)
+    assert sorted(name.rpartition("/")[2] for name in bench.names) == ["1.png", "3.png"]
+    with pytest.raises(OutsideError):
+        bench.normals.folder.read("../line0/0.png" if form == "pattern" else "parts/line0/0.png")
+    settings = PageSettings((Entry("cutpaste"),))
+    taken = export(bench, settings)
+    assert taken.failed == [] and str(where) in taken.command
+    (tmp_path / "recipe.toml").write_text(taken.recipe)
+    pail.generate(where, tmp_path / "set", source=where, recipe=tmp_path / "recipe.toml", workers=1)
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        assert np.array_equal(decode((tmp_path / "set" / f"images/{item.number:06}.png").read_bytes()), draw.i_a)
+
+
 def test_wrong_settings_say_what_is_wrong(bench):
     for settings, message in [
         (PageSettings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),
         (PageSettings((Entry("cutpaste"),), severity=(0.5, 7)), r"`severity\[1\]`"),
-        (PageSettings((Entry("cutpaste"),), region="painted"), "`region` is painted, but nothing is"),
+        (PageSettings((Entry("cutpaste"),), region="painted"), "`region` must be painted, and nothing is"),
         (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must contain at least one positive"),
@@ -656,10 +676,11 @@ def test_a_fresh_page_shows_each_technique_as_by_default(page, bench, name):
 
 def test_wrong_settings_are_shown_and_the_page_goes_on(page):
     wrong = drawn(page, **{"cutpaste.aspect_ratio": "<b>(1"})
-    assert 'role="alert"' in wrong and "aspect_ratio" in wrong and "<b>" not in wrong and "<img" not in wrong
+    assert 'role="alert"' in wrong and "aspect_ratio" in wrong and "<b>" not in wrong
+    assert wrong.count("<img") == 1 and "Without an anomaly" in wrong  # the image stays
     assert "alert" in [*page.sheet(Asked, *values(page, severity=[3, 4]))][-1]
     assert "alert" in drawn(page, technique="os")
-    assert "alert" in drawn(page, image="/etc/passwd")
+    assert "alert" in drawn(page, image="/etc/passwd") and "<img" not in drawn(page, image="/etc/passwd")
     for seed in (None, "", "x", -1, 1.5, 2**70):
         for said in (drawn(page, seed=seed), [*page.sheet(Asked, *values(page, seed=seed))][-1]):
             assert 'role="alert"' in said and "seed&#96;" in said
@@ -698,6 +719,13 @@ def test_the_outline_goes_around_the_anomaly(technique, page, bench):
     points = np.floor(np.concatenate(rings)).astype(int)
     far = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
     assert far[points[:, 1], points[:, 0]].max() <= GAP + 1  # and close
+
+
+def test_a_region_that_is_not_painted_yet_is_no_error(page):
+    shown = drawn(page, region="painted")
+    assert "Paint on the image" in shown and "alert" not in shown and shown.count("<img") == 1
+    assert drawn(page, region="painted", painted=painting()).count("<img") == IMAGES
+    assert "alert" in [*page.sheet(Asked, *values(page, region="painted"))][-1]
 
 
 def test_folded_parameters_that_are_changed_are_named(page):

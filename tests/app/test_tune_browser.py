@@ -85,12 +85,12 @@ def test_choose_drag_paint_collection_export(server, folders, tmp_path):
         driver.settled(page)
         assert facts(page) != before and "cutpaste_scar" in facts(page)
         page.locator("#pail-region input[value=painted]").check()
-        page.wait_for_selector("#pail-main .pail-error")
-        assert "paint where anomalies may land" in page.locator("#pail-main").inner_text()
+        page.wait_for_selector("#pail-main .pail-hint")
+        assert "Paint on the image" in page.locator("#pail-main").inner_text()
         assert page.locator("#pail-painter canvas").is_visible()
         page.wait_for_function("document.querySelector('#pail-painter canvas').width === 512")
         driver.paint(page, [[(0.1, 0.2), (0.8, 0.2)], [(0.1, 0.4), (0.8, 0.4)]])
-        page.wait_for_selector("#pail-main .pail-result")
+        page.wait_for_selector("#pail-main .pail-parts")
         driver.settled(page)
         page.locator("#pail-add").click()
         driver.settled(page)
@@ -187,11 +187,11 @@ def test_keyboard_only(server, tmp_path):
         page.wait_for_function("!document.querySelector('#pail-severity .pail-word input').checked")
         tab_to(page, "#pail-region input[value=painted]")
         page.keyboard.press(" ")
-        page.wait_for_selector("#pail-main .pail-error")
+        page.wait_for_selector("#pail-main .pail-hint")
         tab_to(page, "#pail-painter canvas")
         for key in (" ", "ArrowRight", "ArrowRight", "ArrowRight", " ", "ArrowDown", "ArrowDown", " "):
             page.keyboard.press(key)
-        page.wait_for_selector("#pail-main .pail-result")
+        page.wait_for_selector("#pail-main .pail-parts")
         tab_to(page, "input[name=pail-technique]:checked")
         chosen = page.locator("input[name=pail-technique]:checked").get_attribute("value")
         page.keyboard.press("ArrowDown")
@@ -361,7 +361,7 @@ def test_undo_and_redo(server):
         page.locator("#pail-region input[value=painted]").check()
         page.wait_for_function("document.querySelector('#pail-painter canvas').width === 512")
         driver.paint(page, [[(0.1, 0.3), (0.9, 0.3)], [(0.1, 0.5), (0.9, 0.5)]])
-        page.wait_for_selector("#pail-main .pail-result")
+        page.wait_for_selector("#pail-main .pail-parts")
         driver.settled(page)
         painted, drawn = facts(page), painted_pixels(page)
         assert drawn > 0
@@ -476,7 +476,7 @@ def test_errors_are_shown_and_the_page_goes_on(server):
         assert "angles" in page.locator("#pail-main").inner_text()
         box.fill("(0, 90)")
         box.press("Enter")
-        page.wait_for_selector("#pail-main .pail-result")
+        page.wait_for_selector("#pail-main .pail-parts")
 
 
 def test_default_word_another_example_and_show(server):
@@ -553,10 +553,10 @@ def test_the_pictures_of_the_guide_are_made(tmp_path):
     root = DRIVER.parent.parent
     page = tune(root / "example_img", source=root / "anom_source_imgs", browser=False, wait=False)
     try:
-        assert driver.screenshots(page.local_url, tmp_path) == []
+        assert driver.screenshots(page.local_url, tmp_path, tmp_path / "set") == []
     finally:
         page.close()
-    for name in ("tune.jpg", "tune-region.jpg", "tune-export.jpg", "tune-phone.jpg"):
+    for name in driver.NAMES:
         for file in (tmp_path / name, driver.PICTURES / name):
             with Image.open(file) as picture:
                 assert picture.size == ((780, 1688) if "phone" in name else (1280, 900))

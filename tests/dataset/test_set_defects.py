@@ -138,10 +138,14 @@ def test_a_class_without_a_piece_is_listed(parts, bank, tmp_path):
     summary = pail.generate(parts, tmp_path / "set", defects=bank, number=1, layout="flat", classes="kind", workers=1)
     assert list(summary.classes) == ["train"] and sum(summary.classes["train"].values()) >= 1
     assert len(summary.lacking) == 1 and summary.lacking[0].startswith("train has no ") and summary.status == 0
+    assert f"<li>not in every split: {summary.lacking[0]}</li>" in (tmp_path / "set" / "report.html").read_text()
+    both = pail.generate(parts, tmp_path / "c", defects=bank, number=1, layout="yolo", workers=1)
+    assert sorted(map(sum, (counts.values() for counts in both.classes.values())))[0] == 0
+    assert [line.partition(" ")[2] for line in both.lacking] == ["has no anomaly"]
     done = pail_command(
         "generate", parts, tmp_path / "b", "--defects", bank, "-n", 1, "--classes", "kind", "--workers", 1
     )
-    assert "No piece of a class: test has no" in done.stderr
+    assert "Not in every split: test has no" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The documentation site: built without a warning, and read in a browser at two widths, in light and in dark."""
 
 import functools
+import json
 import os
 import re
 import subprocess
@@ -19,10 +20,13 @@ from optional import need
 
 import pail
 from pail.references import BY_TECHNIQUE
+from pail.registry import is_own
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ALL = [name for name in pail.TECHNIQUES if not is_own(name)]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 MODULES = {"masks", "roi", "__version__"}  # public names that are no classes or functions
 SCREENS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -52,6 +56,8 @@ LOOK = """async () => {
     missing: [...document.images].filter(i => i.naturalWidth === 0).map(i => i.src),
     unnamed: [...document.images].filter(i => !i.hasAttribute("alt")).map(i => i.src),
     faint: faint(),
+    cut: [...document.querySelectorAll("main :is(pre, .pst-scrollable-table-container, .wide-picture)")]
+      .filter(e => e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 60)),
     wider: Math.max(reached, root.scrollWidth - root.clientWidth),
   };
 }"""
@@ -76,7 +82,7 @@ def site(tmp_path_factory):
     """The built site: the one that PAIL_SITE names, or one that is built once for all workers."""
     if os.environ.get("PAIL_SITE"):
         return ROOT / os.environ["PAIL_SITE"]
-    for module in ("sphinx", "sphinx_gallery", "numpydoc", "pydata_sphinx_theme", "myst_parser", "matplotlib"):
+    for module in ("sphinx", "sphinx_gallery", "numpydoc", "pydata_sphinx_theme", "myst_nb", "matplotlib"):
         need(module)
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -142,6 +148,7 @@ def test_every_page_in_a_browser(screen, theme, server, pages):
             assert (sum(look["ground"]) > 3 * 128) == (theme == "light"), path
             assert look["missing"] == [] and look["unnamed"] == [], path
             assert look["faint"] == [], f"text that is hard to read in {path}"
+            assert look["cut"] == [], f"code, a table or a picture that is cut off in {path}"
             assert look["wider"] <= 0, f"{path} is {look['wider']} pixels wider than the {screen}"
     assert faults == []
 
@@ -165,9 +172,10 @@ def test_every_link_leads_somewhere(site, pages):
 def test_no_page_is_forgotten(site, pages):
     """Each guide, technique and example is there, and can be reached from the landing page."""
     guides = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    wanted = {f"{name}.html" for name in guides | {"start", "changelog", "contributing", "guides"}}
+    wanted = {f"{name}.html" for name in guides | {"start", "changelog", "contributing", "guides", "notebooks"}}
     wanted |= {f"maintainers/{path.stem}.html" for path in (ROOT / "docs" / "maintainers").glob("*.md")}
-    wanted |= {f"techniques/{name}.html" for name in NAMES} | {f"auto_examples/{name}.html" for name in EXAMPLES}
+    wanted |= {f"techniques/{name}.html" for name in ALL} | {f"auto_examples/{name}.html" for name in EXAMPLES}
+    wanted |= {f"notebooks/{path.stem}.html" for path in NOTEBOOKS}
     assert wanted <= set(pages)
     reached, front = {"index.html"}, ["index.html"]
     while front:
@@ -182,7 +190,7 @@ def test_no_page_is_forgotten(site, pages):
 def test_every_public_name_is_documented(pages):
     anchors = set().union(*(page.anchors for page in pages.values()))
     names = {f"pail.{name}" for name in set(pail.__all__) - MODULES}
-    names |= {f"pail.Anomaly_Insertion.{name}" for name in (*NAMES, "insert", "affine_anom_color_change")}
+    names |= {f"pail.Anomaly_Insertion.{name}" for name in (*ALL, "insert", "affine_anom_color_change")}
     names |= {"pail.roi.foreground", "pail.masks.difference", "pail.masks.soft", "pail.torch.PseudoAnomalyDataset"}
     assert names - anchors == set(), "each public name has a line under docs/api/"
 
@@ -213,15 +221,66 @@ def test_types_lead_to_the_documentation_of_numpy_and_pillow(pages):
     assert any(link.endswith("Image.html#PIL.Image.Image") for link in links)
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if name not in NAMES])
+def test_a_technique_beyond_the_eleven_has_its_pictures_and_words(name, site, pages):
+    html = (site / "techniques" / f"{name}.html").read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", "", html)
+    assert all(heading in text for heading in ("When to use it", "It looks like", "Do not use it", "Parameters"))
+    assert name not in BY_TECHNIQUE or BY_TECHNIQUE[name].key in text
+    shown = set(re.findall(r"_images/(sphx_glr_plot_\w+_\d{3}\.png)", html))
+    example = "plot_defects" if pail.TECHNIQUES[name].family == "defects" else f"plot_{name}"
+    assert shown and all(file.startswith(f"sphx_glr_{example}_") for file in shown)
+    assert f"../auto_examples/{example}.html" in pages[f"techniques/{name}.html"].links
+
+
+def test_each_named_defect_shows_its_own_figure(site):
+    names = [name for name in ALL if pail.TECHNIQUES[name].family == "defects"]
+    pattern = r"_images/(sphx_glr_plot_defects_\d{3}\.png)"
+    shown = [set(re.findall(pattern, (site / "techniques" / f"{name}.html").read_text())) for name in names]
+    assert shown == [{f"sphx_glr_plot_defects_{number:03}.png"} for number in range(1, len(names) + 1)]
+
+
 def test_the_landing_page_shows_picture_and_lines_and_leads_to_each_technique(site, pages):
     html = (site / "index.html").read_text(encoding="utf-8")
-    pictures = [name for name in ("gallery.jpg", "preview.jpg") if (ROOT / "docs" / "pictures" / name).exists()]
-    assert f"_images/{pictures[0]}" in html
-    assert "perlin_noise_pattern" in re.sub(r"<[^>]+>", "", html.split("<pre>")[1].split("</pre>")[0])
-    assert {f"techniques/{name}.html" for name in NAMES} <= set(pages["index.html"].links)
-    for name in NAMES:
-        small = ROOT / "docs" / "pictures" / "techniques" / f"{name}.jpg"
-        assert not small.exists() or f"_images/{name}.jpg" in html
+    text = re.sub(r"<[^>]+>", "", html)
+    assert (
+        "_images/part.jpg" in html and "pip install" in text and "insertion.crack" in text and "detection.html" in html
+    )
+    assert {f"techniques/{name}.html" for name in ALL} <= set(pages["index.html"].links)
+    assert all(f"_images/{name}.jpg" in html for name in ALL)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_a_page_with_its_pictures_and_a_download_that_is_the_file(path, site, pages):
+    html = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+    stored = sum(
+        "image/jpeg" in output.get("data", {})
+        for cell in json.loads(path.read_text())["cells"]
+        for output in cell.get("outputs", [])
+    )
+    assert stored and html.count("<img") >= stored
+    downloads = [link for link in pages["notebooks.html"].links if link.endswith(f"{path.stem}.ipynb")]
+    assert downloads and (site / downloads[0]).read_bytes() == path.read_bytes()
+
+
+def test_the_guides_are_in_the_order_of_a_users_work(pages):
+    order = ["tune", "datasets", "training", "real-defects", "choosing", "presets", "large-images", "faq"]
+    links = [link.removesuffix(".html") for link in pages["guides.html"].links]
+    places = [links.index(name) for name in order]
+    assert places == sorted(places)
+
+
+def test_a_picture_leads_to_its_full_size_and_a_wide_table_becomes_a_list_on_a_phone(server):
+    faults = []
+    with browser_page(faults, viewport=SCREENS["phone"]) as page:
+        page.goto(f"{server}presets.html")
+        cell = page.locator("table.stacked tbody tr").first.locator("td").first
+        assert cell.get_attribute("data-label") == "preset" and cell.is_visible()
+        page.goto(server)
+        link = page.locator(".wide-picture a").first
+        assert link.get_attribute("href").endswith("/_images/part.jpg")
+        assert link.locator("img").evaluate("image => image.naturalWidth") > 1000
+    assert faults == []
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -257,6 +316,7 @@ def test_links_of_a_page_hold_on_github_and_on_the_site():
     made = "[a](control.md#where) ![b](pictures/mix.jpg) [c](../LICENSE) [d](https://x.org/a.md) [e](#f)\n"
     assert for_the_site(readme + code, from_root=True) == made + code
     assert for_the_site("[a](../README.md#b) [c](../CHANGELOG.md)") == "[a](start.md#b) [c](changelog.md)"
+    assert for_the_site("[a](../examples/notebooks/training.ipynb)") == "[a](notebooks/training.ipynb)"
     assert for_the_site('<img src="docs/pictures/mix.jpg">', from_root=True) == '<img src="pictures/mix.jpg">'
 
 

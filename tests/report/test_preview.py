@@ -259,6 +259,11 @@ class TestReport:
         assert len(opened) == 2 * 2 * 2 + 2  # image and mask of two samples of two techniques, and two normal images
         assert page.count("<svg viewBox") == 3 and page.count('class="map"') == 3
 
+    def test_what_fell_short_is_listed(self):
+        page = report_page("set", [], {}.get, lacking=["val has no <scratch>"])
+        assert "<li>val has no &lt;scratch&gt;</li>" in page
+        assert "Fell short" in page and "Fell short" not in report_page("set", [], {}.get)
+
     def test_same_manifest_same_page(self):
         pictures = {}
         lines = [*make_lines(40, pictures)]

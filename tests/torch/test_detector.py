@@ -1,10 +1,8 @@
 """The example detector, on settings as small as they get."""
 
 import csv
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,59 +14,24 @@ need("torch")
 need("sklearn")
 need("matplotlib")
 
+import detectors  # noqa: E402
 import torch  # noqa: E402
-from torch import nn  # noqa: E402
+from detectors import HEIGHT, WIDTH, write  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-HEIGHT, WIDTH = 48, 64
 pytestmark = [pytest.mark.heavy, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def example():
-    """The program, with one thread and an encoder of a few random weights."""
-    threads = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    spec = importlib.util.spec_from_file_location("detector", ROOT / "examples" / "detector.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    original = module.load_encoder
-
-    def load_encoder(name, pretrained=True):
-        return tiny(module) if name == "lite0" else original(name, pretrained)
-
-    module.load_encoder, module.original_load_encoder = load_encoder, original
-    yield module
-    torch.set_num_threads(threads[0])
-    cv2.setNumThreads(threads[1])
-
-
-def tiny(module):
-    torch.manual_seed(0)
-    stages = [nn.Sequential(nn.Conv2d(a, b, 3, s, 1), nn.ReLU()) for a, b, s in ((3, 8, 4), (8, 12, 2), (12, 16, 2))]
-    return module.Encoder([*stages, nn.Linear(5, 2)]).requires_grad_(False).eval()
+    with detectors.program("examples", "detector.py") as module:
+        module.original_load_encoder = module.load_encoder
+        module.load_encoder = sys.modules["detector"].load_encoder
+        yield module
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
-    """A folder in the layout of MVTec AD: one part with noise; its defects are dark squares."""
-    root = tmp_path_factory.mktemp("parts")
-    for index in range(12):
-        for split in ("train/good", "test/good", "test/dark"):
-            noise = np.random.default_rng(index + 20 * len(split)).normal(0, 6, (HEIGHT, WIDTH, 3))
-            image = np.clip(photograph(HEIGHT, WIDTH) + noise, 0, 255).astype(np.uint8)
-            if split == "test/dark":
-                image[20:36, 24:40] = 0
-                mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-                mask[20:36, 24:40] = 255
-                write(root / "ground_truth" / "dark" / f"{index:03}_mask.png", mask)
-            write(root / split / f"{index:03}.png", image)
-    return root
-
-
-def write(file, image):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), image)
+    return detectors.write_parts(tmp_path_factory.mktemp("parts"))
 
 
 def train(example, folder, out, *more):
@@ -149,7 +112,7 @@ def test_evaluation_gives_every_metric_an_interval(example, model, parts, tmp_pa
     for entry in metrics.values():
         low, high = entry["interval"]
         assert 0 <= low <= entry["value"] <= high <= 1
-    assert len(list(tmp_path.glob("*_of_*.png"))) == 8
+    assert len(list(tmp_path.glob("*_of_*.png"))) == 10
 
 
 def test_dark_squares_are_found_by_both_maps_and_by_each(example, model, parts, tmp_path):

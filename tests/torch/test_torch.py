@@ -655,3 +655,29 @@ class TestTiles:
         data = PseudoAnomalyDataset(images[:1], tile=64, augment=lambda image: image[:90])
         with pytest.raises(ValueError, match="`augment` must keep height and width"):
             data[0]
+
+
+class TestSelecting:
+    def test_lists_patterns_and_what_is_left_out(self, tmp_path):
+        for index in range(4):
+            Image.fromarray(photograph(40, 48, index)).save(tmp_path / f"{index}.png")
+        mask = np.zeros((40, 48), np.uint8)
+        mask[3:9, 4:20] = 255
+        Image.fromarray(mask).save(tmp_path / "0_mask.png")
+        (tmp_path / "parts.csv").write_text("id,good\n1,2.png\n2,0.png\n")
+        listed = PseudoAnomalyDataset(tmp_path / "parts.csv", column="good", p_anomaly=0)
+        assert len(listed) == 2
+        assert torch.equal(listed[0]["image"], torch.from_numpy(photograph(40, 48, 2).transpose(2, 0, 1).copy()) / 255)
+        with pytest.warns(UserWarning, match="1 mask "):
+            assert len(PseudoAnomalyDataset(tmp_path)) == 4
+        assert len(PseudoAnomalyDataset(str(tmp_path / "*.png"), exclude=["*_mask.png", "3.*"])) == 3
+
+    @pytest.mark.skipif(os.name != "posix", reason="symbolic links")
+    def test_links(self, tmp_path):
+        for name in ("parts", "more"):
+            (tmp_path / name).mkdir()
+            Image.fromarray(photograph(40, 48)).save(tmp_path / name / "a.png")
+        (tmp_path / "parts" / "linked").symlink_to(tmp_path / "more")
+        with pytest.warns(UserWarning, match="1 linked folder"):
+            assert len(PseudoAnomalyDataset(tmp_path / "parts")) == 1
+        assert len(PseudoAnomalyDataset(tmp_path / "parts", follow_links=True)) == 2
