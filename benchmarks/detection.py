@@ -52,11 +52,16 @@ SETTINGS = {  # fixed before the first run, the same for all
     "test places": 6,  # places on the ball screw to test on
 }
 TINY = {"side": 32, "bank": 50, "pool": 8, "steps": 2, "held out": 8, "test normal": 8, "test places": 2}
-NAMES = {"mono": "solar cells, mono", "poly": "solar cells, poly", "screws": "ball screws"}
+NAMES = {
+    "mono": "monocrystalline solar cells",
+    "poly": "polycrystalline solar cells",
+    "screws": "ball screws",
+}
 MIX = "mix of the eleven"
 FAMILY, HALF = "procedural", "procedural and the eleven"
 COUNTS = (1, 3, 10, 30)  # photographs of real defects
 MAPS = detector.MAPS
+TITLES = {"image auroc": "image AUROC", "pixel ap": "pixel AP"}
 Job = tuple[str, str, int]  # data, arm, seed
 
 
@@ -402,24 +407,31 @@ def present(runs: dict[Job, dict[str, Any]]) -> list[str]:
 
 
 def outcome(runs: dict[Job, dict[str, Any]]) -> list[str]:
-    """The result in one sentence: what the head adds to the nearest feature."""
-    parts = []
-    for data in present(runs):
-        for metric in ("image auroc", "pixel ap"):
-            both, memory = (by_seed(runs, data, MIX, which, metric) for which in ("both", "memory"))
-            if both:
-                gain = difference(both, memory)
-                verb = {"better": "raised", "worse": "lowered", "": "did not measurably change"}[verdict(gain)]
-                verb = "changed" if np.isnan(gain[1]) else verb
-                name = {"image auroc": "image AUROC", "pixel ap": "pixel AP"}[metric]
-                start, end = np.mean(list(memory.values())), np.mean(list(both.values()))
-                parts.append(f"{verb} the {name} on {NAMES[data]} ({start:.3f} to {end:.3f}, {shown(gain, '+')})")
-    return [
-        "**A head that is trained on pseudo-anomalies, added to the comparison with good parts, "
-        + "; it ".join(parts)
-        + ".**",
-        "",
+    """The result in the first sentence: what the head adds to the nearest feature; then what of it is certain."""
+    gains: dict[str, list[str]] = {"image auroc": [], "pixel ap": []}
+    certain, undecided = [], []
+    for metric, data in itertools.product(gains, present(runs)):
+        both, memory = (by_seed(runs, data, MIX, which, metric) for which in ("both", "memory"))
+        if both:
+            gain = difference(both, memory)
+            start, end = (np.mean(list(values.values())) for values in (memory, both))
+            gains[metric].append(f"{shown(gain, '+')} on {NAMES[data]} (from {start:.3f} to {end:.3f})")
+            (certain if verdict(gain) else undecided).append(f"{TITLES[metric]} on {NAMES[data]}")
+    parts = [f"the {TITLES[metric]} by {listed(found)}" for metric, found in gains.items() if found]
+    lines = [
+        "**Adding a head that is trained on pseudo-anomalies to a comparison with good parts changes "
+        + ", and ".join(parts)
+        + ".**"
     ]
+    if certain:
+        lines.append(f"The interval excludes 0 for the {listed(certain)}.")
+    if undecided:
+        lines.append(f"It does not for the {listed(undecided)}, which is therefore undecided.")
+    return [*lines, ""]
+
+
+def listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def first_table(runs: dict[Job, dict[str, Any]]) -> list[str]:
@@ -452,8 +464,7 @@ def arm_table(runs: dict[Job, dict[str, Any]], names: Sequence[str], data: str, 
     if len(found) < 2:
         return []
     columns = ["image auroc", *(["pixel ap"] if has_pixels else [])]
-    titles = {"image auroc": "image AUROC", "pixel ap": "pixel AP"}
-    head = [f"{titles[metric]} | compared with the mix" for metric in columns]
+    head = [f"{TITLES[metric]} | compared with the mix" for metric in columns]
     lines = [f"| insertions | seeds | {' | '.join(head)} |", "|---|---|" + "---|---|" * len(columns)]
     for arm in found:
         cells = []
@@ -579,7 +590,7 @@ def draw(runs: dict[Job, dict[str, Any]], file: Path) -> None:
         axes.tick_params(axis="y", labelsize=8)
         axes.grid(axis="y", color="#dddddd")
         axes.set_axisbelow(True)
-        axes.set_title(f"{NAMES[data]}\n{metric.replace('auroc', 'AUROC').replace('ap', 'AP')}", fontsize=9)
+        axes.set_title(f"{NAMES[data]}\n{TITLES[metric]}", fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)
 

@@ -51,11 +51,13 @@ def small(name: str) -> str:
 
 def beyond() -> str:
     """The table of the other techniques, which are drawn on request only."""
-    rows = ["| looks like | method | family | what it inserts |", "|---|---|---|---|"]
+    measured = milliseconds()
+    rows = ["| looks like | method | family | what it inserts | ms |", "|---|---|---|---|---|"]
     for name, technique in pail.TECHNIQUES.items():
         if name not in pail.ELEVEN and not is_own(name):
             paper = f" ([{technique.reference}]({technique.url}))" if technique.url else ""
-            rows.append(f"| {small(name)} | `{name}` | {technique.family} | {technique.summary}{paper} |")
+            what = f"{technique.summary}{paper}"
+            rows.append(f"| {small(name)} | `{name}` | {technique.family} | {what} | {measured[name]:.2g} |")
     return "\n".join(rows)
 
 

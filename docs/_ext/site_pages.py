@@ -33,7 +33,7 @@ GUIDES = {
 NOTEBOOKS = {  # in the order of their menu
     "quickstart": "Every technique once, in a few cells.",
     "your_own_data_set": "Look, choose, generate and check, in ten minutes.",
-    "training": "A small segmenter and its heat maps.",
+    "training": "Train, set the threshold, and look at heat maps.",
 }
 NO_GUIDES = ("index", "start", "guides", "notebooks", "changelog", "contributing")
 FROM_ROOT = {"README.md": "start", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
@@ -96,11 +96,11 @@ def notebooks_page(docs: Path) -> str:
     for name in names:
         copied = folder / f"{name}.ipynb"
         text = files[name].read_text(encoding="utf-8")
-        copied.write_text(text, encoding="utf-8")
+        copied.write_text(re.sub(r"\]\(\.\./(?!\.\./)", "](../../examples/", text), encoding="utf-8")
         title = next(line for line in json.loads(text)["cells"][0]["source"] if line.startswith("# "))[2:].strip()
         lines += [":::{container} card", f"**[{title}](notebooks/{name}.ipynb)**", "", NOTEBOOKS.get(name, ""), ":::"]
     lines += ["::::", "", "To run one: ", ""]
-    lines += [f"- {{download}}`{name}.ipynb <notebooks/{name}.ipynb>`" for name in names]
+    lines += [f"- {{download}}`{name}.ipynb <../examples/notebooks/{name}.ipynb>`" for name in names]
     return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *(f"notebooks/{name}" for name in names), "```", ""])
 
 

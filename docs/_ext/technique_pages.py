@@ -126,8 +126,7 @@ def index_page(words: dict[str, dict[str, str]], costs: dict[str, dict[tuple[str
         lines.append(f"| [{name}]({name}.md) | {looks} | {technique.family} | {measured} |")
     lines += [
         "",
-        "Medians on one thread, RGB images; see [how long a call takes](../performance.md), and for the others",
-        "[the comparison with other libraries](../maintainers/peers.md).",
+        "Medians on one thread, RGB images; see [how long a call takes](../performance.md).",
         "",
         "```{toctree}",
         ":hidden:",

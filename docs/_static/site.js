@@ -5,7 +5,7 @@ function name_cells(table) {
   const names = [...table.querySelectorAll("thead th")].map((cell) => cell.innerText.trim());
   for (const row of table.querySelectorAll("tbody tr"))
     [...row.children].forEach((cell, index) => {
-      if (names[index]) cell.dataset.label = names[index];
+      if (names[index] && (cell.innerText.trim() || cell.querySelector("img"))) cell.dataset.label = names[index];
     });
 }
 

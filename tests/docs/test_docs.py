@@ -24,7 +24,8 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 MAINTAINERS = sorted((ROOT / "docs" / "maintainers").glob("*.md"))
 PAGES = [ROOT / "README.md", *GUIDES, *MAINTAINERS]
 OPTIONAL = ("torch", "torchvision", "albumentations", "gradio")
-NEEDS = {"pail.torchvision": "torch", "pail.anomalib": "torch", "pail.app.page": "gradio", "pail.app.widgets": "gradio"}
+NEEDS = {"pail.torchvision": "torch", "pail.anomalib": "torch"}
+NEEDS |= {f"pail.app.{name}": "gradio" for name in ("events", "page", "widgets")}
 TRAINING = ("torch", "torchvision", "albumentations", "anomalib")  # modules of pail, named as what they are for
 
 

@@ -267,11 +267,7 @@ def test_the_quick_start_runs(tmp_path):
 @pytest.mark.slow
 def test_downloads_run_alone(tmp_path):
     """Without the project around them, and without what only a training needs."""
-<<<<<<< HEAD
-    for name in ("quickstart.py", "on_your_images.py", "detector.py"):
-=======
     for name in ("quickstart.py", "on_your_images.py", "detector.py", "choose_techniques.py"):
->>>>>>> main
         shutil.copy(EXAMPLES / name, tmp_path)
     cv2.imwrite(str(tmp_path / "part.jpg"), np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
 
@@ -285,12 +281,8 @@ def test_downloads_run_alone(tmp_path):
     assert {path.stem for path in (tmp_path / "results" / "quickstart").iterdir()} == set(NAMES)
     alone("on_your_images.py", ".", "--techniques", "cutpaste")
     assert [path.name for path in (tmp_path / "results" / "on_your_images").iterdir()] == ["part.png"]
-<<<<<<< HEAD
-    assert "--recipe" in alone("detector.py", "train", "--help", missing=("torch", "sklearn", "cv2", "pail"))
-=======
     for name in ("detector.py", "choose_techniques.py"):
         assert "Exit status" in alone(name, "--help", missing=("torch", "sklearn", "cv2", "pail"))
->>>>>>> main
 
 
 def test_the_table_of_severities_is_written_into_the_page(tmp_path, monkeypatch):

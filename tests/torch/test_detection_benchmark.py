@@ -74,8 +74,8 @@ def test_runs_are_stored_once_and_become_a_page(detection, run, tmp_path):
     assert len(before) == 4
     again = run("--seeds", "2", "--data", "mono", "screws", *rows)
     assert again == (text, lines) and before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
-    assert text.splitlines()[2].startswith("**A head that is trained on pseudo-anomalies")
-    for words in ("| solar cells, mono | both |", "| ball screws | both |", "| 3 real |", "| cutpaste |"):
+    assert text.splitlines()[2].startswith("**Adding a head that is trained on pseudo-anomalies")
+    for words in ("| monocrystalline solar cells | both |", "| ball screws | both |", "| 3 real |", "| cutpaste |"):
         assert words in text
     assert all(len(line) <= 128 for line in text.splitlines() if line[:1] not in ("|", "!"))
     assert cv2.imread(str(tmp_path / "docs" / "pictures" / "detection.png")).std() > 5
