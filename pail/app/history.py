@@ -10,7 +10,7 @@ from typing import Any
 
 MOST_STATES = 60  # of a session
 MOST_SESSIONS = 16  # those used last
-ONE_MOVE = 1.5  # seconds: a change of the same control that follows the answer to the last one sooner is no step
+ONE_MOVE = 2.5  # seconds: a change of the same control that follows the answer to the last one sooner is no step
 
 Values = dict[str, Any]
 
