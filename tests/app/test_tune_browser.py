@@ -200,7 +200,7 @@ def test_keyboard_only(server, tmp_path):
         )
         name = page.locator("input[name=pail-technique]:checked").get_attribute("value")
         assert name != chosen
-        tab_to(page, "#pail-expert > button")
+        tab_to(page, "#pail-fold-expert button")
         page.keyboard.press("Enter")
         page.wait_for_selector(f"#pail-of-{name} input[aria-valuetext]")
         tab_to(page, f"#pail-of-{name} input[type=range]")
@@ -316,6 +316,23 @@ def test_the_outline_is_thin_and_has_a_switch(server):
         page.locator("[data-do=another]").click()
         driver.settled(page)
         assert not page.locator("#pail-main svg").first.is_visible()  # the switch holds for what comes
+
+
+def test_folded_parameters_follow_what_is_brought_back(server):
+    """Controls get their values while they are folded."""
+    with browsing(server) as page:
+        driver.choose(page, 0, "fract_aug")
+        driver.drag(page, "fract_aug-size_range", 0.8, which=1)
+        driver.settled(page)
+        page.locator("#pail-fold-expert button").click()
+        page.keyboard.press("Control+z")
+        driver.settled(page)
+        page.keyboard.press("Control+y")
+        driver.settled(page)
+        assert "Changed parameters: size_range" in page.locator("#pail-main").inner_text()
+        assert not page.locator("#pail-of-fract_aug").first.is_visible()
+        driver.unfold(page, "expert")
+        assert page.locator("#pail-fract_aug-size_range .changed").is_visible()
 
 
 def pixels_of(picture):
