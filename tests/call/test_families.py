@@ -150,8 +150,8 @@ def test_options_add_to_those_of_a_preset():
 @pytest.mark.parametrize("shape", [(16, 400), (400, 16), (40, 52), (128, 128)])
 def test_a_defect_as_large_as_the_image_is_made_to_fit(shape, rotation):
     """Its rounded edge may be a row more than there is room for."""
-    photo, mask = np.array(photograph(64, 64, 7)), np.zeros((64, 64), np.uint8)
-    mask[19:45, 19:45] = 255
+    photo, mask = np.array(photograph(30, 30, 7)), np.zeros((30, 30), np.uint8)
+    mask[2:28, 2:28] = 255
     photo[mask > 0] //= 4
     bank = pail.Defects([photo], [mask])
     for seed in range(12):
