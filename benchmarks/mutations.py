@@ -24,6 +24,7 @@ COPIED = (
 SKIPPED = shutil.ignore_patterns("__pycache__", ".venv", "*.pyc")
 TIME_LIMIT = 180  # seconds for the tests of a mutation; it is noticed if they take longer
 PASSED, FAILED = 0, 1  # pytest's exit codes; the others say that no test was run
+DIED = -1  # the process ended before its tests did
 
 
 class Mutation(NamedTuple):
@@ -448,10 +449,21 @@ def copy_repository(copy: Path) -> None:
 
 
 def check_tests(copy: Path, selections: list[str]) -> set[str]:
-    """The selections that fail, or hold no test, as things are; in one process, which saves its start."""
-    script = "import json, sys, pytest\nprint(json.dumps([pytest.main(a) for a in json.loads(sys.argv[1])]))"
-    done = run(copy, ["-c", script, json.dumps([arguments(tests) for tests in selections])], limit=None)
-    codes = json.loads(done.stdout.splitlines()[-1])
+    """The selections that fail, or hold no test, as things are; in one process, which saves its start.
+
+    Where that ends early, as one does that a test of the page ends with, the next one goes on.
+    """
+    script = (
+        "import json, sys, pytest\nfor words in json.loads(sys.argv[2]):\n    code = int(pytest.main(words))\n"
+        "    print(code, file=open(sys.argv[1], 'a'))"
+    )
+    notes = copy.parent / "codes.txt"
+    codes: list[int] = []
+    while len(codes) < len(selections):
+        notes.write_text("")
+        left = [arguments(tests) for tests in selections[len(codes) :]]
+        run(copy, ["-c", script, str(notes), json.dumps(left)], limit=None)
+        codes += [int(line) for line in notes.read_text().split()] or [DIED]
     broken = {tests: code for tests, code in zip(selections, codes, strict=True) if code != PASSED}
     for tests, code in broken.items():
         print(f"broken     without a mutation, pytest {tests} ends with {code}")

@@ -94,18 +94,23 @@ def insert(name: str) -> dict[str, np.ndarray]:
         shown, sources = {}, {"defects": bank()}
     else:
         shown = sources = {"anom_source_img": photograph(source)} if source else {}
-    named = {"roi": "foreground", "severity": SEVERITY} if pai.TECHNIQUES[name].family == "defects" else {}
+    named = {"roi": where(name), "severity": SEVERITY} if pai.TECHNIQUES[name].family == "defects" else {}
     i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(i_n, **sources, **named, rng=seed)
     difference = np.abs(i_a.astype(int) - i_n).max(axis=2).astype(np.uint8)
     values = (i_n, *shown.values(), i_a, m_a[..., 0], difference)
     return dict(zip([fact for fact in FACTS if shown or fact != "source"], values, strict=True))
 
 
+def where(name: str) -> str | None:
+    """On the part. A chip looks for its edge by itself, and takes the blurred rim beyond the region with it."""
+    return None if name == "chip" else "foreground"
+
+
 def part() -> Image.Image:
     """One good part, the same with a defect in each further column, and below it the outline of its mask."""
     good = coin()
     made = {
-        name: getattr(pai.Anomaly_Insertion(), name)(good, roi="foreground", severity=SEVERITY, rng=SEED)
+        name: getattr(pai.Anomaly_Insertion(), name)(good, roi=where(name), severity=SEVERITY, rng=SEED)
         for name in DEFECTS
     }
     columns = [("good part", good, good)]

@@ -534,7 +534,9 @@ class Anomaly_Insertion(Beyond):
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the rectangle.
+            ``(i_a, m_a)``; the mask is the rectangle, with the parts that a
+            permutation alone leaves where they are; `pail.masks.difference`
+            gives the part that changed.
 
         References
         ----------
