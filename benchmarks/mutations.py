@@ -357,6 +357,47 @@ MUTATIONS = (
         "str(self.year)]\n", "str(self.year - 1)]\n",
         "tests/docs/test_references.py -k docstring",
     ),
+    # Families beyond the eleven, banks and tiles
+    Mutation(
+        "insert: all techniques by default", "pail/call/insert.py",
+        "for name in by_default()]", "for name in TECHNIQUES if not TECHNIQUES[name].takes_defects]",
+        "tests/call/test_families.py -k eleven_alone",
+    ),
+    Mutation(
+        "insert: a bank does not decide", "pail/call/insert.py",
+        'techniques = "real"', "pass",
+        "tests/call/test_families.py -k bank_alone",
+    ),
+    Mutation(
+        "insert: a preset without its options", "pail/call/insert.py",
+        "{**chosen.options[name], **given.pop(name, {})}", "given.pop(name, {})",
+        "tests/call/test_families.py -k preset",
+    ),
+    Mutation(
+        "replay: another bank taken", "pail/call/replay.py",
+        "if shown != recorded:", "if False:",
+        "tests/call/test_families.py -k by_content",
+    ),
+    Mutation(
+        "real_defect: a row more than there is room for", "pail/beyond/real/real_defect.py",
+        "if tight.height > room[1] or tight.width > room[0]:", "if False:",
+        "tests/call/test_families.py -k as_large_as",
+    ),
+    Mutation(
+        "bank: a defect counts in each format", "pail/beyond/real/annotations.py",
+        "    catalog.drop_repeated()\n", "",
+        "tests/techniques/test_real_defects.py -k two_formats",
+    ),
+    Mutation(
+        "resize: floats leave their range", "pail/core/ops.py",
+        "np.clip(resized, low, high, out=resized)", "pass",
+        "tests/dataset/test_side_by_side.py -k full_scale",
+    ),
+    Mutation(
+        "recipe: a set's masks taken for regions", "pail/dataset/recipe.py",
+        "if is_of_set or not isinstance(given, str)", "if not isinstance(given, str)",
+        "tests/dataset/test_side_by_side.py -k recipe_of_a_set",
+    ),
     # What is shown
     Mutation(
         "tune: another draw than the recipe's", "pail/app/draws.py",

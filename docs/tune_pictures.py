@@ -68,8 +68,8 @@ def choose(page: Any, image: int, technique: str) -> None:
 
 def unfold(page: Any, key: str) -> None:
     """Open a group of controls, unless it is open."""
-    button = page.locator(f"#pail-{key} > button")
-    if "open" not in str(button.get_attribute("class")).split():
+    button = page.locator(f"#pail-fold-{key} button")
+    if button.get_attribute("aria-expanded") != "true":
         button.click()
 
 
@@ -175,7 +175,7 @@ def look_at(page: Any, image: int, technique: str, seed: int) -> None:
     page.locator(f"#pail-techniques input[value='{technique}']").check()
     unfold(page, "more")
     page.locator("#pail-seed input").fill(str(seed))
-    page.locator("#pail-more > button").click()
+    page.locator("#pail-fold-more button").click()
     settled(page)
 
 

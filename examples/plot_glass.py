@@ -58,9 +58,9 @@ def grid(rows):
 
 
 i_n = photograph("example_img/example_1.jpg", data.coins)
-i_s = photograph("anom_source_imgs/veined_red.jpg", data.coffee)
+i_s = photograph("anom_source_imgs/gravel.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
-i_a, m_a = insertion.glass(i_n, i_s, rng=26)
+i_a, m_a = insertion.glass(i_n, i_s, rng=0)
 show(i_n, i_a, m_a, i_s)
 
 # %%
@@ -68,7 +68,7 @@ show(i_n, i_a, m_a, i_s)
 # ``use_mask`` restricts them to the object.
 
 vary(
-    partial(insertion.glass, anom_source_img=i_s, rng=26),
+    partial(insertion.glass, anom_source_img=i_s, rng=0),
     i_n,
     beta_mean=[0.2, 0.5, 0.8],
     threshold=[0.3, 0.5, 0.7],

@@ -20,7 +20,7 @@ folder.mkdir(parents=True, exist_ok=True)
 
 # Images may be PIL images or arrays, such as those that OpenCV reads.
 normal_image = Image.open(root / "example_img" / "example_2.jpg") if is_bundled else data.coins()
-anom_source_img = Image.open(root / "anom_source_imgs" / "wood.jpg") if is_bundled else data.coffee()
+anom_source_img = Image.open(root / "anom_source_imgs" / "streaks.jpg") if is_bundled else data.gravel()
 
 anom_insertion = pai.Anomaly_Insertion()
 for name in pail.ELEVEN:

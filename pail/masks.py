@@ -39,8 +39,8 @@ def difference(
     Returns
     -------
     ndarray of shape (H, W, 1) and dtype uint8
-        255 where `m_a` is set and a channel differs by more than
-        `threshold`, else 0. It can be empty.
+        255 where `m_a` is set and a channel differs by at least
+        `threshold`, and at all, else 0. It can be empty.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def difference(
     """
     threshold = as_number("threshold", threshold, 0, 1)
     change, mask = _change(i_n, i_a, m_a, data_range)
-    return cv2.bitwise_and(as_bytes(change > threshold), mask)[..., None]
+    visible = (change >= np.float32(threshold)) & (change > 0)
+    return cv2.bitwise_and(as_bytes(visible), mask)[..., None]
 
 
 NSA_LOGISTIC = (20 / 255, 255 / 6)  # midpoint and steepness of NSA's labels, in fractions of the data range

@@ -102,17 +102,21 @@ class Page:
         session, read = str(request.session_hash), self.form.read(values)
         self.newest.take(session)
         self.history.record(session, read)
+        shown = self._shown(read)
+        self.history.answered(session)
         undo, redo = self.history.steps(session)
-        bar = gr.update(undo=undo, redo=redo)
+        return shown, gr.update(undo=undo, redo=redo)
+
+    def _shown(self, read: dict[str, Any]) -> str:
         if read["region"] == "painted" and not read["painted"]:
-            return view.nothing(TO_PAINT, self._normal(read["image"]), hint=True), bar
+            return view.nothing(TO_PAINT, self._normal(read["image"]), hint=True)
         try:
             settings = self.settings(read, mixed=False)
             item = self.bench.items(settings)[0]
             drawn = self.bench.draw(settings, self.bench.recipe(settings), item)
-            return view.result(drawn, settings.entries[0].options), bar
+            return view.result(drawn, settings.entries[0].options)
         except SHOWN as raised:
-            return view.nothing(view.reason(raised), self._normal(read["image"])), bar
+            return view.nothing(view.reason(raised), self._normal(read["image"]))
 
     def _normal(self, image: Any) -> np.ndarray | None:
         """The chosen image, if it can be read."""

@@ -10,7 +10,7 @@ from typing import Any
 
 MOST_STATES = 60  # of a session
 MOST_SESSIONS = 16  # those used last
-ONE_MOVE = 1.5  # seconds: changes of one control that follow each other sooner are one step
+ONE_MOVE = 2.5  # seconds: a change of the same control that follows the answer to the last one sooner is no step
 
 Values = dict[str, Any]
 
@@ -34,6 +34,11 @@ class History:
         """Add a state, unless the page shows it already; dragging a handle is one step, not hundreds."""
         with self._lock:
             self._record(self._of(session), values)
+
+    def answered(self, session: str) -> None:
+        """Note that the page got its answer: a drag goes on after it, however long that took."""
+        with self._lock:
+            self._of(session).time = self._clock()
 
     def step(self, session: str, values: Mapping[str, Any], by: int) -> Values:
         """The controls to change, and to what: a step back (-1) or forward (1) from the values of the page."""

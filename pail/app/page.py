@@ -122,7 +122,7 @@ def _techniques(page: Page, technique: str, given: dict[str, dict[str, Any]]) ->
     _section("What it looks like")
     known = offered(page.bench.defects)
     page.form.components["technique"] = widgets.techniques(view.techniques(technique, known), technique)
-    with gr.Accordion("Expert parameters of this technique", open=False, elem_id="pail-expert"):
+    with widgets.fold("Expert parameters of this technique", "expert"):
         for name in known:
             with gr.Group(elem_id=f"pail-of-{name}"):
                 for control, value in control_values(name, given.get(name, {})):
@@ -156,7 +156,7 @@ def _more(page: Page) -> None:
     """Folded: number, size and seed."""
     given, add = page.bench.given, page.form.components
     anomalies = given.get("anomalies", [1, 1])
-    with gr.Accordion("Number, size and seed", open=False, elem_id="pail-more"):
+    with widgets.fold("Number, size and seed", "more"):
         add["anomalies"] = widgets.handles(
             ANOMALIES,
             value=[anomalies] * 2 if isinstance(anomalies, int) else anomalies,

@@ -63,6 +63,19 @@ def painter(background: str) -> gr.HTML:
     )
 
 
+def fold(title: str, key: str) -> gr.Column:
+    """A column that a button above it unfolds.
+
+    An accordion of gradio makes its controls when it is opened, without what they got from events before.
+    """
+    gr.HTML(
+        html_template=html("fold", title=title, target=f"pail-{key}"),
+        js_on_load=script("fold"),
+        elem_id=f"pail-fold-{key}",
+    )
+    return gr.Column(elem_id=f"pail-{key}")
+
+
 def tools() -> gr.HTML:
     """What is at the picture: the switch of the outline, the original, another example, undo and redo."""
     return gr.HTML(

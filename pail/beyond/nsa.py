@@ -156,8 +156,16 @@ def _shape(sampler: Sampler, size: tuple[int, int], shape: str | None) -> np.nda
 
 
 def _target(image: NormalImage, sampler: Sampler, foreground: np.ndarray | None, mask: np.ndarray, least: float) -> Box:
-    """Where a patch lands: on the foreground, or in the region of interest, which has the last word."""
+    """Where a patch lands: on the foreground, or in the region of interest, which has the last word.
+
+    In a region that only the outermost pixels of a patch can reach, such as a corner of the image, they belong to it.
+    """
     height, width = mask.shape
+    if image.roi is not None:
+        box = place(image, sampler, height, width, mask)
+        if cv2.hasNonZero(cv2.bitwise_and(np.ascontiguousarray(image.roi[box.slices]), mask)):
+            return box
+        mask[:] = 255
     if image.roi is not None or foreground is None:
         return place(image, sampler, height, width, mask)
     return _box_on(foreground, sampler, "", (height, width), image.shape, least)
@@ -180,6 +188,8 @@ def _inserted(
         else:
             content[local] = poisson.blend(content[local], patch, mask, mixed=blend == "mixed")
         pasted[local] |= mask
+    if image.roi is not None:  # what visibly changed may lie outside of it alone
+        pasted = cv2.bitwise_and(pasted, np.ascontiguousarray(image.roi[hull.slices]))
     np.clip(content, 0, image.max_value, out=content)
     return Insertion(hull, content, _changed(image, before, content, pasted), sampler.opacity())
 

@@ -121,7 +121,7 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(value, Mapping):
         raise TypeError(f"`options` must be a dict of dicts, by technique, got {describe(value)}")
     for name, keywords in value.items():
-        _members(name)
+        _members(name, "options")
         if name not in TECHNIQUES or not isinstance(keywords, Mapping):
             raise TypeError(f"`options[{name!r}]` must be a dict of a technique's keywords, got {describe(keywords)}")
         known = TECHNIQUES[name].parameters
@@ -146,7 +146,7 @@ def _entries(techniques: Any) -> list[list[str]]:
     return [_members(entry) for entry in techniques]
 
 
-def _members(entry: Any) -> list[str]:
+def _members(entry: Any, argument: str = "techniques") -> list[str]:
     if isinstance(entry, str) and entry in TECHNIQUES:
         return [entry]
     if isinstance(entry, str) and entry in FAMILIES:
@@ -154,7 +154,7 @@ def _members(entry: Any) -> list[str]:
     known = ", ".join([*TECHNIQUES, *FAMILIES])
     error = ValueError if isinstance(entry, str) else TypeError
     meant = close_match(entry, [*TECHNIQUES, *FAMILIES])
-    raise error(f"`techniques` must be names or families, each one of {known}; got {describe(entry)}{meant}")
+    raise error(f"`{argument}` must be names or families, each one of {known}; got {describe(entry)}{meant}")
 
 
 def _weights(weights: Any, count: int) -> list[float]:

@@ -163,7 +163,7 @@ def _arguments(recorded: dict[str, Any], overrides: dict[str, Any]) -> dict[str,
 def _generator(state: Any) -> np.random.Generator:
     try:
         return records.rng_from_state(state)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"`record` must hold the state of a generator under 'rng', got {describe(state)}") from error
 
 

@@ -182,7 +182,9 @@ def generate(
             progress=not quiet,
             **options,
         )
-    if not quiet:
+    if quiet:
+        _show_failure(summary)
+    else:
         _show(summary, alone=defects is not None and set(summary.techniques) == {"real_defect"} and technique is None)
     raise typer.Exit(summary.status)
 
@@ -284,7 +286,18 @@ def _regions(summary: Any) -> str:
     return f"  region: {'; '.join(parts)}"
 
 
+def _show_failure(summary: Any) -> None:
+    """With --quiet too: why nothing was made."""
+    if summary.status != 1:
+        return
+    reasons = summary.missing or [f"{entry['file']!r}: {entry['reason']}" for entry in summary.skipped]
+    err.print(f"[red]Nothing was made:[/red] {escape('; '.join(reasons[:3]))}", highlight=False, soft_wrap=True)
+
+
 def _show(summary: Any, *, alone: bool) -> None:
+    if summary.planned == 0:
+        out.print(f"This shard has no image of the set in {summary.out}.", highlight=False, soft_wrap=True)
+        return
     out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)

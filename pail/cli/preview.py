@@ -98,7 +98,7 @@ def preview(
     recipe, normals, regions = read_some(images, recipe)
     sources = list(read_few(*_found_sources(source, recipe), recipe).values()) if source else None
     bank, _ = read_bank(recipe)
-    command = _generate_command(images, source, recipe, seed or 0, None if html else technique)
+    command = _generate_command(images, source, recipe, seed or 0, technique)
     keywords: dict[str, Any] = {"techniques": recipe.names, "options": recipe.options, "defects": bank}
     keywords |= {"seed": seed or 0, "roi": regions, "command": command}
     keywords["insertion"] = insertion(recipe, recipe.alpha)
@@ -129,7 +129,7 @@ def _generate_command(images: str, source: str | None, recipe: Any, seed: int, t
         "--size": f"{size[0]}x{size[1]}" if isinstance(size, tuple) else size,
         "--fit": None if recipe.fit == "crop" else recipe.fit,
         "--seed": seed,
-        "--data-range": ",".join(f"{v:g}" for v in window) if isinstance(window, tuple) else window and f"{window:g}",
+        "--data-range": window and ",".join(map(_number, window if isinstance(window, tuple) else (window,))),
         "--techniques": techniques,
         "--defects": recipe.defects,
         "--preset": recipe.preset,
@@ -140,6 +140,11 @@ def _generate_command(images: str, source: str | None, recipe: Any, seed: int, t
     words += [word for pattern in recipe.exclude for word in ("--exclude", pattern)]
     words += ["--follow-links"] * recipe.follow_links + (["--column", recipe.column] if recipe.column else [])
     return shlex.join(words)
+
+
+def _number(value: float) -> str:
+    """All digits, so that the command has the recipe's own number."""
+    return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def _check_own(path: Path) -> None:

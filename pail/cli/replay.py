@@ -19,13 +19,22 @@ def replay(
     normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
     source: SOURCE = None,
     defects: DEFECTS = None,
-    target: Annotated[Path | None, typer.Option("--output", "-o", help="File to write the image to.")] = None,
+    roi: Annotated[
+        str | None, typer.Option(help="Folder of masks, if it is not where it was.", show_default=False)
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", "-o", help="New file to write the image to.", show_default=False)
+    ] = None,
 ) -> None:
     """Make one image of a data set again from its line of the manifest, and compare it."""
     from pail.dataset.replay import remake
 
-    made = remake(dataset, index, normals, source, defects)
+    if target is not None and target.exists():
+        raise ValueError(f"`output` must not name a file that exists, got {target}")
+    made = remake(dataset, index, normals, source, defects, roi)
     if target is not None:
+        if target.suffix.lower() != made.suffix:
+            raise ValueError(f"`output` must end in {made.suffix}, as the image in the set does, got {target}")
         target.write_bytes(made.image)
     if made.is_same:
         out.print("the same bytes")

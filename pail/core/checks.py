@@ -48,7 +48,7 @@ def as_number(
     inside = low <= value <= high and not (above and value == low) and not (below and value == high)
     if not inside or value in (math.inf, -math.inf):
         raise ValueError(f"`{name}` must be {bounds_text(low, high, integer, above, below)}, got {describe(value)}")
-    return int(value) if integer else float(value)
+    return int(value) if integer else float(value) + 0.0  # -0.0 is 0
 
 
 def _is_number(value: Any, integer: bool) -> bool:

@@ -80,7 +80,10 @@ def largest_change(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
-    """(h, w, C) at another height and width: along each axis area average when shrinking, linear when enlarging."""
+    """(h, w, C) at another height and width: along each axis area average when shrinking, linear when enlarging.
+
+    No value leaves the range of the image's, which OpenCV's sums of float32 may do by rounding.
+    """
     if image.shape[:2] == shape:
         return image
     shrinks = [want < have for want, have in zip(shape, image.shape, strict=False)]
@@ -90,6 +93,11 @@ def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) 
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR if any(grows) else cv2.INTER_AREA
     if image.ndim == 2 or image.shape[2] <= 4:
         resized = cv2.resize(image, shape[::-1], interpolation=how)
-        return resized if image.ndim == 2 else with_axis(resized)
-    planes = [cv2.resize(np.ascontiguousarray(p), shape[::-1], interpolation=how) for p in np.moveaxis(image, 2, 0)]
-    return np.stack(planes, axis=2)  # OpenCV averages areas of at most four channels
+        resized = resized if image.ndim == 2 else with_axis(resized)
+    else:  # OpenCV averages areas of at most four channels
+        planes = [cv2.resize(np.ascontiguousarray(p), shape[::-1], interpolation=how) for p in np.moveaxis(image, 2, 0)]
+        resized = np.stack(planes, axis=2)
+    if image.dtype.kind == "f" and not nearest:
+        low, high = cv2.minMaxLoc(image.reshape(image.shape[0], -1))[:2]
+        np.clip(resized, low, high, out=resized)
+    return resized

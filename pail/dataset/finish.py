@@ -25,6 +25,7 @@ class Summary:
     """What a run has made, as `pail.generate` returns it."""
 
     out: str
+    planned: int = 0  # images of this run, before they are cut into tiles; none in a shard that got no chunk
     good: int = 0
     anomalies: int = 0
     techniques: dict[str, int] = field(default_factory=dict)
@@ -61,6 +62,8 @@ class Summary:
     @property
     def status(self) -> int:
         """The exit status: 0 all made, 1 nothing made, 3 some files skipped, 4 fewer images than requested."""
+        if self.planned == 0:  # a shard of a set with fewer chunks than shards
+            return 0
         return 1 if self.images == 0 else 4 if self.missing else 3 if self.skipped else 0
 
     def add(self, line: dict[str, Any]) -> None:
@@ -85,6 +88,7 @@ def finish(run: Run) -> Summary:
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
         for item, (lines, beside) in zip(planned, _entries(run), strict=True):
+            summary.planned += 1
             tried = json.loads(beside)["skipped"]
             for skipped in tried:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)

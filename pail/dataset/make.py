@@ -354,7 +354,7 @@ def _visible(
     if tile is not None:
         before, after = tile.cut(before), tile.cut(after)
     change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(before[inside]), clip(after[inside]))))
-    seen = change.astype(np.float32) / np.float32(frame.max_value) > VISIBLE
+    seen = change.astype(np.float32) / np.float32(frame.max_value) >= np.float32(VISIBLE)
     return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
 

@@ -253,7 +253,7 @@ def make_recipe(**options: Any) -> Recipe:
 def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
     """The recipe of a file, if there is one, and of options that take precedence over it."""
     given = {name: value for name, value in options.items() if value is not None}
-    loaded = load_options(path) if path else {}
+    loaded = load_options(path, whole=False) if path else {}
     for name, other in (("number", "per_image"), ("per_image", "number")):
         if name in given and other not in given:
             loaded.pop(other, None)  # one of the two says how many images there are
@@ -336,8 +336,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"`techniques` must hold numbers, strings and lists of them, got {describe(value)}")
 
 
-def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The options in a recipe file. A relative folder of masks is looked for beside the file first."""
+def load_options(path: str | os.PathLike[str], *, whole: bool = True) -> dict[str, Any]:
+    """The options in a recipe file, checked where they are all there are.
+
+    A relative folder of masks or defects is looked for beside the file first. The recipe of a finished set has the
+    paths of its run instead: what lies beside it is its own.
+    """
     path = Path(path)
     try:
         options = parse_options(path.read_text(encoding="utf-8"))
@@ -345,11 +349,15 @@ def load_options(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"`recipe` must be a file that can be read, got {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"`recipe` must be TOML, got {path}: {error}") from error
+    is_of_set = (path.parent / "dataset.json").exists() or (path.parent / ".pail").exists()
     for name in ("roi", "defects"):
         given = options.get(name)
-        if isinstance(given, str) and given not in ROI_WORDS and (path.parent / given).exists():
+        if is_of_set or not isinstance(given, str) or given in ROI_WORDS:
+            continue
+        if (path.parent / given).exists():
             options[name] = str(path.parent / given)  # passed on together with its recipe
-    make_recipe(**options)
+    if whole:
+        make_recipe(**options)
     return options
 
 

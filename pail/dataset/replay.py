@@ -8,6 +8,7 @@ import re
 import warnings
 from dataclasses import replace
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from pail._version import __version__
@@ -27,6 +28,7 @@ class Remade(NamedTuple):
     """The image's file, whether image and mask have the bytes of those in the set, and where not, what differs."""
 
     image: bytes
+    suffix: str  # of its name in the set
     is_same: bool
     reason: str = ""
 
@@ -37,16 +39,21 @@ def remake(
     normals: Paths,
     source: Paths | None = None,
     defects: Any = None,
+    roi: str | os.PathLike[str] | None = None,
 ) -> Remade:
     """Make the image with that index again, and compare it with the one in the set.
 
-    `defects` is the bank of real defects, or where it is now, if not in the place that the recipe names.
+    `defects` is the bank of real defects, or where it is now, if not in the place that the recipe names; `roi` is the
+    same for a folder of masks.
     """
     folder = Store(dataset)
     versions = _versions(folder)
     lines = _lines(folder, index)
     line = next((entry for entry in lines if entry["label"]), lines[0])
     recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
+    if roi is not None and recipe.roi_folder is None:
+        raise ValueError(f"`roi` must be left out: the set was made with {recipe.roi!r}, not with a folder of masks")
+    recipe = recipe if roi is None else replace(recipe, roi=str(roi))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
     rois = None if recipe.roi_folder is None else Store(recipe.roi_folder)
@@ -66,14 +73,17 @@ def remake(
     differing = _differing(folder, lines, made)
     whole = made if recipe.tile is None else make_item(replace(recipe, tile=None, overlap=0), inputs, item)
     image = whole.files[whole.lines[0]["image"]]
+    suffix = PurePosixPath(whole.lines[0]["image"]).suffix.lower()
     if not differing:
-        return Remade(image, True)
+        return Remade(image, suffix, True)
     now = {"pail": __version__, **stack()}
     other = [
         f"{name} {was} there, {now.get(name, 'none')} here" for name, was in versions.items() if was != now.get(name)
     ]
     why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
-    return Remade(image, False, f"{', '.join(differing)} ({why})")
+    if recipe.roi_folder is not None:
+        why += f"; the regions were read from {recipe.roi_folder}"
+    return Remade(image, suffix, False, f"{', '.join(differing)} ({why})")
 
 
 def _bank(recipe: Recipe, line: dict[str, Any], given: Any) -> tuple[Defects | None, tuple[str, ...]]:

@@ -62,6 +62,8 @@ def text(value: Any) -> str:
 
 def printable(value: str) -> str:
     """The text on one line: characters that cannot be printed are spelled out."""
+    if value.isprintable():  # such as a picture, of many thousand characters
+        return value
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)
 
 

@@ -900,9 +900,11 @@ def test_history():
     assert history.steps("s") == (0, 0)
     history.record("s", {"a": 1.0, "b": ""})  # as gradio spells the same
     assert history.steps("s") == (0, 0)
-    for value in (2, 3, 4):  # a handle that is dragged
+    for value in (2, 3, 4):  # a handle that is dragged, on an image that takes long
         clock.now += 0.2
         history.record("s", {"a": value, "b": ""})
+        clock.now += 9
+        history.answered("s")
     clock.now += 5
     history.record("s", {"a": 4, "b": [1, 2]})
     assert history.steps("s") == (2, 0) and history.steps("other") == (0, 0)

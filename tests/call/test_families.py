@@ -144,3 +144,46 @@ def test_options_add_to_those_of_a_preset():
     held = result.record["arguments"]["options"]["cutpaste"]
     assert list(held["area_ratio"]) == [0.5, 0.5] and "aspect_ratio" in held
     assert 0.4 < (result.m_a > 0).mean() < 0.6
+
+
+@pytest.mark.parametrize("rotation", [(0, 0), (90, 90), (180, 180), (-180, 180)])
+@pytest.mark.parametrize("shape", [(16, 400), (400, 16), (40, 52), (128, 128)])
+def test_a_defect_as_large_as_the_image_is_made_to_fit(shape, rotation):
+    """Its rounded edge may be a row more than there is room for."""
+    photo, mask = np.array(photograph(30, 30, 7)), np.zeros((30, 30), np.uint8)
+    mask[2:28, 2:28] = 255
+    photo[mask > 0] //= 4
+    bank = pail.Defects([photo], [mask])
+    for seed in range(12):
+        for scale in ((0.7, 1.4), (2, 5)):
+            checked("real_defect", photograph(*shape), defects=bank, rotation=rotation, scale=scale, rng=seed)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_float_bank_with_white_surroundings_is_taken(dtype):
+    for seed in range(10):
+        photo, mask = np.full((70, 80), 255, dtype), np.zeros((70, 80), np.uint8)
+        top, left = (int(v) for v in np.random.default_rng(seed).integers(5, 40, 2))
+        mask[top : top + 14, left : left + 21] = 255
+        photo[mask > 0] = 30
+        image = np.asarray(photograph(60, 60), dtype)
+        for blend in ("transfer", "paste", "poisson"):
+            insertion = pai.Anomaly_Insertion(data_range=255.0)
+            checked("real_defect", image, on=insertion, defects=pail.Defects([photo], [mask]), blend=blend, rng=seed)
+
+
+def test_options_of_no_technique_are_named_as_options():
+    with pytest.raises(ValueError, match="`options` must be names"):
+        pai.Anomaly_Insertion().insert(IMAGE, options={"a": 1})
+
+
+def test_a_negative_zero_is_zero():
+    checked("glass", IMAGE, beta_std=-0.0, rng=0)
+
+
+@pytest.mark.parametrize("state", [[], {}, "x", {"bit_generator": "PCG64", "state": []}])
+def test_a_damaged_state_is_named(state):
+    record = json.loads(json.dumps(pai.Anomaly_Insertion().cutpaste(IMAGE).record))
+    record["rng"]["state"] = state
+    with pytest.raises((TypeError, ValueError), match="`record`"):
+        pail.replay(record, IMAGE)

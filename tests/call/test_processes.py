@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
-from common import NAMES, Expected, call, photograph
+from common import ALL, Expected, call, photograph
 
 from pail import pai
 
@@ -23,11 +23,10 @@ def test_eight_threads_share_an_instance():
 
     def work(task):
         name, seed = task
-        source = {"anom_source_img": SOURCE} if pai.TECHNIQUES[name].takes_source else {}
-        return getattr(instance, name)(IMAGE, **source), getattr(instance, name)(IMAGE, rng=seed, **source)
+        return call(name, IMAGE, SOURCE, on=instance), call(name, IMAGE, SOURCE, on=instance, rng=seed)
 
-    tasks = [(name, seed) for seed in range(12) for name in NAMES]
-    expected = {name: Expected(name, IMAGE, SOURCE) for name in NAMES}
+    tasks = [(name, seed) for seed in range(12) for name in ALL]
+    expected = {name: Expected(name, IMAGE, SOURCE) for name in ALL}
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(work, tasks))
     for (name, seed), (free, seeded) in zip(tasks, results, strict=True):
@@ -98,7 +97,7 @@ def test_without_an_rng_every_instance_is_fresh():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_long_runs_leave_nothing_behind(name):
     """A short form of the soak that the fuzz script does with 10,000 calls."""
     process, small = psutil.Process(), photograph(24, 24)

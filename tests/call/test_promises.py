@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from common import NAMES, as_type, call, checked, frame_and_draw, photograph, takes_source
+from common import ALL, as_type, bank, call, checked, frame_and_draw, photograph, takes_source
 from PIL import Image
 from scipy import stats
 from seeds import seeds
@@ -183,7 +183,7 @@ GROUNDS = {
 
 
 @pytest.mark.parametrize("ground", GROUNDS)
-@pytest.mark.parametrize("name", [*NAMES, "insert"])
+@pytest.mark.parametrize("name", [*ALL, "insert"])
 def test_something_inside_the_mask_visibly_differs(name, ground):
     image = GROUNDS[ground]()
     sources = (None, SOURCE, image) if name == "insert" or takes_source(name) else (None,)
@@ -197,8 +197,9 @@ def test_something_inside_the_mask_visibly_differs(name, ground):
 def test_an_image_of_two_levels_changes():
     """Full scale of 1: the smallest step is the range."""
     image = (photograph(40, 40) > 128).astype(np.uint8)
-    for name in NAMES:
-        i_a, m_a = call(name, image, rng=0, data_range=1)
+    for name in ALL:
+        more = {"defects": bank(1)} if name == "real_defect" else {}
+        i_a, m_a = call(name, image, rng=0, data_range=1, **more)
         assert i_a.max() <= 1 and (i_a != image)[m_a[..., 0] > 0].any()
 
 
@@ -210,7 +211,7 @@ def test_an_image_of_two_levels_changes():
 def test_a_saturated_float_image_is_accepted_and_its_result_again(dtype, data_range):
     image = (photograph(40, 40) / 255 * data_range).astype(dtype)
     image[:10] = data_range
-    for name in NAMES:
+    for name in ALL:
         for seed in range(3):
             i_a, _ = call(name, image, SOURCE, rng=seed, data_range=data_range)
             assert i_a.max() <= dtype(data_range) and i_a.dtype == dtype
@@ -381,7 +382,7 @@ def test_a_pil_image_whose_pixels_cannot_be_read_is_named(tmp_path):
 
 def test_thin_float_images_do_not_warn():
     for shape in ((9, 1), (1, 9), (300, 1)):
-        for name in NAMES:
+        for name in ALL:
             for seed in range(4):
                 call(name, photograph(*shape)[..., 0] / 255, SOURCE, rng=seed)
 

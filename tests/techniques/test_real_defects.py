@@ -19,6 +19,7 @@ import pail
 from pail import pai
 from pail.beyond.real import annotations
 from pail.beyond.real.defects import Defects
+from pail.beyond.real.defects import bank_of as bank_given
 from pail.beyond.real.real_defect import real_defect
 from pail.core.parameters import parameters_of
 
@@ -169,6 +170,44 @@ FORMATS = [
     coco_text_run_lengths,
     yolo,
 ]
+
+
+def test_a_defect_that_two_formats_name_counts_once(tmp_path):
+    """A file of annotations beside folders of masks, and a file for each split beside one for all."""
+    mvtec(tmp_path)
+    corners = [10, 10, 25, 10, 25, 15, 10, 15]
+    told = coco([{"segmentation": [corners]}])
+    told["images"][0]["file_name"] = "test/scratch/000.png"
+    write(tmp_path / "annotations.json", told)
+    write(tmp_path / "annotations_test.json", told)
+    bank = Defects.read(tmp_path)
+    assert len(bank) == 2 and bank.kinds == ("pit",) and not bank.skipped  # the kind is the annotation's
+
+
+def test_images_that_are_annotated_need_no_mask(tmp_path):
+    coco_polygons(tmp_path)
+    save(tmp_path / "masks" / "a.png", BAR)
+    bank = Defects.read(tmp_path)
+    assert len(bank) == 1 and not bank.skipped
+
+
+def test_an_annotated_image_needs_no_mask_beside_it(tmp_path):
+    coco_polygons(tmp_path)
+    save(tmp_path / "images" / "a_mask.png", BAR)
+    bank = Defects.read(tmp_path)
+    assert len(bank) == 1 and not bank.skipped
+
+
+def test_byte_order_marks_are_no_part_of_a_name(tmp_path):
+    expected = yolo(tmp_path)
+    for path in (tmp_path / "classes.txt", tmp_path / "labels" / "train" / "a.txt"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        assert Defects.read(tmp_path).kinds == tuple(kind for kind, _ in expected)
+
+
+def test_a_bank_that_does_not_exist_is_named_by_its_argument():
+    with pytest.raises(ValueError, match="`defects` must be a folder"):
+        bank_given("no/such/folder")
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.__name__)

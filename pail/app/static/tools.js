@@ -25,6 +25,7 @@ compare.addEventListener('keydown', event => {
 compare.addEventListener('keyup', event => { if (event.key === ' ' || event.key === 'Enter') release(); });
 compare.addEventListener('blur', release);
 function refresh() {
+  element.querySelector('.pail-bar').dataset.steps = props.undo;
   ['undo', 'redo'].forEach(name =>
     element.querySelector(`[data-do=${name}]`).setAttribute('aria-disabled', !(props[name] > 0)));
 }

@@ -16,6 +16,7 @@ from pail.core.sampler import Sampler
 
 SPREAD = 6.0  # degrees between the strokes at most
 SAMPLES = 28  # along a stroke
+STRAIGHT = np.linspace(-0.5, 0.5, SAMPLES)
 BEND = 0.06  # of its length: how far a stroke leaves the straight line at most
 
 
@@ -42,7 +43,7 @@ def scratch(
         share = 1.0 if i == 0 else sampler.uniform("stroke_length", 0.25, 0.95)
         heading = angle + math.radians(sampler.uniform("stroke_angle", -SPREAD / 2, SPREAD / 2))
         thick = widest * (1.0 if i == 0 else sampler.uniform("stroke_width", 0.35, 0.9))
-        t = np.linspace(-0.5, 0.5, SAMPLES)
+        t = STRAIGHT
         run = t * longest * share
         bend = sampler.uniform("bend", -BEND, BEND) * longest * share
         across = bend * (1 - 4 * t * t) + smooth_noise(rng, SAMPLES, 6) * 0.15 * thick

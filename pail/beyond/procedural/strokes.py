@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from pail.core.ops import read_only
 
 SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
 FINE_PIXELS = 1 << 16  # a canvas of up to so many pixels is drawn at four times its size, a larger one at twice
@@ -61,9 +64,15 @@ def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return result
 
 
+@lru_cache(maxsize=64)
+def along_stroke(count: int) -> np.ndarray:
+    """From 0 to 1 in that many steps, float32, read-only."""
+    return read_only(np.linspace(0, 1, count, dtype=np.float32))
+
+
 def tapered(count: int, start: float, end: float) -> np.ndarray:
     """From 0 over 1 to 0 along a stroke: it widens over the share `start` and narrows over the share `end`."""
-    t = np.linspace(0, 1, count, dtype=np.float32)
+    t = along_stroke(count)
     result: np.ndarray = np.minimum(1, np.minimum(t / max(start, 1e-3), (1 - t) / max(end, 1e-3))) ** np.float32(0.7)
     return result
 
@@ -81,9 +90,12 @@ def ribbon(points: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarra
     tangent = np.empty_like(points)
     tangent[1:-1] = points[2:] - points[:-2]
     tangent[0], tangent[-1] = points[1] - points[0], points[-1] - points[-2]
-    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-    return np.concatenate([points + normal * left[:, None], (points - normal * right[:, None])[::-1]])
+    length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
+    outline = np.empty((2, *points.shape))
+    for axis, normal in enumerate((-tangent[:, 1] / length, tangent[:, 0] / length)):
+        outline[0, :, axis] = points[:, axis] + normal * left
+        outline[1, ::-1, axis] = points[:, axis] - normal * right
+    return outline.reshape(-1, 2)
 
 
 def fill(
@@ -100,16 +112,20 @@ def fill(
     pixels. `tones` are the values in [0, 1] that they are filled with, 1 for all by default; later ones lie on top.
     `blur` is that of the image, in pixels.
     """
-    canvas, scale, origin = _canvas(outlines, margin, shape)
+    points = np.concatenate(outlines)
+    canvas, scale, origin = _canvas(points, margin, shape)
+    corners, start = _fixed_point(points, origin, scale), 0
     for i, outline in enumerate(outlines):
         value = 255 if tones is None else max(1, round(255 * tones[i]))
-        cv2.fillPoly(canvas, [_fixed_point(outline, origin, scale)], value, cv2.LINE_8, SHIFT)
+        end = start + len(outline)
+        cv2.fillPoly(canvas, [corners[start:end]], value, cv2.LINE_8, SHIFT)
+        start = end
     return _reduced(canvas, scale, blur)
 
 
 def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np.ndarray:
     """Coverage, as `fill` makes it, of a curve of constant width, which may cross itself."""
-    canvas, scale, origin = _canvas([points], margin + width)
+    canvas, scale, origin = _canvas(points, margin + width)
     corners = _fixed_point(points, origin, scale)
     thickness = max(1, round(width * scale))
     cv2.polylines(canvas, [corners], False, 255, thickness, cv2.LINE_8, SHIFT)
@@ -117,11 +133,10 @@ def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np
 
 
 def _canvas(
-    outlines: Sequence[np.ndarray], margin: float, shape: tuple[int, int] | None = None
+    points: np.ndarray, margin: float, shape: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, int, np.ndarray]:
-    """An enlarged canvas around the outlines, by how much, and the place of its corner."""
+    """An enlarged canvas around the points, by how much, and the place of its corner."""
     if shape is None:
-        points = np.concatenate(outlines)
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         width, height = (max(1, math.ceil(length)) for length in high - low)
     else:

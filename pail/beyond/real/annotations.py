@@ -86,6 +86,17 @@ class Catalog:
     def skip(self, name: Any, reason: Any) -> None:
         self.skipped.append(f"{name}: {reason}")
 
+    def drop_repeated(self) -> None:
+        """Keep one of several equal defects: a file for each split may stand beside one for all."""
+        seen: set[tuple[str, Box, bytes]] = set()
+        kept = []
+        for piece in self.pieces:
+            key = str(self.images[piece.image]), piece.box, piece.bits
+            if key not in seen:
+                seen.add(key)
+                kept.append(piece)
+        self.pieces = kept
+
     def add_image(self, image: Any, shape: tuple[int, int]) -> int:
         self.images.append(image)
         self.shapes.append(shape)
@@ -153,6 +164,7 @@ def read_catalog(path: Path) -> Catalog:
         _read_alpha(catalog, path / name, name, _folder_kind(name))
     for suffix, count in files.unread.items():
         catalog.skip(f"{count} {suffix} files", "no reader")
+    catalog.drop_repeated()
     return catalog
 
 
@@ -173,7 +185,8 @@ class _Files:
         listing = sift(names, links)
         stems = defaultdict(list)
         for name in listing.names:
-            stems[PurePosixPath(name).stem].append(name)
+            if not _parts(name) & {MASKS, TRUTH}:
+                stems[PurePosixPath(name).stem].append(name)
         return cls(root, sorted(names), listing.names, listing.unread, stems=dict(stems))
 
     def partner(self, start: str, told: str | None) -> Path | None:
@@ -245,6 +258,9 @@ def _read_mvtec(catalog: Catalog, files: _Files) -> None:
             continue
         at = parts.index(TEST)
         key = (*parts[:at], *parts[at + 1 : -1], PurePosixPath(name).stem)
+        if name in files.used:  # an annotation file said where its defects are
+            masks.pop(key, None)
+            continue
         files.used.add(name)
         if key in masks:
             _read_mask_of(catalog, files.root, name, masks.pop(key), _folder_kind(name))
@@ -267,8 +283,6 @@ def _read_mask_folders(catalog: Catalog, files: _Files) -> None:
     masks: dict[tuple[str, ...], str] = {}
     images: dict[tuple[str, ...], str] = {}
     for name in files.images:
-        if name in files.used:
-            continue
         parts = PurePosixPath(name).parts
         for folder, found in ((MASKS, masks), (IMAGES, images)):
             if folder in parts[:-1]:
@@ -278,6 +292,8 @@ def _read_mask_folders(catalog: Catalog, files: _Files) -> None:
     if not masks:
         return
     for key, name in images.items():
+        if name in files.used:  # an annotation file said where its defects are
+            continue
         files.used.add(name)
         if key in masks:
             _read_mask_of(catalog, files.root, name, masks[key], _folder_kind(name))
@@ -291,10 +307,17 @@ def _read_mask_folders(catalog: Catalog, files: _Files) -> None:
 
 def _read_masks_beside(catalog: Catalog, files: _Files) -> None:
     """`x.png` with `x_mask.png`."""
-    by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in files.images if name not in files.used}
-    pairs = {stem: _without_ending(stem) for stem in by_stem if _without_ending(stem) != stem}
+    by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in files.images}
+    taken = files.used.copy()  # an annotation file said where their defects are
+    pairs = {
+        stem: _without_ending(stem)
+        for stem, name in by_stem.items()
+        if _without_ending(stem) != stem and name not in taken
+    }
     files.used.update(by_stem[stem] for stem in pairs)
     for mask, image in pairs.items():
+        if by_stem.get(image) in taken:
+            continue
         if image in by_stem:
             files.used.add(by_stem[image])
             _read_mask_of(catalog, files.root, by_stem[image], by_stem[mask], _folder_kind(by_stem[image]))
@@ -586,7 +609,7 @@ def _read_yolo(catalog: Catalog, files: _Files) -> bool:
         places = [f"{stem}{suffix}" for suffix in SUFFIXES]
         image = next((place for place in files.images if place.lower() in {p.lower() for p in places}), None)
         try:
-            lines = (files.root / name).read_text(encoding="utf-8").splitlines()
+            lines = (files.root / name).read_text(encoding="utf-8-sig").splitlines()
             if image is None:
                 raise AnnotationError(f"no image {stem}.*")
             files.used.add(image)
@@ -606,14 +629,14 @@ def _class_names(files: _Files) -> dict[str, str]:
     """Names by number, from `classes.txt` or the data set's YAML file."""
     for name in files.names:
         if PurePosixPath(name).name in ("classes.txt", "obj.names"):
-            lines = (files.root / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = (files.root / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
             return {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
     for name in files.names:
         if PurePosixPath(name).suffix.lower() in (".yaml", ".yml") and importlib.util.find_spec("yaml"):
             import yaml
 
             try:
-                content = yaml.safe_load((files.root / name).read_text(encoding="utf-8"))
+                content = yaml.safe_load((files.root / name).read_text(encoding="utf-8-sig"))
             except (OSError, UnicodeDecodeError, yaml.YAMLError):
                 continue
             names = content.get("names") if isinstance(content, dict) else None

@@ -306,7 +306,12 @@ def as_defects(value: Any) -> Defects:
 
 def bank_of(value: Any) -> Defects | None:
     """A bank, read where a folder or an annotation file is given; None for none."""
-    return Defects.read(value) if isinstance(value, str | os.PathLike) else None if value is None else as_defects(value)
+    if value is None or not isinstance(value, str | os.PathLike):
+        return None if value is None else as_defects(value)
+    try:
+        return Defects.read(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`path`", "`defects`", 1)) from error
 
 
 def ring_width(mask: np.ndarray) -> int:
@@ -339,6 +344,8 @@ def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndar
     filled = resize(filled, mask.shape)
     if pixels.dtype.kind == "u":
         filled = np.rint(filled)
+    else:
+        filled = np.clip(filled, pixels.min(), pixels.max())
     surface = np.where(clean[..., None] > 0, with_axis(pixels), filled.astype(pixels.dtype))
     return np.ascontiguousarray(surface.reshape(pixels.shape))
 

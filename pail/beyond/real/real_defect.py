@@ -137,6 +137,10 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
         row, column = (1 + int(v) for v in np.unravel_index(int(np.argmax(soft[1:-1, 1:-1])), soft[1:-1, 1:-1].shape))
         hard[row, column] = 255
     tight = Box.around(hard)
+    if tight.height > room[1] or tight.width > room[0]:  # by a row, where the edge of one that just fits was rounded up
+        tight = Box(tight.top, tight.left, min(tight.height, int(room[1])), min(tight.width, int(room[0])))
+        if not cv2.hasNonZero(np.ascontiguousarray(hard[tight.slices])):
+            hard[tight.slices] = 255
     around = Box(tight.top - 1, tight.left - 1, tight.height + 2, tight.width + 2)
     return Turned(
         _warped(pixels, matrix, size)[around.slices],

@@ -1,0 +1,3 @@
+const button = element.querySelector('button');
+button.addEventListener('click', () =>
+  button.setAttribute('aria-expanded', button.getAttribute('aria-expanded') !== 'true'));
