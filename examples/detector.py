@@ -9,8 +9,9 @@ unusual. A head of a few convolutions sees features and distances and is trained
 other good parts. Half of the photographs go into the memory, 3 of 10 get insertions, and the rest sets the scale of
 both maps and the threshold, because a distance is only right for an image that is not in the memory itself.
 
-Exit status: 0 done, 2 wrong arguments or images (one line says what), 130 interrupted; `train` then resumes if it is
-called again. Needs the extra `benchmark`: pip install ".[benchmark]" in the folder of the project.
+Exit status: 0 done, 2 wrong arguments or images or a package that is missing (one line says what), 130 interrupted;
+`train` then resumes if it is called again. Needs the extra `benchmark`: pip install ".[benchmark]" in the folder of
+the project.
 """
 
 import argparse
@@ -88,13 +89,16 @@ try:
     from pail.reading import Images
     from pail.torch import PseudoAnomalyDataset
 except ImportError as error:
-    raise ImportError(
-        f"pip install '.[benchmark]' in the folder of the project brings what this needs; {error}"
-    ) from error
+    needed = f"{error}; pip install '.[benchmark]' in the folder of the project brings what this needs"
+    if __name__ == "__main__":
+        print(f"detector.py: error: {needed}", file=sys.stderr)
+        raise SystemExit(2) from None
+    raise ImportError(needed) from error
 
 FORMAT = 1  # of model.pt; a change of what is stored, or of what it means, changes it
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 STRIDES = (4, 8, 16)  # of the maps of features that are used
+FEWEST_TO_TELL = 5  # images of either label, from which on resampling them says something
 FEWEST = 8  # good parts: 4 in the memory, 2 with insertions, 2 held out
 HELD_OUT, IN_MEMORY = 0.2, 0.5  # shares of the good parts
 BATCH, RATE = 16, 2e-3
@@ -575,7 +579,8 @@ def common_size(files: Sequence[Path], like: tuple[int, int] | None = None) -> t
             where = "the detector was trained on" if like else f"in {files[0]}"
             raise ValueError(
                 f"all photographs must have one size, {first[1]}x{first[0]} pixels {where}, got "
-                f"{shape[1]}x{shape[0]} in {file}"
+                f"{shape[1]}x{shape[0]} in {file}; crop them to it, or resize them all with `pail generate --size "
+                f"{first[0]}x{first[1]}`"
             )
     return first
 
@@ -731,7 +736,7 @@ class PixelCounts:
 def all_metrics(
     scores: np.ndarray, labels: np.ndarray, maps: np.ndarray | None, masks: np.ndarray | None, rounds: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Each metric, and the middle 95 % of it over resampled images, as many good and defective ones."""
+    """Each metric, and where it tells something, the middle 95 % over resampled images, as many good and defective."""
     counts = None if masks is None else PixelCounts(maps, masks)
 
     def of(chosen: np.ndarray) -> dict[str, float]:
@@ -741,8 +746,10 @@ def all_metrics(
     found = {name: {"value": value} for name, value in of(np.arange(len(labels))).items()}
     rng, kinds = np.random.default_rng(0), [np.flatnonzero(labels == label) for label in (0, 1)]
     drawn = [of(np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])) for _ in range(rounds)]
-    for name, entry in found.items() if rounds else ():
-        entry["interval"] = np.percentile([draw[name] for draw in drawn], [2.5, 97.5]).tolist()
+    for name, entry in found.items() if rounds and min(map(len, kinds)) >= FEWEST_TO_TELL else ():
+        values = [draw[name] for draw in drawn]
+        if min(values) < max(values):  # where all rounds agree, nothing is known but that
+            entry["interval"] = np.percentile(values, [2.5, 97.5]).tolist()
     return found
 
 
@@ -852,8 +859,11 @@ def predict(options: argparse.Namespace) -> list[float]:
     root = options.photographs if options.photographs.is_dir() else options.photographs.parent
     names = [file.relative_to(root).as_posix() for file in files]
     write_scores(options.out, names, scores, threshold)
-    for file, name, heat, score in zip(tqdm(files, "drawing", disable=None), names, maps, scores, strict=True):
-        draw(file, heat, score, threshold, options.out / "heat_maps" / f"{name}.png")
+    targets = [Path(name).with_suffix(".png") for name in names]
+    if len(set(targets)) < len(targets):  # 0.png and 0.jpg
+        targets = [Path(f"{name}.png") for name in names]
+    for file, target, heat, score in zip(tqdm(files, "drawing", disable=None), targets, maps, scores, strict=True):
+        draw(file, heat, score, threshold, options.out / "heat_maps" / target)
     print(f"{int((scores >= threshold).sum())} of {len(files)} are defective at {threshold:.2f}: {options.out}")
     return scores.tolist()
 

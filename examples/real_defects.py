@@ -6,6 +6,8 @@
 
 Writes `bank.png`, the defects that were read with their outlines, and `pasted.png`, some of them on good images, to the
 folder `--out`. Good images are those in the folder that have no defect.
+
+Exit status: 0 done, 1 without a good image, when `bank.png` alone is written, 2 wrong arguments.
 """
 
 import argparse
@@ -43,7 +45,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def good_images(folder: Path, bank: pail.Defects) -> list[Path]:
     """The images of the folder without a defect: of a category of MVTec AD those of train/good."""
     root = folder if folder.is_dir() else folder.parent
-    found, _ = normal_images("folder", select("folder", root), (), lambda place, name: "mask" in name)
+    try:
+        found, _ = normal_images("folder", select("folder", root), (), lambda place, name: "mask" in name)
+    except ValueError:  # a layout that names defects, and no one folder of good images
+        return []
     paths = [Path(found.root) / name for name in found.names]
     with_defects = {Path(photograph).resolve() for photograph in bank.photographs if isinstance(photograph, Path)}
     return [path for path in paths if path.resolve() not in with_defects]
@@ -102,13 +107,14 @@ def main(arguments: list[str] | None = None) -> None:
         make_demo(options.folder)
     bank = pail.Defects.read(options.folder)
     print(bank)
-    good = options.good or good_images(options.folder, bank)
-    if not good:
-        raise SystemExit("The folder has no image without a defect: name good images with --good")
-    images = Images("good", good)
-    print(f"{len(images)} good images")
     options.out.mkdir(parents=True, exist_ok=True)
     bank.show().save(options.out / "bank.png")
+    good = options.good or good_images(options.folder, bank)
+    if not good:
+        print(options.out / "bank.png")
+        raise SystemExit("The folder has no image without a defect to paste these on: --good FOLDER names good images")
+    images = Images("good", good)
+    print(f"{len(images)} good images")
     pasted(bank, images, min(options.rows, len(images)), options.seed).save(options.out / "pasted.png")
     print(options.out / "bank.png", options.out / "pasted.png")
 

@@ -41,11 +41,11 @@ def cite(*names: str) -> str:
     """
     if not names:
         return "\n\n".join(paper.bibtex for paper in REFERENCES)
-    entries = [_entry(technique) for name in names for technique in _techniques(name)]
+    entries = [_entry(technique) for name in names for technique in members(name)]
     return "\n\n".join(dict.fromkeys(entries))
 
 
-def _techniques(name: str) -> list[str]:
+def members(name: str) -> list[str]:
     """The techniques of a name or a family."""
     if not isinstance(name, str):
         raise TypeError(f"`names` must be names of techniques or families, got {describe(name)}")

@@ -89,9 +89,10 @@ def as_mix(
     given = as_options(options)
     if preset is not None:
         if techniques is not None or weights is not None:
+            other, value = ("weights", weights) if techniques is None else ("techniques", techniques)
             raise ValueError(
-                "`preset` must stand alone: it says which techniques are drawn, and `techniques` and "
-                f"`weights` must be None, got {describe(techniques if weights is None else weights)}"
+                f"`preset` must stand alone, as it says which techniques are drawn; got `{other}`, too: "
+                f"{describe(value)}"
             )
         chosen = as_preset(preset)
         techniques = list(chosen.techniques)
@@ -109,6 +110,11 @@ def as_mix(
     takers = [name for name in names if TECHNIQUES[name].takes_defects]
     if (takers and not bank_later) or defects is not None:
         as_defects(defects)
+    if defects is not None and not takers and preset is not None:
+        raise ValueError(
+            f"`preset` {preset!r} must be given without `defects`, as none of its techniques takes a bank; images that "
+            f"its techniques take their pixels from are passed as `{SOURCE}`"
+        )
     if defects is not None and not takers:
         raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {describe(techniques)}")
     return Mix(names, shares, given)

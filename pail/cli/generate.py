@@ -18,7 +18,7 @@ from rich.markup import escape
 
 import pail
 from pail._install import install_hint
-from pail.cli.main import app, err, out
+from pail.cli.main import app, err, in_options, out
 from pail.cli.options import (
     CLASSES,
     COLUMN,
@@ -125,8 +125,15 @@ def generate(
     """Turn a folder of normal images into a labeled data set.
 
     Without --source the techniques take their texture from the image itself.
-    Exit status: 0 all made, 3 some files were skipped, 4 fewer images than asked for, 1 nothing was made or the run was
-    stopped, 2 wrong options, 130 interrupted (Ctrl-C).
+
+    \b
+    Exit status:
+    0    all made
+    1    nothing was made, or the run was stopped
+    2    wrong options
+    3    some files were skipped
+    4    fewer images than asked for
+    130  interrupted (Ctrl-C)
     """
     names, weights = as_names(technique)
     options = {
@@ -260,9 +267,11 @@ def _show_plan(
         out.print(f"data_range: {run.values}", highlight=False)
     splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
     pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
+    only = "only " if sum(map(len, plan.pools.values())) < len(plan.numbers) else ""
+    cut = f", which are cut into tiles of {checked.tile} pixels a side" if checked.tile else ""
     out.print(
         f"{len(plan.numbers)} normal images ({splits}), {len(plan.sources)} sources: {len(plan.good)} good and "
-        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}). The anomalous ones are made only of "
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}){cut}. The anomalous ones are made {only}of "
         f"{pools}. Nothing is written.",
         highlight=False,
         soft_wrap=True,
@@ -274,15 +283,18 @@ def _say_notes(recipe: Any) -> None:
     from pail.dataset.layouts import notes
 
     for note in notes(recipe):
-        err.print(f"[yellow]{escape(note)}[/yellow]", highlight=False, soft_wrap=True)
+        err.print(f"[yellow]{escape(in_options(note))}[/yellow]", highlight=False, soft_wrap=True)
 
 
 def _regions(summary: Any) -> str:
     """On which images anomalies were kept on the object."""
     on, off = summary.foreground, summary.everywhere
-    some = f" ({', '.join(off[:3])}{', ...' * (len(off) > 3)})" if on else ""
+    some = f" ({', '.join(off[:3])}{', ...' * (len(off) > 3)})" if on else " normal images"
     parts = [f"on the object in {len(on)} of {len(on) + len(off)} normal images"] if on else []
-    parts += [f"anywhere in {len(off)}{some}, which show no object on a background"] if off else []
+    if off:
+        parts.append(
+            f"no object was found in {len(off)}{some}, where anomalies may be anywhere; --roi FOLDER takes masks"
+        )
     return f"  region: {'; '.join(parts)}"
 
 
@@ -298,7 +310,15 @@ def _show(summary: Any, *, alone: bool) -> None:
     if summary.planned == 0:
         out.print(f"This shard has no image of the set in {summary.out}.", highlight=False, soft_wrap=True)
         return
-    out.print(f"{summary.good} good and {summary.anomalies} anomalous images in {summary.out}", highlight=False)
+    what = f"tiles of {summary.cut} images" if summary.cut else "images"
+    out.print(f"{summary.good} good and {summary.anomalies} anomalous {what} in {summary.out}", highlight=False)
+    if summary.splits.get("train") and "train" not in summary.pools:  # the mvtec layout
+        pools = " and ".join(f"the {count} images of the {split} split" for split, count in summary.pools.items())
+        out.print(
+            f"  made only of {pools}; train/ has no anomalies: use --layout flat or yolo to train on them",
+            highlight=False,
+            soft_wrap=True,
+        )
     for name, count in sorted(summary.techniques.items()):
         out.print(f"  {name}: {count}", highlight=False)
     for split, counts in summary.classes.items():
@@ -314,7 +334,8 @@ def _show(summary: Any, *, alone: bool) -> None:
     if summary.foreground or summary.everywhere:
         out.print(_regions(summary), markup=False, highlight=False, soft_wrap=True)
     for line in summary.lacking:
-        err.print(f"[yellow]Not in every split:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+        title, _, rest = line.partition(": ")
+        err.print(f"[yellow]{title.capitalize()}:[/yellow] {escape(rest)}", highlight=False, soft_wrap=True)
     for line in summary.missing:
         err.print(f"[yellow]Fewer than requested:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     for path in (summary.manifest, summary.report):

@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 import pail
+from pail.citation import members
 from pail.cli.main import app, out
+from pail.registry import FAMILIES
 
 
 @app.command()
@@ -25,12 +27,30 @@ def cite(
 
 
 @app.command()
-def techniques() -> None:
-    """List the techniques: family, paper, and the parameters with default, bounds and unit."""
+def techniques(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TECHNIQUE]...", help="Techniques or families whose parameters are shown.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """List the techniques: name, family and what each inserts.
+
+    For those that are named: paper, and the parameters with default, bounds and unit.
+    """
+    if not names:
+        width, wide = (max(map(len, column)) for column in (pail.TECHNIQUES, FAMILIES))
+        for name, technique in pail.TECHNIQUES.items():
+            line = f"[bold]{name:{width}}[/bold]  {technique.family:{wide}}  {escape(technique.summary)}"
+            out.print(line, highlight=False, soft_wrap=True)
+        return
+    chosen = [name for entry in names for name in members(entry)]
     table = Table(show_lines=True)
     for title in ("technique", "family", "what it inserts", "parameters"):
         table.add_column(title, overflow="fold", no_wrap=title == "technique")
-    for name, technique in pail.TECHNIQUES.items():
+    for name in dict.fromkeys(chosen):
+        technique = pail.TECHNIQUES[name]
         parameters = "\n".join(_parameter(technique, key) for key in technique.parameters)
         what = f"{technique.summary}\n[dim]{technique.reference}[/dim]"
         table.add_row(f"[bold]{name}[/bold]", technique.family, what, parameters)

@@ -74,7 +74,7 @@ def main(
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    err.print(f"[yellow]Warning:[/yellow] {escape(_in_options(str(message)))}", highlight=False, soft_wrap=True)
+    err.print(f"[yellow]Warning:[/yellow] {escape(in_options(str(message)))}", highlight=False, soft_wrap=True)
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -82,7 +82,7 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except (ValueError, TypeError, ImportError) as error:
-        _fail("Error:", _in_options(str(error)), 2)
+        _fail("Error:", in_options(str(error)), 2)
     except pail.StoppedError as error:
         _fail("Stopped:", f"{error}. Pass --resume to continue.", 1)
     except OSError as error:
@@ -93,7 +93,7 @@ def run(arguments: list[str] | None = None) -> None:
         _fail("Failed:", f"{kind}{error}{hint}", 1)
 
 
-def _in_options(text: str) -> str:
+def in_options(text: str) -> str:
     """A message of the library with the names of command-line options."""
 
     def option(found: re.Match[str]) -> str:

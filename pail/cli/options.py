@@ -80,7 +80,11 @@ def as_data_range(text: str | None) -> Any:
 
 IMAGES = Annotated[
     str,
-    typer.Argument(help="Normal images: a folder, a pattern, or a list (.txt, .csv, .json).", show_default=False),
+    typer.Argument(
+        metavar="IMAGES",
+        help="Normal images: a folder, a pattern, or a list (.txt, .csv, .json).",
+        show_default=False,
+    ),
 ]
 SOURCE = Annotated[str | None, typer.Option(help="Source images: a folder, a pattern or a list.", show_default=False)]
 TECHNIQUES = Annotated[

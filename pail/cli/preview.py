@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,8 +63,8 @@ def preview(
 ) -> None:
     """Show on one sheet what each technique does to your images: as in the papers, and at four severities.
 
-    A recipe for pail generate is written next to it (preview.toml). Files that pail preview did not write are never
-    overwritten.
+    A recipe for pail generate is written next to it (preview.toml). Files that pail preview did not write, and recipes
+    that were edited since, are never overwritten.
     """
     from pail.dataset.inputs import read_bank
     from pail.dataset.make import insertion
@@ -109,7 +110,8 @@ def preview(
         exif = Image.Exif()
         exif[SOFTWARE] = WRITTEN
         draw(normals, sources, **keywords).save(target, exif=exif)
-    toml.write_text(f"# {WRITTEN}\n{to_toml(recipe)}", encoding="utf-8")
+    content = to_toml(recipe)
+    toml.write_text(f"{_mark(content)}\n{content}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
 
 
@@ -147,16 +149,27 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
+def _mark(content: str) -> str:
+    """The first line of a recipe, by which it is known whether someone edited it."""
+    return f"# {WRITTEN}, sha256 {hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
 def _check_own(path: Path) -> None:
-    """Raise if the file exists and pail preview did not write it."""
+    """Raise if the file exists and pail preview did not write it, or it is a recipe that was edited since."""
     if not path.exists():
         return
-    own = False
+    own, why = False, "pail preview did not write"
     with contextlib.suppress(OSError, ValueError, SyntaxError):
-        if path.suffix.lower() in (".toml", *PAGES):
+        if path.suffix.lower() == ".toml":
+            first, _, content = path.read_text(encoding="utf-8").partition("\n")
+            own = first == _mark(content)
+            why = "was edited since pail preview wrote it" if first.startswith(f"# {WRITTEN}") else why
+        elif path.suffix.lower() in PAGES:
             own = WRITTEN.encode() in path.read_bytes()[:4096]
         else:
             with Image.open(path) as image:
                 own = image.getexif().get(SOFTWARE) == WRITTEN
     if not own:
-        raise ValueError(f"`output` must not name a file that pail preview did not write, got {path}, which is there")
+        raise ValueError(
+            f"`output` must not name a file that {why}, got {path}, which is there: rename it, or give another `output`"
+        )

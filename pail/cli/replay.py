@@ -14,8 +14,10 @@ from pail.cli.options import DEFECTS, SOURCE
 
 @app.command()
 def replay(
-    dataset: Annotated[str, typer.Argument(help="Folder of the data set.", show_default=False)],
-    index: Annotated[int, typer.Argument(help="Index of the image in manifest.jsonl.", show_default=False)],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Folder of the data set.", show_default=False)],
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="Index of the image in manifest.jsonl.", show_default=False)
+    ],
     normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
     source: SOURCE = None,
     defects: DEFECTS = None,

@@ -30,6 +30,8 @@ class Summary:
     anomalies: int = 0
     techniques: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    cut: int = 0  # images that were cut into tiles, which `good` and `anomalies` count then
+    pools: dict[str, int] = field(default_factory=dict)  # of each split, the normal images its anomalies are made of
     splits: dict[str, int] = field(default_factory=dict)  # images in each
     classes: dict[str, dict[str, int]] = field(default_factory=dict)  # of each split, the pieces of each class
     missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
@@ -52,12 +54,16 @@ class Summary:
 
     @property
     def lacking(self) -> list[str]:
-        """A line for each split that has no piece of some classes."""
-        return [
-            f"{split} has no {', '.join(empty) if len(empty) < len(counts) else 'anomaly'}"
-            for split, counts in self.classes.items()
-            if (empty := [name for name, count in counts.items() if count == 0])
-        ]
+        """A line for each split that has no piece of some classes, which names the split where there are several."""
+        found = []
+        for split, counts in self.classes.items():
+            empty = [name for name, count in counts.items() if count == 0]
+            names = ", ".join(empty)
+            if empty and len(self.classes) == 1:
+                found.append(f"none of: {names}")
+            elif empty:
+                found.append(f"not in every split: {split} has no {names if len(empty) < len(counts) else 'anomaly'}")
+        return found
 
     @property
     def status(self) -> int:
@@ -79,7 +85,8 @@ class Summary:
 
 def finish(run: Run) -> Summary:
     """Write the manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
-    summary = Summary(run.out.url, data_range=run.recipe.data_range)
+    pools = {split: len(names) for split, names in run.plan.pools.items()}
+    summary = Summary(run.out.url, data_range=run.recipe.data_range, pools=pools)
     seen: dict[tuple[str, str], dict[str, str]] = {}
     regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
@@ -93,6 +100,7 @@ def finish(run: Run) -> Summary:
             for skipped in tried:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
             made = json.loads(lines)
+            summary.cut += bool(made) and run.recipe.tile is not None
             for line in made:  # one, or those of all tiles
                 manifest.write(json_line(line))
                 summary.add(line)
@@ -201,7 +209,7 @@ def _report(run: Run, summary: Summary) -> None:
 
     facts = {"command": run.command, "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url
-    lacking = [*summary.missing, *(f"not in every split: {line}" for line in summary.lacking)]
+    lacking = [*summary.missing, *summary.lacking]
     page = report_page(
         name,
         manifest_lines(run.out),

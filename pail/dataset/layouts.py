@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from pail.beyond.presets import as_preset
 from pail.dataset.plan import Item
 from pail.dataset.recipe import SPLITS, Recipe
 from pail.dataset.tiles import Tile
@@ -58,6 +59,18 @@ def data_yaml(recipe: Recipe, splits: dict[str, int], kinds: Sequence[str] = ())
 
 def notes(recipe: Recipe) -> list[str]:
     """What users of a layout should know before images are made."""
+    found = []
     if recipe.layout == "mvtec" and recipe.format != "png":
-        return [f"anomalib's MVTecAD reads only .png, not .{recipe.format}: read this set with Folder, or use png."]
-    return []
+        found.append(
+            f"anomalib's MVTecAD reads only .png, not .{recipe.format}: read this set with Folder, or use png."
+        )
+    if recipe.preset is not None and recipe.purpose == "training":
+        lacks = {"mvtec": "anomalies in train"}
+        if as_preset(recipe.preset).anomalous < 1:
+            lacks["flat"] = "good images"
+        if recipe.layout in lacks:
+            found.append(
+                f"`preset` {recipe.preset!r} says what is trained on, and layout {recipe.layout!r} has no "
+                f"{lacks[recipe.layout]}: layout='yolo' (--layout yolo) has good and anomalous images in each split."
+            )
+    return found

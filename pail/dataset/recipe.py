@@ -284,6 +284,11 @@ def _check_bank(recipe: Recipe) -> None:
     takers = [name for name in recipe.names if TECHNIQUES[name].takes_defects]
     if takers and recipe.defects is None:
         raise ValueError(f"`defects` must be given, a folder or an annotation file, where {takers[0]} is drawn")
+    if recipe.defects is not None and not takers and recipe.preset:
+        raise ValueError(
+            f"`preset` {recipe.preset!r} must be given without `defects`, as none of its techniques takes a bank; "
+            "images that its techniques take their pixels from are passed as `source`"
+        )
     if recipe.defects is not None and not takers:
         raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {', '.join(recipe.names)}")
 

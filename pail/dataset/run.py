@@ -68,10 +68,11 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command line that makes the data set again."""
+        """The command line that makes the data set again, beside it."""
         source = ["--source", self.given[1]] if self.inputs.sources else []
-        words = ["pail", "generate", self.given[0], self.out.url, *source, "--recipe", "recipe.toml"]
-        return shlex.join(words)
+        out = self.out.url.rstrip("/")
+        recipe = f"{out}/recipe.toml" if self.out.is_local else "recipe.toml"  # which is downloaded first
+        return shlex.join(["pail", "generate", self.given[0], f"{out}-again", *source, "--recipe", recipe])
 
 
 def prepare_run(

@@ -27,7 +27,7 @@ BETWEEN = 12  # pixels between the columns
 WIDE, VERY_WIDE = 1.6, 6.0  # width over height from which details are below the image, and cells below each other
 SEVERITY = 124  # pixels of the severity in front of a line
 CHOICES = ("--techniques", "--preset")  # options that choose techniques
-DEFAULTS = "papers' defaults"  # the title of the first column
+DEFAULTS, OF_PAPERS = "defaults", "papers' defaults"  # the title of the first column
 PAPER, INK, SOFT, LINE, PANEL = "#ffffff", "#16191d", "#565f6b", "#d5dae1", "#eceff3"
 LEGEND = (
     "First the image with the mask's outline, then the framed part, enlarged, and what changed there, from black "
@@ -55,7 +55,7 @@ def preview(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Any = None,
 ) -> Image.Image:
-    """A contact sheet with a row for each technique, a column with the papers' defaults and one for each severity.
+    """A contact sheet with a row for each technique, a column with the defaults and one for each severity.
 
     Each cell has the image with the mask's outline, the part around the anomaly enlarged, and what changed in it. A
     row is one image at one place; the next row takes the next image and the next source.
@@ -102,7 +102,10 @@ def preview(
     lines = _wrap(printable(command), _Pitch(), width - 2 * MARGIN - 24)
     top = HEAD + sum(strip.height for strip in strips)
     sheet = Image.new("RGB", (width, top + 20 * len(footer) + 24 * len(lines) + 68), PAPER)
-    _head(sheet, [] if all(shape[1] >= VERY_WIDE * shape[0] for shape in shown.shapes(names)) else [None, *severities])
+    if not all(shape[1] >= VERY_WIDE * shape[0] for shape in shown.shapes(names)):
+        _head(sheet, names, [None, *severities])
+    else:
+        _head(sheet, names, [])
     place = HEAD
     for strip in strips:
         sheet.paste(strip, (0, place))
@@ -277,15 +280,18 @@ def _wrap(line: str, font: Any, width: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _head(sheet: Image.Image, severities: Sequence[float | None]) -> None:
+def _head(sheet: Image.Image, names: list[str], severities: Sequence[float | None]) -> None:
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 20), "What each technique does", INK, _font(26))
     for index, severity in enumerate(severities):
-        draw.text((MARGIN + LABEL + index * (CELL + BETWEEN), HEAD - 30), _title(severity), INK, _font(17))
+        draw.text((MARGIN + LABEL + index * (CELL + BETWEEN), HEAD - 30), _title(severity, *names), INK, _font(17))
 
 
-def _title(severity: float | None) -> str:
-    return DEFAULTS if severity is None else f"severity {severity:g}"
+def _title(severity: float | None, *names: str) -> str:
+    """The title of a column for these techniques, of which real defects and drawn ones have no paper."""
+    if severity is None:
+        return OF_PAPERS if all(pai.TECHNIQUES[name].reference for name in names) else DEFAULTS
+    return f"severity {severity:g}"
 
 
 def _strip(row: Row, width: int) -> Image.Image:
@@ -296,7 +302,7 @@ def _strip(row: Row, width: int) -> Image.Image:
         (line, size, color) for value, size, color in _texts(row.name) for line in _wrap(value, _font(size), LABEL - 16)
     ]
     written = sum(size + 5 for _, size, _ in texts) + 12
-    cells = [_line(cell) if ratio >= VERY_WIDE else _cell(cell[2], wide=ratio >= WIDE) for cell in row.cells]
+    cells = [_line(row.name, cell) if ratio >= VERY_WIDE else _cell(cell[2], wide=ratio >= WIDE) for cell in row.cells]
     heights = [cell.height for cell in cells]
     height = max(written, sum(heights) + BETWEEN * len(cells) if ratio >= VERY_WIDE else max(heights))
     strip = Image.new("RGB", (width, height + 2 * GAP + 8), PAPER)
@@ -345,12 +351,12 @@ def _cell(pictures: View, *, wide: bool) -> Image.Image:
     return cell
 
 
-def _line(cell: tuple[float | None, float, View]) -> Image.Image:
+def _line(name: str, cell: tuple[float | None, float, View]) -> Image.Image:
     """The pictures of a cell of a very wide image, one beside the other, with its severity in front."""
     severity, _, pictures = cell
     height = max(18, *(shown.shape[0] for shown in pictures))
     line = Image.new("RGB", (SEVERITY + pictures.whole.shape[1] + 2 * (DETAIL + GAP), height), PAPER)
-    for number, word in enumerate(_wrap(_title(severity), _font(14), SEVERITY - 8)):
+    for number, word in enumerate(_wrap(_title(severity, name), _font(14), SEVERITY - 8)):
         ImageDraw.Draw(line).text((0, 18 * number), word, INK, _font(14))
     left = SEVERITY
     for shown, width in zip(pictures, (pictures.whole.shape[1], DETAIL, DETAIL), strict=True):
@@ -391,5 +397,5 @@ def _page_cell(name: str, severity: float | None, share: float, shown: View) -> 
         Picture(data_uri(image), caption, f"{name}: {caption[0].lower()}{caption[1:]}")
         for image, caption in zip(shown, captions, strict=True)
     ]
-    caption = f"{_title(severity)}: {100 * share:.2g} % of the image"
-    return Cell(f"{name}, {_title(severity)}", pictures, caption)
+    title = _title(severity, name)
+    return Cell(f"{name}, {title}", pictures, f"{title}: {100 * share:.2g} % of the image")

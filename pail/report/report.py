@@ -20,6 +20,7 @@ GRID = 64  # cells a side of the map of positions
 DECADES = 5  # of area that the histogram spans, up to the whole image
 BINS = 40  # for each decade
 COARSE = 8  # bins for each bar
+EXACT = 10_000  # areas that are kept, of which quantiles are exact
 SIDE = 360  # pixels of a sample
 KIND = ", "  # between a technique and the kind of a real defect
 MOST_SKIPPED = 1000  # rows of the table
@@ -57,8 +58,9 @@ class Tally:
 
     sample: Sample
     count: int = 0
-    area: float = 0.0
     visible: float = 0.0
+    first: list[float] = field(default_factory=list)  # the first areas
+    span: tuple[float, float] = (math.inf, -math.inf)  # the smallest and the largest area
     areas: np.ndarray = field(default_factory=lambda: np.zeros(DECADES * BINS, np.int64))
     heat: np.ndarray = field(default_factory=lambda: np.zeros((GRID, GRID), np.int64))
 
@@ -66,16 +68,20 @@ class Tally:
         area = float(line["area"])
         self.sample.add(line)
         self.count += 1
-        self.area += area
+        self.span = min(self.span[0], area), max(self.span[1], area)
+        if len(self.first) < EXACT:
+            self.first.append(area)
         self.visible += float(line["visible"])
         self.areas[_bin(area)] += 1
         self.heat[_cells(line)] += 1
 
     def quantile(self, share: float) -> float:
-        """The area below which `share` of the anomalies are, to the precision of the bins."""
+        """The area up to which `share` of the anomalies are; of more than `EXACT` to the precision of the bins."""
+        if self.count <= EXACT:
+            return float(np.quantile(self.first, share, method="inverted_cdf"))
         reached = np.cumsum(self.areas)
         place = int(np.searchsorted(reached, max(1, share * reached[-1])))
-        return float(10 ** ((place + 0.5) / BINS - DECADES))
+        return float(np.clip(10 ** ((place + 0.5) / BINS - DECADES), *self.span))
 
 
 @dataclass

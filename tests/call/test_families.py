@@ -108,7 +108,7 @@ def test_a_result_of_a_bank_pickles():
         ({"techniques": ["SFI", "real_defect"]}, r"`defects`.*None"),
         ({"defects": BANK, "techniques": "SFI"}, "`techniques` must name 'real'"),
         ({"defects": "folder"}, r"`defects`.*folder"),
-        ({"preset": "draem", "defects": BANK}, "'real'"),
+        ({"preset": "draem", "defects": BANK}, "without `defects`.*`anom_source_img`"),
         ({"preset": "dream"}, r"`preset`.*did you mean 'draem'"),
         ({"preset": 3}, "`preset`"),
         ({"preset": "draem", "techniques": "SFI"}, "`preset` must stand alone"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import cv2
 import pytest
 from commands import pail_command
-from common import NAMES, photograph
+from common import photograph
+
+import pail as library
 
 GENERATE_OPTIONS = [
     "--number",
@@ -117,13 +119,39 @@ def test_help_reads_well_at_80_columns(command, options):
     assert [option for option in options if not re.search(rf"{option}\b", text)] == []
 
 
+def test_help_names_arguments_as_errors_do_and_a_line_for_each_exit_status():
+    lines = [line.strip() for line in in_80_columns("generate", "--help").splitlines()]
+    assert any(line.startswith("Usage:") and "IMAGES" in line and "OUT" in line for line in lines)
+    assert [line.split()[0] for line in lines[lines.index("Exit status:") + 1 :][:6]] == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "130",
+    ]
+    for command, names in (("replay", ("DATASET", "INDEX")), ("tune", ("IMAGES",)), ("preview", ("IMAGES",))):
+        usage = next(line for line in in_80_columns(command, "--help").splitlines() if "Usage:" in line)
+        assert all(name in usage for name in names)
+
+
 def test_the_table_lists_all_techniques():
-    text = in_80_columns("techniques")
-    assert [name for name in NAMES if name not in text] == [] and max(map(len, text.splitlines())) <= 80
+    lines = in_80_columns("techniques").splitlines()
+    assert [line.split()[0] for line in lines] == list(library.TECHNIQUES)
+    for line, (name, technique) in zip(lines, library.TECHNIQUES.items(), strict=True):
+        assert line.split(maxsplit=2) == [name, technique.family, technique.summary]
+
+
+def test_named_techniques_are_shown_with_their_parameters():
+    text = in_80_columns("techniques", "dent", "SFI", "dent")
+    assert text.count("│ dent ") == 1 and "cutpaste_scar" in text and "fract_aug" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    said = pail("techniques", "scrach", status=2)
+    assert said.startswith("Error: TECHNIQUE must be ") and "did you mean scratch" in said
 
 
 def test_the_table_says_default_bounds_and_unit_of_each_parameter():
-    text = pail("techniques", columns=400)
+    text = pail("techniques", *library.FAMILIES, columns=400)
     assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], share of the area" in text
     assert "threshold = 0.5: a number in [-1, 1] or 'random', noise level" in text
     assert "variant = None: one of None, 'AA', 'AAC', 'AAS'" in text
@@ -137,6 +165,19 @@ def test_preview_draws_a_picture_and_a_page(parts, tmp_path):
     assert "</html>" in (tmp_path / "a.html").read_text(encoding="utf-8")
     pail("generate", parts, tmp_path / "set", "--recipe", tmp_path / "a.toml", "-n", "3", "-q")
     assert {p.name for p in (tmp_path / "set" / "ground_truth").iterdir()} == {"cutpaste"}
+
+
+def test_an_edited_recipe_of_a_preview_is_kept(parts, tmp_path):
+    command, toml = ("preview", parts, "--techniques", "cutpaste", "-o", tmp_path / "a.png"), tmp_path / "a.toml"
+    pail(*command)
+    pail(*command)  # what nobody edited is written again
+    first, _, content = toml.read_text().partition("\n")
+    pictures = (tmp_path / "a.png").read_bytes()
+    for text in (f"{first}\n{content}coco = true\n", f"{first.partition(',')[0]}\n{content}"):
+        toml.write_text(text)
+        said = pail(*command, "--seed", 1, status=2)
+        assert "a.toml" in said and "edited" in said and said.count("\n") == 1
+        assert toml.read_text() == text and (tmp_path / "a.png").read_bytes() == pictures
 
 
 def test_generate_takes_each_form_of_its_options(parts, out):
@@ -163,11 +204,13 @@ def test_generate_takes_each_form_of_its_options(parts, out):
         ("--recipe nothing.toml", "recipe"),
         ("--source nothing", "source"),
         ("-n 2 --per-image 2", "per-image"),
+        ("--preset draem --techniques SFI=2", "techniques"),
+        ("--preset bgad --defects nowhere", "source"),
     ],
 )
 def test_wrong_options_are_one_line(parts, out, options, argument):
     said = pail("generate", parts, out, *options.split(), status=2)
-    assert f"--{argument} " in said and "`" not in said and said.count("\n") == 1
+    assert len(re.findall(rf"--{argument}\b", said)) == 1 and "`" not in said and said.count("\n") == 1
     assert not out.exists()
 
 

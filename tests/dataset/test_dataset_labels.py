@@ -400,7 +400,26 @@ def test_dry_run_says_what_anomalies_are_made_of(parts, tmp_path):
     done = pail_command("generate", parts, tmp_path / "set", "-n", 9, "--dry-run")
     assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made only of the 4 of test" in done.stdout
     done = pail_command("generate", parts, tmp_path / "set", "--layout", "yolo", "--val-share", 0.5, "--dry-run")
-    assert "made only of the 6 of train and the 6 of val" in done.stdout
+    assert "made of the 6 of train and the 6 of val" in done.stdout
+
+
+def test_a_set_says_where_anomalies_are(parts, tmp_path):
+    done = pail_command("generate", parts, tmp_path / "set", "-n", 3, "--workers", 1)
+    assert "made only of the 4 images of the test split; train/ has no anomalies" in done.stdout
+    for options in (("--layout", "flat"), ("--for", "validation")):
+        done = pail_command("generate", parts, tmp_path / options[1], "-n", 3, "--workers", 1, *options)
+        assert done.returncode == 0 and "made only" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("preset", "layout", "lacks"),
+    [("cdo", "mvtec", "anomalies in train"), ("cdo", "flat", "good images"), ("cdo", "yolo", ""), ("nsa", "flat", "")],
+)
+def test_a_preset_in_a_layout_that_lacks_something(parts, tmp_path, preset, layout, lacks):
+    command = ("generate", parts, tmp_path / "set", "--preset", preset, "--layout", layout, "--source", parts, "-n", 2)
+    for more in (("--dry-run",), ("--workers", 1)):
+        said = [line for line in pail_command(*command, *more).stderr.splitlines() if "--layout yolo" in line]
+        assert len(said) == bool(lacks) and lacks in "".join(said)
 
 
 def test_mvtec_of_another_format_is_said_at_once(parts, tmp_path):

@@ -29,6 +29,9 @@ def test_what_it_needs_is_said(tmp_path):
     mask[20:40, 30:60] = 255
     cv2.imwrite(str(tmp_path / "a.png"), wall)
     cv2.imwrite(str(tmp_path / "a_mask.png"), mask)
-    assert "name good images with --good" in run(tmp_path, "--out", tmp_path / "out").stderr
+    done = run(tmp_path, "--out", tmp_path.parent / "out")
+    assert done.returncode == 1 and "--good FOLDER names good images" in done.stderr and "Trace" not in done.stderr
+    assert cv2.imread(str(tmp_path.parent / "out" / "bank.png")).std() > 20
+    assert not (tmp_path.parent / "out" / "pasted.png").exists()
     done = run(tmp_path, "--out", tmp_path / "out", "--good", SCRIPT.parents[1] / "example_img", "--rows", 1)
     assert done.returncode == 0 and "6 good images" in done.stdout

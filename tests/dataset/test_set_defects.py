@@ -15,6 +15,9 @@ from pail.dataset.recipe import combined, make_recipe
 from pail.dataset.replay import remake
 from pail.io.read import decode
 
+# What a preset lacks in a layout; tests of the layouts have it.
+LACKS = pytest.mark.filterwarnings("ignore:`preset` .* says what is trained on")
+
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
@@ -137,15 +140,15 @@ def test_the_command_and_the_recipe(parts, bank, tmp_path):
 def test_a_class_without_a_piece_is_listed(parts, bank, tmp_path):
     summary = pail.generate(parts, tmp_path / "set", defects=bank, number=1, layout="flat", classes="kind", workers=1)
     assert list(summary.classes) == ["train"] and sum(summary.classes["train"].values()) >= 1
-    assert len(summary.lacking) == 1 and summary.lacking[0].startswith("train has no ") and summary.status == 0
-    assert f"<li>not in every split: {summary.lacking[0]}</li>" in (tmp_path / "set" / "report.html").read_text()
+    assert len(summary.lacking) == 1 and summary.lacking[0] in ("none of: cut", "none of: dirt") and summary.status == 0
+    assert f"<li>{summary.lacking[0]}</li>" in (tmp_path / "set" / "report.html").read_text()
     both = pail.generate(parts, tmp_path / "c", defects=bank, number=1, layout="yolo", workers=1)
     assert sorted(map(sum, (counts.values() for counts in both.classes.values())))[0] == 0
-    assert [line.partition(" ")[2] for line in both.lacking] == ["has no anomaly"]
+    assert both.lacking == ["not in every split: val has no anomaly"]
     done = pail_command(
         "generate", parts, tmp_path / "b", "--defects", bank, "-n", 1, "--classes", "kind", "--workers", 1
     )
-    assert "Not in every split: test has no" in done.stderr
+    assert "None of: " in done.stderr and "split" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_a_class_without_a_piece_is_listed(parts, bank, tmp_path):
         ({"preset": "draem", "techniques": ["cutpaste"]}, "`preset` must stand alone"),
         ({"preset": "draem", "weights": [1]}, "`preset` must stand alone"),
         ({"preset": "draem", "techniques": {"cutpaste": {}}}, "`techniques` must be those of the preset"),
-        ({"preset": "draem", "defects": "nowhere"}, "`techniques` must name 'real'"),
+        ({"preset": "draem", "defects": "nowhere"}, "`preset` 'draem' must be given without `defects`.* as `source`"),
     ],
 )
 def test_what_does_not_fit_is_said(parts, tmp_path, options, match):
@@ -172,6 +175,7 @@ def test_unknown_kinds(parts, bank, tmp_path):
         pail.generate(parts, tmp_path / "set", defects=bank, options={"real_defect": {"kinds": "hole"}}, workers=1)
 
 
+@LACKS
 @pytest.mark.parametrize(("preset", "per_good"), [("cutpaste", 1), ("cutpaste-3way", 2), ("cdo", 4), ("nsa", 1)])
 @pytest.mark.parametrize("layout", ["mvtec", "flat", "yolo"])
 def test_a_preset_says_which_share_is_anomalous(parts, tmp_path, preset, per_good, layout):
@@ -185,11 +189,13 @@ def test_a_preset_says_which_share_is_anomalous(parts, tmp_path, preset, per_goo
     assert again.anomalies == summary.anomalies
 
 
+@LACKS
 def test_a_number_beats_the_presets_share(parts, tmp_path):
     assert pail.generate(parts, tmp_path / "a", preset="cdo", number=3, layout="flat", workers=1).anomalies == 3
     assert pail.generate(parts, tmp_path / "b", preset="cdo", per_image=1, layout="flat", workers=1).anomalies == 8
 
 
+@LACKS
 def test_a_preset_with_further_options(parts, tmp_path):
     with pytest.warns(UserWarning, match="'draem' takes textures for sources"):
         pail.generate(

@@ -93,7 +93,11 @@ def test_the_command_has_the_same_default(mixed, tmp_path):
     done = pail_command("generate", mixed, tmp_path / "command", "-n", 6, "--workers", 1, "--layout", "flat")
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
-    assert "region: on the object in 4 of 6 normal images; anywhere in 2 (texture0.png, texture1.png)" in said
+    assert (
+        "region: on the object in 4 of 6 normal images; no object was found in 2 (texture0.png, texture1.png), where"
+        in said
+    )
+    assert "--roi FOLDER takes masks" in said
     pail.generate(mixed, tmp_path / "python", number=6, workers=1, layout="flat")
     assert (tmp_path / "command" / "manifest.jsonl").read_bytes() == (
         tmp_path / "python" / "manifest.jsonl"

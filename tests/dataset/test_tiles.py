@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from coco import decoded
+from commands import pail_command
 from common import photograph
 from optional import need
 
@@ -169,3 +170,11 @@ def test_coco_labels_of_tiles(parts, tmp_path):
                 union |= decoded(entry["segmentation"])
         expected = read(out, line["mask"]) > 0 if line["mask"] else np.zeros((64, 64), bool)
         assert np.array_equal(union > 0, expected)
+
+
+def test_the_command_counts_tiles(parts, tmp_path):
+    command = ("generate", parts, tmp_path / "set", "--tile", 64, "-n", 3, "--layout", "yolo")
+    assert "are cut into tiles of 64 pixels a side" in pail_command(*command, "--dry-run").stdout
+    done = pail_command(*command, "--workers", 1)
+    labels = [line["label"] for line in manifest(tmp_path / "set")]
+    assert f"{labels.count(0)} good and {labels.count(1)} anomalous tiles of 8 images in" in done.stdout

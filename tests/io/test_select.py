@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 
 import cv2
@@ -193,6 +194,8 @@ def test_each_form_makes_the_same_set(parts, tmp_path):
     assert sets["folder"] == sets["glob"] == sets["list"] == sets["paths"]
     command = json.loads((tmp_path / "glob" / "dataset.json").read_text())["command"]
     assert f"'{parts}/**'" in command
+    assert pail_command(*shlex.split(command)[1:], "--workers", 1).returncode == 0  # as it is copied
+    assert content(tmp_path / "glob-again") == sets["glob"]
     assert "IMAGES.txt" in json.loads((tmp_path / "paths" / "dataset.json").read_text())["command"]
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 import pail
 from pail.pixels import panels
+from pail.report import report
 from pail.report.page import text
 from pail.report.preview import (
     CELL,
@@ -71,6 +72,19 @@ class TestSheet:
         assert HEAD + len(NAMES) * (SHEET_SIDE + 20) < sheet.height < HEAD + len(NAMES) * (SHEET_SIDE + 20) + 200
         cells = [cell_of(sheet, row, column).tobytes() for row in range(len(NAMES)) for column in range(3)]
         assert len(set(cells)) == len(cells)
+
+    def test_what_no_paper_has_stands_under_defaults(self):
+        pages = {
+            name: preview_page([photograph(64, 64)], techniques=name, severities=(1,), command="")
+            for name in ("cutpaste", "scratch")
+        }
+        assert "cutpaste, papers&#x27; defaults" in pages["cutpaste"] and "scratch, defaults" in pages["scratch"]
+        heads = [
+            np.asarray(preview([photograph(64, 64)], techniques=names, severities=(1,), command=""))[:HEAD]
+            for names in (["cutpaste"], ["fract_aug"], ["cutpaste", "dent"], ["dent"])
+        ]
+        assert np.array_equal(heads[0], heads[1]) and np.array_equal(heads[2], heads[3])
+        assert not np.array_equal(heads[0], heads[2])
 
     def test_the_seed_decides(self):
         first, again, other = (
@@ -135,7 +149,7 @@ class TestSheet:
         sheet = preview([photograph(96, 96, 2)], defects=bank, severities=(0.5,), command=COMMAND)
         assert sheet.height < HEAD + 2 * (SHEET_SIDE + 20) + 150
         page = preview_page([photograph(96, 96, 2)], defects=bank, severities=(0.5,), command=COMMAND)
-        assert page.count('class="cell"') == 2 and "real_defect, papers&#x27; defaults" in page
+        assert page.count('class="cell"') == 2 and "real_defect, defaults" in page
 
     def test_twelve_bits_in_sixteen_are_not_black(self):
         dim = photograph(64, 64).astype(np.uint16) * 16
@@ -304,9 +318,19 @@ class TestReport:
         tally = Tally(Sample(1))
         tally.add({"area": 0.25, "bbox": [50, 0, 50, 25], "visible": 1, "width": 100, "height": 50})
         assert tally.heat.sum() == GRID * GRID // 4 and tally.heat[: GRID // 2, GRID // 2 :].all()
-        assert tally.quantile(0.5) == pytest.approx(0.25, rel=0.05)
+        assert tally.quantile(0.5) == 0.25
         tally.add({"area": 0, "bbox": [99, 49, 1, 1], "visible": 1, "width": 100, "height": 50})
         assert tally.heat[-1, -1] == 1
+
+    @pytest.mark.parametrize("exact", [10, 3])
+    def test_quantiles_lie_between_the_areas(self, monkeypatch, exact):
+        monkeypatch.setattr(report, "EXACT", exact)
+        tally = Tally(Sample(1))
+        for area in (0.0207, 0.0204, 0.0209, 0.0206, 0.0208):
+            tally.add({"area": area, "bbox": [0, 0, 9, 9], "visible": 1, "width": 100, "height": 50})
+        found = [tally.quantile(share) for share in (0.05, 0.5, 0.95)]
+        assert 0.0204 <= found[0] <= found[1] <= found[2] <= 0.0209
+        assert exact < 5 or found == [0.0204, 0.0207, 0.0209]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 
 import cv2
@@ -102,16 +103,28 @@ def test_a_checkpoint_of_other_settings_is_refused(example, parts, tmp_path, mon
     assert "other settings" in error(capsys, example, "train", parts / "train" / "good", *arguments)
 
 
-def test_evaluation_gives_every_metric_an_interval(example, model, parts, tmp_path):
+@pytest.mark.parametrize(("count", "overlap", "has_one"), [(6, True, True), (6, False, False), (4, True, False)])
+def test_an_interval_is_left_out_where_resampling_tells_nothing(example, count, overlap, has_one):
+    good = np.linspace(0, 1, count)
+    scores, labels = np.r_[good, good + (0.3 if overlap else 2)], np.repeat([0, 1], count)
+    found = example.all_metrics(scores, labels, None, None, rounds=20)
+    assert ("interval" in found["image auroc"]) == has_one
+    assert 0 < found["image auroc"]["value"] <= 1
+
+
+def test_evaluation_gives_metrics_an_interval(example, model, parts, tmp_path):
     example.main(["evaluate", str(model), str(parts), "--rounds", "10", "--out", str(tmp_path)])
     metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
     assert set(metrics) == {
         *("image auroc", "image ap", "image f1", "pixel auroc", "pixel ap", "pixel aupro"),
         *(f"{what}, {name} threshold" for what in ("false alarms", "missed defects") for name in ("normal", "pseudo")),
     }
-    for entry in metrics.values():
-        low, high = entry["interval"]
+    shares = {name for name in metrics if "threshold" in name}
+    for name, entry in metrics.items():
+        low, high = entry.get("interval", (0, 1))
         assert 0 <= low <= entry["value"] <= high <= 1
+        assert low < high  # an interval of no width says more than a few images can
+        assert "interval" in entry or name not in shares
     assert len(list(tmp_path.glob("*_of_*.png"))) == 10
 
 
@@ -146,7 +159,11 @@ def test_predictions_are_scores_and_heat_maps_in_true_proportions(example, model
     assert scores[:12].mean() > scores[12:].mean()
     for row in rows:
         assert int(row["defective"]) == (float(row["score"]) >= float(row["threshold"]))
-        assert cv2.imread(str(tmp_path / "heat_maps" / f"{row['file']}.png")).std() > 5
+        assert cv2.imread(str(tmp_path / "heat_maps" / row["file"])).std() > 5
+    write(tmp_path / "two" / "0.png", photograph(HEIGHT, WIDTH))
+    write(tmp_path / "two" / "0.bmp", photograph(HEIGHT, WIDTH))
+    example.main(["predict", str(model), str(tmp_path / "two"), "--out", str(tmp_path / "of_two")])
+    assert {file.name for file in (tmp_path / "of_two" / "heat_maps").iterdir()} == {"0.png.png", "0.bmp.png"}
 
 
 @pytest.mark.parametrize("word", ["normal", "pseudo", "1.5"])
@@ -202,6 +219,7 @@ def test_photographs_of_two_sizes(example, tmp_path, capsys):
         write(tmp_path / f"{index}.png", photograph(HEIGHT, WIDTH + 2 * (index == 5), seed=index))
     text = error(capsys, example, "train", tmp_path, "--out", tmp_path / "out")
     assert "5.png" in text and "0.png" in text and "66x48" in text and "64x48" in text
+    assert "crop them" in text and "pail generate --size 48x64" in text
 
 
 def test_a_photograph_of_another_size_than_the_models(example, model, tmp_path, capsys):
@@ -218,6 +236,17 @@ def test_a_test_folder_without_good_or_without_defective_photographs(example, mo
         root = tmp_path / name
         write(root / "test" / name / "0.png", photograph(HEIGHT, WIDTH))
         assert word in error(capsys, example, "evaluate", model, root)
+
+
+def test_a_missing_package_is_one_line():
+    script = detectors.ROOT / "examples" / "detector.py"
+    code = (
+        "import runpy, sys; sys.modules['sklearn.metrics'] = None; sys.argv[1:] = ['predict', 'a', 'b']; "
+        f"runpy.run_path({str(script)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "sklearn" in done.stderr and "pip install '.[benchmark]'" in done.stderr
 
 
 def test_a_model_of_another_version(example, model, parts, tmp_path, capsys):
