@@ -216,7 +216,7 @@ def test_the_first_picture_shows_one_good_part_and_defects_in_their_exact_masks(
     assert len(defective) == len(module.DEFECTS)
     for name, (plain, outlined) in zip(module.DEFECTS, defective, strict=True):
         _, mask = getattr(pai.Anomaly_Insertion(), name)(
-            module.coin(), roi="foreground", severity=module.SEVERITY, rng=module.SEED
+            module.coin(), roi=module.where(name), severity=module.SEVERITY, rng=module.SEED
         )
         inside = mask[..., 0] > 0
         assert np.array_equal(plain[~inside], good[~inside]) and not np.array_equal(plain[inside], good[inside])
