@@ -626,7 +626,7 @@ def not_run(runs: dict[Job, dict[str, Any]]) -> list[str]:
     lines = []
     for data in present(runs):
         names = [arm for arm in arms() if not seeds_of(runs, data, arm) and ("real" not in arm or data == "screws")]
-        lines += ["", f"Not run on {NAMES[data]}: {', '.join(names)}."] if names else []
+        lines += ["", f"Not run on {NAMES[data]}: {'; '.join(names)}."] if names else []
     return lines
 
 
