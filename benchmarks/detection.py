@@ -610,7 +610,7 @@ def write_page(runs: dict[Job, dict[str, Any]], page: Path, settings: dict[str, 
         *fourth_table(runs),
         "## Settings",
         "",
-        "The settings were fixed before the first run, after trials with seeds 100 and 101, which are in no table. After two runs",
+        "The settings were fixed before the first run, after trials with seed 100, which is in no table. After two runs",
         "with seed 0, the loss was moved to half the size of the images, to save time, and these runs were repeated. Settings:",
         "; ".join(f"{name} {value}" for name, value in settings.items())
         + f". Batches of {detector.BATCH}, AdamW with one cycle up to a rate of {detector.RATE}, a score of the highest {detector.TOP_SHARE:.0%} of the places.",
