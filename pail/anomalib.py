@@ -65,7 +65,8 @@ class AnomalyGenerator(torch.nn.Module):
     --------
     >>> import torch
     >>> from pail.anomalib import AnomalyGenerator
-    >>> images, masks = AnomalyGenerator(probability=1, techniques="SFI")(torch.rand(4, 3, 64, 64))
+    >>> generator = AnomalyGenerator(probability=1, techniques="SFI")
+    >>> images, masks = generator(torch.rand(4, 3, 64, 64))
     >>> images.shape, masks.shape, int(masks.max())
     (torch.Size([4, 3, 64, 64]), torch.Size([4, 1, 64, 64]), 1)
     """
