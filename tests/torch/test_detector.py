@@ -334,7 +334,7 @@ def test_encoders_have_maps_at_three_strides(example):
 
 
 def test_an_encoder_of_timm(example):
-    need("timm")
+    pytest.importorskip("timm")  # of no extra
     maps = example.original_load_encoder("timm:resnet18", pretrained=False)(torch.rand(1, 3, 64, 96))
     assert [tuple(m.shape[-2:]) for m in maps] == [(16, 24), (8, 12), (4, 6)]
 

@@ -56,7 +56,7 @@ def test_a_preset_says_techniques_and_share(name):
     [
         ({"techniques": "real"}, "`defects`"),
         ({"defects": 3}, "`defects`"),
-        ({"defects": "no/such/folder"}, "`path`"),
+        ({"defects": "no/such/folder"}, "`defects`"),
         ({"preset": "none"}, "`preset`"),
         ({"preset": "draem", "techniques": "SFI"}, "`preset`"),
     ],
