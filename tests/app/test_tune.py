@@ -1070,6 +1070,7 @@ def test_a_set_can_be_stopped_and_finished_later(page, folders, tmp_path):
 
 
 def test_a_set_of_a_registered_technique(bright_square, bench, tmp_path):
+    need("gradio")
     from pail.app.page import build
 
     own = build(bench, tmp_path)[1]
