@@ -152,6 +152,8 @@ def _shape(sampler: Sampler, size: tuple[int, int], shape: str | None) -> np.nda
     if min(size) > 2:
         mask[[0, -1]] = 0
         mask[:, [0, -1]] = 0
+        if not cv2.hasNonZero(mask):  # ellipses of a small patch may lie on its outermost pixels alone
+            mask[1:-1, 1:-1] = 255
     return mask
 
 

@@ -229,3 +229,10 @@ def test_mild_augmentations_are_mild():
 def test_bad_arguments_are_named(name, options):
     with pytest.raises((TypeError, ValueError), match=f"`{next(iter(options))}"):
         getattr(pai.Anomaly_Insertion(), name)(IMAGE, anom_source_img=SOURCE, **options)
+
+
+def test_ellipses_of_a_small_patch_leave_a_mask():
+    """Such as those that lie on its outermost pixels alone, which the blending needs."""
+    for seed in (1695, *range(60)):
+        checked("nsa", photograph(24, 24), photograph(24, 24, 1), rng=seed)
+        checked("nsa", photograph(24, 24), photograph(24, 24, 1), rng=seed, shape="ellipses", half_width=(0.06, 0.08))
