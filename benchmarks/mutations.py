@@ -243,7 +243,7 @@ MUTATIONS = (
     ),
     Mutation(
         "composite: floats clipped in float32", "pail/core/window.py",
-        "values = values.astype(dtype, copy=False)  # clipped", "values = np.clip(values, self.low, self.high).astype(dtype)  # clipped",
+        "np.clip(values, dtype.type(self.low), dtype.type(self.high))", "values",
         "tests/call/test_promises.py -k saturated_float",
     ),
     Mutation(
@@ -272,8 +272,8 @@ MUTATIONS = (
         "tests/call/test_promises.py -k foregrounds",
     ),
     Mutation(
-        "frame: nothing found is kept for the next anomaly", "pail/core/image.py",
-        "self.roi, normal, self.found, self._reference", "self.roi, normal, {}, self._reference",
+        "frame: the normal image forgotten by the next anomaly", "pail/core/image.py",
+        "self.roi, normal, self.found, self._reference", "self.roi, None, {}, self._reference",
         "tests/call/test_promises.py -k foregrounds",
     ),
     Mutation(
