@@ -44,8 +44,6 @@ def nsa(
     there = coarse_foreground(image) if skip_background else None
     here = there
     if skip_background and source is not None:
-        if not image.is_byte:
-            pixels = np.clip(pixels, 0, np.float32(image.max_value))  # resizing rounds
         here = coarse_foreground(as_normal_image(np.ascontiguousarray(pixels), image.max_value, "source", alpha=False))
     patches = []
     for _ in range(_count(sampler, *patch_number)):

@@ -70,13 +70,6 @@ def superpixel_anomaly(
     return through_mask(mask, content, sampler.opacity())
 
 
-def _scale(sampler: Sampler, fraction: float) -> float:
-    if sampler.severity is None:
-        return fraction
-    low, high = (min(fraction * scale, 0.9) for scale in SEVERITY["fraction"])
-    return sampler.scaled("fraction", low, high)
-
-
 def _rotated_source(image: NormalImage, sampler: Sampler, source: np.ndarray | None, rotate: bool) -> np.ndarray:
     """The source rotated by right angles, at the image's size; without a source the image, always rotated."""
     if source is None:
