@@ -242,7 +242,7 @@ def _add_damaged(
     roi = region(recipe, inputs, name, frame.pixels, original, alpha=alpha)
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
-    kinds = [_kind_of(step, inputs) for step in result.record["steps"]]
+    kinds = [_kind_of(step) for step in result.record["steps"]]
     classes = recipe.class_numbers(inputs.kinds)
     for tile in _tiles(recipe, name, frame.pixels):
         mask, instances = result.m_a[..., 0], result.instances
@@ -288,12 +288,9 @@ def _add_damaged(
         made.annotations.append(coco_annotations(found, shape, recipe.segmentation) if recipe.coco else [])
 
 
-def _kind_of(step: dict[str, Any], inputs: Inputs) -> str | None:
+def _kind_of(step: dict[str, Any]) -> str | None:
     """What the real defect of a step is called; None for other techniques."""
-    if inputs.defects is None or not TECHNIQUES[step["technique"]].takes_defects:
-        return None
-    drawn = step["drawn"]["defect"]
-    return inputs.defects.kind_of(drawn[-1] if isinstance(drawn, list) else drawn)
+    return step["drawn"]["kind"] if TECHNIQUES[step["technique"]].takes_defects else None
 
 
 def _inserted(

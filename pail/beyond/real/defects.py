@@ -221,10 +221,6 @@ class Defects(Sequence[Defect]):
         """The photographs with defects: paths, or what was passed."""
         return tuple(self._images)
 
-    def kind_of(self, number: int) -> str:
-        """What a defect is called, without reading its photograph."""
-        return self._pieces[number].kind
-
     @cached_property
     def identity(self) -> str:
         """A checksum of the photographs, masks and kinds, wherever they are stored; photographs are read for it."""
