@@ -271,7 +271,7 @@ def _union(marks: dict[str, list[np.ndarray]]) -> np.ndarray:
                 )
             found = entry if found is None else found | entry
     if found is None:
-        raise TypeError("the sample must hold `image` or `images` with an image, got none")
+        raise TypeError("the sample must contain `image` or `images` with an image, got none")
     return found
 
 

@@ -174,8 +174,8 @@ class Images(Sequence[np.ndarray]):
             first = shape if first is None else first
             if shape != first:
                 raise ValueError(
-                    f"`{self.name}` must hold images of one size where no `size` is given, got {first} (height, width) "
-                    f"in {self.label(0)} and {shape} in {self.label(index)}; pass `size`"
+                    f"`{self.name}` must contain images of one size where no `size` is given, got {first} "
+                    f"(height, width) in {self.label(0)} and {shape} in {self.label(index)}; pass `size`"
                 )
 
     def label(self, index: int) -> str:
@@ -223,7 +223,7 @@ class Images(Sequence[np.ndarray]):
         return [Page(entry.path, number, count) for number in range(count)]
 
     def _unreadable(self, page: Page, error: UnreadableError) -> ValueError:
-        return ValueError(f"`{self.name}` must hold images that can be read, got {page}: {error}")
+        return ValueError(f"`{self.name}` must contain images that can be read, got {page}: {error}")
 
     def _skip_unreadable(self) -> None:
         readable, bad = [], []
@@ -235,7 +235,7 @@ class Images(Sequence[np.ndarray]):
             except ValueError:
                 bad.append(str(entry))
         if not readable:
-            raise ValueError(f"`{self.name}` must hold an image that can be read, got {len(bad)} files that cannot")
+            raise ValueError(f"`{self.name}` must contain an image that can be read, got {len(bad)} files that cannot")
         if bad:
             warnings.warn(f"{len(bad)} files of `{self.name}` cannot be read: {', '.join(bad)}", stacklevel=4)
         self.entries = readable

@@ -155,10 +155,10 @@ class InsertAnomaly(torch.nn.Module):
         masks = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "Mask")]
         is_nested = isinstance(sample, Mapping | list | tuple) and not any(leaves[place] is v for v in _values(sample))
         if not masks and (len(leaves) > 1 or is_nested):
-            raise TypeError("the sample must hold a tv_tensors.Mask, into which the anomaly is drawn, got none")
+            raise TypeError("the sample must contain a tv_tensors.Mask, into which the anomaly is drawn, got none")
         boxes = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "BoundingBoxes")]
         if len(boxes) > 1 and self.label is not None:
-            raise ValueError(f"the sample must hold one tv_tensors.BoundingBoxes for `label`, got {len(boxes)}")
+            raise ValueError(f"the sample must contain one tv_tensors.BoundingBoxes for `label`, got {len(boxes)}")
         count = len(leaves[boxes[0]]) if len(boxes) == 1 else None
         lead, size = _shape_of(leaves[place])
         kinds = [_mask_kind(leaves[i], lead, size, count) for i in masks]
@@ -340,7 +340,7 @@ def _image_place(leaves: list[Any]) -> int:
         places = [i for i, leaf in enumerate(leaves) if is_image(leaf)]
         if places:
             return places[0]
-    raise TypeError(f"the sample must hold an image, a tensor (C, H, W) or a PIL image, got {describe(leaves)}")
+    raise TypeError(f"the sample must contain an image, a tensor (C, H, W) or a PIL image, got {describe(leaves)}")
 
 
 def _is_tv(value: Any, kind: str) -> bool:

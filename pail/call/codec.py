@@ -185,7 +185,7 @@ class _Decoder:
         except NotHeldError:
             raise
         except Exception as error:  # a record may have been written by hand, or torn
-            raise ValueError(f"`record` must hold `{path}` as a call wrote it, got {describe(value)}") from error
+            raise ValueError(f"`record` must contain `{path}` as a call wrote it, got {describe(value)}") from error
 
     def _sequence(self, value: list[Any], keys: tuple[Any, ...], path: str) -> tuple[Any, ...]:
         return tuple([self.decode(entry, NOTHING, keys, f"{path}[{i}]") for i, entry in enumerate(value)])
@@ -195,7 +195,7 @@ class _Decoder:
             pairs = [(self.decode(key), entry) for key, entry in value.get("$dict", value.items())]
             recorded = dict(pairs)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"`record` must hold `{path}` as a call wrote it, got {describe(value)}") from error
+            raise ValueError(f"`record` must contain `{path}` as a call wrote it, got {describe(value)}") from error
         for key in again:
             if key not in recorded:
                 known = ", ".join(map(_text, recorded)) or "no entries"

@@ -133,8 +133,8 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         known = TECHNIQUES[name].parameters
         for key in TECHNIQUES[name].unknown(keywords):
             raise TypeError(
-                f"`options[{name!r}]` must hold keywords of the technique, each one of {', '.join(known)}; got {key!r}"
-                f"{close_match(key, known)}"
+                f"`options[{name!r}]` must contain keywords of the technique, each one of "
+                f"{', '.join(known)}; got {key!r}{close_match(key, known)}"
             )
         TECHNIQUES[name].check(keywords)
     return {name: dict(keywords) for name, keywords in value.items()}

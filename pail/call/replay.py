@@ -164,7 +164,9 @@ def _generator(state: Any) -> np.random.Generator:
     try:
         return records.rng_from_state(state)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"`record` must hold the state of a generator under 'rng', got {describe(state)}") from error
+        raise ValueError(
+            f"`record` must contain the state of a generator under 'rng', got {describe(state)}"
+        ) from error
 
 
 def _check_image(record: dict[str, Any], image: NormalImage) -> None:

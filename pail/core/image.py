@@ -297,8 +297,8 @@ def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tu
         if samples[-1].dtype != samples[0].dtype:
             raise TypeError(f"`images` must be of one dtype, got {samples[0].dtype} and {samples[-1].dtype}")
     if not samples:
-        raise ValueError("`images` must hold an image, got none")
+        raise ValueError("`images` must contain an image, got none")
     window = quantile_range(np.concatenate(samples), lower, upper)
     if window is None:
-        raise ValueError(f"`images` must hold more than one value, got {samples[0][0]!s} everywhere")
+        raise ValueError(f"`images` must contain more than one value, got {samples[0][0]!s} everywhere")
     return window

@@ -30,7 +30,7 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
     if not cv2.hasNonZero(result):
         raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
     if mask.dtype != np.bool_ and not _is_binary(mask):
-        raise ValueError(f"`{name}` must hold only 0 and 255, or 0 and 1, got other values")
+        raise ValueError(f"`{name}` must contain only 0 and 255, or 0 and 1, got other values")
     return result
 
 
@@ -60,7 +60,7 @@ def mask_array(name: str, value: Any) -> Any:
         raise ValueError(f"`{name}` must be a mask whose pixels can be read, got a PIL image with {error}") from error
     found = colors.getcolors(maxcolors=2)
     if found is None or len([color for _, color in found if color != (0, 0, 0)]) > 1:
-        raise ValueError(f"`{name}` must hold black and one other color, got a PIL image of mode P with more colors")
+        raise ValueError(f"`{name}` must contain black and one other color, got a PIL image of mode P with more colors")
     return np.asarray(colors).any(axis=2)
 
 

@@ -114,7 +114,7 @@ def _given(name: str, array: np.ndarray, data_range: tuple[float, float], keywor
         if not (math.isfinite(array.min()) and math.isfinite(array.max())):
             raise ValueError(f"`{name}` must not contain NaN or infinity")
     if low >= high:
-        raise ValueError(f"`{keyword}` must hold more than one value of {array.dtype} images, got {data_range!r}")
+        raise ValueError(f"`{keyword}` must contain more than one value of {array.dtype} images, got {data_range!r}")
     whole = array.dtype.kind == "u" and low == 0 and high == limit  # nothing lies outside
     return Window(low, high, high - low, clips=not whole)
 
@@ -143,7 +143,7 @@ def auto_range(name: str, pixels: np.ndarray, has_alpha: bool) -> DataRange:
     """The window of one image by itself; None, the range of its dtype, where it has a single value."""
     window = quantile_range(sample_values(name, pixels, has_alpha), *QUANTILES)
     if window is None and pixels.dtype.kind == "f" and not 0 <= pixels.flat[0] <= 1:
-        raise ValueError(f'`{name}` must hold more than one value for `data_range` "auto", got {pixels.flat[0]!s}')
+        raise ValueError(f'`{name}` must contain more than one value for `data_range` "auto", got {pixels.flat[0]!s}')
     return window
 
 

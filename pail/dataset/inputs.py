@@ -111,8 +111,8 @@ def _check_own(argument: str, found: Selection) -> None:
     store = Store(found.root)
     if not found.chosen and store.exists(CLAIM) and any("/" in name for name in found.names):
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {store}, a data set of pail generate; pass the folder of "
-            "its good images"
+            f"`{argument}` must contain normal images only, got {store}, a data set of pail generate; pass "
+            "the folder of its good images"
         )
 
 
@@ -190,8 +190,8 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
     without = [name for name in normals if stem_of(name) not in roi_names]
     if len(without) == len(normals):
         raise ValueError(
-            f"`roi` must hold masks that are named as the images, such as {stem_of(normals[0])}.png, got {rois} with "
-            f"{', '.join(sorted(roi_names.values())[:SHOWN])}"
+            f"`roi` must contain masks that are named as the images, such as {stem_of(normals[0])}.png, "
+            f"got {rois} with {', '.join(sorted(roi_names.values())[:SHOWN])}"
         )
     if without:
         warnings.warn(

@@ -321,14 +321,14 @@ def _check_apart(argument: str, found: Selection) -> None:
         place = "/".join(trained[0][: trained[0].index("train")])
         folder = "/".join(part for part in (found.root.rstrip("/"), place, GOOD[:-1]) if part)
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {found.root}, a data set with defects and ground truth "
+            f"`{argument}` must contain normal images only, got {found.root}, a data set with defects and ground truth "
             f"such as {'/'.join(defects[0])!r}; pass {folder}"
         )
     roots = {part[0] for part in parts if len(part) > 1}
     here = Path(found.root).absolute()
     if here.name == "test" and (here.parent / TRUTH).is_dir() and roots - {"good"}:
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {found.root} beside ground truth; pass "
+            f"`{argument}` must contain normal images only, got {found.root} beside ground truth; pass "
             f"{Path(found.root).parent / 'train' / 'good'}"
         )
 
@@ -383,4 +383,4 @@ def _suffix(name: str) -> str:
 def no_images(argument: str, where: Any, found: Selection) -> ValueError:
     """The error where nothing was selected."""
     why = " that `exclude` leaves" if found.names else ""
-    return ValueError(f"`{argument}` must hold an image{why} ({', '.join(SUFFIXES)}), got none in {where}")
+    return ValueError(f"`{argument}` must contain an image{why} ({', '.join(SUFFIXES)}), got none in {where}")

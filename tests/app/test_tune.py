@@ -478,11 +478,11 @@ def test_wrong_settings_say_what_is_wrong(bench):
         (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must contain at least one positive"),
-        (PageSettings(()), "`collection` must hold a technique"),
+        (PageSettings(()), "`collection` must contain a technique"),
     ]:
         with pytest.raises(ValueError, match=message):
             bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
-    with pytest.raises(ValueError, match="`collection` must hold techniques"):
+    with pytest.raises(ValueError, match="`collection` must contain techniques"):
         entries([{"technique": "os.system"}])
     with pytest.raises(ValueError, match="`folder` must be a folder with images"):
         Bench("no/such/folder")
@@ -878,7 +878,7 @@ def test_a_bank_is_on_the_page(folders, defects, tmp_path):
 def test_a_folder_without_defects_is_named(folders, tmp_path):
     with pytest.raises(ValueError, match=r"`defects` must be a folder or an annotation file, got .*no/such"):
         Bench(folders / "parts", defects="no/such")
-    with pytest.raises(ValueError, match="`defects` must hold a defect that can be used"):
+    with pytest.raises(ValueError, match="`defects` must contain a defect that can be used"):
         Bench(folders / "parts", defects=folders / "parts")
 
 

@@ -242,7 +242,7 @@ def test_a_hundred_images_at_most_are_looked_at():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (([],), ValueError, "`images` must hold an image"),
+        (([],), ValueError, "`images` must contain an image"),
         (("folder",), TypeError, "`images` must be an iterable"),
         ((3,), TypeError, "`images` must be an iterable"),
         (([np.zeros((4, 4))],), ValueError, "more than one value"),
