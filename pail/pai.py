@@ -36,7 +36,8 @@ __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
 
 class Anomaly_Insertion(Beyond):
-    """Pseudo-anomaly insertion: eleven published techniques behind one class.
+    """Pseudo-anomaly insertion: eleven published techniques behind one
+    class.
 
     Each method takes a normal image ``i_n``, some also a source image
     ``i_s``, and returns the pseudo-anomalous image and its mask, ``(i_a,
@@ -513,8 +514,8 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a rectangle of a strongly augmented copy of the image at the same
-        place (AnoSeg).
+        """Paste a rectangle of a strongly augmented copy of the image at the
+        same place (AnoSeg).
 
         Parameters
         ----------
@@ -875,8 +876,8 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste the masked part of a warped and augmented source, moved onto the
-        foreground (BGAD).
+        """Paste the masked part of a warped and augmented source, moved onto
+        the foreground (BGAD).
 
         Parameters
         ----------
@@ -1128,7 +1129,8 @@ class Anomaly_Insertion(Beyond):
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
     ) -> PseudoAnomaly:
-        """`affined_anomlay` with recolored tiles (AAC), under its second name in the original library.
+        """`affined_anomlay` with recolored tiles (AAC), under its second name
+        in the original library.
 
         Parameters
         ----------
@@ -1159,7 +1161,8 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert one or several anomalies of techniques that are drawn at random.
+        """Insert one or several anomalies of techniques that are drawn at
+        random.
 
         Parameters
         ----------
