@@ -141,9 +141,7 @@ class AnomalyGenerator(torch.nn.Module):
         plain = image.as_subclass(torch.Tensor).cpu()
         if words[0] >= self.probability * 2**31:
             return plain.clone(), torch.zeros(image.shape[-2:])
-        exact = (
-            plain.float() if plain.dtype in (torch.float16, torch.bfloat16) else plain
-        )  # and back without loss of precision
+        exact = plain.float() if plain.dtype in (torch.float16, torch.bfloat16) else plain  # and back without loss
         array = np.ascontiguousarray(exact.permute(1, 2, 0).numpy())
         clipped = array.clip(0, 1)
         if not np.abs(array - clipped).max() <= ROUNDING:

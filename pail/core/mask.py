@@ -1,4 +1,4 @@
-"""The only way in for masks: whatever came, what goes on is 0 and 255."""
+"""The only entry point for masks: every accepted mask becomes an array of 0 and 255."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pail.core.ops import as_bytes
 
 
 def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask (H, W) or (H, W, 1), array or PIL image, as a fresh uint8 array {0, 255} (H, W); never all false.
+    """A mask (H, W) or (H, W, 1), array or PIL image, as a new uint8 array {0, 255} (H, W). An empty mask is an error.
 
-    It holds bools, or 0 and one other number, which is 255 or 1. `shape` is the height and width that it must have.
+    The mask contains bools, 0 and 255, or 0 and 1. `shape` is the required height and width.
     """
     mask = mask_array(name, value)
     if not isinstance(mask, np.ndarray) or mask.dtype.kind not in "buif":
@@ -35,16 +35,17 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
 
 
 def check_shape(name: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
-    """Raise where a mask has not the height and width of its image."""
+    """Raise an error if a mask does not have the height and width of its image."""
     if mask.shape != shape:
         raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
 
 
 def mask_array(name: str, value: Any) -> Any:
-    """A PIL image as the array that it shows, and true in a bool array as the byte 1; all else as it is.
+    """A PIL image as the array that it shows, and a bool array with 1 as the byte of True; other values are returned
+    unchanged.
 
-    Pillow hands out mode "1" as bools whose true byte is 255, and mode "P" as indices into the palette, which say
-    nothing about what is black. A palette image is read by its colors: black is false, and one other color is true.
+    Pillow returns mode "1" as bools whose true byte is 255, and mode "P" as indices into the palette, which do not tell
+    which color is black. A palette image is read by its colors: black is false, and one other color is true.
     """
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
         return value.view(np.uint8) != 0
