@@ -91,8 +91,8 @@ def as_mix(
         if techniques is not None or weights is not None:
             other, value = ("weights", weights) if techniques is None else ("techniques", techniques)
             raise ValueError(
-                f"`preset` must not be combined with `{other}`, because the preset defines which techniques are drawn, got "
-                f"{describe(value)}"
+                f"`preset` must not be combined with `{other}`, because the preset defines which techniques are "
+                f"drawn, got {describe(value)}"
             )
         chosen = as_preset(preset)
         techniques = list(chosen.techniques)

@@ -663,7 +663,9 @@ def test_an_own_technique_that_is_registered_anew_is_an_error(registered):
         check_replay(result, IMAGE)
     registered("spot", spot(5))
     for result in (single, several):
-        with pytest.raises(ValueError, match="pseudo-anomalous image. Possible causes: spot is a registered technique"):
+        with pytest.raises(
+            ValueError, match=r"pseudo-anomalous image\. Possible causes: spot is a registered technique"
+        ):
             pail.replay(result.record, IMAGE)
     registered("spot", lambda frame, draw, *, color=3: spot(250)(frame, draw))
     with pytest.raises(ValueError, match="'spot' as it is registered, with color options, got one with 'options'"):

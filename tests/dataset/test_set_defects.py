@@ -16,7 +16,7 @@ from pail.dataset.replay import remake
 from pail.io.read import decode
 
 # What a preset lacks in a layout; tests of the layouts have it.
-LACKS = pytest.mark.filterwarnings("ignore:`preset` .* says what is trained on")
+LACKS = pytest.mark.filterwarnings("ignore:`preset` .* defines training data")
 
 
 @pytest.fixture(scope="module")
