@@ -32,12 +32,12 @@ def nsa(
     source: np.ndarray | None,
     *,
     patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
-    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the sides")],
+    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="fraction of the sides")],
     scale: Annotated[tuple[float, float], Pair(0.1, 10, unit="times the size")],
     shape: Annotated[str | None, Choice(SHAPES)],
     blend: Annotated[str, Choice(BLENDS)],
     skip_background: Annotated[bool, Flag()],
-    min_overlap: Annotated[float, Number(0, 1, unit="share of the area")],
+    min_overlap: Annotated[float, Number(0, 1, unit="fraction of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.nsa`."""
     pixels = image.crop() if source is None else resize(source, image.shape)

@@ -48,7 +48,7 @@ def superpixel_anomaly(
     source: np.ndarray | None,
     *,
     n_segments: Annotated[tuple[int, ...], Several(Number(1, 1_000_000, integer=True))],
-    fraction: Annotated[float, Number(0, 1, above=True, below=True, unit="share of the superpixels")],
+    fraction: Annotated[float, Number(0, 1, above=True, below=True, unit="fraction of the superpixels")],
     compactness: Annotated[float, Number(1e-3, 1e6)],
     sigma: Annotated[float, Number(0, 100, unit="pixels")],
     rotate: Annotated[bool, Flag()],

@@ -32,7 +32,7 @@ def cutpaste(
     sampler: Sampler,
     transform: Any,
     *,
-    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the area")],
+    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the area")],
     aspect_ratio: Annotated[tuple[tuple[float, float], ...], Several(Pair(1e-3, 1e3), 2, unit="width / height")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""

@@ -27,7 +27,7 @@ from pail.core.sampler import Sampler
 from pail.pixels.augmenter import change_patch
 from pail.pixels.placing import place
 
-Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")]
+Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")]
 
 
 def cutpaste_scar(

@@ -63,12 +63,12 @@ def hard_aug_cutpaste(
     p_perm: Chance,
     p_jitter: Chance,
     area_ratio: Annotated[
-        tuple[float, float] | None, Pair(0, 1, above=True, unit="share of the area", instead=(None,))
+        tuple[float, float] | None, Pair(0, 1, above=True, unit="fraction of the area", instead=(None,))
     ],
     brightness: Strength,
     contrast: Strength,
     saturation: Strength,
-    hue: Annotated[float, Number(0, 0.5, unit="share of the circle")],
+    hue: Annotated[float, Number(0, 0.5, unit="fraction of the circle")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.hard_aug_cutpaste`."""
     turns = [angle // QUARTER % 4 for angle in angles]

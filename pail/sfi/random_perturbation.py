@@ -34,7 +34,7 @@ def random_perturbation(
     sampler: Sampler,
     *,
     patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the sides")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the sides")],
     skip_background: Annotated[bool | None, Flag(instead=(None,))],
     max_try: Annotated[int, Number(1, 100_000, integer=True)],
 ) -> Insertion:

@@ -540,7 +540,7 @@ def test_a_source_that_leads_out_is_an_error_and_no_other_is_taken(folders, tmp_
         bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     with pytest.raises(OutsideError):
         export(bench, settings)
-    with pytest.raises(ValueError, match="nothing but links"):
+    with pytest.raises(ValueError, match="only links that lead out"):
         Bench(tmp_path / "s")
 
 
@@ -613,8 +613,8 @@ def test_what_the_canvas_may_send():
         *((sent(whole[:end]), "`region` must be a") for end in range(0, len(whole) - 12, 9)),
         (PREFIX + "!!!", "must be a PNG"),
         (PREFIX + "A" * 3_000_000, "at most 2 MB"),
-        ("file:///etc/passwd", "as the page paints it"),
-        ({"path": "/etc/passwd"}, "as the page paints it"),
+        ("file:///etc/passwd", "as sent by the page"),
+        ({"path": "/etc/passwd"}, "as sent by the page"),
     ]:
         with pytest.raises(ValueError, match=message):
             as_mask(data)
@@ -1027,12 +1027,12 @@ def test_a_folder_with_files_is_refused(page, tmp_path):
     (tmp_path / "set-regions" / "other.png").write_text("keep")
     painted = {"region": "painted", "painted": painting()}
     for folder, changed, message in (
-        (tmp_path / "mine", {}, "holds files. Nothing was written"),
+        (tmp_path / "mine", {}, "contains files. Nothing was written"),
         (tmp_path / "file", {}, "which is a file"),
         (" ", {}, "the box is empty"),
-        (page.bench.normals.folder.absolute(), {}, "holds files"),
-        (Path(page.bench.normals.folder.absolute()) / "set", {}, "must not lie inside a folder that is read"),
-        (tmp_path / "set", painted, "set-regions, which holds files"),
+        (page.bench.normals.folder.absolute(), {}, "contains files"),
+        (Path(page.bench.normals.folder.absolute()) / "set", {}, "must not be inside an input folder"),
+        (tmp_path / "set", painted, "set-regions, which contains files"),
         (tmp_path / "set", {"severity": [3, 4]}, "severity"),
     ):
         said, _ = made(page, folder, **changed)
@@ -1064,7 +1064,7 @@ def test_a_set_can_be_stopped_and_finished_later(page, folders, tmp_path):
     assert 0 < there < 800
     assert not (tmp_path / "second").exists()
     said, _ = made(page, tmp_path / "set")
-    assert "holds files" in said  # and is not overwritten
+    assert "contains files" in said  # and is not overwritten
     options = {"source": folders / "sources", "recipe": tmp_path / "set" / "recipe.toml", "workers": 1}
     assert pail.generate(folders / "parts", tmp_path / "set", **options, resume=True).anomalies == 800
 

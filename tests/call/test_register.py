@@ -203,7 +203,7 @@ def annotated(
     frame,
     draw,
     *,
-    size: Annotated[float, Number(0, 1, above=True, unit="share of the side")] = 0.2,
+    size: Annotated[float, Number(0, 1, above=True, unit="fraction of the side")] = 0.2,
     span: "Annotated[tuple[int, int], Pair(1, 9, integer=True)]" = (1, 3),
     shape: Annotated[str, Choice(("square", "disk"))] = "square",
     mode: "Unknown" = None,  # noqa: F821
@@ -229,7 +229,7 @@ def test_annotated_options_are_checked_and_the_others_passed_as_they_are(registe
         with pytest.raises(error, match=rf"^`{key}(\[0\])?` must be"):  # before anything is drawn
             instance.insert(IMAGE, techniques="cutpaste", options={"noted": {key: value}})
     assert set(pail.TECHNIQUES["noted"].accepted) == {"size", "span", "shape"}
-    assert pail.TECHNIQUES["noted"].accepted["size"].unit == "share of the side"
+    assert pail.TECHNIQUES["noted"].accepted["size"].unit == "fraction of the side"
 
 
 def test_annotations_are_found_behind_wrappers(registered):

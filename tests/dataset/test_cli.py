@@ -152,7 +152,7 @@ def test_named_techniques_are_shown_with_their_parameters():
 
 def test_the_table_says_default_bounds_and_unit_of_each_parameter():
     text = pail("techniques", *library.TECHNIQUES, columns=400)
-    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], share of the area" in text
+    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], fraction of the area" in text
     assert "threshold = 0.5: a number in [-1, 1] or 'random', noise level" in text
     assert "variant = None: one of None, 'AA', 'AAC', 'AAS'" in text
     assert "angles = (0, 90, 180, 270): a sequence, each an integer in [-3600, 3600], a multiple of 90, degrees" in text

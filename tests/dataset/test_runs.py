@@ -351,7 +351,7 @@ def test_urls_are_not_published_half_written(monkeypatch):
 
 def test_a_missing_encoder_is_known_at_once(parts, tmp_path, monkeypatch):
     def missing():
-        raise ImportError("`coco` needs an encoder")
+        raise ImportError("`coco` needs a package")
 
     monkeypatch.setattr("pail.dataset.run.coco_encoder", missing)
     with pytest.raises(ImportError, match="encoder"):
@@ -672,7 +672,7 @@ def test_replay_compares_bytes_and_names_versions(parts, tmp_path, said, monkeyp
     path = out / manifest(out)[1]["mask"]
     path.write_bytes(cv2.imencode(".png", decode(path.read_bytes()), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes())
     text = said("replay", out, 1, "--images", parts, status=1)
-    assert "the mask has the same pixels in another file" in text and "pillow 1.0 there" in text and "numpy" not in text
+    assert "the mask has the same pixels in other bytes" in text and "pillow 1.0 then" in text and "numpy" not in text
     write(parts / manifest(out)[1]["normal"], photograph(48, 64, 99))
     assert "the image has other pixels" in said("replay", out, 1, "--images", parts, status=1)
 
@@ -712,7 +712,7 @@ def test_the_window_is_the_quantiles_of_the_folder(tmp_path):
     nan = {"a": np.full((9, 9), np.nan, np.float32), "b": np.linspace(0, 1, 81, dtype=np.float32).reshape(9, 9)}
     assert values_in_use(["a", "b"], nan.get).images == 1
     for arrays in ({"a": thermal(1), "b": photograph(9, 9)}, {"a": np.zeros((9, 9), np.uint8)}, {"a": nan["a"]}):
-        with pytest.raises(ValueError, match="`data_range` must be numbers"):
+        with pytest.raises(ValueError, match="`data_range` must be given as numbers"):
             values_in_use(sorted(arrays), arrays.get)
 
 

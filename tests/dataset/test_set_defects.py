@@ -197,7 +197,7 @@ def test_a_number_beats_the_presets_share(parts, tmp_path):
 
 @LACKS
 def test_a_preset_with_further_options(parts, tmp_path):
-    with pytest.warns(UserWarning, match="'draem' takes textures for sources"):
+    with pytest.warns(UserWarning, match="'draem' uses textures as sources"):
         pail.generate(
             parts, tmp_path / "set", preset="draem", number=2, workers=1, layout="flat",
             options={"perlin_noise_pattern": {"threshold": 0.4}},

@@ -51,7 +51,7 @@ def test_replay_finds_moved_regions(parts, monkeypatch):
 
 def test_replay_says_that_regions_were_not_from_a_folder(parts):
     pail.generate("parts", "set", number=2, layout="flat", roi="none", techniques=["SFI"], workers=1)
-    with pytest.raises(ValueError, match=r"`roi` must be left out.*'none'"):
+    with pytest.raises(ValueError, match=r"`roi` must not be given.*'none'"):
         remake("set", 0, "parts", roi="masks")
 
 

@@ -61,7 +61,7 @@ def test_the_grid_of_an_example():
     ("options", "match"),
     [
         ({"tile": 31}, "`tile`"),
-        ({"overlap": 3}, "`overlap` must be left out"),
+        ({"overlap": 3}, "`overlap` must not be given"),
         ({"tile": 64, "overlap": 33}, "`overlap`"),
         ({"tile": 64, "size": 63}, "`tile` must fit"),
         ({"tile": 64, "size": (64, 60)}, "`tile` must fit"),

@@ -457,7 +457,7 @@ def test_each_page_can_be_read(tmp_path):
         assert read_size(path, page=index) == SHAPE
     with pytest.raises(UnreadableError, match="3 pages, so there is no page 4"):
         decode(path, page=3)
-    with pytest.raises(UnreadableError, match="one page, no page 2"):
+    with pytest.raises(UnreadableError, match="one page, so there is no page 2"):
         decode(saved(Image.fromarray(PHOTO), "PNG"), page=1)
     images = [Image.fromarray(page) for page in pages]
     for compression in ("tiff_lzw", "jpeg", "packbits"):

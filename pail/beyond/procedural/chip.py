@@ -37,7 +37,7 @@ def chip(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     fill_with: Annotated[str | None, Choice(FILLS)],
     contrast: Contrast,
     light: Light,

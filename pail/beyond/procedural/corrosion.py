@@ -24,7 +24,7 @@ def corrosion(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     opacity: Annotated[tuple[float, float], Pair(0.2, 1, unit="share that is hidden")],
     contrast: Contrast,
 ) -> Insertion:

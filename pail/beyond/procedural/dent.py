@@ -26,7 +26,7 @@ def dent(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     raised: Annotated[bool | None, Flag(instead=(None,))],
     contrast: Contrast,
     light: Light,

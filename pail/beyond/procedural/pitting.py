@@ -28,7 +28,7 @@ def pitting(
     sampler: Sampler,
     *,
     n_pits: Annotated[tuple[int, int], Pair(1, 1000, integer=True)],
-    radius: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the shorter side")],
+    radius: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="fraction of the shorter side")],
     contrast: Contrast,
     light: Light,
 ) -> Insertion:

@@ -31,7 +31,7 @@ def stain(
     sampler: Sampler,
     *,
     n_blots: Annotated[tuple[int, int], Pair(1, 100, integer=True)],
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     opacity: Annotated[tuple[float, float], Pair(0, 1, unit="share that is hidden")],
     rim: Annotated[float, Number(0, 1, unit="probability")],
     contrast: Contrast,

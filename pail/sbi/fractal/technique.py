@@ -66,10 +66,10 @@ def fract_aug(
     iterations: Annotated[int, Number(1, MAX_ITERATIONS, integer=True, unit="points")],
     system: Annotated[str, Choice(("random", "barnsley"))],
     n_maps: Annotated[int, Number(2, 64, integer=True)],
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
     noise_amp: Annotated[float, Number(0, 255, unit="gray levels of 0 to 255")],
-    margin: Annotated[float, Number(0, 0.5, below=True, unit="share of the sides")],
+    margin: Annotated[float, Number(0, 0.5, below=True, unit="fraction of the sides")],
     dilate: Annotated[int, Number(0, 100, integer=True, unit="pixels at 256 a side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.fract_aug`."""

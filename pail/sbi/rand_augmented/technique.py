@@ -64,7 +64,7 @@ def rand_augmented_cut_paste(
     source_mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
     n_aug: Annotated[int, Number(0, len(OPERATIONS), integer=True)],
     elastic: Annotated[bool, Flag()],
-    min_area: Annotated[float, Number(0, 1, unit="share of the area")],
+    min_area: Annotated[float, Number(0, 1, unit="fraction of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.rand_augmented_cut_paste`."""
     defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)

@@ -50,7 +50,7 @@ def affined_anomlay(
     source: np.ndarray | None,
     *,
     resize: Annotated[tuple[int, int] | None, Size(instead=(None,))],
-    patch_sizes: Annotated[tuple[float, ...], Several(Number(0, 1, above=True), unit="share of the shorter side")],
+    patch_sizes: Annotated[tuple[float, ...], Several(Number(0, 1, above=True), unit="fraction of the shorter side")],
     p_patch: Chance,
     ssim_threshold: Annotated[float, Number(-1, 2, unit="structural similarity")],
     variant: Annotated[str | None, Choice((None, "AA", "AAC", "AAS"))],

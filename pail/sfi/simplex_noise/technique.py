@@ -29,11 +29,11 @@ def simplex_noise_anomlay(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the sides")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the sides")],
     octaves: Annotated[int, Number(1, 16, integer=True)],
     persistence: Annotated[float, Number(0, 1, above=True)],
-    amplitude: Annotated[float, Number(0, 1, above=True, unit="share of full scale")],
-    frequency: Annotated[float, Number(0, 1, above=True, unit="share of the shorter side")],
+    amplitude: Annotated[float, Number(0, 1, above=True, unit="fraction of full scale")],
+    frequency: Annotated[float, Number(0, 1, above=True, unit="fraction of the shorter side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.simplex_noise_anomlay`."""
     height, width = (
