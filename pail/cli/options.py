@@ -1,4 +1,4 @@
-"""Options that several commands share, and the text of options as values."""
+"""Options that several commands share, and the conversion of their str values."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ TECHNIQUES = Annotated[
 DEFECTS = Annotated[str | None, typer.Option(help="Real defects: a folder or an annotation file.", show_default=False)]
 CLASSES = Annotated[
     str | None,
-    typer.Option(help="Classes of YOLO, COCO: technique (default), kind, single, NAME.", show_default=False),
+    typer.Option(help="Classes in YOLO and COCO: technique (default), kind, single, NAME.", show_default=False),
 ]
 PRESET = Annotated[str | None, typer.Option(help="The training data of a paper: draem, nsa, ...", show_default=False)]
 ROI = Annotated[str | None, typer.Option(help="auto (default), none, foreground, or a folder.", show_default=False)]
@@ -112,12 +112,10 @@ DATA_RANGE = Annotated[
     typer.Option(help="Values in use: 4095; LOW,HIGH; or auto (0.1 and 99.9 % quantiles).", show_default=False),
 ]
 EXCLUDE = Annotated[
-    list[str] | None, typer.Option(help="Leave out files with such names: '*_mask.png'.", show_default=False)
+    list[str] | None, typer.Option(help="Leave out files that match a pattern: '*_mask.png'.", show_default=False)
 ]
 FOLLOW_LINKS = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
-COLUMN = Annotated[
-    str | None, typer.Option(help="Column with the paths, of a list in CSV or JSON.", show_default=False)
-]
+COLUMN = Annotated[str | None, typer.Option(help="Column with the paths in a CSV or JSON list.", show_default=False)]
 RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
 ]

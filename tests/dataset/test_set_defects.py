@@ -126,9 +126,9 @@ def test_the_command_and_the_recipe(parts, bank, tmp_path):
     done = pail_command("generate", parts, tmp_path / "a", "--recipe", tmp_path / "recipe.toml", "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert 'names:\n  0: "dirt"\n  1: "cutpaste"\n' in (tmp_path / "a" / "data.yaml").read_text()
-    assert "alone" not in done.stdout and "pieces in train: " in done.stdout
+    assert "only real_defect" not in done.stdout and "pieces in train: " in done.stdout
     done = pail_command("generate", parts, tmp_path / "b", "--defects", bank, "-n", 4, "--workers", 1)
-    assert done.returncode == 0 and "real_defect alone, since --defects is given" in done.stdout
+    assert done.returncode == 0 and "only real_defect is used, because --defects is given" in done.stdout
     done = pail_command(
         "generate", parts, tmp_path / "c", "--defects", bank, "-n", 12, "--techniques", "real,SFI", "--workers", 1
     )

@@ -97,7 +97,7 @@ def test_the_command_has_the_same_default(mixed, tmp_path):
         "region: on the object in 4 of 6 normal images; no object was found in 2 (texture0.png, texture1.png), where"
         in said
     )
-    assert "--roi FOLDER takes masks" in said
+    assert "--roi FOLDER reads masks" in said
     pail.generate(mixed, tmp_path / "python", number=6, workers=1, layout="flat")
     assert (tmp_path / "command" / "manifest.jsonl").read_bytes() == (
         tmp_path / "python" / "manifest.jsonl"

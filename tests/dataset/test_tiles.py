@@ -174,7 +174,7 @@ def test_coco_labels_of_tiles(parts, tmp_path):
 
 def test_the_command_counts_tiles(parts, tmp_path):
     command = ("generate", parts, tmp_path / "set", "--tile", 64, "-n", 3, "--layout", "yolo")
-    assert "are cut into tiles of 64 pixels a side" in pail_command(*command, "--dry-run").stdout
+    assert "are cut into tiles of 64x64 pixels" in pail_command(*command, "--dry-run").stdout
     done = pail_command(*command, "--workers", 1)
     labels = [line["label"] for line in manifest(tmp_path / "set")]
     assert f"{labels.count(0)} good and {labels.count(1)} anomalous tiles of 8 images in" in done.stdout
