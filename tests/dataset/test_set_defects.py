@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_said(parts, tmp_path, options, match):
 
 
 def test_unknown_kinds(parts, bank, tmp_path):
-    with pytest.raises(ValueError, match=r"`options\['real_defect'\]`: `kinds` must be out of cut, dirt"):
+    with pytest.raises(ValueError, match=r"`options\['real_defect'\]`: `kinds` must be one of cut, dirt"):
         pail.generate(parts, tmp_path / "set", defects=bank, options={"real_defect": {"kinds": "hole"}}, workers=1)
 
 

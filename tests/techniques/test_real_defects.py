@@ -330,9 +330,9 @@ def test_broken_files_are_named(tmp_path):
     ("shape", "word"),
     [
         ({"points": [[1, 1], [5, 5]]}, "2 points"),
-        ({"points": []}, "no pairs of numbers"),
-        ({"points": [[1, 1, 1]]}, "no pairs of numbers"),
-        ({"points": "here"}, "no pairs of numbers"),
+        ({"points": []}, "not pairs of numbers"),
+        ({"points": [[1, 1, 1]]}, "not pairs of numbers"),
+        ({"points": "here"}, "not pairs of numbers"),
         ({"points": [[500, 500], [600, 500], [600, 600]]}, "no pixel"),
         ({"points": [[float("nan"), 1], [5, 5], [1, 5]]}, "not finite"),
         ({"points": [[1e30, 1], [5, 5], [1, 5]]}, "far outside"),
@@ -360,7 +360,7 @@ def test_annotations_of_labelme_that_cannot_be_used_are_named(shape, word, tmp_p
         (None, "no segmentation"),
         ([[1, 1, 5]], "even number"),
         ([[1, 1, 5, 5]], "2 points"),
-        ([["a", 1, 5, 5, 1, 1]], "no pairs of numbers"),
+        ([["a", 1, 5, 5, 1, 1]], "not pairs of numbers"),
     ],
 )
 def test_annotations_of_coco_that_cannot_be_used_are_named(area, word, tmp_path):
@@ -375,7 +375,7 @@ def test_annotations_of_coco_that_cannot_be_used_are_named(area, word, tmp_path)
     [
         ("0 0.5 0.5 0.1 0.1", "box"),
         ("0 0.1 0.1 0.2 0.2 0.3", "odd number"),
-        ("0 0.1 x 0.2 0.2 0.3 0.4", "something else than numbers"),
+        ("0 0.1 x 0.2 0.2 0.3 0.4", "something other than numbers"),
         ("0 0.1 0.1", "1 points"),
         ("0", "no pairs"),
     ],
@@ -513,7 +513,7 @@ def test_a_photograph_that_is_gone_is_named(tmp_path):
     beside(tmp_path)
     bank = Defects.read(tmp_path)
     (tmp_path / "x.png").unlink()
-    with pytest.raises(ValueError, match=r"x\.png cannot be read any more"):
+    with pytest.raises(ValueError, match=r"x\.png can no longer be read"):
         bank[0]
 
 
