@@ -1,4 +1,4 @@
-"""Colors: torchvision's ColorJitter computed with OpenCV, and what it shares with the augmenters."""
+"""Colors: torchvision's ColorJitter computed with OpenCV, and functions that the augmenters also use."""
 
 from __future__ import annotations
 
@@ -100,9 +100,8 @@ class _Jitter:
     """An image and the pending change: gain * (blend * x + (1 - blend) * gray(x)) + offset.
 
     Brightness, contrast and saturation together always have that form, one 3x4 matrix. The pending change is applied
-    when a value could leave [0, max_value], so that clipping happens where it would if each change were applied by
-    itself, or when a change of hue requires it. Rotations of the hue commute with gain and offset, and gray values with
-    `blend`.
+    when a value could leave [0, max_value], so that values are clipped as if each change were applied separately, or
+    when a change of hue requires it. Rotations of the hue commute with gain and offset, and gray values with `blend`.
     """
 
     def __init__(self, image: np.ndarray, max_value: float, mean: float | None) -> None:
@@ -187,7 +186,7 @@ def _rotate_hue(color: np.ndarray, degrees: float) -> np.ndarray:
     rows, columns = color.shape[:2]
     result = np.empty_like(color)
     shifts = np.zeros((columns, 3), np.float32)
-    shifts[:, 0] = degrees % 360  # OpenCV takes hues beyond the full circle, but none below 0
+    shifts[:, 0] = degrees % 360  # OpenCV accepts hues above 360 degrees, but not below 0
     step = max(1, STRIP_PIXELS // columns)
     for top in range(0, rows, step):
         strip = color[top : top + step].astype(np.float32)

@@ -131,7 +131,8 @@ def _gamma_table(levels: _Levels, gammas: list[float]) -> np.ndarray:
 
 
 def gamma_contrast(image: np.ndarray, max_value: float, gammas: list[float]) -> np.ndarray:
-    """max_value * (v / max_value) ** gamma, with a gamma for each channel (the three repeat beyond the third)."""
+    """max_value * (v / max_value) ** gamma, with a gamma for each channel (the three are repeated for further
+    channels)."""
     # Rounding can leave values just below 0, of which a power is NaN.
     planes = cv2.split(np.maximum(image, 0) * np.float32(1 / max_value))
     raised = [cv2.pow(plane, gamma) for plane, gamma in zip(planes, np.resize(gammas, len(planes)), strict=True)]
@@ -369,7 +370,7 @@ def rotate(image: np.ndarray, max_value: float, angle: float) -> np.ndarray:
     return result
 
 
-# Of gamma three numbers are drawn for gray images too: what is drawn later must not depend on the channels.
+# Three gammas are drawn for gray images, too, because later random numbers must not depend on the channels.
 AUGMENTERS: dict[str, Augmenter] = {
     "gamma_contrast": Augmenter(
         lambda sampler: {"gammas": [sampler.uniform("gamma", 0.5, 2.0) for _ in range(3)]}, gamma_contrast, _gamma_table

@@ -7,8 +7,8 @@
 4. It is pasted, unblended, at a uniform place in the region. The mask is the rotated strip.
 
 Reference: Li, Sohn, Yoon, Pfister, "CutPaste: Self-supervised learning for anomaly detection and localization",
-CVPR 2021, https://arxiv.org/abs/2104.04015. The paper gives no ranges in pixels; those below, at 256 pixels, are of two
-implementations that agree.
+CVPR 2021, https://arxiv.org/abs/2104.04015. The paper gives no ranges in pixels; the defaults, at 256 pixels, are those
+of two implementations that agree.
 """
 
 from __future__ import annotations
