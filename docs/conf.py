@@ -43,7 +43,7 @@ nb_merge_streams = True
 autodoc_mock_imports = [
     name for name in ("torch", "torchvision", "albumentations") if importlib.util.find_spec(name) is None
 ]
-autodoc_typehints = "none"  # numpydoc's sections say the types
+autodoc_typehints = "none"  # types are in the numpydoc sections
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False

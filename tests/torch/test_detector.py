@@ -259,7 +259,7 @@ def test_a_model_of_another_version(example, model, parts, tmp_path, capsys):
 
 
 def test_a_model_is_not_overwritten(example, model, parts, capsys):
-    assert "already holds a model" in error(capsys, example, "train", parts / "train" / "good", "--out", model)
+    assert "already contains a model" in error(capsys, example, "train", parts / "train" / "good", "--out", model)
 
 
 @pytest.mark.parametrize(
