@@ -173,7 +173,7 @@ def generate(
         return
     if purpose is Purpose.validation and not quiet:
         err.print("[yellow]Confirm thresholds that are set on pseudo-anomalies on real defects.[/yellow]")
-    with _resumable(), _cluster(dask), warnings.catch_warnings():
+    with _silent_tracker(), _resumable(), _cluster(dask), warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore")
         summary = pail.generate(
@@ -194,6 +194,24 @@ def generate(
     else:
         _show(summary, alone=defects is not None and set(summary.techniques) == {"real_defect"} and technique is None)
     raise typer.Exit(summary.status)
+
+
+@contextlib.contextmanager
+def _silent_tracker() -> Iterator[None]:
+    """Silence the process in which joblib tracks files and semaphores.
+
+    After Ctrl-C it warns about each one that the workers have already removed, possibly below the command that resumes.
+    """
+    name, filters = "PYTHONWARNINGS", os.environ.get("PYTHONWARNINGS")
+    own = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
+    os.environ[name] = f"{filters},{own}" if filters else own
+    try:
+        yield
+    finally:
+        if filters is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = filters
 
 
 @contextlib.contextmanager
