@@ -10,11 +10,10 @@ import numpy as np
 
 from pail.app.appearance import appearance, groups
 from pail.app.draws import Preview
-from pail.app.parameters import shown
 from pail.beyond.real.defects import Defects
 from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_display
 from pail.registry import TECHNIQUES, Technique
-from pail.report.page import data_uri, environment, static, text
+from pail.report.page import data_uri, environment, in_words, static, text
 
 SIDE = 760  # pixels of the result's longer side at most
 LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, since it is not much enlarged
@@ -160,7 +159,7 @@ def progress(state: Any, link: str = "") -> str:
 
 def spelled(options: Mapping[str, Any]) -> str:
     """Options in one line."""
-    return ", ".join(f"{key} {shown(value)}" for key, value in options.items())
+    return ", ".join(f"{key} {in_words(value)}" for key, value in options.items())
 
 
 def collection(entries: Sequence[Mapping[str, Any]]) -> str:
