@@ -339,6 +339,7 @@ def _check_bank(recipe: Recipe) -> None:
 def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]]:
     """The tables of a preset's techniques, to whose keywords those of `options`, or of tables, are added."""
     names = as_preset(preset).techniques
+    _check_tables(techniques)
     if isinstance(techniques, Mapping) and weights is None and options is None:
         other = [name for name in techniques if name not in names]
         if other:
@@ -351,6 +352,7 @@ def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict
 
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
     """One table for each technique, from a list of names and families with weights, or from tables as in the file."""
+    _check_tables(techniques)
     if isinstance(techniques, Mapping):
         tables = {name: dict(entry) for name, entry in techniques.items()}
         if weights is not None or options is not None:
@@ -371,6 +373,12 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
         entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
         entry["weight"] = round(entry["weight"] + share, 12)
     return {name: _plain(entry) for name, entry in tables.items()}
+
+
+def _check_tables(techniques: Any) -> None:
+    for name, entry in techniques.items() if isinstance(techniques, Mapping) else ():
+        if not isinstance(entry, Mapping):
+            raise TypeError(f"`techniques.{name}` must be a table with a weight and keywords, got {describe(entry)}")
 
 
 def _plain(value: Any) -> Any:
