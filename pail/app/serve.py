@@ -15,7 +15,7 @@ from pail._install import install_hint
 from pail.app.draws import Bench
 from pail.app.reports import Reports
 from pail.core.checks import as_number
-from pail.dataset.recipe import load_options
+from pail.dataset.recipe import combined_options, make_recipe
 from pail.warm import warm_up
 
 HOST = "127.0.0.1"
@@ -111,15 +111,18 @@ def tune(
     port: int | None = None,
     browser: bool = True,
     wait: bool = True,
+    **options: Any,
 ) -> Any:
     """Open a page that shows anomalies on your own images as settings change, and exports a recipe.
 
     Parameters
     ----------
     folder : path
-        Folder of normal images, with all folders below.
+        Normal images: a folder with all folders below, a pattern, or a file
+        that lists them.
     source : path, optional
-        Folder of source images. Without one the techniques use the normal image itself.
+        Source images, selected in the same ways. Without any the techniques
+        use the normal image itself.
     defects : path, optional
         Your own defects: a folder or an annotation file, as
         `pail.Defects.read` reads it.
@@ -131,6 +134,10 @@ def tune(
         Whether the page is opened in the browser.
     wait : bool, default True
         Whether the call returns only when the server has ended (Ctrl-C).
+    **options
+        Options of `pail.generate` with which the page starts, such as
+        ``exclude="*_mask.png"`` or ``tile=512``. They take precedence over
+        those of `recipe`.
 
     Returns
     -------
@@ -145,7 +152,9 @@ def tune(
         If gradio is missing.
     """
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
-    bench = Bench(folder, source, load_options(recipe) if recipe else None, defects)
+    given = combined_options(recipe, defects=defects, **options)
+    make_recipe(**given)
+    bench = Bench(folder, source, given)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

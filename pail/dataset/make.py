@@ -50,11 +50,6 @@ class Made:
     files: dict[str, bytes] = field(default_factory=dict)
     annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # for COCO, of each line
 
-    @property
-    def line(self) -> dict[str, Any] | None:
-        """The only line, where images are not cut; None if no normal image can be used."""
-        return self.lines[0] if self.lines else None
-
 
 class _SourceCache:
     """Sources that a run has decoded recently, up to a number of bytes: there are few, and every image takes one."""
