@@ -80,11 +80,11 @@ def measure(options: argparse.Namespace) -> tuple[Scores, np.ndarray]:
     """Train every candidate with every seed, and score the photographs of `test`."""
     files, labels, masks = detector.read_layout(options.parts)
     if options.metric == "pixel" and masks is None:
-        raise ValueError(f"{options.parts}/ground_truth must hold a mask of each defect for --metric pixel")
+        raise ValueError(f"{options.parts}/ground_truth must contain a mask of each defect for --metric pixel")
     normal = detector.photographs(options.parts / "train" / "good")
     if len(normal) < detector.FEWEST:
         raise ValueError(
-            f"{options.parts}/train/good must hold at least {detector.FEWEST} photographs, got {len(normal)}"
+            f"{options.parts}/train/good must contain at least {detector.FEWEST} photographs, got {len(normal)}"
         )
     size = detector.network_size(detector.common_size([*normal, *files]), options.size)
     truth = detector.read_masks(masks, size) if options.metric == "pixel" else None

@@ -561,7 +561,7 @@ def photographs(folder: Path) -> list[Path]:
         raise ValueError(f"{folder} must be a folder of photographs, which does not exist")
     found = [folder / name for name in list_images(folder).names]
     if not found:
-        raise ValueError(f"{folder} must hold photographs, got none")
+        raise ValueError(f"{folder} must contain photographs, got none")
     return sorted(found, key=lambda file: file.as_posix())
 
 
@@ -607,7 +607,7 @@ def read_all(files: Sequence[Any], size: tuple[int, int], title: str = "") -> It
 
 def check_options(options: argparse.Namespace, count: int) -> None:
     if count < FEWEST:
-        raise ValueError(f"{options.parts} must hold at least {FEWEST} photographs of good parts, got {count}")
+        raise ValueError(f"{options.parts} must contain at least {FEWEST} photographs of good parts, got {count}")
     for name, low, high in (("size", 32, 4096), ("bank", 1, 10**6), ("pool", 0, 10**6), ("steps", 1, 10**6)):
         value = getattr(options, name)
         if not low <= value <= high:
@@ -668,13 +668,13 @@ def heat_maps(detector: Detector, files: Sequence[Any], size: tuple[int, int], w
 def read_layout(folder: Path) -> tuple[list[Path], np.ndarray, list[Path | None] | None]:
     """Files of `test`, labels (1 for a defect), and masks where each defective photograph has one."""
     if not (folder / "test").is_dir():
-        raise ValueError(f"{folder} must hold a folder test, with test/good and a folder for each kind of defect")
+        raise ValueError(f"{folder} must contain a folder test, with test/good and a folder for each kind of defect")
     files = photographs(folder / "test")
     labels = np.array([file.relative_to(folder / "test").parts[0] != "good" for file in files], int)
     if not labels.any():
-        raise ValueError(f"{folder}/test must hold defective photographs beside 'good', got none")
+        raise ValueError(f"{folder}/test must contain defective photographs beside 'good', got none")
     if labels.all():
-        raise ValueError(f"{folder}/test/good must hold photographs of good parts, got none")
+        raise ValueError(f"{folder}/test/good must contain photographs of good parts, got none")
     masks = [_mask_of(folder, file) if label else None for file, label in zip(files, labels, strict=True)]
     complete = all(mask is not None for mask, label in zip(masks, labels, strict=True) if label)
     return files, labels, masks if complete else None

@@ -4,8 +4,8 @@ try:
     import cv2 as _cv2  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "OpenCV cannot be imported. Beside opencv-python no opencv-python-headless may be installed: remove both, then "
-        "install the one you want; where there is no libGL, that is opencv-python-headless"
+        "OpenCV cannot be imported. opencv-python and opencv-python-headless must not both be installed: "
+        "remove both, then install one of them; on a machine without libGL, that is opencv-python-headless"
     ) from error
 
 from typing import TYPE_CHECKING, Any
@@ -63,11 +63,11 @@ __all__ = [
 ]
 
 
-RENAMED = {"Draw": "Sampler", "Frame": "NormalImage"}  # names of 0.2.0, which stay until 0.4.0
+RENAMED = {"Draw": "Sampler", "Frame": "NormalImage"}  # names of 0.2.0, which will be removed in 0.4.0
 
 
 def __getattr__(name: str) -> Any:
-    """`generate` is imported at its first use: what it stands on takes its time."""
+    """Import `generate` at its first use, because its dependencies take time to import."""
     if name == "generate":
         from pail.dataset.generate import generate
 

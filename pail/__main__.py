@@ -1,4 +1,4 @@
-"""`python -m pail`: the command line; alone, the versions and the table of techniques."""
+"""`python -m pail`: the command line; without arguments, the versions and the table of techniques."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pail.call.record import stack
 
 
 def main() -> None:
-    """Run a command, or say what is installed."""
+    """Run a command, or print the versions and the techniques."""
     if len(sys.argv) > 1:
         from pail.cli import run
 

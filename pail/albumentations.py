@@ -1,4 +1,4 @@
-"""A transform for pipelines of albumentations: image and mask in, both out, with an anomaly."""
+"""A transform for albumentations pipelines that inserts an anomaly into image and mask."""
 
 from __future__ import annotations
 
@@ -27,70 +27,70 @@ REFUSED = ("volume", "volumes", "mask3d", "masks3d")
 
 
 class InsertAnomaly(DualTransform):
-    """Insert pseudo-anomalies into images on their way through a pipeline of
-    albumentations.
+    """Insert pseudo-anomalies into the images of an albumentations
+    pipeline.
 
-    Works with AlbumentationsX and with albumentations 2. Its targets:
+    It works with AlbumentationsX and with albumentations 2, and handles
+    these targets:
 
-    - ``image`` and what `additional_targets` adds to it, such as
-      ``image2``: the same anomaly is drawn for each, with the same random
-      numbers, into its own pixels. They have one height and width. Where
-      dtype and channels agree, place and size do, too, except where a
-      technique follows what the image shows;
+    - ``image`` and additional images of `additional_targets`, such as
+      ``image2``: an anomaly is inserted into each of them with the same
+      random numbers. They must have the same height and width. If dtype and
+      channels agree, place and size of the anomaly agree as well, unless
+      the technique depends on the content of the image;
     - ``mask``, ``masks`` and their additional targets: the anomaly is drawn
-      into every one of them, as where any of the images was changed;
-    - ``images``: each is treated as ``image`` is; beside them alone,
-      ``masks`` are theirs, one for each;
-    - ``bboxes``, where `label` is given: a box with that label for each
+      into every mask, wherever any of the images was changed;
+    - ``images``: each is treated like ``image``. If there is no ``image``,
+      ``masks`` are the masks of ``images``, one for each;
+    - ``bboxes``, if `label` is given: a box with that label for each
       connected piece of the anomaly, in the format and the label fields of
       the pipeline;
-    - ``keypoints`` stay as they are; ``volume``, ``volumes``, ``mask3d``
+    - ``keypoints`` are unchanged; ``volume``, ``volumes``, ``mask3d``
       and ``masks3d`` are refused, as a pseudo-anomaly has no depth.
 
-    A sample without a mask gets none.
+    No mask is added to a sample without one.
 
     Parameters
     ----------
     source : path, glob pattern, image, sequence of paths or images, or callable, optional
-        Where techniques that take a source find it, see
-        `pail.torch.PseudoAnomalyDataset`. A pipeline can be saved where
-        this is a path, a glob pattern or None.
+        The source images, see `pail.torch.PseudoAnomalyDataset`. A pipeline
+        can be saved if this is a path, a glob pattern or None.
     techniques, weights, n_anomalies, options, roi, severity : optional
         As for `Anomaly_Insertion.insert`.
     mask_value : int, default 1
-        What the anomaly is in the masks.
+        Value of the anomaly in the masks.
     label : int, float, str or dict, optional
-        The label of the anomaly's boxes; with several label fields a dict
-        of a label for each. None leaves boxes as they are.
+        The label of the anomaly's boxes; with several label fields, a dict
+        with a label for each. None leaves boxes unchanged.
     data_range : float, (float, float) or "auto", optional
-        The value of full scale where it is not the dtype's (1 for floats).
+        The full-scale value if it is not that of the dtype (1 for floats).
     p : float, default 0.5
-        Chance in [0, 1] that an image gets an anomaly.
+        Probability in [0, 1] that an image gets an anomaly.
     defects : Defects or path, optional
-        A bank of real defects, or the folder or annotation file from which
-        `Defects.read` reads it, for `real_defect`, which alone is drawn
-        where no `techniques` are given. A pipeline can be saved where this
-        is a path.
+        A bank of real defects for `real_defect`, or the folder or
+        annotation file from which `Defects.read` reads it. If no
+        `techniques` are given, only `real_defect` is used. A pipeline can
+        be saved if this is a path.
     preset : str, optional
         A key of `pail.PRESETS`: the techniques and options of a paper.
 
     Raises
     ------
     TypeError
-        If a sample holds no image, or one of the refused targets.
+        If a sample contains no image, or a target that is refused.
     ValueError
-        If a float image leaves [0, 1]: insert before Normalize, not after
-        it; if images or masks differ in height or width; or if `label` does
-        not fit the pipeline's label fields.
+        If a float image has values outside [0, 1] (insert before Normalize,
+        not after it); if images or masks differ in height or width; or if
+        `label` does not fit the label fields of the pipeline.
 
     Notes
     -----
-    Random numbers come from the pipeline: its `seed`, or `set_random_seed`,
-    repeats them, and `ReplayCompose` draws the same anomaly into another
-    image.
+    Random numbers come from the pipeline: its `seed` or `set_random_seed`
+    makes them reproducible, and `ReplayCompose` inserts the same anomaly
+    into another image.
 
     Pieces of a few pixels get boxes as well; `min_area` of `BboxParams`
-    drops small ones.
+    removes small ones.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class InsertAnomaly(DualTransform):
     _targets = tuple(
         getattr(Targets, name)
         for name in ("IMAGE", "IMAGES", "MASK", "MASKS", "BBOXES", "KEYPOINTS")
-        if hasattr(Targets, name)  # albumentations 2 has no IMAGES and MASKS: IMAGE and MASK stand for them
+        if hasattr(Targets, name)  # albumentations 2 has no IMAGES and MASKS, but only IMAGE and MASK
     )
 
     def __init__(
@@ -148,7 +148,7 @@ class InsertAnomaly(DualTransform):
     if hasattr(DualTransform, "sample_parameters"):  # AlbumentationsX
 
         def sample_parameters(self, params: Any, data: Any, targets: Any, sampling: Any) -> Any:
-            """Draw the anomaly's random numbers, which hold for all targets."""
+            """Draw the random numbers of the anomaly, which are used for all targets."""
             from albumentations.core.transform_params import SampledParams
 
             return SampledParams(params=_words(sampling.random_generator))
@@ -156,16 +156,18 @@ class InsertAnomaly(DualTransform):
     else:
 
         def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, list[int]]:
-            """Draw the anomaly's random numbers, which hold for all targets."""
+            """Draw the random numbers of the anomaly, which are used for all targets."""
             return _words(self.random_generator)
 
     def apply_with_params(self, params: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The sample with the anomaly in all its targets, which are changed together."""
+        """Insert the anomaly into all targets of the sample together."""
         words = getattr(params, "params", params)["words"]
         kinds = {name: self._additional_targets.get(name, name) for name, value in kwargs.items() if value is not None}
         for name, kind in kinds.items():
             if kind in REFUSED:
-                raise TypeError(f"`{name}` must not be given, a pseudo-anomaly has no depth; pass slices as `images`")
+                raise TypeError(
+                    f"`{name}` must not be given, because a pseudo-anomaly has no depth; pass slices as `images`"
+                )
         results = {
             name: [self._inserted(name, image, words) for image in _each(kwargs[name], kind)]
             for name, kind in kinds.items()
@@ -175,7 +177,7 @@ class InsertAnomaly(DualTransform):
             name: _alike(kwargs[name], kinds[name], [i_a for i_a, _ in pairs]) for name, pairs in results.items()
         }
         marks = _union({name: [m_a for _, m_a in pairs] for name, pairs in results.items()})
-        # Of `images` alone, each mask of `masks` belongs to one.
+        # If there are only `images`, each of `masks` belongs to one of them.
         own = [m_a for _, m_a in results["images"]] if list(results) == ["images"] else None
         for name, kind in kinds.items():
             if kind in ("mask", "masks"):
@@ -190,7 +192,7 @@ class InsertAnomaly(DualTransform):
         return {**kwargs, **changed}
 
     def _inserted(self, name: str, image: np.ndarray, words: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The pseudo-anomalous image, and where it is: bool (H, W)."""
+        """The pseudo-anomalous image, and a bool array (H, W) of where it was changed."""
         try:
             check_range(image, self.data_range)
             i_a, m_a = self._insert(image, words)
@@ -207,7 +209,8 @@ class InsertAnomaly(DualTransform):
         return united
 
     def _with_boxes(self, name: str, boxes: np.ndarray, marks: np.ndarray) -> np.ndarray:
-        """The boxes and the anomaly's, as albumentations keeps them: four fractions and a column for each label."""
+        """The boxes together with those of the anomaly, in the form of albumentations: four fractions and a column for
+        each label."""
         processor = self.get_processor("bboxes")
         fields = list(processor.params.label_fields or ()) if processor is not None else []
         if any(field.startswith("_") for field in fields):
@@ -221,10 +224,12 @@ class InsertAnomaly(DualTransform):
         return np.vstack([boxes, rows]).astype(np.result_type(boxes, np.float32))
 
     def _encoded(self, name: str, processor: Any, fields: list[str]) -> list[float]:
-        """The label as the pipeline keeps each label field: a number for a text."""
+        """The label as the pipeline encodes each label field: a number instead of a str."""
         given = self.label if isinstance(self.label, Mapping) else dict.fromkeys(fields, self.label)
         if set(given) != set(fields):
-            raise ValueError(f"`label` must have a label for each of {', '.join(fields)}, got {describe(self.label)}")
+            raise ValueError(
+                f"`label` must contain a label for each of {', '.join(fields)}, got {describe(self.label)}"
+            )
         columns = []
         for field in fields:
             known = processor.label_manager.metadata.get(name, {}).get(field)
@@ -234,11 +239,11 @@ class InsertAnomaly(DualTransform):
         return columns
 
     def _inside(self, name: str, boxes: np.ndarray) -> list[float]:
-        """The label as a column of the boxes themselves, where the pipeline has no label fields."""
+        """The label as a column of the boxes themselves, if the pipeline has no label fields."""
         if boxes.size and boxes.shape[1] == 4:
             return []
         if isinstance(self.label, str | Mapping):
-            raise ValueError(f"`label` must be a number where `{name}` has no label fields, got {describe(self.label)}")
+            raise ValueError(f"`label` must be a number if `{name}` has no label fields, got {describe(self.label)}")
         return [float(self.label)] * (boxes.shape[1] - 4 if boxes.size else 1)
 
 
@@ -252,7 +257,7 @@ def _each(value: Any, kind: str) -> list[Any]:
 
 
 def _alike(value: Any, kind: str, changed: list[np.ndarray]) -> Any:
-    """What a target is after the change: an array where it was one, else a list or tuple."""
+    """The changed images or masks as an array, list or tuple, like the target."""
     if kind not in ("images", "masks"):
         return changed[0]
     if isinstance(value, np.ndarray):
@@ -261,7 +266,7 @@ def _alike(value: Any, kind: str, changed: list[np.ndarray]) -> Any:
 
 
 def _union(marks: dict[str, list[np.ndarray]]) -> np.ndarray:
-    """Where any of the images was changed."""
+    """A mask of where any of the images was changed."""
     found: np.ndarray | None = None
     for name, entries in marks.items():
         for entry in entries:
@@ -271,7 +276,7 @@ def _union(marks: dict[str, list[np.ndarray]]) -> np.ndarray:
                 )
             found = entry if found is None else found | entry
     if found is None:
-        raise TypeError("the sample must hold `image` or `images` with an image, got none")
+        raise TypeError("the sample must contain `image` or `images` with an image, got none")
     return found
 
 
@@ -279,7 +284,5 @@ def _as_label(label: Any) -> Any:
     entries = label.values() if isinstance(label, Mapping) else [label]
     for entry in entries:
         if entry is not None and (isinstance(entry, bool) or not isinstance(entry, int | float | str | np.number)):
-            raise TypeError(
-                f"`label` must be a number, a text, or a dict of them by label field, got {describe(label)}"
-            )
+            raise TypeError(f"`label` must be a number, a str, or a dict of them by label field, got {describe(label)}")
     return dict(label) if isinstance(label, Mapping) else label

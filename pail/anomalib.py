@@ -1,4 +1,4 @@
-"""A generator of anomalies for the models of anomalib, in place of its `PerlinAnomalyGenerator`."""
+"""A generator of anomalies for the models of anomalib, which replaces its `PerlinAnomalyGenerator`."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from pail.reading import drawn_source
 
 __all__ = ["AnomalyGenerator"]
 
-ROUNDING = 1e-3  # how far values may be outside [0, 1]: Glass takes back a normalization
+ROUNDING = 1e-3  # how far values may be outside [0, 1]: Glass reverts a normalization, which rounds
 
 
 class AnomalyGenerator(torch.nn.Module):
-    """Insert pseudo-anomalies into the training images of a model of
-    anomalib, whose `PerlinAnomalyGenerator` it replaces.
+    """Insert pseudo-anomalies into the training images of an anomalib
+    model, instead of its `PerlinAnomalyGenerator`.
 
     Called with float images (C, H, W) or a batch (B, C, H, W) in [0, 1], it
     returns images of the same shape, dtype and device, and masks (1, H, W)
     or (B, 1, H, W) of the images' dtype, 1 where an anomaly was inserted
-    and 0 elsewhere. Each image of a batch has an anomaly of its own. It
+    and 0 elsewhere. Each image of a batch gets its own anomaly. The class
     needs PyTorch, but not anomalib.
 
     Parameters
     ----------
     source : path, glob pattern, image, sequence of paths or images, or callable, optional
-        Where techniques that take a source find it, see
-        `pail.torch.PseudoAnomalyDataset`. None takes the image itself.
+        The source images, see `pail.torch.PseudoAnomalyDataset`. None uses
+        the image itself.
     probability : float, default 0.5
-        Chance in [0, 1] that an image gets an anomaly.
+        Probability in [0, 1] that an image gets an anomaly.
     techniques, weights, n_anomalies, options, roi, severity, defects, preset : optional
         As for `Anomaly_Insertion.insert`.
     recipe : path, optional
-        A recipe file that says what is not given here: the techniques and
-        their keywords, the number of anomalies, the severity, and the
-        region where it is "foreground".
+        A recipe file with default values for what is not passed here: the
+        techniques and their keywords, the number of anomalies, the
+        severity, and the region if it is "foreground".
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these; or, when it is called, if images
-        are no float tensors in [0, 1], as those that were normalized are,
-        or of another shape.
+        If an argument is invalid, or, when the generator is called, if
+        images are not float tensors in [0, 1] (normalized images are not)
+        or have another shape.
 
     Notes
     -----
-    Randomness is PyTorch's: `torch.manual_seed` repeats a run. Images on
-    another device are changed on the CPU and come back on theirs. What is
-    returned has no gradient.
+    Random numbers come from PyTorch's generator: `torch.manual_seed` makes
+    a run reproducible. Images on another device are changed on the CPU and
+    returned on their device. The result has no gradient.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class AnomalyGenerator(torch.nn.Module):
                 keywords |= {"techniques": loaded.names, "weights": loaded.weights if weights is None else weights}
             keywords["options"] = {**loaded.options, **(options or {})}
             if roi is None and loaded.roi_folder is not None:
-                raise ValueError(f"`recipe` must name no folder of masks, got {loaded.roi_folder}; pass `roi`")
+                raise ValueError(f"`recipe` must not name a folder of masks, got {loaded.roi_folder}; pass `roi`")
             roi = loaded.roi if roi is None and loaded.roi == "foreground" else roi
             severity = loaded.severity if severity is None else severity
             n_anomalies = loaded.anomalies if n_anomalies is None else n_anomalies
@@ -113,7 +113,7 @@ class AnomalyGenerator(torch.nn.Module):
         return f"probability={self.probability:g}"
 
     def forward(self, img: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images with anomalies, and where they are.
+        """Return images with anomalies, and their masks.
 
         Parameters
         ----------

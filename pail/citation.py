@@ -1,4 +1,4 @@
-"""How to cite what was used."""
+"""BibTeX entries of the papers behind techniques."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def cite(*names: str) -> str:
     Parameters
     ----------
     *names : str
-        Techniques, or families ("SFI", "SBI", "hybrid"). Without any, all
-        papers are given.
+        Techniques, or families ("SFI", "SBI", "hybrid"). Without names, the
+        entries of all papers are returned.
 
     Returns
     -------
     str
         The entries in UTF-8, one for each paper, separated by empty lines.
-        A technique that `pail.register` added is an entry of type ``misc``
-        with its `reference`.
+        A registered technique is an entry of type ``misc`` with its
+        `reference`.
 
     Raises
     ------

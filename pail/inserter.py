@@ -1,4 +1,4 @@
-"""`insert` with keywords that stay, for the data set class and the transforms."""
+"""`insert` with fixed keywords, for the data set class and the transforms."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Inserter:
     data_range, source_range : float or (float, float), optional
         As for `Anomaly_Insertion`.
     example : callable, optional
-        Makes an image of those that will come, on which a region is tried. Without it a mask is tried on an image of
-        its own size, and a callable is not tried.
+        Returns an example of the images, on which a region is tried. Without it a mask is tried on an image of the
+        mask's size, and a callable is not tried.
     defects : Defects or path, optional
         The bank of real defects, or the folder or annotation file to read it from.
     preset : str, optional
         As for `insert`, like all further keywords.
     **keywords
-        They are tried at once, every technique that may be drawn with its options, so that what an
-        image would raise for is raised here and not in a worker.
+        Every technique that may be drawn is tried immediately with its options, so that an error is raised here and not
+        in a worker.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class Inserter:
             Anomaly_Insertion().insert(trial, techniques="random_perturbation", roi=self.roi, rng=0)
 
     def __call__(self, image: np.ndarray, rng: Any, *, alpha: bool | None = None) -> PseudoAnomaly:
-        """Insert into an image; `alpha` True says that the last of two channels is alpha, which an array does not."""
+        """Insert into an image. `alpha` True means that the last of two channels is alpha, which cannot be seen from an
+        array."""
         roi = self.roi(image) if callable(self.roi) else self.roi
         insertion = self.insertion
         if alpha is not None:
@@ -77,9 +78,9 @@ class Inserter:
 
 
 def try_mix(mix: Mix, severity: Any = None, defects: Any = None, *, with_source: bool = True) -> None:
-    """Insert with each technique once, so that a wrong keyword is an error of the call and not of every image.
+    """Insert with each technique once, so that a wrong keyword raises an error now and not for every image.
 
-    An option that is a mask of the image says how large the image of the trial is.
+    An option that is a mask of the image determines the size of the trial image.
     """
     for name in dict.fromkeys(mix.names):
         keywords = mix.options.get(name, {})
@@ -98,7 +99,7 @@ def try_mix(mix: Mix, severity: Any = None, defects: Any = None, *, with_source:
 
 
 def shape_of(value: Any) -> tuple[int, int] | None:
-    """Height and width of a mask, of whatever kind; None where it has none."""
+    """Height and width of a mask of any type, or None if it has no shape."""
     shape: Any = (value.height, value.width) if isinstance(value, Image.Image) else getattr(value, "shape", ())[:2]
     return (int(shape[0]), int(shape[1])) if len(shape) == 2 and 0 not in shape else None
 
@@ -108,7 +109,7 @@ def _noise(shape: tuple[int, int]) -> np.ndarray:
 
 
 def check_range(image: np.ndarray, data_range: Any) -> None:
-    """Raise for a float image outside [0, 1], as one that was normalized is."""
+    """Raise an error for a float image with values outside [0, 1], such as a normalized one."""
     if data_range is None and image.dtype.kind == "f" and not (image.min() >= 0 and image.max() <= 1):
         raise ValueError(
             f"a float image must lie in [0, 1], got values from {image.min():g} to {image.max():g}; "

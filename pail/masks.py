@@ -1,4 +1,4 @@
-"""Evaluate masks: what visibly changed, how much, and in which connected pieces."""
+"""Evaluate masks: which part visibly changed and how much, and the connected pieces."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ __all__ = ["boxes", "difference", "pieces", "soft"]
 def difference(
     i_n: Any, i_a: Any, m_a: Any, threshold: float = 0.02, *, data_range: DataRangeLike | None = None
 ) -> np.ndarray:
-    """The part of a mask where the image visibly changed.
+    """Return the part of a mask where the image visibly changed.
 
     Parameters
     ----------
     i_n, i_a : ndarray or PIL.Image.Image
-        The normal and the pseudo-anomalous image, of one shape and dtype.
+        The normal and the pseudo-anomalous image, of the same shape and
+        dtype.
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
         The mask of the anomaly.
     threshold : float, default 0.02
         The smallest visible change of any channel, as a fraction of the
         data range, in [0, 1].
     data_range : float, (float, float) or "auto", optional
-        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
-        or a window of values. What lies outside of a window counts as its
-        nearer end, and "auto" takes the window of `i_n`.
+        As for `Anomaly_Insertion`: the full-scale value if it is not that
+        of the dtype, or a window of values. Values outside of a window are
+        clipped to it, and "auto" uses the window of `i_n`.
 
     Returns
     -------
     ndarray of shape (H, W, 1) and dtype uint8
-        255 where `m_a` is set and a channel differs by at least
-        `threshold`, and at all, else 0. It can be empty.
+        255 where `m_a` is set and a channel differs by at least `threshold`
+        and by more than 0, else 0. It can be empty.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no image or mask, or the images do not fit each
-        other.
+        If an argument is not an image or mask, or the images do not fit
+        each other.
 
     Examples
     --------
@@ -67,8 +68,8 @@ def difference(
 
 
 NSA_LOGISTIC = (20 / 255, 255 / 6)  # midpoint and steepness of NSA's labels, in fractions of the data range
-NSA_RADIUS = 5  # pixels; of the disk over which NSA takes the median
-FINE_LEVELS = 1020  # levels of the change in that median: more would be slow, and quarters of a gray level are enough
+NSA_RADIUS = 5  # pixels: radius of the disk over which NSA takes the median
+FINE_LEVELS = 1020  # levels of the change in that median: a quarter of a gray level is fine enough, and more are slow
 
 
 def soft(
@@ -81,17 +82,18 @@ def soft(
     logistic: Any = None,
     data_range: DataRangeLike | None = None,
 ) -> np.ndarray:
-    """The local change of the image under a mask, as a graded label.
+    """Return the local change of the image under a mask as a graded label.
 
     Parameters
     ----------
     i_n, i_a : ndarray or PIL.Image.Image
-        The normal and the pseudo-anomalous image, of one shape and dtype.
+        The normal and the pseudo-anomalous image, of the same shape and
+        dtype.
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
         The mask of the anomaly.
     full : float, default 1.0
-        The change, as a fraction of the data range, from which on the label
-        is 1; in (0, 1].
+        The change, as a fraction of the data range, at and above which the
+        label is 1; in (0, 1].
     sigma : float, default 1.0
         Standard deviation in pixels of the Gaussian that averages the
         change inside the mask; 0 for none.
@@ -99,13 +101,13 @@ def soft(
         Labels as in NSA instead: ``1 / (1 + exp(-steepness * (change -
         midpoint)))`` of the mean change of the channels, median filtered
         over a disk with a radius of 5 pixels. Midpoint in [0, 1] and
-        steepness in (0, 1e6], in fractions of the data range; True takes
-        the paper's, ``(20 / 255, 255 / 6)``. `full` and `sigma` play no
-        part.
+        steepness in (0, 1e6], in fractions of the data range; True uses the
+        paper's values, ``(20 / 255, 255 / 6)``. `full` and `sigma` are
+        ignored.
     data_range : float, (float, float) or "auto", optional
-        As for `Anomaly_Insertion`: full scale where it is not the dtype's,
-        or a window of values. What lies outside of a window counts as its
-        nearer end, and "auto" takes the window of `i_n`.
+        As for `Anomaly_Insertion`: the full-scale value if it is not that
+        of the dtype, or a window of values. Values outside of a window are
+        clipped to it, and "auto" uses the window of `i_n`.
 
     Returns
     -------
@@ -115,8 +117,8 @@ def soft(
     Raises
     ------
     TypeError, ValueError
-        If an argument is no image or mask, or the images do not fit each
-        other.
+        If an argument is not an image or mask, or the images do not fit
+        each other.
 
     Examples
     --------
@@ -142,7 +144,7 @@ def soft(
 
 
 def boxes(m_a: Any) -> np.ndarray:
-    """The bounding box of every connected piece of a mask.
+    """Return the bounding box of every connected piece of a mask.
 
     Pixels that touch at a side or a corner belong to one piece.
 
@@ -154,14 +156,14 @@ def boxes(m_a: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, 4) and dtype int64
-        ``x_min, y_min, x_max, y_max`` in pixels; the maxima lie one beyond
-        the last pixel, so that ``x_max - x_min`` is the width. From top to
-        bottom, and from left to right where the tops are equal.
+        ``x_min, y_min, x_max, y_max`` in pixels; the maxima are exclusive,
+        so that ``x_max - x_min`` is the width. The boxes are sorted from
+        top to bottom, and from left to right if their tops are equal.
 
     Raises
     ------
     TypeError, ValueError
-        If the argument is no mask, or is empty.
+        If the argument is not a mask, or is empty.
 
     Examples
     --------
@@ -177,7 +179,7 @@ def boxes(m_a: Any) -> np.ndarray:
 
 
 def pieces(m_a: Any) -> np.ndarray:
-    """Every connected piece of a mask as a mask of its own.
+    """Return every connected piece of a mask as a separate mask.
 
     Pixels that touch at a side or a corner belong to one piece.
 
@@ -189,12 +191,12 @@ def pieces(m_a: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, H, W) and dtype uint8
-        255 on the piece, else 0; in the order of `boxes`.
+        255 on the piece, else 0. The pieces are in the order of `boxes`.
 
     Raises
     ------
     TypeError, ValueError
-        If the argument is no mask, or is empty.
+        If the argument is not a mask, or is empty.
 
     Examples
     --------
@@ -210,7 +212,8 @@ def pieces(m_a: Any) -> np.ndarray:
 
 
 def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of the pieces (H, W), their boxes, and the numbers in the order of the boxes."""
+    """An array (H, W) with the number of the piece at each pixel, the boxes, and the numbers in the order of the
+    boxes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(as_mask("m_a", m_a), connectivity=8)
     left, top, width, height = stats[1:, :4].astype(np.int64).T  # without the background, number 0
     order = np.lexsort((left, top))
@@ -219,7 +222,7 @@ def _components(m_a: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _logistic(i_n: Any, i_a: Any, m_a: Any, logistic: Any, data_range: DataRangeLike | None) -> np.ndarray:
     """NSA's graded labels; see `soft`."""
-    from skimage.filters import rank  # takes a moment to import
+    from skimage.filters import rank  # slow to import
     from skimage.morphology import disk
 
     pair = NSA_LOGISTIC if logistic is True else logistic
@@ -249,7 +252,7 @@ def _change(i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None) -> t
 def _checked(
     i_n: Any, i_a: Any, m_a: Any, data_range: DataRangeLike | None
 ) -> tuple[NormalImage, NormalImage, np.ndarray]:
-    """Two images of one shape and dtype, and a mask of theirs."""
+    """Two images of the same shape and dtype and their mask, checked."""
     normal = as_normal_image(i_n, data_range, "i_n")
     changed = as_normal_image(i_a, normal.window[:2] if normal.window.clips else data_range, "i_a")
     if normal.pixels.shape != changed.pixels.shape or normal.pixels.dtype != changed.pixels.dtype:

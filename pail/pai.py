@@ -1,4 +1,4 @@
-"""Public API: one class, eleven techniques, and by inheritance those beyond them."""
+"""Public API: one class with the eleven techniques; it inherits those beyond them."""
 
 from __future__ import annotations
 
@@ -36,50 +36,53 @@ __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
 
 class Anomaly_Insertion(Beyond):
-    """Pseudo-anomaly insertion: eleven published techniques behind one class.
+    """Pseudo-anomaly insertion: eleven published techniques behind one
+    class.
 
     Each method takes a normal image ``i_n``, some also a source image
-    ``i_s``, and returns ``(i_a, m_a)``. Outside ``m_a`` the
-    pseudo-anomalous image is bit-identical to the normal one; ``m_a`` is
-    never empty, and something inside it visibly differs, by at least 2 % of
-    the range; inputs are never written to. Two names have the original
-    library's spelling: `simplex_noise_anomlay` and `affined_anomlay`.
+    ``i_s``, and returns the pseudo-anomalous image and its mask, ``(i_a,
+    m_a)``. Outside ``m_a``, ``i_a`` is bit-identical to the normal image.
+    ``m_a`` is never empty, and at least one pixel inside it visibly
+    differs, by 2 % of the range or more. Inputs are never modified. Two
+    names have the original library's spelling: `simplex_noise_anomlay` and
+    `affined_anomlay`.
 
     Parameters
     ----------
     transform : bool or callable, default True
         Whether `cutpaste` and `cutpaste_scar` jitter the colors of their
-        patch by 0.1, as the paper does. A callable (or an augmenter of
-        imgaug) is applied to the patch instead.
+        patch by 0.1, as the paper does. A callable or an imgaug augmenter
+        is applied to the patch instead.
     rng : int, sequence of int, SeedSequence or Generator, optional
-        Seed of the stream of random numbers for calls without their own
-        `rng`. If None, seeded from the operating system. Instances with the
-        same `rng` give the same results. A copy (`copy.deepcopy` or pickle)
+        Seed of the random numbers of calls that have no `rng` of their own.
+        If None, seeded from the operating system. Instances with the same
+        `rng` give the same results. A copy (`copy.deepcopy` or pickle)
         continues the stream if it is seeded; otherwise it starts an
-        independent one. In another process (a forked or unpickled
-        instance) the stream is always seeded from the operating system, so
-        that workers never repeat each other; for results that do not depend
-        on the process, pass `rng` with each call, for example
-        ``rng=(seed, index)``.
+        independent one. In another process (a forked or unpickled instance)
+        the stream is always seeded from the operating system, so that
+        workers never repeat each other; for results that do not depend on
+        the process, pass `rng` with each call, for example ``rng=(seed,
+        index)``.
     data_range : float, (float, float) or "auto", optional
-        The range of values of the images. A number is the value of full
-        scale if it is not the dtype's (1 for floats): 4095 for 12-bit
-        data in uint16, 255 for floats up to 255; values above it or below 0
-        are an error. A pair (low, high) is a window, such as (51_200,
-        52_100) for thermal images: everything, including foreground,
-        severity and visibility, is computed relative to it. Values outside
-        of the window are kept outside of ``m_a``; inside, they count as
-        its nearer end, and everything that is written lies in the window.
-        "auto" takes the 0.1 % and 99.9 % quantiles of each image
-        separately; `pail.data_range_of` finds one window for many images.
+        The range of values of the images. A number is the full-scale value,
+        by default that of the dtype (1 for floats): 4095 for 12-bit data in
+        uint16, 255 for floats up to 255. Values above it or below 0 are an
+        error. A pair (low, high) is a window, such as (51_200, 52_100) for
+        thermal images: everything, including foreground, severity and
+        visibility, is computed relative to it. Values outside of the window
+        are kept outside of ``m_a``; inside ``m_a`` they are clipped to the
+        window, and everything that is written lies in the window. "auto"
+        takes the 0.1 % and 99.9 % quantiles of each image separately;
+        `pail.data_range_of` finds one window for many images.
     source_range : float or (float, float), optional
-        The same for sources. By default it is the images' where a source
-        has their dtype, and that of its own dtype otherwise.
+        The same for sources. By default a source with the dtype of the
+        image has the range of the image, and any other source the full
+        range of its own dtype.
     alpha : bool, optional
         Whether images have an alpha channel, which is kept unchanged. If
-        None, the fourth of four channels of an array is alpha, and the mode
-        of a PIL image decides. False means that four channels are four
-        bands, such as RGB and near infrared; True means that the last of
+        None, the fourth of four channels of an array is alpha, and for a
+        PIL image the mode decides. False means that four channels are four
+        bands, such as RGB and near infrared. True means that the last of
         two or four channels is alpha.
 
     Attributes
@@ -93,30 +96,32 @@ class Anomaly_Insertion(Beyond):
     Images are arrays of shape (H, W), (H, W, 1) or (H, W, C) with up to 16
     channels and dtype uint8, uint16, float32 or float64 (floats in [0, 1]),
     or PIL images of mode 1, L, LA, P, RGB, RGBA, F or I;16. `i_a` is an
-    array of the same shape and dtype. Colors are in RGB order; for images
+    array of the same shape and dtype. Colors are in RGB order; with images
     in OpenCV's BGR order only gray values and hues differ. A source may
-    have any size, dtype and number of channels; it is converted. Ranges
-    such as ``(0.2, 0.25)`` may be any sequence of two numbers.
+    have any size, dtype and number of channels; it is converted to those of
+    the image. Ranges such as ``(0.2, 0.25)`` may be any sequence of two
+    numbers.
 
     These keywords are common to all methods:
 
     roi : None, "foreground" or mask, optional
         Region of interest, where the anomaly may be placed: a mask of the
-        image's height and width (bool, 0 and 255, or 0 and 1; also PIL
-        images of mode 1, L or P; a palette image is read by its colors:
-        black is false, one other color is true), or "foreground" for the
-        automatic one of `pail.roi.foreground`. No pixel of ``m_a`` is
-        outside. Sizes are fractions of the region, of its area and its
-        bounding box.
+        image's height and width, or "foreground" for the automatic one of
+        `pail.roi.foreground`. A mask is an array of bool, of 0 and 255 or
+        of 0 and 1, or a PIL image of mode 1, L or P; in a palette image
+        black is false and one other color is true. No pixel of ``m_a`` is
+        outside the region. Sizes are fractions of the region: of its area
+        and its bounding box.
     severity : None, float or (float, float), optional
-        Size, relative to the image or the `roi`, and strength together:
-        from 0, the faintest anomaly of the technique, to 1; from a range
-        one value is drawn uniformly. None draws every size and strength
-        from the ranges of the technique's own keywords. Their defaults are
-        the paper's, with the exceptions in docs/fidelity.md: `cutpaste`,
-        for example, has the original library's larger rectangles.
+        Size (relative to the image or the `roi`) and strength together: 0
+        is the faintest anomaly of the technique and 1 the strongest. From a
+        range, one value is drawn uniformly. None draws every size and
+        strength from the ranges of the technique's own keywords. Their
+        defaults are the paper's, with the exceptions in docs/fidelity.md:
+        `cutpaste`, for example, has the original library's larger
+        rectangles.
     rng : optional
-        As above, for this call alone: the same `rng` gives the same bytes.
+        As above, for this call only: the same `rng` gives the same bytes.
         NumPy treats ``5`` and ``(5, 0)`` as the same seed; different pairs
         ``(seed, index)`` give different streams.
 
@@ -124,13 +129,13 @@ class Anomaly_Insertion(Beyond):
     attributes ``i_a``, ``m_a`` and ``record``, which `pail.replay` takes.
     ``i_a`` is the pseudo-anomalous image, ``m_a`` its mask of shape (H, W,
     1) and dtype uint8, 255 where the anomaly was inserted and 0 elsewhere.
-    Every method raises TypeError for an argument of the wrong kind, an
-    image that could not be read (None) included, and ValueError for one of
-    a wrong value; the message names the argument, the expected and the
-    actual value. A UserWarning points out
-    uint16 and float images that fill less than a twentieth of their range,
-    and names the `data_range` that would fit. Techniques that
-    `pail.register` adds are methods as well.
+    Every method raises a TypeError for an argument of the wrong type (also
+    for None, which `cv2.imread` returns for a file that it cannot read) and
+    a ValueError for a wrong value. The message names the argument, the
+    expected and the actual value. A UserWarning points out uint16 and float
+    images that use less than a twentieth of their range, and names the
+    `data_range` that would fit. Techniques that `pail.register` adds are
+    methods as well.
 
     Examples
     --------
@@ -155,12 +160,13 @@ class Anomaly_Insertion(Beyond):
         self.data_range = data_range
         self.source_range = source_range
         self.alpha = alpha
-        self.transparency_range = [0.15, 1.0]  # kept for code that reads the original's attribute
+        self.transparency_range = [0.15, 1.0]  # an attribute of the original library, kept for code that reads it
         self._stream = Stream(rng)
 
     @property
     def transform(self) -> Any:
-        """Whether, or by what, `cutpaste` and `cutpaste_scar` change the colors of their patch."""
+        """Whether `cutpaste` and `cutpaste_scar` jitter the colors of their patch, or the callable that they apply
+        instead."""
         return self._transform
 
     @transform.setter
@@ -187,7 +193,7 @@ class Anomaly_Insertion(Beyond):
 
     @property
     def alpha(self) -> bool | None:
-        """Whether images have an alpha channel; None goes by the number of channels."""
+        """Whether images have an alpha channel; if None, the number of channels decides."""
         return self._alpha
 
     @alpha.setter
@@ -201,7 +207,7 @@ class Anomaly_Insertion(Beyond):
         return f"Anomaly_Insertion({', '.join(settings)}, {'seeded' if self._stream.is_seeded else 'unseeded'})"
 
     def __dir__(self) -> list[str]:
-        """The public names, techniques of the user's own included."""
+        """The public names, including registered techniques."""
         return sorted({*(name for name in super().__dir__() if not name.startswith("_")), *TECHNIQUES})
 
     def __getattr__(self, name: str) -> Any:
@@ -227,7 +233,8 @@ class Anomaly_Insertion(Beyond):
         rng: Any = None,
         **options: Any,
     ) -> PseudoAnomaly:
-        """Insert one anomaly of a technique: the function of that name in `TECHNIQUES`, or the name of a user's own."""
+        """Insert one anomaly of a technique, given as a function of `TECHNIQUES` or as the name of a registered
+        technique."""
         name = technique if isinstance(technique, str) else technique.__name__
         common = Common(roi, severity, self._stream.next() if rng is None else rng)
         return run(name, image, anom_source_img, self._settings(), common, options, defects)
@@ -242,17 +249,17 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a rectangle of the image, its colors jittered, onto another place
-        of it (CutPaste).
+        """Paste a rectangle of the image, with jittered colors, at another
+        place (CutPaste).
 
         Parameters
         ----------
         image : ndarray or PIL.Image.Image
             The normal image.
         area_ratio : (float, float), default (0.2, 0.25)
-            Area of the rectangle as a fraction of the image's, or the `roi`'s
-            where one is given, in (0, 1], drawn uniformly. The paper has (0.02,
-            0.15).
+            Area of the rectangle as a fraction of the area of the image, or of
+            the `roi` if one is given, in (0, 1], drawn uniformly. The paper
+            uses (0.02, 0.15).
         aspect_ratio : pair of (float, float), default ((0.3, 1), (1, 3.3))
             Width / height: one of the two ranges is chosen with probability
             1/2, and the ratio is drawn uniformly from it.
@@ -301,19 +308,19 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a thin strip of the image, its colors jittered and turned, onto
-        another place of it (CutPaste-Scar).
+        """Paste a thin, rotated strip of the image, with jittered colors, at
+        another place (CutPaste-Scar).
 
         Parameters
         ----------
         image : ndarray or PIL.Image.Image
             The normal image.
         rotation : (float, float), default (-45, 45)
-            Angle of the strip against the vertical, in degrees anticlockwise,
-            drawn uniformly.
+            Angle between the strip and the vertical, in degrees
+            counterclockwise, drawn uniformly.
         width, length : (float, float), default (2 / 256, 16 / 256) and (10 / 256, 25 / 256)
             Sides of the strip as fractions of the shorter side of the image, or
-            of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            of the `roi`'s bounding box if one is given, in (0, 1], drawn
             uniformly; at least one pixel, and the length at least the width.
             ``(0.1, 0.4)`` for both gives the large patches of the original.
         roi, severity, rng : optional
@@ -322,7 +329,7 @@ class Anomaly_Insertion(Beyond):
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the turned strip.
+            ``(i_a, m_a)``; the mask is the rotated strip.
 
         References
         ----------
@@ -372,11 +379,11 @@ class Anomaly_Insertion(Beyond):
             The normal image.
         size_range : (float, float), default (10 / 256, 1 / 8)
             Height and width of the rectangle as fractions of those of the
-            image, or of the `roi`'s bounding box where one is given, in (0, 1],
+            image, or of the `roi`'s bounding box if one is given, in (0, 1],
             each drawn uniformly.
         octaves : int, default 6
-            Number of octaves, 1 to 16; each has half the wavelength of the one
-            before.
+            Number of octaves, 1 to 16; each has half the wavelength of the
+            previous one.
         persistence : float, default 0.6
             Ratio of the amplitudes of successive octaves, in (0, 1].
         amplitude : float, default 0.2
@@ -384,7 +391,7 @@ class Anomaly_Insertion(Beyond):
             1].
         frequency : float, default 1 / 8
             Wavelength of the first octave as a fraction of the shorter side of
-            the image, or of the `roi`'s bounding box where one is given, in (0,
+            the image, or of the `roi`'s bounding box if one is given, in (0,
             1]; at least 2 pixels.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
@@ -444,16 +451,16 @@ class Anomaly_Insertion(Beyond):
             Lowest and highest number of rectangles, at least 1.
         size_range : (float, float), default (1 / 20, 1 / 5)
             Height and width of a rectangle as fractions of those of the image,
-            or of the `roi`'s bounding box where one is given, in (0, 1], each
+            or of the `roi`'s bounding box if one is given, in (0, 1], each
             drawn uniformly.
         skip_background : bool, optional
-            Whether the centers have to lie on the foreground: None asks the
+            Whether the centers have to lie on the foreground: None uses the
             automatic foreground, True the fixed thresholds of the paper's code,
-            False allows every place.
+            and False allows any place.
         max_try : int, default 200
-            How many places are tried for a rectangle before the foreground is
-            given up. In a thin, curved `roi` a try can cost milliseconds on
-            large images.
+            Number of places that are tried for a rectangle before the
+            foreground is ignored. In a thin, curved `roi` one try can take
+            milliseconds on large images.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -507,23 +514,23 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a rectangle of a strongly augmented copy of the image at the same
-        place (AnoSeg).
+        """Paste a rectangle of a strongly augmented copy of the image at the
+        same place (AnoSeg).
 
         Parameters
         ----------
         image : ndarray or PIL.Image.Image
             The normal image.
         angles : sequence of int, default (0, 90, 180, 270)
-            Right angles, in degrees, from which the rotation is drawn.
+            Multiples of 90 degrees from which the rotation is drawn.
         p_rotate, p_perm, p_jitter : float, default 0.5
             Probabilities in [0, 1] that the copy is rotated, that its four
-            quadrants change places, and that its colors are jittered; at least
-            one of the three is always done.
+            quadrants are permuted, and that its colors are jittered. At least
+            one of the three is always applied.
         area_ratio : (float, float), optional
-            Area of the rectangle as a fraction of the image's, or the `roi`'s
-            where one is given, in (0, 1], with CutPaste's aspect ratios. None
-            spans it between two uniform points.
+            Area of the rectangle as a fraction of the area of the image, or of
+            the `roi` if one is given, in (0, 1], with CutPaste's aspect ratios.
+            If None, the rectangle is spanned by two random points.
         brightness, contrast, saturation : float, default 0.5, 1 and 0.1
             Strengths of the color jitter, in [0, 1].
         hue : float, default 0.5
@@ -534,9 +541,9 @@ class Anomaly_Insertion(Beyond):
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the rectangle, with the parts that a
-            permutation alone leaves where they are; `pail.masks.difference`
-            gives the part that changed.
+            ``(i_a, m_a)``; the mask is the whole rectangle, including parts
+            that the augmentation left unchanged; `pail.masks.difference`
+            returns the part that changed.
 
         References
         ----------
@@ -596,10 +603,10 @@ class Anomaly_Insertion(Beyond):
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. None takes the image itself, augmented.
+            channels. None uses the image itself, augmented.
         resize : (int, int), optional
             (height, width) in pixels at which the mask is made before it is
-            scaled to the image; None is the image's size. The size of the
+            scaled to the image; None is the size of the image. The size of the
             output does not depend on it.
         threshold : float or "random", default 0.5
             The noise level, in [-1, 1], above which a pixel belongs to the
@@ -607,18 +614,18 @@ class Anomaly_Insertion(Beyond):
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
             The lattice has ``2**k`` cells down and across along the shorter
-            side of the image, or of the `roi`'s bounding box where one is
-            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
+            side of the image, or of the `roi`'s bounding box if one is given; k
+            is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
-            Angle by which the noise is turned, in degrees, drawn uniformly.
+            Angle by which the noise is rotated, in degrees, drawn uniformly.
         beta_range : (float, float), default (0, 0.8)
             Share of the normal image in the blend, in [0, 1], drawn uniformly.
         augment_source : bool, default True
             Whether three of the ten photometric augmenters of DRAEM change the
             source.
         augmenter : callable, optional
-            An augmentation image -> image for the source in place of the ten of
-            DRAEM; an imgaug augmenter works.
+            A callable that takes and returns an image, or an imgaug augmenter.
+            It augments the source instead of DRAEM's ten augmenters.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -676,7 +683,7 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste some superpixels of a source onto the same places of the image
+        """Paste some superpixels of a source at the same places of the image
         (TASAD).
 
         Parameters
@@ -685,24 +692,25 @@ class Anomaly_Insertion(Beyond):
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. None takes the image itself, always rotated.
+            channels. None uses the image itself, always rotated.
         n_segments : sequence of int, default (30, 150, 250)
             Numbers of superpixels, one of which is drawn: large, medium or
             small anomalies.
         fraction : float, default 0.05
             Share of the superpixels that is pasted, in (0, 1), rounded up;
-            never all. With an `roi`, of as many as fill it. The paper has 0.1.
+            never all of them. With an `roi`, the share of the superpixels that
+            would fill it. The paper uses 0.1.
         compactness, sigma : float, default 8 and 1
-            SLIC's weight of the distance against the color, and its smoothing
-            in pixels.
+            SLIC's weight of distance relative to color, and its smoothing in
+            pixels.
         rotate : bool, default True
-            Whether the source is turned by 90 or 180 degrees in two cases out
-            of three.
+            Whether the source is rotated by 90 or 180 degrees in two of three
+            cases.
         augment_source : bool, default False
             Whether three photometric augmenters change the source.
         augmenter : callable, optional
-            An augmentation image -> image for the source in place of the ten of
-            DRAEM; an imgaug augmenter works.
+            A callable that takes and returns an image, or an imgaug augmenter.
+            It augments the source instead of DRAEM's ten augmenters.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -775,38 +783,38 @@ class Anomaly_Insertion(Beyond):
             The source of the texture, of any size, dtype and number of
             channels. None inserts structure only.
         use_mask : bool, default True
-            Whether the anomaly keeps to the foreground; the whole image where
-            none is found.
+            Whether the anomaly is restricted to the foreground, which is the
+            whole image if none is found.
         transparency_range : (float, float), default (0.15, 1.0)
             Opacity of the anomaly, in [0, 1], drawn uniformly; 1 hides the
             normal image.
         mask : ndarray of bool or uint8 {0, 255}, optional
-            The foreground, of the image's height and width, in place of the
+            The foreground, of the image's height and width, instead of the
             automatic one.
         structure_grid_size : int, default 8
             Cells along each axis of the grid that is shuffled, 1 to 256.
         p_texture : float, default 0.5
-            Probability in [0, 1] that a given source is used, rather than the
+            Probability in [0, 1] that a given source is used instead of the
             image's structure.
         bg_threshold : float, optional
             Gray level, 0 to 255 at full scale, that separates foreground and
             background.
         bg_reverse : bool, optional
-            With `bg_threshold`: whether the foreground is brighter than it.
-            Darker by default.
+            With `bg_threshold`: whether the foreground is brighter than this
+            level. By default it is darker.
         threshold : float or "random", default 0.5
             The noise level, in [-1, 1], above which a pixel belongs to the
             anomaly. "random" draws it between the lowest and the highest noise
             value, with at most half of the image covered.
         min_perlin_scale, perlin_scale : int, default 0 and 6
             The lattice has ``2**k`` cells down and across along the shorter
-            side of the image, or of the `roi`'s bounding box where one is
-            given; k is drawn from ``min_perlin_scale .. perlin_scale - 1``.
+            side of the image, or of the `roi`'s bounding box if one is given; k
+            is drawn from ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
-            Angle by which the noise is turned, in degrees, drawn uniformly.
+            Angle by which the noise is rotated, in degrees, drawn uniformly.
         augmenter : callable, optional
-            An augmentation image -> image for the source in place of the ten of
-            DRAEM; an imgaug augmenter works.
+            A callable that takes and returns an image, or an imgaug augmenter.
+            It augments the source instead of DRAEM's ten augmenters.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -868,8 +876,8 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste the masked part of a warped and augmented source, moved onto the
-        foreground (BGAD).
+        """Paste the masked part of a warped and augmented source, moved onto
+        the foreground (BGAD).
 
         Parameters
         ----------
@@ -877,24 +885,25 @@ class Anomaly_Insertion(Beyond):
             The normal image.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. None takes the image itself.
+            channels. None uses the image itself.
         mask : ndarray of bool or uint8 {0, 255}, optional
             Where on the normal image the anomaly may land, of the image's
-            height and width; strictly kept.
+            height and width. No pixel of the anomaly is outside.
         in_fg_region : bool, default True
-            Without `mask`: whether an anomaly that lies less than two thirds on
-            the foreground is moved there.
+            Without `mask`: whether an anomaly is moved onto the foreground if
+            less than two thirds of it lie there.
         source_mask : ndarray of bool or uint8 {0, 255}, optional
-            The anomaly in the source, of the source's or the image's size: the
-            paper's use, with a real defect. None draws its shape from Perlin
-            noise.
+            The anomaly in the source, of the size of the source or of the
+            image. The paper passes the mask of a real defect. None draws the
+            shape from Perlin noise.
         n_aug : int, default 3
             How many of the ten operations are drawn, 0 to 10.
         elastic : bool, default True
             Whether the source is first deformed elastically.
         min_area : float, default 1e-3
-            Smallest area of the anomaly as a fraction of the image's, or the
-            `roi`'s where one is given, in [0, 1]; smaller ones are redrawn.
+            Smallest area of the anomaly as a fraction of the area of the image,
+            or of the `roi` if one is given, in [0, 1]. Smaller ones are
+            redrawn.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -952,7 +961,7 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Paste a jittered, turned square of a source in the shape of a random
+        """Paste a jittered, rotated square of a source in the shape of a random
         fractal (FractalAD).
 
         Parameters
@@ -962,11 +971,11 @@ class Anomaly_Insertion(Beyond):
         initial_point : (float, float), default (0, 0)
             Where the chaos game starts.
         iterations : int, default 10000
-            Number of points of the fractal. The paper has 100000, with nearly
-            the same shapes.
+            Number of points of the fractal. The paper uses 100000, which gives
+            nearly the same shapes.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. None takes the image itself, as in the paper.
+            channels. None uses the image itself, as in the paper.
         system : {"random", "barnsley"}, default "random"
             The iterated function system: random contractions, or the four maps
             of Barnsley's fern with random weights.
@@ -974,19 +983,20 @@ class Anomaly_Insertion(Beyond):
             Number of maps of the random system, at least 2.
         size_range : (float, float), default (0.1, 0.5)
             Side of the square as a fraction of the shorter side of the image,
-            or of the `roi`'s bounding box where one is given, in (0, 1], drawn
+            or of the `roi`'s bounding box if one is given, in (0, 1], drawn
             uniformly.
         rotation : (float, float), default (15, 75)
-            Angle by which the square is turned, in degrees, drawn uniformly.
+            Angle by which the square is rotated, in degrees, drawn uniformly.
         noise_amp : float, default 10
-            Standard deviation of the noise that half of the anomalies get, in
-            gray levels of 0 to 255.
+            Standard deviation of the noise that is added to half of the
+            anomalies, in gray levels of 0 to 255.
         margin : float, default 0.1
-            Border of the image that is left free, as a fraction of its sides,
-            in [0, 0.5); with an `roi` only where the square is cut.
+            Border of the image that is kept free, as a fraction of its sides,
+            in [0, 0.5). With an `roi`, this applies only to where the square is
+            cut out.
         dilate : int, default 3
-            How often the fractal is dilated by 3 x 3 where noise is added, at
-            256 pixels; more on larger images.
+            Number of 3 x 3 dilations of the fractal if noise is added, for an
+            image of 256 pixels; it grows with the image.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -1045,7 +1055,7 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Warp tiles of the image by random affine maps, as they are, recolored
+        """Warp tiles of the image by random affine maps: unchanged, recolored
         or filled with a source.
 
         Parameters
@@ -1053,28 +1063,29 @@ class Anomaly_Insertion(Beyond):
         image : ndarray or PIL.Image.Image
             The normal image.
         resize : (int, int), optional
-            (height, width) in pixels at which tiles of the original's 8 to 64
-            pixels are meant; None scales them with the image. The size of the
-            output does not depend on it.
+            (height, width) in pixels of an image in which the tiles have the
+            original's 8 to 64 pixels; None scales the tiles with the image. The
+            size of the output does not depend on it.
         anom_source_img : ndarray or PIL.Image.Image, optional
             The source of the texture, of any size, dtype and number of
-            channels. Without one the warped tiles are kept (AA) or recolored
-            (AAC), with one they are filled with it (AAS).
+            channels. Without a source the warped tiles are kept (AA) or
+            recolored (AAC); with one they are filled with it (AAS).
         patch_sizes : sequence of float, default (1 / 32, 1 / 16, 1 / 8, 1 / 4)
             Sides of the tiles as fractions of the shorter side of the image, or
-            of the `roi`'s bounding box where one is given, in (0, 1], one of
-            which is drawn; at least 4 pixels, less in a small `roi`.
+            of the `roi`'s bounding box if one is given, in (0, 1], one of which
+            is drawn; at least 4 pixels, less in a small `roi`.
         p_patch : float, default 0.5
             Probability in [0, 1] that a tile is warped.
         ssim_threshold : float, default 0.75
-            Structural similarity from which on a warped tile is discarded as
-            too similar to the original.
+            Structural similarity at or above which a warped tile is discarded
+            as too similar to the original.
         variant : {None, "AA", "AAC", "AAS"}, default None
-            None draws AA or AAC without a source and is AAS with one.
+            If None, AAS is used with a source, and AA or AAC is drawn without
+            one.
         p_damage : float, default 0.5
             Probability in [0, 1] that a source is damaged before it is used.
         n_damage : int, default 5
-            How many damages, out of 17, it gets.
+            Number of damages that are applied, each drawn from 17 kinds.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -1118,8 +1129,8 @@ class Anomaly_Insertion(Beyond):
     def affine_anom_color_change(
         self, image: ImageLike, resize: Sequence[int] | None = None, **keywords: Any
     ) -> PseudoAnomaly:
-        """`affined_anomlay` with recolored tiles (AAC), under the original's
-        second name.
+        """`affined_anomlay` with recolored tiles (AAC), under its second name
+        in the original library.
 
         Parameters
         ----------
@@ -1150,28 +1161,30 @@ class Anomaly_Insertion(Beyond):
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert one or several anomalies of techniques that are drawn at random.
+        """Insert one or several anomalies of techniques that are drawn at
+        random.
 
         Parameters
         ----------
         image : ndarray or PIL.Image.Image
-            The normal image. Regions, the automatic foreground too, are those
-            of this image for all anomalies.
+            The normal image. For all anomalies, the region and the automatic
+            foreground are those of this image.
         anom_source_img : image, list of images or callable, optional
-            The source; one of a list is drawn for each anomaly, and a callable
-            is called with the Generator of the call and returns an image. None
-            takes the image itself; an entry of a list must be an image.
+            The source. From a list, one image is drawn for each anomaly. A
+            callable gets the Generator of the call and returns an image. None
+            uses the image itself; an entry of a list must be an image.
         techniques : str or sequence of str, optional
             Names of techniques or families ("SFI", "SBI", "hybrid", "real",
             "published", "defects"). By default the eleven and those that
             `pail.register` added; with `defects`, `real_defect` alone.
         weights : sequence of float, optional
-            Relative chances, one for each entry of `techniques` (of the
-            default techniques without it); a family shares its weight
-            equally. Equal by default: on real solar cells no other weighting
-            that was tried was better (docs/detection.md).
+            Relative probabilities, one for each entry of `techniques`, or of
+            the default techniques if that is None. The members of a family
+            share its weight equally. By default all weights are equal: no other
+            weighting that was tried on real solar cells was better
+            (docs/detection.md).
         n_anomalies : int or (int, int), default 1
-            How many anomalies, at least 1; a range is drawn from uniformly.
+            Number of anomalies, at least 1; from a range it is drawn uniformly.
         options : dict of dict, optional
             Keywords of single techniques, such as ``{"cutpaste": {"area_ratio":
             (0.02, 0.15)}}``.
@@ -1181,27 +1194,27 @@ class Anomaly_Insertion(Beyond):
             A key of `pail.PRESETS`: the techniques and options of a paper,
             instead of `techniques` and `weights`. `options` add to them.
         roi, severity, rng : optional
-            As for every method, see `Anomaly_Insertion`. A severity range is
-            drawn from for each anomaly.
+            As for every method, see `Anomaly_Insertion`. From a range of
+            severities, one is drawn for each anomaly.
 
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the union of the masks, less the
-            pixels where a later anomaly put back the normal image's. The
-            result as a whole visibly differs from the normal image.
-            ``instances`` says which anomaly is on top. One that would cover
-            an earlier one wholly is drawn again; where four draws find no
-            other place, as in a small region, it covers it, and the number
-            of the earlier one is not in ``instances``.
+            ``(i_a, m_a)``; the mask is the union of the masks without the
+            pixels that a later anomaly restored to those of the normal image.
+            The result as a whole visibly differs from the normal image.
+            ``instances`` says which anomaly is on top. An anomaly that would
+            cover an earlier one completely is drawn again, up to four times. If
+            there is no other place, as in a small region, it covers the earlier
+            one, whose number is then missing from ``instances``.
 
         Raises
         ------
         TypeError
-            If an argument is of the wrong kind.
+            If an argument has the wrong type.
         ValueError
-            If a technique or preset is unknown, the weights do not fit, or a
-            bank is missing or not used.
+            If a technique or preset is unknown, the weights do not fit, or
+            `defects` is missing or would not be used.
 
         Examples
         --------

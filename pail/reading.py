@@ -1,4 +1,4 @@
-"""Images from folders, glob patterns, paths or arrays, decoded when they are asked for."""
+"""Images from folders, glob patterns, paths or arrays, decoded when they are requested."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Page:
-    """Where an image lies: a file, and a page of it."""
+    """The location of an image: a file, and a page in it."""
 
     path: Path
     number: int = 0
-    of: int = 1  # pages that are asked for
+    of: int = 1  # number of pages that are used
 
     def __str__(self) -> str:
         return str(self.path) if self.of == 1 else f"{self.path}, page {self.number + 1} of {self.of}"
@@ -44,9 +44,9 @@ class Given:
 
 
 class Cache:
-    """Decoded images, until a number of bytes is reached. Processes that are forked share what it holds.
+    """Decoded images up to a number of bytes. Forked processes share them.
 
-    A pickle of it is empty: a spawned process fills its own rather than getting gigabytes through a pipe.
+    A pickled cache is empty: a spawned process fills its own instead of receiving gigabytes through a pipe.
     """
 
     def __init__(self, limit: int) -> None:
@@ -72,29 +72,30 @@ class Cache:
 
 
 class Images(Sequence[np.ndarray]):
-    """A sequence of images as arrays (H, W, C), read when they are asked for.
+    """A sequence of images as arrays (H, W, C), read when they are requested.
 
     Parameters
     ----------
     name : str
         The argument's name, for messages.
     where : path, glob pattern, image or sequence of paths and images
-        A folder is searched with all its subfolders, in the order of names; a file may list paths, see
+        A folder is searched with all its subfolders, sorted by name. A file may list paths, see
         `pail.io.select.select`.
     size : (int, int), optional
         Height and width to which images are resized.
     channels : {3, 1, None}, default 3
-        Number of channels to which images are brought: gray is repeated, alpha dropped. None keeps them.
+        Number of channels to which images are converted: gray is repeated, and alpha is dropped. None keeps the
+        channels.
     cache : Cache, optional
         Where decoded images are kept.
     unreadable : {"raise", "skip"}, default "raise"
-        What becomes of a file that is no image. To skip them, all files are decoded at once.
+        What to do with a file that is not an image. To skip such files, all files are decoded immediately.
     pages : {"first", "all"}, default "first"
-        Which pages of a TIFF with several are images. To find all, all TIFF files are opened at once.
+        Which pages of a multi-page TIFF file are images. For "all", all TIFF files are opened immediately.
     max_pixels : int, optional
-        Larger files are refused; None takes any size.
+        Files with more pixels are refused; None accepts any size.
     alpha : bool, default True
-        Whether alpha is kept where `channels` is None.
+        Whether alpha is kept if `channels` is None.
     exclude : str or sequence of str, default ()
         Patterns of paths or names that are left out.
     follow_links : bool, default False
@@ -102,13 +103,13 @@ class Images(Sequence[np.ndarray]):
     column : str, optional
         The column of a list of paths in CSV or JSON.
     normal : bool, default False
-        Whether they are to be normal images, so that masks and labels beside images and the test images of a data set
-        are none of them.
+        Whether only normal images are wanted. Masks and labels next to images are then left out, and test images of a
+        data set are an error.
 
     Attributes
     ----------
     gray_alpha : set of int
-        Indices of the images, among those read, whose second of two channels is alpha: an array does not tell.
+        Indices of the images read so far whose second of two channels is alpha, which cannot be seen from an array.
     """
 
     def __init__(
@@ -160,7 +161,7 @@ class Images(Sequence[np.ndarray]):
             self[index]
 
     def sizes(self) -> Iterator[Size]:
-        """Height and width of each image; of files that are not resized, as their headers tell."""
+        """Height and width of each image. For files that are not resized, they are read from the header."""
         for entry in self.entries:
             if self.size is not None:
                 yield self.size
@@ -168,18 +169,18 @@ class Images(Sequence[np.ndarray]):
                 yield entry.pixels.shape[:2] if isinstance(entry, Given) else self._size_of(entry)
 
     def check_sizes(self) -> None:
-        """Raise where images differ in size, as their headers tell."""
+        """Raise an error if the images differ in size according to their headers."""
         first: Size | None = None
         for index, shape in enumerate(self.sizes()):
             first = shape if first is None else first
             if shape != first:
                 raise ValueError(
-                    f"`{self.name}` must hold images of one size where no `size` is given, got {first} (height, width) "
-                    f"in {self.label(0)} and {shape} in {self.label(index)}; pass `size`"
+                    f"`{self.name}` must contain images of the same size if no `size` is given, got {first} "
+                    f"(height, width) in {self.label(0)} and {shape} in {self.label(index)}; pass `size`"
                 )
 
     def label(self, index: int) -> str:
-        """The name of an image in messages."""
+        """The name of an image, for messages."""
         entry = self.entries[index]
         return f"{self.name}[{index}]" if isinstance(entry, Given) else str(entry)
 
@@ -194,7 +195,7 @@ class Images(Sequence[np.ndarray]):
         if given.alpha and image.shape[2] == 2:
             self.gray_alpha.add(index)
         image = (image if self.size is None else resize(image, self.size)).view()
-        image.flags.writeable = False  # the user's own, or soon in the cache
+        image.flags.writeable = False  # it belongs to the user, or will be cached
         return image
 
     def _decode(self, page: Page) -> Given:
@@ -217,13 +218,13 @@ class Images(Sequence[np.ndarray]):
         try:
             count = count_pages(entry.path)
         except UnreadableError as error:
-            if unreadable == "skip":  # and name it with the others
+            if unreadable == "skip":  # the warning names it together with the others
                 return [entry]
             raise self._unreadable(entry, error) from error
         return [Page(entry.path, number, count) for number in range(count)]
 
     def _unreadable(self, page: Page, error: UnreadableError) -> ValueError:
-        return ValueError(f"`{self.name}` must hold images that can be read, got {page}: {error}")
+        return ValueError(f"`{self.name}` must contain images that can be read, got {page}: {error}")
 
     def _skip_unreadable(self) -> None:
         readable, bad = [], []
@@ -235,7 +236,7 @@ class Images(Sequence[np.ndarray]):
             except ValueError:
                 bad.append(str(entry))
         if not readable:
-            raise ValueError(f"`{self.name}` must hold an image that can be read, got {len(bad)} files that cannot")
+            raise ValueError(f"`{self.name}` must contain an image that can be read, got {len(bad)} files that cannot")
         if bad:
             warnings.warn(f"{len(bad)} files of `{self.name}` cannot be read: {', '.join(bad)}", stacklevel=4)
         self.entries = readable
@@ -272,22 +273,25 @@ def entries(
     listed = [_entry(f"{name}[{index}]", entry) for index, entry in enumerate(where)]
     left = [entry for entry in listed if isinstance(entry, Given) or not is_excluded(entry.path.as_posix(), exclude)]
     if not left:
-        raise ValueError(f"`{name}` must list an image that `exclude` leaves, got {len(listed)} and none of them left")
+        raise ValueError(
+            f"`{name}` must list an image that `exclude` does not leave out, got {len(listed)}, all of which "
+            "are left out"
+        )
     return left
 
 
 def _is_single(name: str, array: np.ndarray) -> bool:
-    """Whether the array is one image, and not a stack of them.
+    """Whether the array is a single image and not a stack of images.
 
-    (N, H, W) is a stack of gray images: with more channels than an image may have, its last axis can be nothing but a
-    width. Up to as many images it could also be one image with its channels in front, so the caller is asked.
+    An array (N, H, W) is a stack of gray images if its last axis is longer than the number of channels that an image
+    may have. With few images, it could also be one image with its channels in front, which is an error.
     """
     if array.ndim != 3 or array.shape[2] <= MAX_CHANNELS:
         return array.ndim in (2, 3)
     if array.shape[0] > MAX_CHANNELS:
         return False
     raise ValueError(
-        f"`{name}` of shape {array.shape} is taken neither for {array.shape[0]} gray images nor for one image with its "
+        f"`{name}` of shape {array.shape} is ambiguous: it may be {array.shape[0]} gray images or one image with its "
         f"channels in front: pass images[..., None] or list(images) for the former, image.transpose(1, 2, 0) for the "
         "latter"
     )
@@ -300,7 +304,7 @@ def drawn_source(
     max_pixels: int | None = MAX_PIXELS,
     **selecting: Any,
 ) -> Any:
-    """What `Anomaly_Insertion.insert` takes for a source: None, or a callable that draws an image and reads it."""
+    """The source argument of `Anomaly_Insertion.insert`: None, or a callable that draws an image and reads it."""
     if source is None or (callable(source) and not isinstance(source, Image.Image)):
         return source
     reading: dict[str, Any] = {"cache": cache, "unreadable": unreadable, "max_pixels": max_pixels, "alpha": False}
@@ -308,7 +312,7 @@ def drawn_source(
 
 
 class Drawn:
-    """A callable that draws one of the images, each as often."""
+    """A callable that draws one of the images, each with the same probability."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -346,7 +350,7 @@ def _is_mask(root: str, name: str) -> bool:
 def _entry(name: str, entry: Any) -> Page | Given:
     if isinstance(entry, str | os.PathLike):
         if not Path(entry).is_file():
-            raise ValueError(f"`{name}` must be a file or an image, got {str(entry)!r}, which is no file")
+            raise ValueError(f"`{name}` must be a file or an image, got {str(entry)!r}, which is not a file")
         return Page(Path(entry))
     return _given(name, entry)
 
@@ -356,7 +360,7 @@ def _given(name: str, image: Any) -> Given:
         raise TypeError(f"`{name}` must be a path, an array or a PIL image, got {describe(image)}")
     if isinstance(image, Image.Image):
         return Given(*pil.to_array(name, image))
-    check_array(name, image)  # and no copy of what may be a view of many gigabytes
+    check_array(name, image)  # without a copy, since it may be a view of many gigabytes
     return Given(image, image.ndim == 3 and image.shape[2] == 4)
 
 
@@ -365,7 +369,9 @@ def _with_channels(image: np.ndarray, channels: int | None, label: str) -> np.nd
     if channels is None or found == channels:
         return image
     if found not in (1, 2, 3, 4):
-        raise ValueError(f"{label} has {found} channels, which `channels`={channels} cannot take; pass channels=None")
+        raise ValueError(
+            f"{label} has {found} channels, which cannot be converted to `channels`={channels}; pass channels=None"
+        )
     colors = image[..., : 1 if found < 3 else 3]
     if channels == 3:
         return np.ascontiguousarray(colors) if colors.shape[2] == 3 else np.repeat(colors, 3, axis=2)
@@ -373,6 +379,6 @@ def _with_channels(image: np.ndarray, channels: int | None, label: str) -> np.nd
 
 
 def _gray(image: np.ndarray) -> np.ndarray:
-    if image.dtype == np.float64:  # which OpenCV's conversion does not take
+    if image.dtype == np.float64:  # which OpenCV's conversion does not support
         return (image @ (0.299, 0.587, 0.114))[..., None]
     return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None]

@@ -1,4 +1,5 @@
-"""The papers behind the techniques, as data: registry, docstrings, README and the site repeat what stands here."""
+"""The papers behind the techniques, as data. Registry, docstrings, README and the site are generated from or checked
+against it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ class Reference:
     key : str
         The BibTeX key.
     nickname : str
-        What the paper is called in the field, such as "CutPaste".
+        The name of the method in the field, such as "CutPaste".
     authors : tuple of str
         Each as "Family, Given".
     title : str
@@ -30,10 +31,9 @@ class Reference:
     short_venue : str, optional
         The common short form of `venue`.
     volume, number, pages : str, optional
-        As printed; `pages` holds a range with one hyphen, or an article number.
+        As printed; `pages` is a range with one hyphen, or an article number.
     doi, arxiv, link : str, optional
-        The DOI and the arXiv number, without a prefix, and an address for
-        where there is no DOI.
+        The DOI and the arXiv number, without a prefix, and an address if there is no DOI.
     """
 
     key: str
@@ -59,7 +59,7 @@ class Reference:
 
     @property
     def url(self) -> str:
-        """Where the paper can be read: the preprint, which is free, else the DOI, else the proceedings."""
+        """The address of the paper: the preprint, which is free, else the DOI, else the proceedings."""
         if self.arxiv:
             return f"https://arxiv.org/abs/{self.arxiv}"
         return f"https://doi.org/{self.doi}" if self.doi else self.link
@@ -82,12 +82,12 @@ class Reference:
 
     @property
     def is_article(self) -> bool:
-        """Whether it appeared in a journal: those have volumes."""
+        """Whether the paper appeared in a journal, which has volumes."""
         return bool(self.volume)
 
     @property
     def bibtex(self) -> str:
-        """The BibTeX entry, in UTF-8; the title is in double braces, which keep its capitals."""
+        """The BibTeX entry in UTF-8. The title is in double braces, which preserve its capitals."""
         kind = "article" if self.is_article else "misc" if self.venue == "arXiv" else "inproceedings"
         fields = {"author": " and ".join(self.authors), "title": f"{{{self.title}}}"}
         if kind != "misc":

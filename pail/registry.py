@@ -1,4 +1,4 @@
-"""The techniques: the one list that the class, `insert`, the documentation and all that stands around them follow."""
+"""The list of techniques, which the class, `insert`, the documentation and all other modules use."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from pail.sfi.simplex_noise import simplex_noise_anomlay
 Family = Literal["SFI", "SBI", "hybrid", "real", "published", "defects"]
 FAMILIES: tuple[str, ...] = get_args(Family)
 OF_THE_ELEVEN = FAMILIES[:3]
-COMMON = ("defects", "roi", "severity", "rng")  # the keywords of the call, which are none of a technique
+COMMON = ("defects", "roi", "severity", "rng")  # keywords of every call, which no technique may have
 
 
 @dataclass(frozen=True)
 class Technique:
-    """A technique: `function(image, sampler, [source, defects or transform,] **options)` makes an `Insertion`.
+    """A technique, whose `function(image, sampler, [source, defects or transform,] **options)` returns an `Insertion`.
 
-    Its function says which values an option may have, and the method of `Anomaly_Insertion` what is the default; a
-    technique of the user's own has no method, and the defaults of its function.
+    The signature of the function defines which values an option may have, and the method of `Anomaly_Insertion` defines
+    the default. A registered technique has no method; its function defines the defaults.
     """
 
     function: Callable[..., Insertion]
@@ -58,7 +58,7 @@ class Technique:
     url: str = ""  # of the paper
     takes_source: bool = False
     takes_defects: bool = False  # whether it takes a bank of real defects
-    image_name: str = "image"  # the original's name of the first argument
+    image_name: str = "image"  # the original library's name of the first argument
     jitters: bool = False  # whether it takes the instance's `transform`
     method: Callable[..., Any] | None = None
 
@@ -72,7 +72,7 @@ class Technique:
 
     @cached_property
     def accepted(self) -> dict[str, Parameter]:
-        """What each of its keywords may be; those of a technique of the user's own that do not say it are left out."""
+        """Which values each keyword may have. Keywords of registered techniques without an annotation are left out."""
         return {name: entry for name, entry in parameters_of(self.function).items() if name in self.parameters}
 
     @cached_property
@@ -83,7 +83,7 @@ class Technique:
         return self.accepted[name].check(name, value) if name in self.accepted else value
 
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options of a call, checked, from those that are given; a default is known to be right."""
+        """All options of a call: the given ones, checked, and the defaults, which are valid."""
         checked = dict(self._defaults)
         for name, value in options.items():
             if name not in self.parameters or value is not self.parameters[name]:
@@ -96,7 +96,7 @@ class Technique:
         return inspect.Parameter.VAR_KEYWORD in kinds
 
     def unknown(self, keywords: Iterable[Any]) -> list[Any]:
-        """Those of the keywords that it does not take; one of the user's own with ``**options`` takes any text."""
+        """The keywords that the technique does not accept; a registered one with ``**options`` accepts any str."""
         return [
             key for key in keywords if key not in self.parameters and not (self._takes_any and isinstance(key, str))
         ]
@@ -228,30 +228,32 @@ def register(
     summary: str = "",
     takes_source: bool | None = None,
 ) -> None:
-    """Add a technique of your own: a method of every `Anomaly_Insertion`, and
-    a name for `insert`.
+    """Add a technique of your own as a method of every `Anomaly_Insertion`
+    and a name for `insert`.
 
     Parameters
     ----------
     name : str
-        The name of the method: an identifier that is no technique, family,
-        attribute of `Anomaly_Insertion` or keyword of its methods, and no
-        folder or word of a data set, in lower or upper case.
+        The name of the method: an identifier that, regardless of case, is
+        not the name of a technique or family, of an attribute of
+        `Anomaly_Insertion`, of a keyword of its methods, or of a folder or
+        a reserved word of data sets.
     function : callable
         ``function(image, sampler, **options)``, or ``function(image,
-        sampler, source, **options)`` where it takes a source. It returns an
+        sampler, source, **options)`` if it takes a source. It returns an
         `Insertion`. Its options are keyword-only and have defaults; those
         annotated with a class of `pail.core.parameters` are checked. It
-        draws every random number from `sampler`, and takes its pixels from
-        ``image.crop``, which cannot be written to. What it returns is
-        checked at every call, and has to reach into the region of interest
-        where there is one, as `pail.place` sees to; four draws that all
-        miss it are an error.
+        draws every random number from `sampler`, and reads pixels with
+        ``image.crop``, which returns read-only arrays. What it returns is
+        checked at every call. If there is a region of interest, the box has
+        to overlap it, which `pail.place` ensures; after four draws that all
+        miss it, an error is raised.
     family : {"SFI", "SBI", "hybrid", "published", "defects"}, default "SFI"
-        Source-free, source-based, or both; or one of the families beyond
-        the eleven. `insert` draws it by default whatever its family.
+        Source-free, source-based or both, or one of the families beyond the
+        eleven. In any case `insert` draws the technique by default.
     reference, summary : str, optional
-        Where it is published, and one line on what it inserts.
+        Where the technique is published, and one line that says what it
+        inserts.
     takes_source : bool, optional
         Whether it takes a source; by default "SBI" and "hybrid" do.
         Without `anom_source_img` the source is None.
@@ -259,11 +261,11 @@ def register(
     Raises
     ------
     TypeError
-        If the name is no text, the function is not callable, or a default
-        is of a kind that its annotation does not allow.
+        If the name is not a str, the function is not callable, or a default
+        has a type that its annotation does not allow.
     ValueError
-        If the name is taken or no identifier, or an option has no default
-        or one that its annotation does not allow.
+        If the name is taken or not an identifier, or an option has no
+        default or one that its annotation does not allow.
 
     Examples
     --------
@@ -287,7 +289,7 @@ def register(
         raise TypeError(f"`name` must be a str, got {describe(name)}")
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise ValueError(f"`name` must be an identifier without an underscore in front, got {name!r}")
-    # Names are names of folders too, and some file systems do not tell "Good" from "good".
+    # Names also become names of folders, and some file systems do not distinguish "Good" from "good".
     taken = {known.casefold(): "a technique" for known in TECHNIQUES} | _RESERVED
     if name.casefold() in taken:
         raise ValueError(f"`name` must be one that is not taken, got {name!r}, which is {taken[name.casefold()]}")
@@ -305,7 +307,7 @@ def register(
 
 
 def unregister(name: str) -> None:
-    """Take away a technique that `register` added."""
+    """Remove a technique that `register` added."""
     if name not in _OWN:
         raise ValueError(f"`name` must be a registered technique of your own, one of {sorted(_OWN)}; got {name!r}")
     _OWN.remove(name)
@@ -313,7 +315,7 @@ def unregister(name: str) -> None:
 
 
 def read_defaults_of(methods: type) -> None:
-    """Attach to each technique the method of its name."""
+    """Attach to each technique the method with its name."""
     TECHNIQUES.update({name: replace(entry, method=getattr(methods, name)) for name, entry in TECHNIQUES.items()})
 
 
@@ -321,20 +323,20 @@ _OWN: set[str] = set()  # names that users added
 
 
 def by_default() -> list[str]:
-    """The techniques that are drawn where none is named: the eleven, and those of the user's own."""
+    """The techniques that are drawn if none are named: the eleven and the registered ones."""
     return [*ELEVEN, *(name for name in TECHNIQUES if name in _OWN)]
 
 
 def is_own(name: str) -> bool:
-    """Whether a user added the technique."""
+    """Whether the technique was registered by a user."""
     return name in _OWN
 
 
 def reserve(names: Iterable[str], what: str) -> None:
-    """Names that no technique may have, and in words what they are."""
+    """Reserve names, which no technique may have; `what` describes them in messages."""
     _RESERVED.update({name.casefold(): what for name in names})
 
 
-_RESERVED: dict[str, str] = {}  # in lower case, and what each is
+_RESERVED: dict[str, str] = {}  # lower-case name: what it is
 reserve(FAMILIES, "a family of techniques")
 reserve([GOOD, MIXED, *(name.partition(".")[0] or name for name in OWN), *WORDS], "a word of data sets")

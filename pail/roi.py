@@ -16,7 +16,7 @@ __all__ = ["foreground"]
 
 
 def as_roi(roi: Any, image: NormalImage, name: str = "roi") -> np.ndarray | None:
-    """None, a mask of the image's size, or "foreground", as uint8 {0, 255} (H, W) or None."""
+    """A region given as None, a mask of the image's size or "foreground", as uint8 {0, 255} (H, W) or None."""
     if roi is None:
         return None
     if isinstance(roi, str):
@@ -26,16 +26,16 @@ def as_roi(roi: Any, image: NormalImage, name: str = "roi") -> np.ndarray | None
 
 
 def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.ndarray:
-    """Find objects on a plain background; the whole image if there is no
-    background.
+    """Find objects on a plain background. Without a background, the whole
+    image is foreground.
 
     The background is a plane through the colors along the image's border,
     and a pixel is foreground if its color differs from it by more than
     Otsu's threshold. If that gives no reliable result, the whole image is
-    foreground: for a constant image, for a surface or texture that fills
-    the image, and for objects that cover less than 1 % or more than 95 % of
-    the image or most of its border. Errors therefore tend to too much
-    foreground rather than too little.
+    foreground. This is the case for a constant image, for a surface or
+    texture that fills the image, and for objects that cover less than 1 %
+    or more than 95 % of the image, or most of its border. An error
+    therefore gives too much foreground rather than too little.
 
     The mask is what ``roi="foreground"`` uses in every method of
     `Anomaly_Insertion`.
@@ -47,8 +47,8 @@ def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.nda
         uint16, float32 or float64. The alpha channel of an image with four
         channels or of PIL mode LA or RGBA is ignored.
     data_range : float, (float, float) or "auto", optional
-        As for `Anomaly_Insertion`: full scale, 255, 65535 or 1.0 by
-        default, following the dtype; or a window of values.
+        As for `Anomaly_Insertion`: the full-scale value, by default that of
+        the dtype (255, 65535 or 1.0), or a window of values.
 
     Returns
     -------
@@ -59,11 +59,11 @@ def foreground(image: Any, *, data_range: DataRangeLike | None = None) -> np.nda
     Raises
     ------
     TypeError
-        If `image` is neither an array nor a PIL image, or of another dtype
+        If `image` is neither an array nor a PIL image, or has another dtype
         or mode.
     ValueError
-        If `image` has another shape, is empty, or leaves ``[0,
-        data_range]`` where that is a number.
+        If `image` has another shape or is empty, or, for a number, if it
+        has values outside ``[0, data_range]``.
 
     Examples
     --------

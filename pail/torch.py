@@ -1,4 +1,4 @@
-"""A data set for PyTorch: normal images in, samples with fresh pseudo-anomalies in every epoch out."""
+"""A data set for PyTorch: samples of normal images with new pseudo-anomalies in every epoch."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ __all__ = ["PseudoAnomalyDataset"]
 
 Key = tuple[int, int, int]  # seed, epoch, index
 P_ANOMALY = 0.5
-COIN, AUGMENT, TRANSFORM = 1, 2, 3  # the fourth word of the keys of what is drawn beside the insertion
+COIN, AUGMENT, TRANSFORM = 1, 2, 3  # fourth element of the seeds of what is drawn in addition to the insertion
 MAX_SEED = 2**63 - 1
 
 
 class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
-    """Normal images, a share of them with a pseudo-anomaly that is drawn anew
-    in every epoch.
+    """Normal images, a share of which gets a new pseudo-anomaly in every
+    epoch.
 
-    A sample is a dict that PyTorch's default collate takes:
+    A sample is a dict that PyTorch's default collate function accepts:
 
     - ``"image"``: float32 (C, H, W) in [0, 1], or uint8 with `dtype`;
     - ``"mask"``: float32 or uint8 (1, H, W), 1 where an anomaly was
       inserted and 0 elsewhere;
-    - ``"label"``: int64, 1 where the mask holds an anomaly;
-    - ``"technique"``: the techniques' names with " + " between them, "" for
-      a normal image;
+    - ``"label"``: int64, 1 if the sample has an anomaly;
+    - ``"technique"``: the names of the techniques, joined by " + ", and ""
+      for a normal image;
     - ``"index"``: the position in `normal`;
     - ``"normal"``: with `pairs`, the same image without the anomaly;
     - ``"tile"``: with `tile`, int64 (2,), its row and column.
@@ -58,37 +58,35 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
     Parameters
     ----------
     normal : path, glob pattern, sequence of paths or images, or array
-        The normal images. A folder is searched with all its subfolders, but
-        for hidden ones and links; a category in the layout of MVTec AD
-        stands for its ``train/good``, and masks and labels beside images
-        are left out. A file may list paths (``.txt``, ``.csv``, ``.json``).
-        An array has shape (N, H, W, C), or (N, H, W) with more than 16 gray
-        images.
+        The normal images. A folder is searched with its subfolders, except
+        hidden ones and links. A category in the layout of MVTec AD stands
+        for its ``train/good``. Masks and labels next to images are left
+        out. A file may list paths (``.txt``, ``.csv``, ``.json``). An array
+        has shape (N, H, W, C), or (N, H, W) for more than 16 gray images.
     source : as `normal`, or callable, optional
-        Where techniques that take a source find it: one of the images is
-        drawn for each anomaly; a callable is called with a
-        `numpy.random.Generator` and returns an image. None takes the normal
-        image itself.
+        The source images of techniques that use one: one of them is drawn
+        for each anomaly. A callable gets a `numpy.random.Generator` and
+        returns an image. None uses the normal image itself.
     techniques, weights, n_anomalies, options, severity : optional
         As for `Anomaly_Insertion.insert`.
     defects : Defects or path, optional
-        A bank of real defects, or the folder or annotation file from which
-        `Defects.read` reads it, for `real_defect`, which alone is drawn
-        where no `techniques` are given.
+        A bank of real defects for `real_defect`, or the folder or
+        annotation file from which `Defects.read` reads it. If no
+        `techniques` are given, only `real_defect` is used.
     preset : str, optional
         A key of `pail.PRESETS`: the techniques and options of a paper.
     p_anomaly : float, optional
-        Share of the samples that get an anomaly, in [0, 1]: by default that
-        of the preset, and 0.5 without one.
+        Share of the samples that get an anomaly, in [0, 1]. The default is
+        that of the preset, or 0.5 without one.
     roi : None, "foreground", mask or callable, optional
-        Where anomalies may land; a callable makes the mask of an image,
-        which it gets as an array (H, W, C).
+        Where anomalies may be placed. A callable gets an image as an array
+        (H, W, C) and returns its mask.
     size : int or (int, int), optional
         Height and width to which images are resized when they are read; one
-        number makes squares.
+        number is used for both.
     augment : callable, optional
         Changes the normal image before the insertion, so that the mask
-        stays exact: a function of an array (H, W, C), which may take a
+        remains exact: a function of an array (H, W, C), which may take a
         Generator as `rng`, a transform of torchvision (or another
         `torch.nn.Module`) of a tensor (C, H, W), or one of albumentations.
     transform : callable, optional
@@ -98,35 +96,36 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         or one of albumentations. With `pairs` it is called for both images,
         with the same random numbers.
     pairs : bool, default False
-        Whether a sample also holds the normal image.
+        Whether a sample also contains the normal image.
     seed : int, default 0
-        Another seed, other draws.
+        Seed of all random numbers.
     cache : int, optional
-        Bytes of decoded images that are kept in memory, read when the data
-        set is made; forked workers share them, spawned ones keep as many of
-        their own. None keeps nothing.
+        Bytes of decoded images that are kept in memory. They are read when
+        the data set is created. Forked workers share them; each spawned
+        worker has a cache of its own of this size. None caches nothing.
     channels : {3, 1, None}, default 3
-        Number of channels of the samples: gray images are repeated, alpha
-        is dropped. None keeps what files have.
+        Number of channels of the samples: gray images are repeated, and
+        alpha is dropped. None keeps the channels of the files.
     data_range, source_range : float, (float, float) or "auto", optional
-        As for `Anomaly_Insertion`; "auto" is for `data_range` alone and
-        takes the window of up to 100 of the images once, see
-        `pail.data_range_of`. `data_range` also says what becomes 0 and 1 in
-        a float sample; values outside are clipped there.
+        As for `Anomaly_Insertion`, except for "auto", which is accepted for
+        `data_range` only: one window for all images is computed from up to
+        100 of them, see `pail.data_range_of`. `data_range` also defines
+        which values become 0 and 1 in a float sample; values outside are
+        clipped.
     unreadable : {"raise", "skip"}, default "raise"
-        What becomes of a file that cannot be read. To skip them, all files
-        are decoded at once.
+        What to do with a file that cannot be read. To skip such files, all
+        files are decoded when the data set is created.
     dtype : {torch.float32, torch.uint8}, default torch.float32
-        Dtype of the tensors of images and masks. uint8 keeps the pixels of
-        8-bit images as they are, from 0 to 255, and the mask 0 and 1: a
-        quarter of the bytes for a worker to hand over. Convert them on the
+        Dtype of the tensors of images and masks. With uint8, the pixels of
+        8-bit images keep their values from 0 to 255, and masks are 0 and 1.
+        Workers then transfer a quarter of the bytes; convert them on the
         device.
     pages : {"first", "all"}, default "first"
-        Whether each page of a TIFF file with several is an image, or the
-        first alone, with a warning.
+        Whether each page of a multi-page TIFF file is an image, or only the
+        first page, with a warning.
     max_pixels : int, optional
         Files with more pixels are refused before they are decoded: 179
-        million by default. None takes any size.
+        million by default. None accepts any size.
     exclude : str or sequence of str, default ()
         Patterns such as ``"*_mask.png"`` of paths or names that are left
         out of `normal` and `source`.
@@ -137,39 +136,42 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         key in a JSON list of objects. By default the only one, or the one
         called path, file, image or filename.
     tile : int, optional
-        Pixels of a side of square tiles, from 32: samples are the tiles of
-        the images, which must all be as large. Anomalies are inserted into
-        the whole image, so that consecutive samples are made together: with
-        random order an image is made again for each of its tiles.
+        Side of square tiles in pixels, at least 32. Samples are then tiles
+        of the images, each of which must be at least as large as a tile.
+        Anomalies are inserted into the whole image. Consecutive tiles of an
+        image are made together; in random order, the image is made again
+        for each of its tiles.
     overlap : int, default 0
-        Pixels that a tile shares with the next, at most half of `tile`.
+        Number of pixels that neighboring tiles share, at most half of
+        `tile`.
 
     Raises
     ------
     ValueError
-        If there is no image, a file cannot be read (it is named), or images
-        differ in size and no `size`, `augment` or `transform` is given that
-        would change it; where `dtype` is uint8 and images are not; and, as
-        TypeError too, for arguments as `insert` checks them: every
-        technique that may be drawn is tried with its options, and a region
-        on the first image.
+        If there is no image; if a file cannot be read (the message names
+        it); if images differ in size and no `size`, `augment` or
+        `transform` is given that could change it; or if `dtype` is uint8
+        and the images are not. The arguments of `insert` raise the same
+        errors as there, also TypeErrors: when the data set is created,
+        every technique that may be drawn is tried with its options, and the
+        region is tried on the first image.
 
     Notes
     -----
-    A sample depends on ``(seed, epoch, index)`` alone: its bytes are the
-    same for any number of workers, start method and sampler, and
+    A sample depends only on ``(seed, epoch, index)``: its bytes are the
+    same for any number of workers, start method and sampler.
     ``insert(image, source, rng=(seed, epoch, index))`` makes the same
-    anomaly by hand. Transforms draw from Python's, NumPy's and PyTorch's
-    global generators, which are seeded for the call and then put back.
+    anomaly. Transforms draw from the global generators of Python, NumPy and
+    PyTorch, which are seeded for the call and restored afterward.
 
-    The epoch is what `set_epoch` says. Where it is never called, the epoch
-    of a sample is the number of times that its index was asked for before,
-    in any process: 0, 1, 2, ... with every pass over the data, with
-    persistent workers too. With a sampler that repeats indices, a
-    distributed one, or passes that end early, call `set_epoch`.
+    The epoch is set by `set_epoch`. If it is never called, the epoch of a
+    sample is the number of times that its index was requested before, in
+    any process: 0, 1, 2, ... with every pass over the data, also with
+    persistent workers. Call `set_epoch` if a sampler repeats indices, in
+    distributed training, and if passes end early.
 
-    What the first call of a technique compiles is compiled when the data
-    set is made, for forked workers too.
+    Functions that are compiled at the first call of a technique are
+    compiled when the data set is created, also for forked workers.
 
     Examples
     --------
@@ -219,7 +221,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             raise ValueError(f"`dtype` must be torch.float32 or torch.uint8, got {describe(dtype)}")
         data_range = as_data_range("data_range", data_range, auto=True)
         if dtype == torch.uint8 and data_range not in (None, 255, (0, 255)):
-            raise ValueError(f"`data_range` must be None or 255 where `dtype` is torch.uint8, got {data_range!r}")
+            raise ValueError(f"`data_range` must be None or 255 if `dtype` is torch.uint8, got {data_range!r}")
         self.dtype = dtype
         if p_anomaly is None:
             p_anomaly = P_ANOMALY if preset is None else as_preset(preset).anomalous
@@ -272,7 +274,8 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         if isinstance(self.source, Drawn):
             self.source.images.fill_cache()
         self._last: tuple[Key, tuple[np.ndarray, PseudoAnomaly | None]] | None = None
-        # How often each index was asked for, and at last the epoch of set_epoch or -1: one memory for all processes.
+        # How often each index was requested and, as the last element, the epoch of set_epoch or -1; shared by all
+        # processes.
         self._epochs = torch.zeros(len(self) + 1, dtype=torch.int64)
         self._epochs[-1] = -1
         self._epochs.share_memory_()
@@ -290,18 +293,18 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if not self._epochs.is_shared():  # a copy or a plain pickle: a count of its own
+        if not self._epochs.is_shared():  # a copy or an unpickled instance counts separately
             self._epochs.share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next samples belong to, in all workers; from then on
-        the epoch no longer counts itself.
+        """Set the epoch of the next samples, in all workers. From then on
+        it is no longer counted automatically.
 
         Parameters
         ----------
         epoch : int
-            From 0. Call it before each pass over the data, beside the
-            `set_epoch` of a distributed sampler.
+            Number of the epoch, from 0. Call this before each pass over
+            the data, in addition to `set_epoch` of a distributed sampler.
         """
         self._epochs[-1] = int(as_number("epoch", epoch, 0, MAX_SEED, integer=True))
 
@@ -317,17 +320,17 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         number, tile = self._tiling[place]
         key = (self.seed, epoch, number)
         last = self._last
-        if last is None or last[0] != key:  # a sampler that goes on in order takes all tiles of an image
+        if last is None or last[0] != key:  # a sequential sampler requests all tiles of an image
             last = self._last = key, self._whole(key)
         return {**self._tile(key, tile, *last[1]), "tile": torch.tensor([tile.row, tile.column])}
 
     def _tile(self, key: Key, tile: Tile, image: np.ndarray, result: PseudoAnomaly | None) -> dict[str, Any]:
-        """The sample of a tile, cut out of the whole."""
+        """The sample of a tile, cut out of the whole image."""
         assert self._tiling is not None
         shape = self._tiling.shapes[key[-1]]
         if image.shape[:2] != shape:
             raise ValueError(
-                f"`augment` must keep height and width where `tile` is given, got {image.shape[:2]} instead of {shape}"
+                f"`augment` must keep height and width if `tile` is given, got {image.shape[:2]} instead of {shape}"
             )
         part = tile.cut(image)
         if result is None:
@@ -336,11 +339,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         return self._sample(key, part, tile.cut(result.i_a), tile.cut(result.m_a[..., 0]), " + ".join(seen))
 
     def _whole(self, key: Key) -> tuple[np.ndarray, PseudoAnomaly | None]:
-        """The normal image of a sample, and what is inserted into it, if anything is."""
+        """The normal image of a sample, and the result of the insertion, if there is one."""
         index, image = key[-1], self._read(key)
         self._check_bytes(image, self.normal.label(index))
         alpha = True if image.shape[2] == 2 and index in self.normal.gray_alpha else None
-        # Normal samples are checked as anomalous ones are.
+        # Normal samples are checked in the same way as anomalous ones.
         as_normal_image(image, self._insert.insertion.data_range, self.normal.label(index), alpha)
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return image, None
@@ -409,11 +412,11 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         return _plain(changed[0]), _plain(changed[1]).to(self.dtype)
 
     def _to_mask(self, mask: np.ndarray) -> torch.Tensor:
-        """(1, H, W), 0 and 1."""
+        """A mask (1, H, W) with the values 0 and 1."""
         return torch.from_numpy((mask != 0).astype(np.uint8)[None]).to(self.dtype)
 
     def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
-        """(C, H, W): float32 in [0, 1], or the bytes."""
+        """An image (C, H, W): float32 in [0, 1], or uint8 with unchanged values."""
         if self.dtype == torch.uint8:
             return torch.from_numpy(np.stack(cv2.split(image)))
         window = window_of("image", image, self._insert.insertion.data_range)
@@ -456,12 +459,12 @@ def _is_albumentations(function: Any) -> bool:
 
 
 def _seed_pipeline(pipeline: Any, rng: np.random.Generator) -> None:
-    """Albumentations draws from generators of its own; a seed it would combine with the worker's."""
+    """Seed the generators of an albumentations pipeline; it would combine a seed with that of the worker."""
     pipeline.set_random_state(rng, random.Random(int(rng.integers(2**31))))
 
 
 def _as_tv_tensors(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Image and mask by their types, where torchvision is installed: its transforms tell them apart by these."""
+    """Image and mask as tv_tensors if torchvision is installed; its transforms distinguish them by their types."""
     try:
         from torchvision import tv_tensors
     except ImportError:
@@ -477,9 +480,9 @@ def _plain(tensor: Any) -> torch.Tensor:
 
 @contextmanager
 def _seeded(*key: int) -> Iterator[np.random.Generator]:
-    """Seed the global generators for a block that calls the user's code, and put them back after it, come what may.
+    """Seed the global generators for a block that calls the user's code, and restore them afterward in any case.
 
-    Transforms of torchvision draw from nowhere else, and have to follow the sample's key. No insertion is inside.
+    Transforms of torchvision draw only from these, and have to depend on the sample's key. No insertion is made inside.
     """
     sequence = np.random.SeedSequence(key)
     words = [int(word) for word in sequence.generate_state(3)]

@@ -1,4 +1,4 @@
-"""A transform for pipelines of torchvision v2: image and mask in, both out, with an anomaly."""
+"""A transform for torchvision v2 pipelines that inserts an anomaly into image and mask."""
 
 from __future__ import annotations
 
@@ -31,73 +31,73 @@ DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float3
 
 
 class InsertAnomaly(torch.nn.Module):
-    """Insert pseudo-anomalies into images on their way through a pipeline of
+    """Insert pseudo-anomalies into the images of a pipeline of
     `torchvision.transforms.v2`.
 
-    It takes what those transforms take: an image and a `tv_tensors.Mask`,
-    as arguments or anywhere in a dict, tuple or list, and returns the same
-    structure; everything else in it is handed through. The image is a
-    tensor (C, H, W), a batch (B, C, H, W) with a draw for each image, or a
-    PIL image, which keeps its mode; a plain tensor counts as the image
-    where there is no `tv_tensors.Image`, and only the first of them. An
-    image alone, ``transform(image)``, comes back as ``(image, mask)``, and
-    a dict with an image alone gets the mask as ``"mask"``.
+    It accepts the same inputs as those transforms: an image and a
+    `tv_tensors.Mask`, as arguments or anywhere in a dict, tuple or list. It
+    returns the same structure, in which everything else is unchanged. The
+    image is a tensor (C, H, W), a batch (B, C, H, W), in which each image
+    gets its own anomaly, or a PIL image, which keeps its mode. If there is
+    no `tv_tensors.Image`, the first plain tensor is the image. For a single
+    image, ``transform(image)`` returns ``(image, mask)``; if a dict
+    contains an image but no mask, the mask is added as ``"mask"``.
 
-    What becomes of a mask depends on its shape:
+    How a mask is changed depends on its shape:
 
     - (H, W) and (1, H, W), a semantic mask: the anomaly is drawn into it;
-    - (B, H, W) and (B, 1, H, W) beside a batch: each image's anomaly is
-      drawn into its mask;
-    - (N, H, W) beside a single image, the masks of N instances: each
-      connected piece of the anomaly is appended as an instance. One mask,
-      (1, H, W), is an instance where the sample holds one box.
+    - (B, H, W) and (B, 1, H, W) with a batch: each image's anomaly is drawn
+      into its mask;
+    - (N, H, W) with a single image, the masks of N instances: each
+      connected piece of the anomaly is appended as an instance. A single
+      mask (1, H, W) is an instance mask if the sample has one box.
 
     With `label`, each connected piece of the anomaly also adds a box to the
-    sample's `tv_tensors.BoundingBoxes`, whatever their format, and the
-    label to ``"labels"``, which has to be in the same dict.
+    sample's `tv_tensors.BoundingBoxes`, in their format, and the label to
+    ``"labels"``, which has to be in the same dict.
 
     Parameters
     ----------
     source : path, glob pattern, image, sequence of paths or images, or callable, optional
-        Where techniques that take a source find it, see
-        `pail.torch.PseudoAnomalyDataset`.
+        The source images, see `pail.torch.PseudoAnomalyDataset`.
     p : float, default 0.5
-        Chance in [0, 1] that an image gets an anomaly.
+        Probability in [0, 1] that an image gets an anomaly.
     techniques, weights, n_anomalies, options, roi, severity : optional
         As for `Anomaly_Insertion.insert`.
     mask_value : int, default 1
-        What the anomaly is in masks that are not bool.
+        Value of the anomaly in masks that are not bool.
     label : int, optional
-        The anomaly's class, for samples with boxes. None leaves boxes and
-        labels as they are.
+        The class of the anomaly, for samples with boxes. None leaves boxes
+        and labels unchanged.
     data_range : float, (float, float) or "auto", optional
-        The value of full scale where it is not the dtype's (1 for floats).
+        The full-scale value if it is not that of the dtype (1 for floats).
     defects : Defects or path, optional
-        A bank of real defects, or the folder or annotation file from which
-        `Defects.read` reads it, for `real_defect`, which alone is drawn
-        where no `techniques` are given.
+        A bank of real defects for `real_defect`, or the folder or
+        annotation file from which `Defects.read` reads it. If no
+        `techniques` are given, only `real_defect` is used.
     preset : str, optional
         A key of `pail.PRESETS`: the techniques and options of a paper.
 
     Raises
     ------
     TypeError
-        If there is no image, or a structure without a mask, or an image of
-        another dtype; or `label` is given and a sample with boxes has no
-        labels; or for a PIL image of mode 1, P or PA, whose pixels cannot
-        take new values: convert it to L or RGB first.
+        If there is no image, if a structure other than a dict has no mask,
+        or if an image has another dtype; if `label` is given and a sample
+        with boxes has no labels; or for a PIL image of mode 1, P or PA,
+        whose pixels cannot have new values: convert it to L or RGB first.
     ValueError
-        If a float image leaves [0, 1]: insert before Normalize, not after
-        it; or masks, boxes or labels do not fit the image or each other.
+        If a float image has values outside [0, 1] (insert before Normalize,
+        not after it), or if masks, boxes or labels do not fit the image or
+        each other.
 
     Notes
     -----
-    Randomness is PyTorch's: `torch.manual_seed` repeats a run, and
-    DataLoader workers differ. CUDA tensors are changed on the CPU and come
-    back on their device.
+    Random numbers come from PyTorch's generator: `torch.manual_seed` makes
+    a run reproducible, and the workers of a DataLoader differ. CUDA tensors
+    are changed on the CPU and returned on their device.
 
     Pieces of a few pixels get boxes and instances as well;
-    `torchvision.transforms.v2.SanitizeBoundingBoxes` drops small ones.
+    `torchvision.transforms.v2.SanitizeBoundingBoxes` removes small ones.
 
     Examples
     --------
@@ -146,19 +146,19 @@ class InsertAnomaly(torch.nn.Module):
         return f"p={self.p:g}"
 
     def forward(self, *inputs: Any) -> Any:
-        """The inputs with an anomaly in the image, in the masks and, with `label`, among the boxes."""
+        """Return the inputs with an anomaly in the image, in the masks and, with `label`, among the boxes."""
         if not inputs:
-            raise TypeError("the transform must get an image, or a sample that holds one, got nothing")
+            raise TypeError("the transform must get an image, or a sample that contains one, got nothing")
         sample = inputs if len(inputs) > 1 else inputs[0]
         leaves, structure = tree_flatten(sample)
         place = _image_place(leaves)
         masks = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "Mask")]
         is_nested = isinstance(sample, Mapping | list | tuple) and not any(leaves[place] is v for v in _values(sample))
         if not masks and (len(leaves) > 1 or is_nested):
-            raise TypeError("the sample must hold a tv_tensors.Mask, into which the anomaly is drawn, got none")
+            raise TypeError("the sample must contain a tv_tensors.Mask, into which the anomaly is drawn, got none")
         boxes = [i for i, leaf in enumerate(leaves) if _is_tv(leaf, "BoundingBoxes")]
         if len(boxes) > 1 and self.label is not None:
-            raise ValueError(f"the sample must hold one tv_tensors.BoundingBoxes for `label`, got {len(boxes)}")
+            raise ValueError(f"the sample must contain one tv_tensors.BoundingBoxes for `label`, got {len(boxes)}")
         count = len(leaves[boxes[0]]) if len(boxes) == 1 else None
         lead, size = _shape_of(leaves[place])
         kinds = [_mask_kind(leaves[i], lead, size, count) for i in masks]
@@ -170,7 +170,7 @@ class InsertAnomaly(torch.nn.Module):
         if not masks:
             return _with_mask(sample, leaves[place], _as_mask(marks[..., None, :, :] * self.mask_value))
         found = np.zeros((0, *size), np.uint8)
-        if "instances" in kinds and marks.any():  # a mask for each piece: much memory, where there are many
+        if "instances" in kinds and marks.any():  # a mask for each piece, which needs much memory if there are many
             found = pieces(marks.cpu().numpy() > 0)
         for i, kind in zip(masks, kinds, strict=True):
             leaves[i] = self._appended(leaves[i], found) if kind == "instances" else self._united(leaves[i], marks)
@@ -183,7 +183,7 @@ class InsertAnomaly(torch.nn.Module):
     def _labels_place(
         self, sample: Any, leaves: list[Any], boxes: list[int], lead: tuple[int, ...], size: tuple[int, int]
     ) -> int:
-        """Where the labels of the boxes are among the values; raises where they or the boxes do not fit."""
+        """The index of the labels of the boxes among the values. Raises if the labels or the boxes do not fit."""
         found = leaves[boxes[0]]
         if lead:
             raise ValueError("boxes must belong to a single image (C, H, W) for `label`, got a batch")
@@ -211,14 +211,14 @@ class InsertAnomaly(torch.nn.Module):
     def _insert_tensor(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         plain = image.as_subclass(torch.Tensor).cpu()
         if plain.dtype in (torch.float16, torch.bfloat16):
-            plain = plain.float()  # and back without loss outside of the mask
+            plain = plain.float()  # and back, without loss of precision outside of the mask
         array = np.ascontiguousarray(plain.permute(1, 2, 0).numpy())
         check_range(array, self._inserter.insertion.data_range)
         i_a, m_a = self._insert_array(array)
         return torch.from_numpy(i_a).permute(2, 0, 1).to(image.dtype), torch.from_numpy(m_a)
 
     def _insert_pil(self, image: Image.Image) -> tuple[Image.Image, torch.Tensor]:
-        """In the image's own mode; the very image where no anomaly is due."""
+        """Insert into a PIL image, keeping its mode. Returns the same object if it gets no anomaly."""
         words = self._drawn()
         if words is None:
             return image, torch.zeros(image.height, image.width, dtype=torch.uint8)
@@ -236,18 +236,18 @@ class InsertAnomaly(torch.nn.Module):
         return i_a, m_a[..., 0] // 255
 
     def _drawn(self) -> list[int] | None:
-        """The seed of an anomaly, or None where there is to be none."""
+        """The seed of an anomaly, or None for no anomaly."""
         words = torch.randint(2**31, (4,)).tolist()
         return words[1:] if words[0] < self.p * 2**31 else None
 
     def _united(self, mask: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:
-        """A semantic mask with the anomaly."""
+        """The semantic mask with the anomaly drawn into it."""
         marks = marks.to(mask.device, torch.bool)
         marks = marks if mask.ndim == marks.ndim else marks.unsqueeze(-3)
         return _like(torch.where(marks, self._value(mask), mask), mask)
 
     def _appended(self, mask: torch.Tensor, found: np.ndarray) -> torch.Tensor:
-        """Instance masks, and those of the anomaly's pieces behind them."""
+        """Instance masks, followed by those of the pieces of the anomaly."""
         marks = torch.from_numpy(found > 0).to(mask.device)
         plain = mask.as_subclass(torch.Tensor)
         return _like(torch.cat([plain, torch.where(marks, self._value(mask), plain.new_zeros(()))]), mask)
@@ -258,7 +258,7 @@ class InsertAnomaly(torch.nn.Module):
 
 
 def _shape_of(image: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """The numbers of a batch, () for a single image, and height and width."""
+    """The leading dimensions of a batch, () for a single image, and height and width."""
     if isinstance(image, Image.Image):
         return (), (image.height, image.width)
     _check(image)
@@ -266,7 +266,7 @@ def _shape_of(image: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
 
 
 def _mask_kind(mask: torch.Tensor, lead: tuple[int, ...], size: tuple[int, int], boxes: int | None) -> str:
-    """ "semantic", or "instances", whose number may be that of the boxes."""
+    """ "semantic", or "instances" if there is one mask for each box."""
     shape = tuple(mask.shape)
     if shape[-2:] != size:
         raise ValueError(f"the mask must have the image's height and width {size}, got {shape}")
@@ -281,31 +281,31 @@ def _mask_kind(mask: torch.Tensor, lead: tuple[int, ...], size: tuple[int, int],
     if rest in ((), (1,)) and (rest == () or boxes != 1):
         return "semantic"
     if boxes is not None and rest != (boxes,):
-        raise ValueError(f"instance masks must be as many as the boxes, {boxes}, got {shape}")
+        raise ValueError(f"there must be as many instance masks as boxes, {boxes}, got {shape}")
     return "instances"
 
 
 def _with_mask(sample: Any, image: Any, mask: torch.Tensor) -> Any:
-    """A sample that was an image alone, or a dict or list of one."""
+    """Add the mask to a sample that is only an image, or a dict or list of one."""
     if isinstance(sample, Mapping):
         return {next(iter(sample)): image, "mask": mask}
     return [image, mask] if isinstance(sample, list) else (image, mask)
 
 
 def _holder(sample: Any, value: Any) -> Mapping[Any, Any] | None:
-    """The dict in a structure that directly holds a value."""
+    """The dict in a structure that directly contains a value."""
     if isinstance(sample, Mapping) and any(entry is value for entry in sample.values()):
         return sample
     return next((found for entry in _values(sample) if (found := _holder(entry, value)) is not None), None)
 
 
 def _values(sample: Any) -> Iterable[Any]:
-    """What a dict, list or tuple directly holds."""
+    """The entries of a dict, list or tuple."""
     return sample.values() if isinstance(sample, Mapping) else sample if isinstance(sample, tuple | list) else ()
 
 
 def _with_boxes(boxes: Any, corners: np.ndarray) -> torch.Tensor:
-    """The boxes, and upright ones behind them in the same format."""
+    """The boxes, followed by the axis-aligned boxes of the anomaly in the same format."""
     from torchvision import tv_tensors
 
     left, top, right, bottom = torch.from_numpy(corners).to(boxes.device).T
@@ -327,9 +327,9 @@ def _with_boxes(boxes: Any, corners: np.ndarray) -> torch.Tensor:
 
 
 def _image_place(leaves: list[Any]) -> int:
-    """Where the image is among the values: a tv_tensors.Image, else a PIL image, else the first plain tensor.
+    """The index of the image among the values: a tv_tensors.Image, else a PIL image, else the first plain tensor.
 
-    Of those, labels have fewer than three dimensions, and an image comes first.
+    Plain tensors with fewer than three dimensions are labels.
     """
     for is_image in (
         lambda leaf: _is_tv(leaf, "Image"),
@@ -340,17 +340,17 @@ def _image_place(leaves: list[Any]) -> int:
         places = [i for i, leaf in enumerate(leaves) if is_image(leaf)]
         if places:
             return places[0]
-    raise TypeError(f"the sample must hold an image, a tensor (C, H, W) or a PIL image, got {describe(leaves)}")
+    raise TypeError(f"the sample must contain an image, a tensor (C, H, W) or a PIL image, got {describe(leaves)}")
 
 
 def _is_tv(value: Any, kind: str) -> bool:
-    """Whether it is a tv_tensor of that kind; without torchvision imported there is none."""
+    """Whether a value is a tv_tensor of that kind; there is none unless torchvision was imported."""
     module = sys.modules.get("torchvision.tv_tensors")
     return module is not None and isinstance(value, getattr(module, kind))
 
 
 def _like(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The tensor, with the other's type."""
+    """The tensor with the type of the other one."""
     if type(other) is torch.Tensor:
         return tensor
     from torchvision import tv_tensors

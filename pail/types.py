@@ -15,6 +15,6 @@ MaskLike: TypeAlias = npt.NDArray[Any] | Image.Image
 ROILike: TypeAlias = MaskLike | Literal["foreground"]
 RNGLike: TypeAlias = Union[int, Sequence[int], np.random.SeedSequence, np.random.Generator]  # noqa: UP007
 Range: TypeAlias = Sequence[float] | npt.NDArray[Any]  # two numbers (low, high)
-DataRangeLike: TypeAlias = float | Range | Literal["auto"]  # full scale, a window of values, or each image's own
+DataRangeLike: TypeAlias = float | Range | Literal["auto"]  # full-scale value, window, or a window for each image
 Severity: TypeAlias = float | Range
 AugmenterLike: TypeAlias = Any  # a callable image -> image, or an augmenter of imgaug

@@ -1,4 +1,4 @@
-"""Paying the cost of first calls ahead of them."""
+"""Import and compile in advance what first calls need."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pail.registry import TECHNIQUES, is_own
 
 
 def warm_up() -> None:
-    """Import and compile what techniques need at their first call: up to two
-    seconds, once a process.
+    """Import and compile what techniques need at their first call. This
+    takes up to two seconds, once per process.
 
-    Call it before the first image is timed, or in the parent before workers
-    are forked: they inherit what it loaded.
+    Call it before you measure times, or in the parent process before
+    workers are forked, which then inherit what was loaded.
 
     Examples
     --------

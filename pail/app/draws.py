@@ -77,7 +77,7 @@ class Bench:
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
-            raise ValueError(f"`folder` must hold images, got {folder} with nothing but links that lead out of it")
+            raise ValueError(f"`folder` must contain images, got {folder} with nothing but links that lead out of it")
 
     def folders(self) -> dict[str, str]:
         """What `pail.generate` reads, as its keywords."""

@@ -86,7 +86,7 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
     there are images is a draw of it.
     """
     if not settings.entries:
-        raise ValueError("`collection` must hold a technique: add one first")
+        raise ValueError("`collection` must contain a technique: add one first")
     tables = {
         entry.technique: {"weight": entry.weight, **_unbound(settings, entry), **entry.options}
         for entry in settings.entries
@@ -133,7 +133,9 @@ def entries(value: Any) -> tuple[Entry, ...]:
     found = []
     for entry in value or ():
         if not isinstance(entry, Mapping) or entry.get("technique") not in TECHNIQUES:
-            raise ValueError(f"`collection` must hold techniques, each one of {', '.join(TECHNIQUES)}; got {entry!r}")
+            raise ValueError(
+                f"`collection` must contain techniques, each one of {', '.join(TECHNIQUES)}; got {entry!r}"
+            )
         found.append(Entry(entry["technique"], dict(entry.get("options") or {}), entry.get("weight", 1.0)))
     return tuple(found)
 

@@ -1,4 +1,5 @@
-"""The methods beyond the eleven, which `Anomaly_Insertion` inherits: real, published and named defects."""
+"""The techniques beyond the eleven, as methods that `Anomaly_Insertion` inherits: real defects, published techniques
+and named defects."""
 
 from __future__ import annotations
 
@@ -23,25 +24,26 @@ from pail.types import ImageLike, Range, RNGLike, ROILike, Severity, SourceLike
 
 
 class Beyond:
-    """Eleven more techniques: a bank of real defects (the family "real"),
-    published ones ("published") and defects that an inspector can name
-    ("defects").
+    """Eleven more techniques: real defects from a bank (the family "real"),
+    published techniques ("published") and defects that an inspector can
+    name ("defects").
 
-    They keep the same contract as the others and have the same keywords,
-    see `Anomaly_Insertion`. What is said here holds for all of the family
-    "defects".
+    They satisfy the same contract as the others and have the same keywords,
+    see `Anomaly_Insertion`. The notes below apply to all techniques of the
+    family "defects".
 
     Notes
     -----
     A defect of the family "defects" is drawn from its geometry, at subpixel
-    positions and as sharp as the image is. It needs no source. Ranges are
-    drawn uniformly; a severity picks the same place in the ranges of size,
-    number and strength.
+    positions and as sharp as the image is. It needs no source. Values are
+    drawn uniformly from their ranges; a severity selects the same point of
+    the ranges of size, number and strength.
 
     `contrast` is the change of the level in units of the local spread: the
     standard deviation of the texture around the place, or 4 % of the range
-    where that is larger. So a defect shows on even and on rough surfaces.
-    It uses at most seven tenths of the way to the end of the range.
+    where that is larger. A defect is therefore visible on smooth and on
+    rough surfaces. It uses at most seven tenths of the distance to the end
+    of the range.
 
     `tone` is the direction of the change. By default it is the one with
     more headroom: darker on a bright place and brighter on a dark one.
@@ -52,7 +54,7 @@ class Beyond:
     light.
     """
 
-    if TYPE_CHECKING:  # what the class that inherits brings along
+    if TYPE_CHECKING:  # what the inheriting class provides
 
         def _apply(
             self,
@@ -84,11 +86,11 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert a real defect of a bank at another place, angle and size.
+        """Insert a real defect from a bank at another place, angle and size.
 
         Each defect is drawn equally often. Where its photograph and the image
-        differ in size, it is scaled by the ratio of their shorter sides. One
-        that is larger than the image or `roi` is made smaller until it fits.
+        differ in size, it is scaled by the ratio of their shorter sides. A
+        defect that is larger than the image or `roi` is shrunk until it fits.
 
         Parameters
         ----------
@@ -105,24 +107,25 @@ class Beyond:
             below it, so that the texture of the part survives. "poisson" keeps
             the defect's gradients. None draws "paste" or "transfer".
         place : {"anywhere", "same"}, default "anywhere"
-            Anywhere in the `roi`, or else on the automatic foreground, where
-            all of it fits; or where it was, give or take 2 % of the shorter
-            side, for aligned parts.
+            "anywhere" is a place in the `roi`, or else on the automatic
+            foreground, where all of it fits. "same" is its original place
+            within 2 % of the shorter side, for aligned parts.
         rotation : (float, float), default (-180, 180)
-            Range of the angle in degrees, anticlockwise, in [-360, 360].
+            Range of the angle in degrees, counterclockwise, in [-360, 360].
         scale : (float, float), default (0.7, 1.4)
-            Range of the factor of its size, in (0, 100].
+            Range of the factor by which it is scaled, in (0, 100].
         flip : bool, default True
             Whether it is mirrored along either axis, with probability 1/2 each.
         contrast : (float, float), default (0.7, 1.3)
-            Range of the factor of its difference from the surface, in (0, 10].
+            Range of the factor by which its difference from the surface is
+            multiplied, in (0, 10].
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is that of the defect, turned and scaled.
+            ``(i_a, m_a)``; the mask is that of the defect, rotated and scaled.
 
         Examples
         --------
@@ -171,10 +174,11 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Blend patches of another normal image into the image without a seam,
-        each at another place and size (NSA).
+        """Blend patches of another normal image seamlessly into the image, each
+        at another place and size (NSA).
 
-        The first patch is always drawn, each further one with probability 1/2.
+        The first patch is always inserted, and each further one with
+        probability 1/2.
 
         Parameters
         ----------
@@ -182,9 +186,9 @@ class Beyond:
             The normal image.
         anom_source_img : optional
             Another normal image of the same kind, see `Anomaly_Insertion`; None
-            takes the image itself.
+            uses the image itself.
         patch_number : (int, int), default (1, 4)
-            The fewest and the most patches, 1 to 100.
+            Lowest and highest number of patches, 1 to 100.
         half_width : (float, float), default (0.03, 0.4)
             Bounds of half a patch's height and width as fractions of those of
             the image or `roi`, in (0, 0.5]. Each is the lower bound plus a
@@ -198,14 +202,14 @@ class Beyond:
             A rectangle, as in the paper, or a union of 2 to 5 ellipses; None
             draws one for each patch.
         blend : {"poisson", "mixed", "paste"}, default "poisson"
-            Poisson blending with the gradients of the patch, with the stronger
-            ones of patch and image, or none.
+            Poisson blending with the gradients of the patch, Poisson blending
+            with the stronger gradients of patch and image, or no blending.
         skip_background : bool, default True
             Whether patches are taken from, and placed on, the automatic
             foreground.
         min_overlap : float, default 0.25
-            The least part of a patch that lies on the foreground, at either
-            place, in [0, 1].
+            Smallest share of a patch that lies on the foreground, both where it
+            is cut out and where it is inserted, in [0, 1].
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -267,39 +271,41 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Blend a mildly augmented source in where one Perlin noise, either of
+        """Blend in a mildly augmented source where one Perlin noise, either of
         two or both of two exceed a threshold (GLASS).
 
-        Each of the three has probability 1/3. With a severity, which fixes the
-        area that is covered, an intersection is not drawn.
+        Each of the three has probability 1/3. A severity fixes the covered
+        area; then the intersection of two noises is not drawn.
 
         Parameters
         ----------
         image : ndarray or PIL.Image.Image
             The normal image.
         anom_source_img : optional
-            A texture, see `Anomaly_Insertion`; None takes the image itself,
-            turned by 180 degrees.
+            A texture, see `Anomaly_Insertion`; None uses the image itself,
+            rotated by 180 degrees.
         use_mask : bool, default True
             Whether the anomaly is restricted to the automatic foreground.
         beta_mean, beta_std : float, default 0.5 and 0.1
             Mean and standard deviation, both in [0, 1], of the normal
-            distribution of the part of the image that is kept in the mask.
+            distribution of the weight of the normal image in the blend.
         beta_range : (float, float), default (0.2, 0.8)
-            Bounds of that part, in [0, 1]; with a severity it goes from the
-            upper to the lower one.
+            Bounds of that weight, in [0, 1]; a higher severity moves it from
+            the upper to the lower bound.
         threshold : float or "random", default 0.5
-            The level that the noise exceeds in the mask, in [-1, 1].
+            The noise level, in [-1, 1], above which a pixel belongs to the
+            mask.
         min_perlin_scale, perlin_scale : int, default 0 and 6
-            Each axis has 2 ** n lattice cells with n from the first to below
-            the second.
+            Each axis has 2 ** n lattice cells, with n drawn from
+            ``min_perlin_scale .. perlin_scale - 1``.
         rotation : (float, float), default (-90, 90)
             Range of the angle by which the noise is rotated, in degrees in
             [-360, 360].
         augment_source : bool, default True
             Whether three of nine mild augmentations change the source:
-            contrast, brightness, hue and saturation, either flip, gray,
-            autocontrast, equalization, rotation by up to 45 degrees.
+            contrast, brightness, hue and saturation, horizontal or vertical
+            flip, conversion to gray, autocontrast, equalization, rotation by up
+            to 45 degrees.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -363,7 +369,7 @@ class Beyond:
 
         They taper at both ends and skip where the pressure was low. The core of
         a groove changes in the direction of `tone`, and the wall that faces the
-        light in the other one.
+        light in the opposite direction.
 
         Parameters
         ----------
@@ -375,15 +381,17 @@ class Beyond:
             Length of the longest groove as a fraction of the shorter side of
             the image or `roi`, in (0, 1].
         width : (float, float), default (0.003, 0.012)
-            Largest width, likewise, in (0, 1]; at least one pixel.
+            Largest width, as the same kind of fraction, in (0, 1]; at least one
+            pixel.
         contrast : (float, float), default (2.5, 7.0)
             Change of the level, in units of the local spread, see `Beyond`, in
             (0, 100].
         tone : {None, "dark", "bright"}
-            Of the core; None takes the direction with more headroom.
+            The direction in which the core changes; None uses the direction
+            with more headroom.
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -430,13 +438,13 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert a crack: a jagged line that wanders about its direction, with
-        branches.
+        """Insert a crack: a jagged line with branches that deviates randomly
+        from its direction.
 
-        It is widest somewhere on its way and tapers to the tips; its edges are
-        ragged. It multiplies the image, which keeps the texture. On a place so
-        dark that this would not be seen it is bright. The edge that faces the
-        light has a faint lip.
+        It is widest somewhere along its length and tapers to its tips; its
+        edges are ragged. It multiplies the image by a factor, which preserves
+        the texture. On a place so dark that this would not be visible, it is
+        bright. The edge that faces the light has a faint bright rim.
 
         Parameters
         ----------
@@ -449,22 +457,23 @@ class Beyond:
             Length along the crack as a fraction of the shorter side of the
             image or `roi`, in (0, 1].
         width : (float, float), default (0.002, 0.012)
-            Largest width, likewise, in (0, 1]; at least one pixel.
+            Largest width, as the same kind of fraction, in (0, 1]; at least one
+            pixel.
         factor : (float, float), default (0.2, 0.6)
-            What the image is multiplied by inside, in [0, 1].
+            Factor by which the image is multiplied inside the crack, in [0, 1].
         contrast : (float, float), default (2.5, 6.0)
-            Change of the level at least, in units of the local spread, see
+            Smallest change of the level, in units of the local spread, see
             `Beyond`, in (0, 100].
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the crack with its lip.
+            ``(i_a, m_a)``; the mask is the crack with its bright rim.
 
         Examples
         --------
@@ -523,12 +532,12 @@ class Beyond:
         opacity : (float, float), default (0.2, 0.7)
             How much of the texture the stain hides, in [0, 1].
         rim : float, default 0.5
-            Probability of a stronger rim, as of a drop that dried, in [0, 1].
+            Probability of a stronger rim, as a dried drop has, in [0, 1].
         contrast : (float, float), default (2.5, 6.0)
             Change of the level, in units of the local spread, see `Beyond`, in
             (0, 100].
         tone : {None, "dark", "bright"}
-            None is dark wherever that can be seen. What is bright is a
+            None is dark wherever a dark stain is visible. A bright stain is a
             granular deposit.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
@@ -574,12 +583,12 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert pitting: a cluster of small pits that thins out from its
-        center.
+        """Insert pitting: a cluster of small pits, dense at its center and
+        sparse toward its border.
 
         A pit is dark and has a bright crescent on the side away from the light.
-        On a place so dark that this would not be seen, it is bright with a dark
-        crescent.
+        On a place so dark that this would not be visible, it is bright with a
+        dark crescent.
 
         Parameters
         ----------
@@ -596,7 +605,7 @@ class Beyond:
             (0, 100].
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -641,9 +650,9 @@ class Beyond:
     ) -> PseudoAnomaly:
         """Insert a dent: a smooth elliptic hollow or bump.
 
-        It is shaded by its slope towards the light, and the texture is moved
-        along the slope. A hollow is dark on the side of the light and bright on
-        the other one; a bump is the other way round.
+        It is shaded according to its slope relative to the light, and the
+        texture is displaced along the slope. A hollow is dark on the side of
+        the light and bright on the opposite side; a bump is the reverse.
 
         Parameters
         ----------
@@ -653,20 +662,20 @@ class Beyond:
             Longer axis as a fraction of the shorter side of the image or `roi`,
             in (0, 1]; at least one pixel.
         raised : bool, optional
-            Whether it is a bump; drawn by default.
+            Whether it is a bump; drawn randomly by default.
         contrast : (float, float), default (1.8, 4.0)
             Change of the level by the shading, in units of the local spread,
             see `Beyond`, in (0, 100].
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is what slopes or lies deep.
+            ``(i_a, m_a)``; the mask is where the surface slopes or lies deep.
 
         Examples
         --------
@@ -702,11 +711,11 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert a chip: a piece with a broken outline that is missing at an
-        edge.
+        """Insert a chip: a piece with an irregular outline that is broken out
+        of an edge.
 
-        The edge is that of the `roi`, or else of the automatic foreground, or
-        else of the image. The broken line is bright.
+        The edge is that of the `roi`, else of the automatic foreground, else of
+        the image. The line of the fracture is bright.
 
         Parameters
         ----------
@@ -717,22 +726,23 @@ class Beyond:
             or `roi`, in (0, 1]; at least one pixel. The chip is about half as
             deep.
         fill_with : {None, "background", "fracture"}
-            What lies in the gap: the background, mirrored at the edge, or the
-            rough facets of the fracture; None draws one. There is no background
-            beyond the border of the image.
+            What fills the gap: the background, mirrored at the edge, or the
+            rough facets of the fracture; None draws one of the two. Beyond the
+            border of the image there is no background, so the gap is filled
+            with the fracture.
         contrast : (float, float), default (2.5, 6.0)
             Change of the level by the fracture, in units of the local spread,
             see `Beyond`, in (0, 100].
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the gap with the broken line.
+            ``(i_a, m_a)``; the mask is the gap with the line of the fracture.
 
         Examples
         --------
@@ -770,9 +780,8 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert a fiber: a thin, curled thread of constant width that lies on
-        the surface, and so has a soft shadow on the side away from the
-        light.
+        """Insert a fiber: a thin, curled thread of constant width on the
+        surface, with a soft shadow on the side away from the light.
 
         Parameters
         ----------
@@ -782,18 +791,18 @@ class Beyond:
             Length along the thread as a fraction of the shorter side of the
             image or `roi`, in (0, 10].
         width : (float, float), default (0.003, 0.008)
-            Likewise, in (0, 1]; at least one pixel.
+            Width, as the same kind of fraction, in (0, 1]; at least one pixel.
         curl : (float, float), default (0.2, 1.2)
-            How far it turns in all, in full turns in [0, 20]; drawn without
-            regard to severity.
+            Total curl, in full turns in [0, 20]; it does not depend on the
+            severity.
         contrast : (float, float), default (3.0, 8.0)
             Change of the level, in units of the local spread, see `Beyond`, in
             (0, 100].
         tone : {None, "dark", "bright"}
-            None takes the direction with more headroom.
+            None uses the direction with more headroom.
         light : float, optional
             Where the light comes from, see `Beyond`, in degrees in [-360, 360];
-            drawn by default.
+            drawn randomly by default.
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.
 
@@ -839,8 +848,8 @@ class Beyond:
     ) -> PseudoAnomaly:
         """Insert corrosion: grainy, patchy clusters with satellites.
 
-        It is red-brown in RGB images, and in all others darker and rougher than
-        the image, or brighter where that is too dark.
+        It is red-brown in RGB images. In all others it is darker and rougher
+        than the image, or brighter where the image is too dark.
 
         Parameters
         ----------
@@ -852,7 +861,7 @@ class Beyond:
         opacity : (float, float), default (0.55, 0.95)
             How much of the image the densest part hides, in [0.2, 1].
         contrast : (float, float), default (2.5, 6.0)
-            Change of the level at least, in units of the local spread, see
+            Smallest change of the level, in units of the local spread, see
             `Beyond`, in (0, 100].
         roi, severity, rng : optional
             As for every method, see `Anomaly_Insertion`.

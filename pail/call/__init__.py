@@ -1,1 +1,1 @@
-"""One call, from its arguments to its result, and doing it again."""
+"""One call, from its arguments to its result, and its replay."""

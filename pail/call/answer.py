@@ -1,4 +1,4 @@
-"""What a technique of the user's own answers, checked completely: it can be anything."""
+"""Complete checks of what a registered technique returns, which can be any object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def answer_of(
     inputs: tuple[Any, ...],
     options: dict[str, Any],
 ) -> Insertion | None:
-    """The Insertion of a technique of the user's own, or None where it misses the region of interest."""
+    """Call a registered technique and check its Insertion; None if it misses the region of interest."""
     _check_options(name, technique, options)
     try:
         answer = technique.function(image, sampler, *inputs, **options)
@@ -52,7 +52,7 @@ def _check_options(name: str, technique: Technique, options: dict[str, Any]) -> 
 
 
 def _box(name: str, box: Any, image: NormalImage) -> Box:
-    """The box in plain integers."""
+    """The box as plain integers, checked."""
     head = f"the technique {name!r} must return an Insertion whose box"
     if not isinstance(box, Box):
         raise TypeError(f"{head} is a pail.Box, got {describe(box)}")

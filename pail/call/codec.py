@@ -1,7 +1,8 @@
-"""The codec of records: an argument of a call as plain JSON, and the argument again.
+"""The codec of records: encodes an argument of a call as plain JSON, and decodes it.
 
-None, bool, int, str, finite floats and dicts with text keys stand for themselves, and a JSON array is a tuple. All else
-is a dict whose first key begins with "$", so that decoding returns the same value, type and dtype included:
+None, bool, int, str, finite floats and dicts with str keys are stored unchanged, and a JSON array is a tuple.
+Everything else is a dict whose first key begins with "$", so that decoding returns the same value with the same type
+and dtype:
 
     {"$list": [...]}                                  a list
     {"$dict": [[key, value], ...]}                    a dict with other keys
@@ -33,14 +34,15 @@ from PIL import Image
 from pail.core.checks import describe
 
 SAME_IN_JSON = frozenset({type(None), bool, int, str})
-DEPTH = 16  # of nesting; what lies deeper, or contains itself, counts as an object
-SHOWN = 16  # numbers: a larger array is packed
+DEPTH = 16  # of nesting; values that are nested deeper or contain themselves are encoded as objects
+SHOWN = 16  # numbers; a larger array is packed as bytes
 
 
 def encode(value: Any, *, plain: bool = False, depth: int = DEPTH) -> Any:
-    """A snapshot as JSON. With `plain` for readers only: NumPy's numbers as numbers, each sequence as an array."""
+    """Encode a snapshot as JSON. With `plain`, for reading only, NumPy scalars become numbers and sequences become
+    arrays."""
     kind = type(value)
-    if kind in SAME_IN_JSON or (kind is float and math.isfinite(value)):  # nearly all that is drawn, told at once
+    if kind in SAME_IN_JSON or (kind is float and math.isfinite(value)):  # the common case, checked first
         return value
     if isinstance(value, bool | None):
         return value
@@ -49,7 +51,7 @@ def encode(value: Any, *, plain: bool = False, depth: int = DEPTH) -> Any:
     if isinstance(value, numbers.Number):
         return _encode_number(value)
     if isinstance(value, str):
-        return str.__str__(value)  # of an Enum: its value
+        return str.__str__(value)  # for a member of a str Enum, its value
     if isinstance(value, bytes):
         return {"$bytes": _pack(value)}
     if isinstance(value, Image.Image):
@@ -67,7 +69,7 @@ def _encode_entries(value: Any, encoded: Callable[[Any], Any], plain: bool) -> A
             return {key: encoded(entry) for key, entry in value.items()}
         return {"$dict": [[encoded(key), encoded(entry)] for key, entry in value.items()]}
     entries = [encoded(entry) for entry in value]
-    if isinstance(value, set | frozenset):  # in an order that does not depend on the process
+    if isinstance(value, set | frozenset):  # sorted, so that the order does not depend on the process
         entries.sort(key=json.dumps)
         return {"$frozenset" if isinstance(value, frozenset) else "$set": entries}
     return entries if plain or isinstance(value, tuple) else {"$list": entries}
@@ -103,11 +105,11 @@ def _encode_numpy(value: np.generic | np.ndarray, plain: bool, depth: int) -> An
     if is_number and array.size <= SHOWN:
         return {**head, "values": [encode(number) for number in flat.tolist()]}
     if is_number:
-        marked = (flat.view(np.uint8) if kind == "b" else flat) != 0  # a true bool may be any byte
+        marked = (flat.view(np.uint8) if kind == "b" else flat) != 0  # any nonzero byte may represent True
         level = flat[marked][:1]
         two = np.zeros_like(flat)
         two[marked] = level
-        if kind == "b" or two.tobytes() == flat.tobytes():  # in bytes, which tell -0.0 from 0.0
+        if kind == "b" or two.tobytes() == flat.tobytes():  # compared as bytes, which distinguishes -0.0 from 0.0
             levels = [encode(number) for number in level.tolist()]
             return {**head, "bits": _pack(np.packbits(marked).tobytes()), "values": levels}
     return {**head, "data": _pack(array.tobytes())}
@@ -135,7 +137,7 @@ def _unpack(text: str) -> bytes:
 
 
 class NotHeldError(ValueError):
-    """A record names an object that it could not hold and that was not passed again."""
+    """A record names an object that JSON cannot represent and that was not passed again."""
 
 
 NOTHING = object()
@@ -143,7 +145,8 @@ ENTRIES: dict[str, Callable[[Sequence[Any]], Any]] = {"$list": list, "$set": set
 
 
 def decode(name: str, value: Any, again: Any = NOTHING) -> Any:
-    """The argument `name` from its JSON, or `again` where it is given; of two dicts each entry that `again` has.
+    """Decode the argument `name` from its JSON. `again`, if given, replaces it; if both are dicts, it replaces single
+    entries.
 
     Raises
     ------
@@ -152,7 +155,7 @@ def decode(name: str, value: Any, again: Any = NOTHING) -> Any:
     TypeError
         If `again` has an entry that was not recorded.
     ValueError
-        If no call can have recorded it.
+        If the value cannot have been recorded by a call.
     """
     return _Decoder(name).decode(value, again, (), name)
 
@@ -162,7 +165,7 @@ class _Decoder:
         self.name = name
 
     def decode(self, value: Any, again: Any = NOTHING, keys: tuple[Any, ...] = (), path: str = "") -> Any:
-        """`keys` lead to the value through dicts, and `path` is its name in messages."""
+        """Decode a value; `keys` are the keys of the dicts that contain it, and `path` is its name in messages."""
         tag = next(iter(value), "") if isinstance(value, dict) else None
         is_mapping = tag is not None and (tag[:1] != "$" or tag == "$dict")
         if again is not NOTHING and not (is_mapping and isinstance(again, Mapping)):
@@ -178,14 +181,15 @@ class _Decoder:
             for key in reversed(keys):
                 hint = f"{{{_text(key)}: {hint}}}"
             raise NotHeldError(
-                f"`{path}` was {value[tag]}, which a record cannot hold; pass it again: replay(..., {self.name}={hint})"
+                f"`{path}` was {value[tag]}, which a record cannot contain; pass it again: replay(..., "
+                f"{self.name}={hint})"
             )
         try:
             return self._leaf(tag, value, keys, path)
         except NotHeldError:
             raise
-        except Exception as error:  # a record may have been written by hand, or torn
-            raise ValueError(f"`record` must hold `{path}` as a call wrote it, got {describe(value)}") from error
+        except Exception as error:  # a record may have been edited or truncated
+            raise ValueError(f"`record` must contain `{path}` as a call recorded it, got {describe(value)}") from error
 
     def _sequence(self, value: list[Any], keys: tuple[Any, ...], path: str) -> tuple[Any, ...]:
         return tuple([self.decode(entry, NOTHING, keys, f"{path}[{i}]") for i, entry in enumerate(value)])
@@ -195,11 +199,11 @@ class _Decoder:
             pairs = [(self.decode(key), entry) for key, entry in value.get("$dict", value.items())]
             recorded = dict(pairs)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"`record` must hold `{path}` as a call wrote it, got {describe(value)}") from error
+            raise ValueError(f"`record` must contain `{path}` as a call recorded it, got {describe(value)}") from error
         for key in again:
             if key not in recorded:
                 known = ", ".join(map(_text, recorded)) or "no entries"
-                raise TypeError(f"`{path}[{_text(key)}]` must be one of the recorded call, which had {known}")
+                raise TypeError(f"`{path}[{_text(key)}]` must be an entry of the recorded call, which had {known}")
         return {
             key: self.decode(entry, again.get(key, NOTHING), (*keys, key), f"{path}[{_text(key)}]")
             for key, entry in recorded.items()

@@ -1,4 +1,4 @@
-"""Several techniques behind one call: which ones, how many, from which source."""
+"""Insert anomalies of several techniques: which ones, how many, and from which source."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def insert(
     checked = {name: TECHNIQUES[name].check(mix.options.get(name, {})) for name in mix.names}
     pick_source = as_picker(source)
     call = begin(image, settings, common, defects=defects)
-    # Families and presets are recorded as their members, and None as all names: what is registered later does not
-    # change a replay.
+    # Families and presets are recorded as their members, and None as all names, so that techniques that are registered
+    # later do not change a replay.
     arguments = {
         "techniques": tuple(mix.names),
         "weights": None if set(mix.shares) == {1.0} else tuple(mix.shares),
@@ -59,14 +59,14 @@ def insert(
 
 
 class Mix(NamedTuple):
-    """What a call may draw."""
+    """The techniques that a call may draw."""
 
     names: list[str]
     shares: list[float]  # the weight of each
     options: dict[str, dict[str, Any]]  # by technique
 
     def cumulated(self) -> np.ndarray:
-        """The probabilities, each added to those before it."""
+        """The cumulative probabilities."""
         total = np.cumsum(self.shares)
         shares_up_to: np.ndarray = total / total[-1]
         return shares_up_to
@@ -81,18 +81,18 @@ def as_mix(
     *,
     bank_later: bool = False,
 ) -> Mix:
-    """The techniques that a call may draw, families as their members, with their weights and options.
+    """The techniques that a call may draw, with their weights and options. Families are replaced by their members.
 
-    By default these are the eleven and those of the user's own, or `real_defect` alone where there is a bank. Without
-    a bank a technique that takes one is an error, unless it comes later.
+    By default these are the eleven and the registered ones, or only `real_defect` if there is a bank. A technique that
+    needs a bank is an error without one, unless the bank is passed later.
     """
     given = as_options(options)
     if preset is not None:
         if techniques is not None or weights is not None:
             other, value = ("weights", weights) if techniques is None else ("techniques", techniques)
             raise ValueError(
-                f"`preset` must stand alone, as it says which techniques are drawn; got `{other}`, too: "
-                f"{describe(value)}"
+                f"`preset` must not be combined with `{other}`, because the preset defines which techniques are "
+                f"drawn, got {describe(value)}"
             )
         chosen = as_preset(preset)
         techniques = list(chosen.techniques)
@@ -112,20 +112,20 @@ def as_mix(
         as_defects(defects)
     if defects is not None and not takers and preset is not None:
         raise ValueError(
-            f"`preset` {preset!r} must be given without `defects`, as none of its techniques takes a bank; images that "
-            f"its techniques take their pixels from are passed as `{SOURCE}`"
+            f"`preset` {preset!r} must be given without `defects`, because none of its techniques uses a "
+            f"bank; images from which its techniques take their pixels are passed as `{SOURCE}`"
         )
     if defects is not None and not takers:
-        raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {describe(techniques)}")
+        raise ValueError(f"`techniques` must include 'real' if `defects` is given, got {describe(techniques)}")
     return Mix(names, shares, given)
 
 
 def as_options(value: Any) -> dict[str, dict[str, Any]]:
-    """Keywords of single techniques, by name; names and values are checked, and returned as they were given."""
+    """Keywords of single techniques, by name. Names and values are checked and returned unchanged."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise TypeError(f"`options` must be a dict of dicts, by technique, got {describe(value)}")
+        raise TypeError(f"`options` must be a dict of dicts with names of techniques as keys, got {describe(value)}")
     for name, keywords in value.items():
         _members(name, "options")
         if name not in TECHNIQUES or not isinstance(keywords, Mapping):
@@ -133,8 +133,8 @@ def as_options(value: Any) -> dict[str, dict[str, Any]]:
         known = TECHNIQUES[name].parameters
         for key in TECHNIQUES[name].unknown(keywords):
             raise TypeError(
-                f"`options[{name!r}]` must hold keywords of the technique, each one of {', '.join(known)}; got {key!r}"
-                f"{close_match(key, known)}"
+                f"`options[{name!r}]` must contain keywords of the technique, each one of "
+                f"{', '.join(known)}; got {key!r}{close_match(key, known)}"
             )
         TECHNIQUES[name].check(keywords)
     return {name: dict(keywords) for name, keywords in value.items()}
@@ -183,7 +183,8 @@ def as_count(value: Any) -> tuple[int, int]:
 
 
 def as_picker(source: Any) -> Callable[[np.random.Generator], tuple[Any, str]]:
-    """How a source and its name in messages are found: the image itself, one of a list, or what a callable makes."""
+    """A function that selects a source and its name for messages: the image itself, one of a list, or what a callable
+    returns."""
     if isinstance(source, list | tuple):
         if len(source) == 0:
             raise ValueError("`anom_source_img` must not be an empty list")
@@ -194,7 +195,7 @@ def as_picker(source: Any) -> Callable[[np.random.Generator], tuple[Any, str]]:
 
 
 def _entry(sources: Sequence[Any], place: int) -> tuple[Any, str]:
-    """A source of a list, which None does not stand for: it would be taken for the normal image."""
+    """A source of a list. None is refused, since it would mean the normal image."""
     name = f"{SOURCE}[{place}]"
     if sources[place] is None:
         raise TypeError(f"`{name}` must be an image, got None; cv2.imread returns None for a file it cannot read")
@@ -205,7 +206,7 @@ def _made(function: Callable[[np.random.Generator], Any], rng: np.random.Generat
     try:
         image = function(rng)
     except Exception as error:
-        raise ValueError(f"`anom_source_img` must make an image from a Generator, but it raised {error!r}") from error
+        raise ValueError(f"`anom_source_img` must return an image for a Generator, but it raised {error!r}") from error
     if image is None:
-        raise TypeError("`anom_source_img` must be a callable that returns an image, got None from it")
+        raise TypeError("`anom_source_img` must be a callable that returns an image, but it returned None")
     return image

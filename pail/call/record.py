@@ -1,4 +1,4 @@
-"""Records: what a call did, as plain JSON values, and what is needed to do it again."""
+"""Records: what a call did and what is needed to reproduce it, as plain JSON values."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pail.call.codec import DEPTH, encode
 from pail.call.state import Call, Settings, Step
 
 IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes, complex, range, Fraction})
-ROWS = 8  # in the fingerprint of an image or a source, evenly spread; all of a lower one
+ROWS = 8  # evenly spaced rows in the fingerprint of an image or a source, or all rows if there are fewer
 
 
 def snapshot(value: Any, depth: int = DEPTH) -> Any:
-    """A copy that no later change of the argument reaches; objects that cannot be encoded stay themselves."""
+    """A copy that later changes of the argument do not affect. Objects that cannot be encoded are not copied."""
     kind = type(value)
     if kind in IMMUTABLE or depth == 0:
         return value
@@ -52,7 +52,7 @@ def _copy(value: np.ndarray | Image.Image, depth: int) -> Any:
     if isinstance(value, Image.Image):
         try:
             return value.copy()
-        except Exception:  # closed or truncated: whoever needs the pixels raises an error that names the argument
+        except Exception:  # closed or truncated: the code that reads the pixels raises an error that names the argument
             return value
     copy = np.array(value)
     if copy.dtype.kind == "O":
@@ -67,7 +67,7 @@ def _entries(value: Sequence[Any], depth: int) -> tuple[Any, ...]:
 
 
 def _texts(value: Any) -> Any:
-    """A generator's state, integers as text, since other readers of JSON round large ones."""
+    """The state of a generator with its integers as str, because some readers of JSON round large integers."""
     if isinstance(value, dict):
         return {key: _texts(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
@@ -90,16 +90,16 @@ def rng_from_state(state: dict[str, Any]) -> np.random.Generator:
 
 
 def fingerprint(pixels: np.ndarray) -> int:
-    """A checksum of a few rows of pixels, which takes some 2 microseconds at 256 x 256.
+    """A checksum of a few rows of pixels, which takes about 2 microseconds at 256 x 256.
 
-    It says which of a call's inputs is another one. That a replay is right is told by the checksum of its result.
+    It is used to name the input that differs. Whether a replay is correct is decided by the checksum of its result.
     """
     height = pixels.shape[0]
     return zlib.crc32(pixels[height // (2 * ROWS) :: -(-height // ROWS)].tobytes())
 
 
 class Given(NamedTuple):
-    """What a record needs of a call's arguments, taken before anything is drawn."""
+    """The part of a record that depends on the arguments, taken before anything is drawn."""
 
     technique: str  # or "insert"
     arguments: dict[str, Any]
@@ -110,12 +110,12 @@ class Given(NamedTuple):
     dtype: np.dtype
     image: int  # its fingerprint
     rng: Mapping[str, Any]  # state of the generator before the first draw
-    source: dict[str, Any] | None  # in which form it was given
-    defects: dict[str, Any] | None  # which bank it was
+    source: dict[str, Any] | None  # the form in which it was given
+    defects: dict[str, Any] | None  # identity of the bank
 
 
 def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: Any) -> Given:
-    """Copies of the arguments and a fingerprint of the image, so that it does not matter what becomes of them."""
+    """Copies of the arguments and a fingerprint of the image, so that later changes of them have no effect."""
     roi, severity, image, settings = call.common.roi, call.common.severity, call.image.pixels, call.settings
     return Given(
         technique,
@@ -133,14 +133,14 @@ def of_given(call: Call, technique: str, arguments: Mapping[str, Any], source: A
 
 
 def source_form(source: Any) -> dict[str, Any]:
-    """How a source is given decides how many numbers are drawn for it."""
+    """The form of a source, which determines how many numbers are drawn for it."""
     if isinstance(source, list | tuple):
         return {"form": "list", "count": len(source)}
     return {"form": "callable" if callable(source) and not isinstance(source, Image.Image) else "image"}
 
 
 def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarray) -> dict[str, Any]:
-    """All that replaying a call needs, and what was drawn."""
+    """Everything that is needed to replay a call, and the drawn numbers."""
     arguments = {**given.arguments, "roi": given.roi, "severity": given.severity}
     shown = [_of_step(step) for step in steps]
     head = {
@@ -159,7 +159,7 @@ def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarra
 
 
 def _of_step(step: Step) -> dict[str, Any]:
-    """One anomaly: the drawn numbers by name, a list where a name was drawn more than once."""
+    """One anomaly: the drawn numbers by name, as a list if a name was drawn more than once."""
     drawn = {
         str(name): encode(values[0] if len(values) == 1 else values, plain=True)
         for name, values in step.sampler.drawn.items()
@@ -170,7 +170,7 @@ def _of_step(step: Step) -> dict[str, Any]:
 
 
 def of_defects(bank: Defects) -> dict[str, Any]:
-    """Its checksum, for which all its photographs are read at the first call."""
+    """The identity of a bank; all its photographs are read at the first call."""
     return {"identity": bank.identity, "count": len(bank)}
 
 
@@ -179,7 +179,7 @@ def of_image(shape: tuple[int, ...], dtype: np.dtype, checksum: int) -> dict[str
 
 
 def of_result(i_a: np.ndarray, m_a: np.ndarray) -> dict[str, str]:
-    """The CRC-32 of all bytes of each, in the machine's own byte order."""
+    """The CRC-32 of the bytes of image and mask, in native byte order."""
     native = i_a.astype(i_a.dtype.newbyteorder("="), copy=False)
     return {
         "i_a": f"{zlib.crc32(np.ascontiguousarray(native).data):08x}",
@@ -193,7 +193,7 @@ def stack() -> dict[str, str]:
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "pillow": PIL.__version__,
-        "scikit-image": _version("scikit-image"),  # not imported for its number: that takes half a second
+        "scikit-image": _version("scikit-image"),  # not imported for its version, which would take half a second
     }
 
 

@@ -26,28 +26,29 @@ PARTS = {"i_a": "the pseudo-anomalous image", "m_a": "the mask"}
 def replay(
     record: dict[str, Any], image: Any, anom_source_img: Any = None, *, defects: Defects | None = None, **overrides: Any
 ) -> PseudoAnomaly:
-    """Insert again, to the byte, what a record describes.
+    """Reproduce the result that a record describes, byte by byte.
 
     Parameters
     ----------
     record : dict
-        The `record` of a result; it may have been through JSON.
+        The `record` of a result; it may have been stored as JSON.
     image : ndarray or PIL.Image.Image
         The normal image of that call.
     anom_source_img : optional
-        The source of that call, where it used one, in the same form: for
+        The source of that call, if it used one, in the same form: for
         `insert` one image, a list of the same images in the same order, or
-        an equal callable. A source that the call did not use is ignored.
+        an equal callable. It is ignored if the call did not use a source.
     defects : Defects, optional
-        The bank of real defects of that call, where it had one: the same
-        photographs, masks and kinds, wherever they are stored by now. A
-        bank is ignored if the call had none.
+        The bank of real defects of that call, if it had one: the same
+        photographs, masks and kinds, which may have been moved. It is
+        ignored if the call had no bank.
     **overrides
-        Arguments that a record cannot hold because they are objects, such
-        as ``augmenter=`` or ``transform=``. Those inside the options of
-        `insert` are passed as they were: ``options={"perlin_noise_pattern":
-        {"augmenter": augmenter}}``. An argument that the record does hold
-        is replaced, and has to lead to the same bytes.
+        Arguments that a record cannot contain because they are objects,
+        such as ``augmenter=`` or ``transform=``. Those among the options of
+        `insert` are passed in the same place:
+        ``options={"perlin_noise_pattern": {"augmenter": augmenter}}``. An
+        argument that the record does contain is replaced, and has to lead
+        to the same bytes.
 
     Returns
     -------
@@ -57,15 +58,17 @@ def replay(
     Raises
     ------
     TypeError
-        If `record` is no record, or the recorded call had no such argument.
+        If `record` is not a record, or the recorded call had no such
+        argument.
     ValueError
-        If the record is of another minor version of the library, the image,
-        the source or the bank is not that of the record or is given in
-        another form, or an object has to be passed again. Also if the bytes
-        of the result are not those of the record: the message says whether
-        image or mask differ, and names the versions of the library, NumPy,
-        OpenCV, Pillow and scikit-image that are other ones, techniques of
-        your own, and arguments that were passed again.
+        If the record was made by another minor version of the library; if
+        the image, the source or the bank is not that of the record, or has
+        another form; if an object has to be passed again; or if the bytes
+        of the result differ from those of the record. In the last case the
+        message says whether image or mask differ, and names possible
+        causes: other versions of the library, NumPy, OpenCV, Pillow and
+        scikit-image, registered techniques, and arguments that were passed
+        again.
 
     Examples
     --------
@@ -102,16 +105,16 @@ def replay(
 
 def _check(value: Any) -> None:
     if not isinstance(value, dict) or not isinstance(value.get("version"), str):
-        raise TypeError(f"`record` must be a dict that a result has as its `record`, got {describe(value)}")
+        raise TypeError(f"`record` must be the `record` of a result, a dict, got {describe(value)}")
     version = value["version"]
     if _minor(version) != _minor(__version__):
         raise ValueError(
-            f"`record` must be of a version {_minor(__version__)}.x of the library, as {__version__} is, got one of "
+            f"`record` must be of a version {_minor(__version__)}.x of the library, like {__version__}, got one of "
             f"{version!r}; other minor versions draw other anomalies"
         )
     missing = [field for field in FIELDS if field not in value]
     if missing:
-        raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without {missing[0]!r}")
+        raise TypeError(f"`record` must be the `record` of a result, a dict, got one without {missing[0]!r}")
     if value["technique"] not in (*TECHNIQUES, "insert"):
         known = ", ".join((*TECHNIQUES, "insert"))
         raise ValueError(f"`record` must name a technique, one of {known}, got {value['technique']!r}")
@@ -123,14 +126,14 @@ def _check(value: Any) -> None:
     }
     for field, keys in wanted.items():
         if not isinstance(value[field], dict) or not keys <= set(value[field]):
-            raise TypeError(f"`record` must be a dict that a result has as its `record`, got one without its {field}")
+            raise TypeError(f"`record` must be the `record` of a result, a dict, got one without its {field}")
     steps = value.get("steps") if value["technique"] == "insert" else [value]
     if (
         not isinstance(steps, list)
         or not steps
         or not all(isinstance(step, dict) and {"technique", "source"} <= set(step) for step in steps)
     ):
-        raise TypeError("`record` must be a dict that a result has as its `record`, got one without its steps")
+        raise TypeError("`record` must be the `record` of a result, a dict, got one without its steps")
 
 
 def _minor(version: str) -> str:
@@ -138,7 +141,7 @@ def _minor(version: str) -> str:
 
 
 def _without_unused(recorded: dict[str, Any], steps: list[dict[str, Any]], overrides: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `insert`, less options of techniques that it did not draw where they hold objects."""
+    """The arguments of `insert` without those options of techniques that were not drawn that contain objects."""
     options = recorded.get("options")
     if not isinstance(options, dict) or next(iter(options), "$").startswith("$"):
         return recorded
@@ -164,17 +167,19 @@ def _generator(state: Any) -> np.random.Generator:
     try:
         return records.rng_from_state(state)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"`record` must hold the state of a generator under 'rng', got {describe(state)}") from error
+        raise ValueError(
+            f"`record` must contain the state of a generator under 'rng', got {describe(state)}"
+        ) from error
 
 
 def _check_image(record: dict[str, Any], image: NormalImage) -> None:
     shown = records.of_image(image.pixels.shape, image.pixels.dtype, records.fingerprint(image.pixels))
     if shown != record["image"]:
-        raise ValueError(f"`image` must be the one of the record, {record['image']}, got {shown}")
+        raise ValueError(f"`image` must be that of the record, {record['image']}, got {shown}")
 
 
 def _source(recorded: dict[str, Any] | None, source: Any) -> Any:
-    """The source, in the form in which it was given; None where the recorded call used none."""
+    """The source, checked to have the recorded form; None if the recorded call used none."""
     if recorded is None:
         return None
     if source is None:
@@ -183,13 +188,13 @@ def _source(recorded: dict[str, Any] | None, source: Any) -> Any:
     if form != recorded:
         raise ValueError(
             f"`anom_source_img` must be given as in the recorded call, {_form(recorded)}, got {_form(form)}; "
-            "the numbers that are drawn depend on it"
+            "the form determines which numbers are drawn"
         )
     return source
 
 
 def _bank(recorded: dict[str, Any] | None, defects: Any) -> Defects | None:
-    """The bank of real defects; None where the recorded call had none."""
+    """The bank of real defects, checked; None if the recorded call had none."""
     if recorded is None:
         return None
     bank = as_defects(defects)
@@ -205,7 +210,7 @@ def _form(form: Any) -> str:
 
 
 def _check_own(technique: str, arguments: dict[str, Any]) -> None:
-    """A technique of the user's own may have other options by now."""
+    """Check that a registered technique still has the recorded options."""
     known = ", ".join(TECHNIQUES[technique].parameters) or "no"
     for name in TECHNIQUES[technique].unknown(arguments):
         raise ValueError(
@@ -217,28 +222,29 @@ def _check_own(technique: str, arguments: dict[str, Any]) -> None:
 def _check_result(
     record: dict[str, Any], steps: list[dict[str, Any]], result: PseudoAnomaly, passed_again: list[str]
 ) -> None:
-    """Other bytes are an error, which names what may have caused them."""
+    """Raise an error if the bytes differ, which names possible causes."""
     again = result.record
     seen = again["steps"] if again["technique"] == "insert" else [again]
     for old, new in zip(steps, seen, strict=False):
         if old["source"] != new["source"] and old["technique"] == new["technique"]:
             raise ValueError(
-                f"`anom_source_img` must be the one of the record, with checksum {old['source']}, got {new['source']}"
+                f"`anom_source_img` must be that of the record, with checksum {old['source']}, got {new['source']}"
             )
     different = [what for key, what in PARTS.items() if record["result"][key] != again["result"][key]]
     if not different:
         return
     there = {"pail": record["version"], **(record.get("stack") or {})}
     here = {"pail": __version__, **again["stack"]}
-    causes = [f"{name} was {there.get(name)} and is {here[name]}" for name in here if there.get(name) != here[name]]
+    causes = [f"{name} was {there.get(name)} and is now {here[name]}" for name in here if there.get(name) != here[name]]
     own = sorted({step["technique"] for step in (*steps, *seen) if is_own(step["technique"])})
-    causes += [f"{name} is a technique of your own, which may be registered with another function" for name in own]
-    causes += [f"`{name}` was passed again and may be another" for name in passed_again]
+    causes += [f"{name} is a registered technique, whose function may have changed" for name in own]
+    causes += [f"`{name}` was passed again and may differ" for name in passed_again]
     if len(causes) == 0:
         causes = [
-            "`image` or `anom_source_img` may be another where their checksums do not look, or the result was "
-            "written to before its record was read"
+            "`image` or `anom_source_img` may differ in pixels that their checksums do not cover, or the result was "
+            "modified before its record was read"
         ]
     raise ValueError(
-        f"`record` must give the same bytes again, but {' and '.join(different)} differ: {'; '.join(causes)}"
+        f"`record` must give the same bytes again; these differ: {' and '.join(different)}. "
+        f"Possible causes: {'; '.join(causes)}"
     )

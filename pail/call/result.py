@@ -1,4 +1,4 @@
-"""What every method returns."""
+"""The result that every method returns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Record = dict[str, Any]
 
 
 class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
-    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays
-    that knows how it was made.
+    """A pseudo-anomalous image and its mask: a tuple of exactly two arrays,
+    with a record of how it was made.
 
-    It unpacks, indexes, pickles and collates as the tuple ``(i_a, m_a)``. A
-    notebook shows it as a picture: the image with the mask's outline, the
-    mask, and the anomaly enlarged; `pail.show` adds the normal image and
-    what changed.
+    It behaves like the tuple ``(i_a, m_a)`` when it is unpacked, indexed,
+    pickled or collated. A notebook displays it as a picture: the image with
+    the outline of the mask, the mask, and the enlarged anomaly. `pail.show`
+    adds the normal image and the difference.
 
     Attributes
     ----------
@@ -31,18 +31,18 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
     m_a : ndarray of shape (H, W, 1) and dtype uint8
         255 where the anomaly was inserted, 0 elsewhere.
     techniques : tuple of str
-        Which techniques were used, in their order.
+        The techniques that were used, in order.
     instances : ndarray of shape (H, W) and dtype uint16
         k where the k-th anomaly of `techniques`, counted from 1, is on top,
         and 0 outside the mask.
     record : dict
-        What `pail.replay` needs to make the same bytes again, a
-        JSON-serializable dict: technique, arguments, drawn numbers, the
-        generator's state, versions, and checksums of the image, the source
-        and the result. It is computed on first access, from copies of the
-        arguments that were made with the call: changing them, the image or
-        the source afterward does not change it. Read it before you write to
-        `i_a` or `m_a`, whose checksums it holds.
+        A JSON-serializable dict from which `pail.replay` reproduces the
+        same bytes: technique, arguments, drawn numbers, the state of the
+        generator, versions, and checksums of the image, the source and the
+        result. It is computed on first access, from copies of the arguments
+        that were made during the call, so that later changes of the
+        arguments, the image or the source do not affect it. Read it before
+        you modify `i_a` or `m_a`, because it contains their checksums.
 
     Examples
     --------
@@ -85,14 +85,14 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
 
     @property
     def instances(self) -> np.ndarray:
-        """Which anomaly each pixel belongs to: the number, from 1, of the one on top; 0 outside the mask."""
-        if self._instances is None:  # a single anomaly: its mask says it
+        """The number of the anomaly on top at each pixel, counted from 1, and 0 outside the mask."""
+        if self._instances is None:  # a single anomaly: computed from its mask
             self._instances = (self.m_a[..., 0] > 0).astype(np.uint16)
         return self._instances
 
     @property
     def record(self) -> Record:
-        """What `pail.replay` needs to make the same bytes again."""
+        """A JSON-serializable dict from which `pail.replay` reproduces the same bytes."""
         if not isinstance(self._record, dict):
             self._record = self._record()
         return self._record
@@ -105,11 +105,11 @@ class PseudoAnomaly(tuple[np.ndarray, np.ndarray]):
         return f"PseudoAnomaly(i_a: {self.i_a.shape} {self.i_a.dtype}, m_a: {share:.2%} of the image)"
 
     def _repr_png_(self) -> bytes:
-        """For notebooks: the image with the outline, the mask, and the framed part."""
+        """For notebooks: the image with the outline of the mask, the mask, and the enlarged anomaly."""
         return png_of(self.i_a, self.m_a)
 
     def _repr_html_(self) -> str:
-        """For notebooks: the same picture above a line of text."""
+        """For notebooks: the same picture with a caption."""
         picture = base64.b64encode(self._repr_png_()).decode()
         words = html.escape(f"{', '.join(self.techniques)} | {self!r}")
         return f'<img alt="{words}" src="data:image/png;base64,{picture}" style="max-width: 100%"><div>{words}</div>'

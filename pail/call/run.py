@@ -1,4 +1,4 @@
-"""One anomaly: validate, draw and make it, see that it shows, composite."""
+"""Insert one anomaly: check the arguments, draw and make the anomaly, check that it is visible, and composite it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pail.core.window import AUTO
 from pail.registry import TECHNIQUES, is_own
 from pail.roi import as_roi
 
-ATTEMPTS = 4  # at an anomaly that can be seen, before its content is shifted
+ATTEMPTS = 4  # to draw a visible anomaly, before its content is shifted
 
 
 def begin(
     image: Any, settings: Settings, common: Common, image_name: str = "image", defects: Defects | None = None
 ) -> Call:
-    """Check what all calls have. One image for the call: regions are those of the normal one."""
+    """Check the arguments that all calls have in common. Regions are those of the normal image throughout the call."""
     image = as_normal_image(image, settings.data_range, image_name, settings.alpha, warns=True)
-    if isinstance(settings.data_range, str) and settings.data_range == AUTO:  # the record holds the numbers
+    if isinstance(settings.data_range, str) and settings.data_range == AUTO:  # the record contains the numbers
         settings = settings._replace(data_range=image.data_range)
     if common.roi is not None:
         image = image.restrict(as_roi(common.roi, image))
@@ -39,7 +39,7 @@ def begin(
 
 
 def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name: str = "anom_source_img") -> None:
-    """Insert one more anomaly; its options are checked, and complete."""
+    """Insert one more anomaly; its options are complete and already checked."""
     technique, settings = TECHNIQUES[name], call.settings
     image = call.image if call.i_a is None else call.image.after(call.i_a)
     inputs: tuple[Any, ...] = (settings.transform,) if technique.jitters else ()
@@ -59,13 +59,13 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
         call.i_a, call.m_a = i_a, m_a
     else:
         call.lay(image, i_a, m_a)
-    if is_own(name):  # whose draws may be the caller's own objects
+    if is_own(name):  # what it draws may be the caller's own objects
         sampler.drawn = snapshot(sampler.drawn)
     call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source))
 
 
 def finish(call: Call, given: Given) -> PseudoAnomaly:
-    """The result; it does not keep the normal image and the source alive."""
+    """The result, which does not keep references to the normal image and the source."""
     assert call.i_a is not None and call.m_a is not None
     i_a = call.i_a.astype(call.image.dtype, copy=False)
     names = tuple([step.name for step in call.steps])
@@ -81,7 +81,7 @@ def run(
     options: dict[str, Any],
     defects: Any = None,
 ) -> PseudoAnomaly:
-    """Insert one anomaly of the technique of that name."""
+    """Insert one anomaly of the technique with that name."""
     bank = as_defects(defects) if TECHNIQUES[name].takes_defects else None
     call = begin(image, settings, common, TECHNIQUES[name].image_name, bank)
     given = of_given(call, name, options, source)
@@ -97,10 +97,10 @@ def _visible(
     inputs: tuple[Any, ...],
     options: dict[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The anomaly, drawn again where nothing of it can be seen, and at last shifted in color.
+    """Draw the anomaly, again if it is not visible, and finally shift it in color.
 
-    After others it has to be seen against the normal image, too. One that covers an earlier one wholly is drawn again
-    as well, and kept where no other draw does better.
+    If there are earlier anomalies, it also has to be visible relative to the normal image. An anomaly that covers an
+    earlier one completely is drawn again as well, and kept if no other draw is better.
     """
     technique = TECHNIQUES[name]
     make: Callable[[], Insertion | None] = partial(technique.function, image, sampler, *inputs, **options)
@@ -129,7 +129,7 @@ def _visible(
     if hit is None:
         raise ValueError(
             f"the technique {name!r} must return an Insertion whose box reaches into the region of interest; "
-            f"pail.place finds a place there. {ATTEMPTS} draws missed it"
+            f"pail.place finds a place there. All {ATTEMPTS} draws missed it"
         )
     sampler.keep("shifted", True)
     return composite(image, hit, shift=True)

@@ -1,4 +1,4 @@
-"""How a result is looked at in a notebook: labeled panels, made with Pillow alone."""
+"""Labeled panels that show a result, for example in a notebook. They are drawn with Pillow only."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from pail.core.mask import as_mask
 from pail.pixels.panels import Shades, crop_around, difference, fit, outline, shades, to_display
 from pail.types import DataRangeLike
 
-GAP, HEAD = 8, 22  # pixels between panels, and of the line of labels above them
+GAP, HEAD = 8, 22  # pixels: between panels, and height of the labels above them
 PAPER, INK = "#ffffff", "#16191d"
 
 
 def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRangeLike | None = None) -> Image.Image:
-    """Labeled panels of one insertion: normal, pseudo-anomalous, the mask,
-    the anomaly enlarged, and what changed.
+    """Show one insertion in labeled panels: the normal and the
+    pseudo-anomalous image, the mask, the enlarged anomaly, and the
+    difference.
 
     Parameters
     ----------
     i_n, i_a : ndarray or PIL.Image.Image
-        The normal and the pseudo-anomalous image, of one shape and dtype.
+        The normal and the pseudo-anomalous image, of the same shape and
+        dtype.
     m_a : ndarray of shape (H, W, 1) or (H, W), bool or uint8 {0, 255}
         The mask of the anomaly; its outline is drawn on the
         pseudo-anomalous image.
@@ -33,19 +35,21 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
         Pixels of the longer side of a panel, 32 to 4096.
     data_range : float, (float, float) or "auto", optional
         As for `Anomaly_Insertion`. A window of values is displayed from
-        black to white, that of `i_n` for "auto"; without one, depths beyond
-        8 bit are stretched to what `i_n` holds.
+        black to white; "auto" uses the window of `i_n`. Without a window,
+        images with more than 8 bits are stretched to the range of values in
+        `i_n`.
 
     Returns
     -------
     PIL.Image.Image
-        The panels beside each other, in RGB. A notebook shows it;
-        ``.show()`` opens a window and ``.save()`` a file.
+        The panels next to each other, in RGB. A notebook displays it,
+        ``.show()`` opens a window, and ``.save()`` writes a file.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no image or mask, or they do not fit each other.
+        If an argument is not an image or mask, or the images do not fit
+        each other.
 
     Examples
     --------
@@ -78,7 +82,7 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
 
 
 def _close(image: np.ndarray, mask: np.ndarray, limits: Shades, side: int) -> dict[str, np.ndarray]:
-    """What is seen without the normal image."""
+    """The panels that need no normal image."""
     shown, crop = to_display(image, limits), crop_around(mask)
     whole = fit(shown, side)
     return {
@@ -89,8 +93,8 @@ def _close(image: np.ndarray, mask: np.ndarray, limits: Shades, side: int) -> di
 
 
 def _row(panels: dict[str, np.ndarray]) -> Image.Image:
-    """The panels beside each other, each under its name."""
-    from PIL import ImageDraw, ImageFont  # here, as they would be a tenth of `import pail`
+    """The panels next to each other, each below its label."""
+    from PIL import ImageDraw, ImageFont  # imported here, because this would take a tenth of the time of `import pail`
 
     height = max(panel.shape[0] for panel in panels.values())
     width = sum(panel.shape[1] + GAP for panel in panels.values()) - GAP
@@ -104,7 +108,7 @@ def _row(panels: dict[str, np.ndarray]) -> Image.Image:
 
 
 def png_of(i_a: np.ndarray, m_a: np.ndarray, side: int = 256) -> bytes:
-    """A result by itself as PNG: the image with the outline, the mask, and the framed part."""
+    """A result as PNG: the image with the outline of the mask, the mask, and the enlarged anomaly."""
     file = io.BytesIO()
     _row(_close(i_a, m_a.reshape(m_a.shape[:2]), shades(i_a), side)).save(file, "PNG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""One call: what it was told, and its image and mask as they grow from anomaly to anomaly."""
+"""Mutable state of one call: its arguments, and the image and mask after each anomaly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pail.core.sampler import Sampler
 
 
 class Settings(NamedTuple):
-    """What an instance knows of its images."""
+    """The properties that an instance defines for its images."""
 
     transform: Any = True
     data_range: Any = None
@@ -26,7 +26,7 @@ class Settings(NamedTuple):
 
 
 class Common(NamedTuple):
-    """The keywords that every method has."""
+    """The keywords that are common to all methods."""
 
     roi: Any
     severity: Any
@@ -35,41 +35,41 @@ class Common(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """One anomaly of a call, and what its record needs."""
+    """One anomaly of a call, with the data for its record."""
 
     name: str
     sampler: Sampler
     takes_source: bool
-    source: int | None  # the fingerprint of what it took
+    source: int | None  # the fingerprint of its source
 
 
 @dataclass(slots=True)
 class Call:
-    """A validated call, and the anomalies that it has inserted so far.
+    """A checked call, and the anomalies that were inserted so far.
 
-    Of several anomalies the later one is on top. None may put back the normal image's pixels everywhere it lies, nor
-    cover an earlier one wholly where there is another place.
+    A later anomaly lies on top of earlier ones. It must not restore the pixels of the normal image everywhere, and it
+    must not cover an earlier anomaly completely if there is another place.
     """
 
     image: NormalImage  # the normal image
     settings: Settings
     common: Common
     rng: np.random.Generator
-    state: Mapping[str, Any]  # of the generator, before the first draw
+    state: Mapping[str, Any]  # state of the generator before the first draw
     defects: Defects | None = None  # the bank
     i_a: np.ndarray | None = None
     m_a: np.ndarray | None = None
-    instances: np.ndarray | None = None  # the number of the anomaly on top, where there are several
-    areas: list[int] = field(default_factory=list)  # how many pixels of each are on top, where there are several
+    instances: np.ndarray | None = None  # the number of the anomaly on top at each pixel, if there are several
+    areas: list[int] = field(default_factory=list)  # pixels on top of each anomaly, if there are several
     steps: list[Step] = field(default_factory=list)
 
     def shows(self, i_a: np.ndarray, m_a: np.ndarray) -> bool:
-        """Whether an anomaly on earlier ones can be seen against the normal image, which it could put back."""
+        """Whether an anomaly is visible relative to the normal image, whose pixels it could restore."""
         box = Box.around(m_a)
         return self._overlap(box, m_a) is None or is_visible(self.image, i_a, box, m_a[..., 0][box.slices])
 
     def covers(self, m_a: np.ndarray) -> bool:
-        """Whether nothing would be left of an earlier anomaly that has pixels on top now."""
+        """Whether an anomaly would completely cover an earlier one that is still visible."""
         box = Box.around(m_a)
         where = self._overlap(box, m_a)
         if where is None:
@@ -78,7 +78,8 @@ class Call:
         return any(pixels > 0 and pixels == area for pixels, area in zip(lost, self.areas, strict=True))
 
     def lay(self, image: NormalImage, i_a: np.ndarray, m_a: np.ndarray) -> None:
-        """Lay an anomaly over the earlier ones, which are in `image`: the mask is the union, less what it put back."""
+        """Add an anomaly on top of the earlier ones, which are in `image`. The mask becomes the union without restored
+        pixels."""
         instances, box = self._numbered(), Box.around(m_a)
         assert self.m_a is not None
         top, whole, part = m_a[..., 0][box.slices] > 0, self.m_a[..., 0][box.slices], instances[box.slices]
@@ -97,20 +98,20 @@ class Call:
         self.i_a = i_a
 
     def _overlap(self, box: Box, m_a: np.ndarray) -> np.ndarray | None:
-        """Where an anomaly lies on earlier ones, uint8 {0, 255} on the box; None for nowhere."""
+        """Where an anomaly overlaps earlier ones, uint8 {0, 255} on the box; None if it does not."""
         assert self.m_a is not None
         both: np.ndarray = cv2.bitwise_and(self.m_a[..., 0][box.slices], m_a[..., 0][box.slices])
         return both if cv2.hasNonZero(both) else None
 
     def _lost(self, part: np.ndarray, where: np.ndarray) -> list[int]:
-        """How many of its pixels on top each earlier anomaly loses."""
+        """The number of pixels on top that each earlier anomaly loses."""
         if len(self.areas) == 1:
             return [cv2.countNonZero(where)]
         result: list[int] = np.bincount(part[where > 0], minlength=len(self.areas) + 1)[1:].tolist()
         return result
 
     def _numbered(self) -> np.ndarray:
-        """The number of the anomaly on top, made when a second one comes."""
+        """The number of the anomaly on top at each pixel, created when the second anomaly is inserted."""
         if self.instances is None:
             assert self.m_a is not None
             self.instances = (self.m_a[..., 0] > 0).astype(np.uint16)

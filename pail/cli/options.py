@@ -67,7 +67,7 @@ def as_names(text: str | None) -> tuple[list[str] | None, list[float] | None]:
         try:
             weights.append(float(weight or 1))
         except ValueError:
-            raise ValueError(f"`techniques` must hold weights such as cutpaste=2, got {part!r}") from None
+            raise ValueError(f"`techniques` must contain weights such as cutpaste=2, got {part!r}") from None
     return names, weights if any(weight != 1 for weight in weights) else None
 
 

@@ -1,1 +1,1 @@
-"""One image and one call: what comes in is checked here, and every output is built here."""
+"""The image and the random numbers of one call: inputs are checked here, and every output is built here."""

@@ -1,4 +1,4 @@
-"""Plain arguments: each check returns the normalized value, or raises an error that names the argument."""
+"""Checks of plain arguments. Each returns the normalized value or raises an error that names the argument."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_SIDE = 32_766  # cv2.remap addresses rows and columns with signed 16-bit int
 
 
 def describe(value: object) -> str:
-    """A short text of what came, for an error message."""
+    """A short description of a value, for error messages."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, Image.Image):
@@ -25,7 +25,7 @@ def describe(value: object) -> str:
 
 
 def as_flag(name: str, value: object) -> bool:
-    """A truth value; 0 and 1 are taken for one."""
+    """A bool; 0 and 1 are accepted as well."""
     if isinstance(value, bool | np.bool_) or (isinstance(value, numbers.Integral) and value in (0, 1)):
         return bool(value)
     raise TypeError(f"`{name}` must be True or False, got {describe(value)}")
@@ -41,10 +41,10 @@ def as_number(
     above: bool = False,
     below: bool = False,
 ) -> float:
-    """`value` as a finite number in [low, high]; `above` leaves out the lower end, and `below` the upper one."""
+    """`value` as a finite number in [low, high]; `above` excludes the lower end, and `below` the upper one."""
     if not _is_number(value, integer):
         raise TypeError(f"`{name}` must be {bounds_text(low, high, integer, above, below)}, got {describe(value)}")
-    # Compared as it is: an int may be too large for a float, and that is out of range like any other.
+    # Compared without conversion: an int that is too large for a float is out of range like any other value.
     inside = low <= value <= high and not (above and value == low) and not (below and value == high)
     if not inside or value in (math.inf, -math.inf):
         raise ValueError(f"`{name}` must be {bounds_text(low, high, integer, above, below)}, got {describe(value)}")
@@ -52,13 +52,15 @@ def as_number(
 
 
 def _is_number(value: Any, integer: bool) -> bool:
-    if type(value) is int or (type(value) is float and not integer):  # the usual case, without the abstract classes
+    if type(value) is int or (
+        type(value) is float and not integer
+    ):  # the usual case, which avoids the slow abstract base classes
         return True
     return not isinstance(value, (bool, np.bool_)) and isinstance(value, numbers.Integral if integer else numbers.Real)
 
 
 def bounds_text(low: float, high: float, integer: bool = False, above: bool = False, below: bool = False) -> str:
-    """In words, what `as_number` accepts."""
+    """A description of what `as_number` accepts."""
     ends = f"{'(' if above else '['}{low:g}, {high:g}{')' if below else ']'}"
     return f"{'an integer' if integer else 'a number'} in {ends}"
 
@@ -72,7 +74,7 @@ def as_range(
     integer: bool = False,
     above: bool = False,
 ) -> tuple[float, float]:
-    """`value` as (lower, upper), both numbers as in `as_number` and in that order."""
+    """`value` as a pair (low, high) of numbers that `as_number` accepts, with low <= high."""
     if not is_pair(value):
         raise TypeError(f"`{name}` must be a pair (low, high), got {describe(value)}")
     lower = as_number(f"{name}[0]", value[0], low, high, integer=integer, above=above)
@@ -83,21 +85,21 @@ def as_range(
 
 
 def is_pair(value: Any) -> bool:
-    """Whether a value is a sequence of two, of whatever."""
+    """Whether a value is a sequence of two entries of any type."""
     if type(value) is tuple:
         return len(value) == 2
     return is_sequence(value) and len(value) == 2
 
 
 def is_sequence(value: Any) -> bool:
-    """Whether a value has entries in an order: texts have not, nor have arrays without an axis."""
+    """Whether a value is a sequence. A str and an array without an axis are not."""
     if isinstance(value, np.ndarray):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def as_sequence(name: str, value: Any, check: Callable[[str, Any], Any], *, empty: bool = False) -> list[Any]:
-    """A non-empty sequence whose entries pass `check(name, entry)`."""
+    """A non-empty sequence whose entries are checked by `check(name, entry)`."""
     if not is_sequence(value):
         raise TypeError(f"`{name}` must be a sequence, got {describe(value)}")
     if len(value) == 0 and not empty:
@@ -115,7 +117,7 @@ def as_choice(name: str, value: Any, options: Sequence[Any]) -> Any:
 
 
 def close_match(value: Any, known: Iterable[Any]) -> str:
-    """The end of a message about an unknown name: the known one that was probably meant."""
+    """The end of a message about an unknown name: a suggestion of the known name that was probably meant."""
     names = {name.lower(): name for name in known if isinstance(name, str)}
     found = difflib.get_close_matches(str(value).lower(), names, 1)
     return f"; did you mean {names[found[0]]!r}?" if found else ""
@@ -132,8 +134,11 @@ def as_size(name: str, value: Any) -> tuple[int, int] | None:
 
 
 def as_patterns(name: str, value: Any) -> tuple[str, ...]:
-    """Patterns of names: one, or several."""
+    """One or several patterns of file names."""
     patterns = [value] if isinstance(value, str) else value
     if not isinstance(patterns, Sequence) or not all(isinstance(entry, str) and entry for entry in patterns):
-        raise TypeError(f"`{name}` must be a pattern of names such as '*_mask.png', or several, got {describe(value)}")
+        raise TypeError(
+            f"`{name}` must be a pattern of file names such as '*_mask.png', or a sequence of patterns, got "
+            f"{describe(value)}"
+        )
     return tuple(patterns)

@@ -1,4 +1,4 @@
-"""The only writer of outputs: outside the mask nothing else ever writes to an image."""
+"""The only module that writes output images. It never writes outside the mask."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes, largest_change, with_axis
 
 STRIP_BYTES = 1 << 18  # outputs are written in strips of about this size
-VISIBLE = 0.02  # of the range: a smaller change of every pixel would not be seen
-SHIFT = 0.05  # of the range: how far the content moves where nothing would be seen otherwise
+VISIBLE = 0.02  # of the range: smaller changes count as not visible
+SHIFT = 0.05  # of the range: how far the image is shifted if nothing would be visible otherwise
 SAMPLED_ROWS = 16
 
 
 class Insertion(NamedTuple):
-    """What a technique wants to see inserted: `content` on `box` where `mask`
-    is not 0.
+    """What a technique inserts: `content` on `box` where `mask` is not 0.
 
     `box` lies inside the image; `content` is (h, w, C) in the image's
-    working dtype (float32 is accepted for uint8 images too); `mask` is
-    uint8 (h, w) with 0 and 255, None for the whole box; `opacity` 1 is all
-    content.
+    working dtype (float32 is also accepted for uint8 images); `mask` is
+    uint8 (h, w) with 0 and 255, None for the whole box; an `opacity` of 1
+    hides the image.
     """
 
     box: Box
@@ -34,24 +33,23 @@ class Insertion(NamedTuple):
 
 
 def to_dtype(content: np.ndarray, image: NormalImage) -> np.ndarray:
-    """Working values as the image's own: rounded for integers, clipped to the range or the window."""
+    """Convert working values to the dtype of the image: rounded for integers, clipped to the range or the window."""
     if content.dtype == np.uint8 and image.is_byte:
         return content
     return image.window.outside(content, image.pixels.dtype)
 
 
 def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Insertion:
-    """An insertion from a mask and a content of the image's size: their part on the mask's bounding box."""
+    """An insertion from a mask and a content of the image's size, cropped to the bounding box of the mask."""
     box = Box.around(mask)
     return Insertion(box, content[box.slices], mask[box.slices], opacity)
 
 
 def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Build ``(i_a, m_a)``: a fresh copy of the image, written to only where
-    the mask is true.
+    """Build ``(i_a, m_a)``: a new copy of the image that is changed only where the mask is true.
 
-    With `shift` the content is the normal image itself, moved toward the
-    far end of the range, so that it is seen.
+    With `shift`, the content is the normal image itself, shifted toward the more distant end of the range, so that the
+    change is visible.
     """
     box, content, mask, opacity = insertion
     if image.roi is not None:
@@ -63,7 +61,7 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
     m_a[box.slices] = 255 if mask is None else mask[..., None]
     step = max(
         1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize)
-    )  # what is computed stays in the cache
+    )  # intermediate results fit the cache
     for top in range(0, box.height, step):
         rows = slice(top, min(top + step, box.height))
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
@@ -73,8 +71,8 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
 
 
 def is_visible(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray | None = None) -> bool:
-    """Whether a pixel of the box, of the mask (h, w) there if one is given, differs by at least `VISIBLE` of the range
-    from the image's; a row or a few settle it nearly always. What lies outside of a window counts as its nearer end."""
+    """Whether any pixel of the box (or of the mask (h, w) on it, if given) differs from the image by at least `VISIBLE`
+    of the range. Checking a few rows usually suffices. Values outside of a window are clipped to it."""
     before, after = image.pixels[box.slices], i_a[box.slices]
     if image.window.clips:
         before, after = image.window.clip(before), image.window.clip(after)
@@ -87,8 +85,8 @@ def is_visible(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray |
 
 
 def restored(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray) -> np.ndarray:
-    """Where, under a mask (h, w) on the box, an anomaly put back the normal image's pixels that an earlier one had
-    changed: uint8 {0, 255} (h, w). `image` is that with the earlier ones."""
+    """Where, under a mask (h, w) on the box, an anomaly restored pixels of the normal image that an earlier anomaly had
+    changed: uint8 {0, 255} (h, w). `image` contains the earlier anomalies."""
     assert image.normal is not None
     normal, before, after = (pixels[box.slices] for pixels in (image.normal.pixels, image.pixels, i_a))
     back = as_bytes((largest_change(after, normal) == 0) & (largest_change(before, normal) > 0))
@@ -96,7 +94,7 @@ def restored(image: NormalImage, i_a: np.ndarray, box: Box, mask: np.ndarray) ->
 
 
 def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """The part of the mask inside the ROI; all of the ROI in the box where the shape has no pixel there."""
+    """The part of the mask inside the ROI, or all of the ROI in the box if the mask has no pixel there."""
     inside = allowed if mask is None else cv2.bitwise_and(allowed, mask)
     return inside if cv2.hasNonZero(np.ascontiguousarray(inside)) else allowed
 
@@ -109,9 +107,9 @@ def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) ->
 
 
 def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
-    """The normal image moved toward the far end of the range, pixel by pixel; less where the anomaly is to be faint.
+    """The normal image shifted toward the more distant end of the range, pixel by pixel. A lower opacity shifts less.
 
-    By as much as is visible at least, which rounding to the values that the dtype has must not undo.
+    The shift is large enough to be visible after rounding to the dtype.
     """
     original = (image.normal or image).crop(box).astype(np.float32)
     share = (VISIBLE + (SHIFT - VISIBLE) * opacity if opacity < 1 else SHIFT) * image.max_value

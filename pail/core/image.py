@@ -1,4 +1,4 @@
-"""Images as they come in: which arrays and PIL images are accepted, and the validated normal image."""
+"""Input images: which arrays and PIL images are accepted, and the checked normal image."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from pail.io import pil
 
 MAX_CHANNELS = 16
 DTYPES = ("u1", "u2", "f4", "f8")
-MOST_IMAGES = 100  # that a window of values is found from
-PAPER_SIDE = 256  # pixels a side of the papers' images, at which their lengths are meant
+MOST_IMAGES = 100  # images from which a window of values is computed
+PAPER_SIDE = 256  # side of the images for which papers give lengths in pixels
 
 
 def as_pixels(name: str, image: Any, alpha: bool | None = None, channels: int | None = None) -> tuple[np.ndarray, bool]:
     """Contiguous array (H, W) or (H, W, C) of an accepted dtype, and whether its last channel is alpha.
 
-    `alpha` None takes the fourth of four channels for alpha, and PIL's word for its modes; False says that there is
-    none, True that the last of two or four channels is one. With `channels`, an array of so many is not taken for one
-    with its channels in front.
+    If `alpha` is None, the fourth of four channels is alpha, and for PIL images the mode decides. False means that
+    there is no alpha, True that the last of two or four channels is alpha. An array with `channels` channels is not
+    mistaken for one with its channels in front.
     """
     if isinstance(image, Image.Image):
         array, has_alpha = pil.to_array(name, image)
@@ -68,7 +68,7 @@ def _no_image(value: Any) -> str:
 
 
 def check_array(name: str, array: np.ndarray, channels: int | None = None) -> None:
-    """Raise where dtype or shape are not those of an image; the values are not looked at, and nothing is copied."""
+    """Raise an error if dtype or shape are not those of an image. The values are not checked, and nothing is copied."""
     shape = array.shape
     if array.dtype.str[1:] not in DTYPES:
         raise TypeError(f"`{name}` must be of dtype uint8, uint16, float32 or float64, got {describe(array)}")
@@ -90,28 +90,26 @@ def check_array(name: str, array: np.ndarray, channels: int | None = None) -> No
 
 @dataclass(slots=True)
 class NormalImage:
-    """The validated normal image.
+    """The checked normal image.
 
-    Techniques work on `crop`: (h, w, channels) without alpha, uint8 for
-    uint8 images and float32 in [0, max_value] for all others, so that 16 bits
-    stay 16 bits and a technique knows two dtypes only. Where the image has a
-    window of values, 0 is its lower end and `max_value` its width. No array that
-    an image hands out can be written to.
+    Techniques work on `crop`: (h, w, channels) without alpha, uint8 for uint8 images and float32 in [0, max_value] for
+    all others. A technique therefore has to handle only two dtypes, and 16 bits keep their precision. If the image has
+    a window of values, 0 is its lower end and `max_value` its width. All arrays that are returned are read-only.
     """
 
     pixels: np.ndarray  # contiguous, native byte order, in the caller's shape; read-only
     dtype: np.dtype  # the caller's dtype, byte order included
-    window: Window  # of its values
+    window: Window  # window of values
     alpha: bool
     roi: np.ndarray | None = None  # uint8 {0, 255} (H, W), read-only: where anomalies may land
-    normal: NormalImage | None = None  # of an image with earlier anomalies: the one without
-    found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
-    _reference: tuple[Box, int] | None = None  # bounding box and pixels of the region, once they are known
+    normal: NormalImage | None = None  # for an image with earlier anomalies, the image without them
+    found: dict[str, Any] = field(default_factory=dict)  # values that are computed once for the normal image
+    _reference: tuple[Box, int] | None = None  # bounding box and number of pixels of the region, once computed
     height: int = field(init=False)
     width: int = field(init=False)
     shape: tuple[int, int] = field(init=False)  # (height, width)
-    whole: Box = field(init=False)  # all of it
-    max_value: float = field(init=False)  # the largest working value: full scale, or the width of the window
+    whole: Box = field(init=False)  # the whole image as a box
+    max_value: float = field(init=False)  # the largest working value: the full-scale value, or the width of the window
     is_byte: bool = field(init=False)  # whether the values are plain bytes: uint8 with a full scale of 255
 
     def __post_init__(self) -> None:
@@ -123,7 +121,7 @@ class NormalImage:
 
     @property
     def data_range(self) -> DataRange:
-        """What would give another image of this dtype the same window."""
+        """The `data_range` that gives another image of this dtype the same window."""
         return self.window[:2] if self.window.clips else self.window.high
 
     @property
@@ -145,7 +143,7 @@ class NormalImage:
 
     @property
     def region_box(self) -> Box:
-        """The bounding box of the region of interest, the whole image without one.
+        """The bounding box of the region of interest, or the whole image without one.
 
         Sizes that a technique draws are fractions of its height and width, of `region_side` and of `region_area`.
         """
@@ -159,7 +157,7 @@ class NormalImage:
 
     @property
     def region_area(self) -> int:
-        """Pixels of the region of interest, of the whole image without one."""
+        """Number of pixels of the region of interest, or of the whole image without one."""
         return self._region()[1]
 
     def _region(self) -> tuple[Box, int]:
@@ -183,7 +181,8 @@ class NormalImage:
         return np.uint8 if self.is_byte else np.float32
 
     def crop(self, box: Box | None = None) -> np.ndarray:
-        """Pixels of `box` (all by default) in the working dtype, read-only: copy what is to be changed."""
+        """The pixels of `box` (by default the whole image) in the working dtype. The array is read-only; copy it to
+        change it."""
         if box is not None and (box.top < 0 or box.left < 0 or box.bottom > self.height or box.right > self.width):
             raise ValueError(f"`box` must lie inside the image of shape {self.shape}, got {box}")
         pixels = with_axis(self.pixels if box is None else self.pixels[box.slices])
@@ -192,17 +191,17 @@ class NormalImage:
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
 
     def cached(self, name: str, find: Callable[[NormalImage], Any]) -> Any:
-        """What `find` makes of the normal image, worked out at its first use."""
+        """The result of `find` for the normal image, computed once."""
         if name not in self.found:
             self.found[name] = find(self.normal or self)
         return self.found[name]
 
     def restrict(self, roi: np.ndarray | None) -> NormalImage:
-        """The image with a region of interest."""
+        """A copy with a region of interest."""
         return self if roi is None else replace(self, roi=read_only(roi), _reference=None)
 
     def part(self, box: Box) -> NormalImage:
-        """A part of the image, with its part of the region, as an image of its own."""
+        """A crop of the image and its region as a separate image."""
         if box == self.whole:
             return self
         image = np.ascontiguousarray(self.pixels[box.slices])
@@ -210,7 +209,7 @@ class NormalImage:
         return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _reference=None)
 
     def after(self, image: np.ndarray) -> NormalImage:
-        """The image for the next anomaly: another image, and all that is known of the normal one."""
+        """The image for the next anomaly: new pixels, with everything that is known about the normal image."""
         normal = self.normal or self
         return NormalImage(
             read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._reference
@@ -218,7 +217,7 @@ class NormalImage:
 
 
 def _warn_renamed(old: str, new: str) -> None:
-    """Names of 0.2.0 that techniques of users may have; they stay until 0.4.0."""
+    """Warn about names of 0.2.0 that registered techniques may use; they will be removed in 0.4.0."""
     warnings.warn(
         f"NormalImage.{old} is now NormalImage.{new}; the old name will be removed in 0.4.0",
         DeprecationWarning,
@@ -229,7 +228,7 @@ def _warn_renamed(old: str, new: str) -> None:
 def as_normal_image(
     image: Any, data_range: Any = None, name: str = "image", alpha: bool | None = None, *, warns: bool = False
 ) -> NormalImage:
-    """Check the normal image. With `warns`, values that hardly fit their range are pointed out."""
+    """Check the normal image. With `warns`, warn if its values hardly fit their range."""
     pixels, has_alpha = as_pixels(name, image, alpha)
     if data_range is None and pixels.dtype == np.uint8:
         window = BYTES
@@ -238,7 +237,7 @@ def as_normal_image(
         if data_range == AUTO:
             data_range = auto_range(name, pixels, has_alpha)
         window = window_of(name, pixels, data_range)
-    if warns and pixels.dtype != np.uint8:  # bytes are hardly ever in another range
+    if warns and pixels.dtype != np.uint8:  # 8-bit images hardly ever have another range
         text = misfit(name, pixels[..., :-1] if has_alpha else pixels, window)
         if text:
             warn_user("range", text)
@@ -247,30 +246,30 @@ def as_normal_image(
 
 
 def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tuple[float, float]:
-    """The window of values that images fill, for `Anomaly_Insertion`.
+    """Return the window of values that images use, for `Anomaly_Insertion`.
 
     Parameters
     ----------
     images : iterable of ndarray or PIL.Image.Image
         Images of one dtype, such as ``(cv2.imread(path, -1) for path in
-        paths)``; the first 100 are looked at, one at a time. A single image
-        stands for a list of one. Alpha is left out.
+        paths)``; the first 100 are used, one at a time. A single image is
+        the same as a list of one. Alpha is ignored.
     quantiles : (float, float), default (0.001, 0.999)
-        Which parts of the pixels may lie below the window and which up to
-        its upper end, in [0, 1].
+        Quantiles of the values that become the lower and the upper end of
+        the window, in [0, 1].
 
     Returns
     -------
     (float, float)
-        The lower and the upper end, as values of the images.
+        The lower and the upper end, in the values of the images.
 
     Raises
     ------
     TypeError
-        If an image is none, or they differ in dtype.
+        If an entry is not an image, or the images differ in dtype.
     ValueError
-        If there is no image, or all pixels have one value, or one is NaN or
-        infinite.
+        If there is no image, all pixels have the same value, or a value is
+        NaN or infinite.
 
     Examples
     --------
@@ -295,10 +294,10 @@ def data_range_of(images: Any, quantiles: tuple[float, float] = QUANTILES) -> tu
     for index, image in enumerate(islice(images, MOST_IMAGES)):
         samples.append(sample_values(f"images[{index}]", *as_pixels(f"images[{index}]", image)))
         if samples[-1].dtype != samples[0].dtype:
-            raise TypeError(f"`images` must be of one dtype, got {samples[0].dtype} and {samples[-1].dtype}")
+            raise TypeError(f"`images` must have the same dtype, got {samples[0].dtype} and {samples[-1].dtype}")
     if not samples:
-        raise ValueError("`images` must hold an image, got none")
+        raise ValueError("`images` must contain an image, got none")
     window = quantile_range(np.concatenate(samples), lower, upper)
     if window is None:
-        raise ValueError(f"`images` must hold more than one value, got {samples[0][0]!s} everywhere")
+        raise ValueError(f"`images` must contain more than one value, got {samples[0][0]!s} everywhere")
     return window

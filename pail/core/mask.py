@@ -1,4 +1,4 @@
-"""The only way in for masks: whatever came, what goes on is 0 and 255."""
+"""The only entry point for masks: every accepted mask becomes an array of 0 and 255."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pail.core.ops import as_bytes
 
 
 def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask (H, W) or (H, W, 1), array or PIL image, as a fresh uint8 array {0, 255} (H, W); never all false.
+    """A mask (H, W) or (H, W, 1), array or PIL image, as a new uint8 array {0, 255} (H, W). An empty mask is an error.
 
-    It holds bools, or 0 and one other number, which is 255 or 1. `shape` is the height and width that it must have.
+    The mask contains bools, 0 and 255, or 0 and 1. `shape` is the required height and width.
     """
     mask = mask_array(name, value)
     if not isinstance(mask, np.ndarray) or mask.dtype.kind not in "buif":
@@ -30,21 +30,22 @@ def as_mask(name: str, value: Any, shape: tuple[int, int] | None = None) -> np.n
     if not cv2.hasNonZero(result):
         raise ValueError(f"`{name}` must have at least one true pixel, got an empty mask")
     if mask.dtype != np.bool_ and not _is_binary(mask):
-        raise ValueError(f"`{name}` must hold only 0 and 255, or 0 and 1, got other values")
+        raise ValueError(f"`{name}` must contain only 0 and 255, or 0 and 1, got other values")
     return result
 
 
 def check_shape(name: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
-    """Raise where a mask has not the height and width of its image."""
+    """Raise an error if a mask does not have the height and width of its image."""
     if mask.shape != shape:
         raise ValueError(f"`{name}` must have the image's height and width {shape}, got {mask.shape}")
 
 
 def mask_array(name: str, value: Any) -> Any:
-    """A PIL image as the array that it shows, and true in a bool array as the byte 1; all else as it is.
+    """A PIL image as the array that it shows, and a bool array with 1 as the byte of True; other values are returned
+    unchanged.
 
-    Pillow hands out mode "1" as bools whose true byte is 255, and mode "P" as indices into the palette, which say
-    nothing about what is black. A palette image is read by its colors: black is false, and one other color is true.
+    Pillow returns mode "1" as bools whose true byte is 255, and mode "P" as indices into the palette, which do not tell
+    which color is black. A palette image is read by its colors: black is false, and one other color is true.
     """
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
         return value.view(np.uint8) != 0
@@ -60,7 +61,7 @@ def mask_array(name: str, value: Any) -> Any:
         raise ValueError(f"`{name}` must be a mask whose pixels can be read, got a PIL image with {error}") from error
     found = colors.getcolors(maxcolors=2)
     if found is None or len([color for _, color in found if color != (0, 0, 0)]) > 1:
-        raise ValueError(f"`{name}` must hold black and one other color, got a PIL image of mode P with more colors")
+        raise ValueError(f"`{name}` must contain black and one other color, got a PIL image of mode P with more colors")
     return np.asarray(colors).any(axis=2)
 
 

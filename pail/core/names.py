@@ -1,10 +1,11 @@
-"""Words that stand beside the names of techniques: in folders of data sets, in masks' classes, in choices."""
+"""Reserved words that are used next to the names of techniques: for folders and classes of data sets, and for
+choices."""
 
 from __future__ import annotations
 
 GOOD = "good"  # the folder of normal images
 MIXED = "mixed"  # the folder of images with anomalies of several techniques
-OWN = (  # all that a data set can have at its top
+OWN = (  # all names at the top level of a data set
     ".pail",
     "train",
     "validation",

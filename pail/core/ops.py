@@ -1,4 +1,4 @@
-"""A rectangle of pixels, and operations on arrays that keep the channel axis, which OpenCV drops where it is 1."""
+"""A rectangle of pixels, and OpenCV operations that keep the channel axis, which OpenCV drops for one channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, mask: np.ndarray) -> Box:
-        """The bounding box of a uint8 mask (H, W); of no height and width where it is empty."""
+        """The bounding box of a uint8 mask (H, W). For an empty mask, height and width are 0."""
         left, top, width, height = cv2.boundingRect(mask)
         return cls(top, left, height, width)
 
@@ -49,21 +49,21 @@ class Box(NamedTuple):
         return Box(self.top - outer.top, self.left - outer.left, self.height, self.width)
 
     def intersect(self, other: Box) -> Box:
-        """What both cover; of no height or width where that is nothing."""
+        """The intersection of both boxes. If they do not overlap, height or width is 0."""
         top, left = max(self.top, other.top), max(self.left, other.left)
         height = min(self.bottom, other.bottom) - top
         return Box(top, left, max(height, 0), max(min(self.right, other.right) - left, 0))
 
 
 def as_bytes(mask: np.ndarray) -> np.ndarray:
-    """A bool mask as a fresh array of uint8 {0, 255}, whatever byte stands for true."""
+    """A bool mask as a new array of uint8 {0, 255}, for any byte that represents True."""
     result: np.ndarray = (mask.view(np.uint8) != 0).view(np.uint8)
     np.negative(result, out=result)
     return result
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view of an array that cannot be written to."""
+    """A read-only view of an array."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -75,14 +75,14 @@ def with_axis(array: np.ndarray) -> np.ndarray:
 
 
 def largest_change(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The largest absolute difference of a channel between two images of one shape and dtype, (h, w)."""
+    """The largest absolute difference over the channels between two images of the same shape and dtype, (h, w)."""
     return reduce(cv2.max, cv2.split(cv2.absdiff(one, other)))
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
-    """(h, w, C) at another height and width: along each axis area average when shrinking, linear when enlarging.
+    """Resize (h, w, C) to another height and width. Each axis is averaged when shrinking and linear when enlarging.
 
-    No value leaves the range of the image's, which OpenCV's sums of float32 may do by rounding.
+    All values stay in the range of values of the image, which OpenCV's rounding of float32 sums does not guarantee.
     """
     if image.shape[:2] == shape:
         return image

@@ -1,11 +1,11 @@
-"""What a parameter of a technique may be, as data: the check of a call, the documentation and the sliders read it.
+"""Which values a parameter of a technique may have, as data that checks, documentation and sliders use.
 
-A technique says it once, in its signature::
+A technique declares it once, in its signature::
 
     def technique(image, sampler, *, width: Annotated[tuple[float, float], Pair(0, 1, above=True)]) -> Insertion: ...
 
 Each class has `check(name, value)`, which returns the normalized value or raises an error that names the argument, and
-`text`, which says in words what is accepted. What a check returned passes it again unchanged.
+`text`, which describes what is accepted. A check returns a normalized value unchanged.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from pail.core.mask import as_mask
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter(ABC):
-    """What all kinds have: a unit in words, and the values that may stand instead of the usual ones."""
+    """Base class of all kinds of parameters: a unit in words, and special values that are accepted in addition."""
 
     unit: str = ""
     instead: tuple[str | None, ...] = ()  # None, or a word such as "random"
 
     def check(self, name: str, value: Any) -> Any:
-        """The normalized value; TypeError or ValueError where it is none."""
+        """Return the normalized value. Raises a TypeError or ValueError if it is invalid."""
         if (value is None or isinstance(value, str)) and value in self.instead:
             return value
         words = [word for word in self.instead if word is not None]
@@ -50,29 +50,29 @@ class Parameter(ABC):
 
     @abstractmethod
     def usual(self, name: str, value: Any) -> Any:
-        """As `check`, of what is not in `instead`."""
+        """Like `check`, for values that are not in `instead`."""
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """In words, what is accepted besides `instead`."""
+        """A description of what is accepted in addition to `instead`."""
 
     @property
     def text(self) -> str:
-        """In words, what is accepted, without the unit."""
+        """A description of what is accepted, without the unit."""
         return " or ".join([self.kind, *map(repr, self.instead)])
 
 
 @dataclass(frozen=True)
 class Number(Parameter):
-    """A number in [low, high]; `above` leaves out the lower end, and `below` the upper one."""
+    """A number in [low, high]; `above` excludes the lower end, and `below` the upper one."""
 
     low: float = -math.inf
     high: float = math.inf
     integer: bool = False
     above: bool = False
     below: bool = False
-    multiple_of: int = 1  # of an integer
+    multiple_of: int = 1  # for integers
 
     def usual(self, name: str, value: Any) -> float:
         bounds = {"integer": self.integer, "above": self.above, "below": self.below}
@@ -89,7 +89,7 @@ class Number(Parameter):
 
 @dataclass(frozen=True)
 class Pair(Parameter):
-    """A range (low, high) of two numbers, each as in `Number`, in that order."""
+    """A range (low, high) of two numbers as in `Number`, with low <= high."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -133,7 +133,7 @@ class Choice(Parameter):
 
 @dataclass(frozen=True)
 class Several(Parameter):
-    """A sequence whose entries are all of one kind: not empty, and of `count` entries where that is given."""
+    """A non-empty sequence whose entries are all of one kind, with `count` entries if that is given."""
 
     each: Parameter
     count: int | None = None
@@ -168,7 +168,7 @@ class Size(Parameter):
 
 @dataclass(frozen=True)
 class Mask(Parameter):
-    """A mask as in `as_mask`; whether its size fits is known to the technique only."""
+    """A mask as in `as_mask`; only the technique can check its size."""
 
     def usual(self, name: str, value: Any) -> Any:
         return as_mask(name, value)
@@ -179,12 +179,12 @@ class Mask(Parameter):
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """What the annotations of a function say of its parameters, by name; those without a `Parameter` are left out.
+    """The `Parameter` annotations of a function by the name of the parameter. Parameters without one are left out.
 
     Raises
     ------
     ValueError
-        If an annotation says `Annotated` but cannot be evaluated, so that nothing would check it.
+        If an annotation contains `Annotated` but cannot be evaluated, because it would not be checked.
     """
     while isinstance(function, functools.partial):
         function = function.func
@@ -197,7 +197,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             try:
                 hint = eval(hint, function.__globals__)
             except Exception as error:
-                if "Annotated" not in hint:  # such as a name that was imported for type checkers only
+                if "Annotated" not in hint:  # for example, a name that is imported only for type checkers
                     continue
                 raise ValueError(
                     f"`function` must have annotations that can be evaluated, but that of `{name}` raised {error!r}"

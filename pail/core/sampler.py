@@ -14,18 +14,19 @@ from pail.core.checks import as_number, as_range, describe
 
 T = TypeVar("T")
 
-SEVERITY = {  # what a severity scales besides the ranges that methods take: the values at 0 and at 1
-    "opacity": (0.15, 1.0),  # of hard pastes; MemSeg's lower bound of the transparency range
-    "coverage": (0.005, 0.1),  # of Perlin masks, a share of the region; the paper's 95 % quantile is 0.095
-    "quantile": (0.05, 0.95),  # of sides between two points: neither a pixel nor the whole region comes out
+SEVERITY = {  # what a severity scales in addition to the ranges of keywords: the values at 0 and at 1
+    "opacity": (0.15, 1.0),  # of pastes without blending; the lower value is that of MemSeg's transparency range
+    "coverage": (0.005, 0.1),  # of Perlin masks, as a share of the region; the paper's 95 % quantile is 0.095
+    "quantile": (0.05, 0.95),  # of sides between two points: excludes a single pixel and the whole region
     "defect_share": (0.1, 1.0),  # of the area of a given defect
     "fraction": (0.2, 2.0),  # times the fraction of superpixels
-    "p_patch": (0.2, 1.8),  # times the chance of a tile
+    "p_patch": (0.2, 1.8),  # times the probability of a tile
 }
 
 
 def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
-    """A Generator from an int, a sequence of ints, a SeedSequence, a Generator (kept), or None (system entropy)."""
+    """A Generator from an int, a sequence of ints, a SeedSequence, a Generator (returned unchanged), or None (seeded
+    from the operating system)."""
     if isinstance(rng, bool | np.bool_ | str | bytes | float):
         raise TypeError(
             f"`{name}` must be None, an int, a sequence of ints, a SeedSequence or a Generator, got {describe(rng)}"
@@ -41,12 +42,12 @@ def as_rng(rng: Any, name: str = "rng") -> np.random.Generator:
 
 @dataclass(slots=True)
 class Sampler:
-    """The random numbers of one call, remembered by name, in the order in
-    which they were drawn.
+    """The random numbers of one call, recorded by name in the order in
+    which they are drawn.
 
-    `severity` None draws from the ranges of the technique's keywords; a
-    number in [0, 1] picks the place in a range with `scaled`, which
-    everything uses that makes an anomaly larger or stronger.
+    If `severity` is None, numbers are drawn from the ranges of the technique's keywords. Otherwise it is a number in
+    [0, 1], and `scaled` returns the corresponding point of a range. Use `scaled` for everything that makes an anomaly
+    larger or stronger.
     """
 
     rng: np.random.Generator
@@ -61,7 +62,7 @@ class Sampler:
         return self.keep(name, low + (high - low) * self.rng.random())
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Uniform on low..high, both included."""
+        """A uniform integer in low..high, both included."""
         return self.keep(name, low + int(self.rng.random() * (high - low + 1)))
 
     def flag(self, name: str, probability: float = 0.5) -> bool:
@@ -71,36 +72,36 @@ class Sampler:
         return self.keep(name, options[int(self.rng.random() * len(options))])
 
     def sample(self, name: str, count: int, size: int) -> list[int]:
-        """`size` of 0..count-1 without replacement, in random order."""
+        """`size` different integers of 0..count-1, in random order."""
         return self.keep(name, self.rng.permutation(count)[:size].tolist())
 
     def scaled(self, name: str, low: float, high: float) -> float:
-        """Uniform on [low, high]; with a severity, that part of the way from `low` to `high`."""
+        """A uniform number in [low, high]; with a severity, the corresponding point between `low` and `high`."""
         place = self.rng.random()
         return self.keep(name, low + (high - low) * (place if self.severity is None else self.severity))
 
     def scaled_integer(self, name: str, low: int, high: int) -> int:
-        """Uniform on low..high, both included; with a severity, that part of the way, rounded."""
+        """A uniform integer in low..high, both included; with a severity, the corresponding point, rounded."""
         if self.severity is None:
             return self.integer(name, low, high)
         self.rng.random()
         return self.keep(name, round(low + (high - low) * self.severity))
 
     def opacity(self) -> float:
-        """1, the paper's hard paste; with a severity, fainter below 1."""
+        """The opacity of the paste: 1 as in the papers; with a severity, lower for a lower severity."""
         if self.severity is None:
             return 1.0
         return self.keep("opacity", self.at_severity("opacity"))
 
     def at_severity(self, name: str) -> float:
-        """What the severity of the call makes of an entry of `SEVERITY`."""
+        """The value of an entry of `SEVERITY` at the severity of the call."""
         assert self.severity is not None
         low, high = SEVERITY[name]
         return low + (high - low) * self.severity
 
 
 def as_severity(value: Any, rng: np.random.Generator) -> float | None:
-    """None, or the number in [0, 1] that a call uses, drawn where a range is given."""
+    """The severity of a call: None or a number in [0, 1], which is drawn if a range is given."""
     if value is None:
         return None
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
@@ -110,7 +111,7 @@ def as_severity(value: Any, rng: np.random.Generator) -> float | None:
 
 
 class _Process:
-    """A token of this process that no fork and no pickle carries over."""
+    """A token that identifies this process; it is not passed on by a fork or a pickle."""
 
     token = secrets.token_bytes(16)
 
@@ -124,11 +125,11 @@ if hasattr(os, "register_at_fork"):
 
 
 class Stream:
-    """An instance's random stream: a generator of its own for every call.
+    """The random stream of an instance, which gives a separate generator to every call.
 
-    In another process (fork, pickle) it starts anew, seeded from the operating system: workers that inherit an instance
-    must not all repeat the same draws. A copy in the same process starts anew, too, if no seed was given; with one it
-    continues the stream where the original stands, as NumPy's generators do.
+    In another process (fork, pickle) it is seeded from the operating system, so that workers that inherit an instance
+    do not repeat the same numbers. A copy in the same process continues the stream if a seed was given, as NumPy's
+    generators do; otherwise it starts an independent stream.
     """
 
     def __init__(self, rng: Any = None) -> None:
@@ -139,11 +140,11 @@ class Stream:
     def next(self) -> np.random.Generator:
         if self._token != _Process.token:
             self._generator, self._token = np.random.default_rng(), _Process.token
-        # A child for each call keeps calls of several threads apart: one call is one stream.
+        # A child for each call: concurrent calls in several threads do not share a generator.
         return np.random.Generator(np.random.PCG64(int.from_bytes(self._generator.bytes(16), "little")))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a pickle, and of copy and deepcopy."""
+        """Used for pickle, copy and deepcopy."""
         self.__dict__.update(state)
         if not self.is_seeded:
             self._generator, self._token = np.random.default_rng(), _Process.token

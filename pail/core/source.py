@@ -1,4 +1,4 @@
-"""Source images, converted to what the normal image is."""
+"""Source images, converted to the format of the normal image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pail.core.ops import with_axis
 from pail.core.warn import warn_user
 from pail.core.window import Window, as_data_range, window_of
 
-DARK = 1 / 8  # a source that reaches no higher in its range was probably meant in another
-OUTSIDE = 1 / 2  # ... and so was one with more of its pixels outside of the window
+DARK = 1 / 8  # of its range: a source with only lower values was probably meant in another range
+OUTSIDE = 1 / 2  # ... and so was a source with a larger share of its pixels outside of the window
 
 
 def as_source(
@@ -25,10 +25,10 @@ def as_source(
     alpha: bool | None = None,
     warns: bool = False,
 ) -> np.ndarray:
-    """A source image in the image's working dtype, range and channels, at its own size. Never write to it.
+    """A source image in the working dtype, range and channels of the image, at its own size. It must not be modified.
 
-    Its range is `source_range`, a number or a window; by default the image's where both have one dtype, else that of
-    its dtype. Values outside of a window are taken for its nearer end.
+    Its range is `source_range`, a number or a window. By default it is the range of the image if both have the same
+    dtype, else the full range of its dtype. Values outside of a window are clipped to it.
     """
     native, has_alpha = as_pixels(name, value, alpha, image.channels)
     given = as_data_range("source_range", source_range)
@@ -40,7 +40,7 @@ def as_source(
     if window.clips and not same_bytes:
         pixels = window.inside(pixels)
     pixels = _match_channels(np.ascontiguousarray(pixels[..., :-1]) if has_alpha else pixels, image.channels)
-    if warns and given is None and native.dtype != np.uint8:  # bytes are hardly ever in another range
+    if warns and given is None and native.dtype != np.uint8:  # 8-bit sources hardly ever have another range
         _warn_if_unfit(name, native, window)
     if same_bytes:
         return pixels
@@ -49,8 +49,8 @@ def as_source(
 
 
 def _warn_if_unfit(name: str, pixels: np.ndarray, window: Window) -> None:
-    """A 12-bit source in uint16, or one of 0 to 1 beside images of 0 to 255, would be pasted near black; one of full
-    scale beside images of a narrow window, in black and white."""
+    """Warn about a source that does not fit its range. A 12-bit source in uint16, or one of 0 to 1 with images of 0 to
+    255, would be pasted nearly black; a source of full scale with images of a narrow window, black and white."""
     highest = pixels.max()
     if highest > 0 and highest - window.low < DARK * window.max_value:
         text = f"reaches {highest!s} at most"
@@ -66,7 +66,8 @@ def _warn_if_unfit(name: str, pixels: np.ndarray, window: Window) -> None:
 
 
 def _match_channels(source: np.ndarray, channels: int) -> np.ndarray:
-    """(h, w, K) as (h, w, channels): gray is repeated, color averaged; missing channels are filled with the gray."""
+    """Convert (h, w, K) to (h, w, channels): gray is repeated, color is averaged, and missing channels are filled with
+    the gray value."""
     have = source.shape[2]
     if have == channels:
         return source

@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line, once for each."""
+"""Warnings that point at the user's line, shown once per line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Heard = tuple[str, str, type[Warning]]  # topic, text, category
 
 
 class _Once(str):
-    """A text that equals every other of its topic, so that Python shows one of them for a line and not one an image."""
+    """A message that equals every other message of its topic, so that Python shows it once per line and not once per
+    image."""
 
     topic: str
 
@@ -30,7 +31,7 @@ class _Once(str):
 def warn_user(topic: str, text: str, category: type[Warning] = UserWarning) -> None:
     """A warning at the line outside of this package that called it.
 
-    Python's default filter shows it once for that line and `topic`, however the numbers in the text differ.
+    Python's default filter shows it once for that line and `topic`, even if numbers in the text differ.
     """
     caller = sys._getframe(1)
     while caller.f_back is not None and caller.f_globals.get("__name__", "").partition(".")[0] == "pail":
@@ -43,9 +44,9 @@ def warn_user(topic: str, text: str, category: type[Warning] = UserWarning) -> N
 
 @contextlib.contextmanager
 def heard_warnings(*, wanted: bool) -> Iterator[list[Heard]]:
-    """The warnings of a block, each topic once, which are not shown; all goes on as ever where they are not wanted.
+    """Collect the warnings of a block, each topic once, instead of showing them. Without `wanted`, nothing is changed.
 
-    For processes of one thread: Python's filters of warnings are those of the whole process.
+    Only for processes with a single thread, since Python's warning filters apply to the whole process.
     """
     heard: dict[str, Heard] = {}
     if not wanted:

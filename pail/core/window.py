@@ -1,4 +1,4 @@
-"""The window of values that an image is read in: what is black to a technique, and what is white."""
+"""The window of values of an image: which values are black and white for a technique."""
 
 from __future__ import annotations
 
@@ -10,63 +10,65 @@ import numpy as np
 
 from pail.core.checks import as_number, as_range, describe, is_pair
 
-RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, has room for
+RANGE_LIMITS = (1e-30, 1e30)  # what float32, in which techniques compute, can represent
 AUTO = "auto"
 QUANTILES = (0.001, 0.999)
-MOST_SAMPLES = 1 << 16  # pixels of an image whose quantiles are taken: 65 lie beyond the thousandth
-FILLED = 1 / 20  # of its range: an image that fills less was probably meant in another
-SAMPLED = 32  # rows and columns of a second look at an image, after one at a single row
+MOST_SAMPLES = 1 << 16  # pixels of an image for its quantiles; 65 of them are beyond the 0.1 % quantile
+FILLED = 1 / 20  # of its range: an image that uses less was probably meant in another range
+SAMPLED = 32  # rows and columns of the second check of an image; the first check uses a single row
 
 DataRange = float | tuple[float, float] | None
 
 
 class Window(NamedTuple):
-    """The values [low, high] of an image's own that techniques see as 0 to `max_value`."""
+    """The range [low, high] of values of an image, which techniques see as 0 to `max_value`."""
 
     low: float
     high: float
     max_value: float  # high - low
-    clips: bool  # whether values outside are allowed: kept where nothing is written, else taken for the nearer end
+    clips: bool  # whether values outside are allowed; they are kept outside the mask and clipped inside
 
     def inside(self, pixels: np.ndarray) -> np.ndarray:
-        """Values of an image as float32 in [0, max_value], a fresh array."""
+        """Values of an image as float32 in [0, max_value], as a new array."""
         if not self.clips:
             return pixels.astype(np.float32)
-        exact = np.float64 if pixels.dtype == np.float64 else np.float32  # before the cast, so that no digit is lost
+        # Before the cast, so that no precision is lost.
+        exact = np.float64 if pixels.dtype == np.float64 else np.float32
         values = np.subtract(pixels, exact(self.low), dtype=exact)
         np.clip(values, 0, exact(self.max_value), out=values)
         result: np.ndarray = values.astype(np.float32, copy=False)
         return result
 
     def outside(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """Values in [0, max_value] as those of an image: rounded for integers, never beyond the window."""
+        """Convert values in [0, max_value] back to those of an image: rounded for integers, never outside the
+        window."""
         if dtype.kind == "u":
             values = values + np.float32(self.low) if self.low else values
             rounded: np.ndarray = np.clip(np.rint(values), self.low, math.floor(self.high)).astype(dtype)
             return rounded
-        values = values.astype(dtype, copy=False)  # clipped in the dtype that is kept
+        values = values.astype(dtype, copy=False)  # clipped in the final dtype
         values = values + dtype.type(self.low) if self.low else values
         clipped: np.ndarray = np.clip(values, dtype.type(self.low), dtype.type(self.high))
         return clipped
 
     def spacing(self, dtype: np.dtype) -> float:
-        """The widest step from one float of the dtype to the next in the window, which far from 0 is a visible one."""
+        """The largest distance between adjacent floats of the dtype in the window, which far from 0 can be visible."""
         return float(np.spacing(dtype.type(max(abs(self.low), abs(self.high)))))
 
     def clip(self, pixels: np.ndarray) -> np.ndarray:
-        """Values of an image, those outside of the window at its nearer end."""
+        """Clip the values of an image to the window."""
         result: np.ndarray = np.clip(pixels, pixels.dtype.type(self.low), pixels.dtype.type(self.high))
         return result
 
 
-BYTES = Window(0.0, 255.0, 255.0, clips=False)  # of plain 8-bit images
+BYTES = Window(0.0, 255.0, 255.0, clips=False)  # the window of plain 8-bit images
 
 
 BYTES = Window(0.0, 255.0, 255.0, clips=False)
 
 
 def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
-    """None, a number as full scale, or (low, high); "auto" too, where that is allowed."""
+    """A data range: None, a number as the full-scale value, or (low, high); also "auto" if that is allowed."""
     if value is None or (auto and isinstance(value, str) and value == AUTO):
         return value
     if is_pair(value):
@@ -81,7 +83,7 @@ def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
 
 
 def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str = "data_range") -> Window:
-    """The window of an array; raises where its values leave [0, full scale], or are not finite."""
+    """The window of an array. Raises an error for values outside [0, full scale] and for values that are not finite."""
     if data_range is None and array.dtype == np.uint8:  # the usual case
         return BYTES
     if isinstance(data_range, tuple):
@@ -103,7 +105,7 @@ def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str 
 
 
 def _given(name: str, array: np.ndarray, data_range: tuple[float, float], keyword: str) -> Window:
-    """The window of a pair (low, high), in numbers that the dtype has."""
+    """The window of a pair (low, high), in values that the dtype can represent."""
     limit = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else math.inf
     if array.dtype.kind == "u":
         if data_range[0] < 0 or data_range[1] > limit:
@@ -114,17 +116,17 @@ def _given(name: str, array: np.ndarray, data_range: tuple[float, float], keywor
         if not (math.isfinite(array.min()) and math.isfinite(array.max())):
             raise ValueError(f"`{name}` must not contain NaN or infinity")
     if low >= high:
-        raise ValueError(f"`{keyword}` must hold more than one value of {array.dtype} images, got {data_range!r}")
-    whole = array.dtype.kind == "u" and low == 0 and high == limit  # nothing lies outside
+        raise ValueError(f"`{keyword}` must span more than one value of {array.dtype} images, got {data_range!r}")
+    whole = array.dtype.kind == "u" and low == 0 and high == limit  # no value is outside
     return Window(low, high, high - low, clips=not whole)
 
 
 def sample_values(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
-    """Up to `MOST_SAMPLES` values or so of an image, spread over it, those of its colors alone."""
+    """About `MOST_SAMPLES` color values of an image at most, spread evenly over it."""
     step = max(1, math.ceil(math.sqrt(pixels.shape[0] * pixels.shape[1] / MOST_SAMPLES)))
     pixels = pixels[..., :-1] if has_alpha else pixels
     part = pixels[step // 2 :: step, step // 2 :: step].ravel()
-    if step > 1 and part.min() == part.max():  # whether that is all there is, every pixel says
+    if step > 1 and part.min() == part.max():  # check every pixel before the image counts as constant
         part = np.append(part, [pixels.min(), pixels.max()])
     if part.dtype.kind == "f" and not np.isfinite(part).all():
         raise ValueError(f"`{name}` must not contain NaN or infinity")
@@ -132,7 +134,7 @@ def sample_values(name: str, pixels: np.ndarray, has_alpha: bool) -> np.ndarray:
 
 
 def quantile_range(values: np.ndarray, lower: float, upper: float) -> tuple[float, float] | None:
-    """Two quantiles, or the extremes where those are one value, or None where these are, too."""
+    """Two quantiles; or the minimum and maximum if the quantiles are equal; or None if these are equal, too."""
     low, high = (float(end) for end in np.quantile(values, (lower, upper), method="nearest"))
     if low == high:
         low, high = float(values.min()), float(values.max())
@@ -140,15 +142,15 @@ def quantile_range(values: np.ndarray, lower: float, upper: float) -> tuple[floa
 
 
 def auto_range(name: str, pixels: np.ndarray, has_alpha: bool) -> DataRange:
-    """The window of one image by itself; None, the range of its dtype, where it has a single value."""
+    """The window of a single image, or None, which means the range of its dtype, if it is constant."""
     window = quantile_range(sample_values(name, pixels, has_alpha), *QUANTILES)
     if window is None and pixels.dtype.kind == "f" and not 0 <= pixels.flat[0] <= 1:
-        raise ValueError(f'`{name}` must hold more than one value for `data_range` "auto", got {pixels.flat[0]!s}')
+        raise ValueError(f'`{name}` must contain more than one value for `data_range` "auto", got {pixels.flat[0]!s}')
     return window
 
 
 def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
-    """What is odd about the window of an image, "" for nothing: most images are settled by a few pixels."""
+    """A description of why the window does not fit an image, or "" if it does. For most images a few pixels suffice."""
     height, width = pixels.shape[:2]
     for part in (pixels[height // 2], pixels[:: max(1, height // SAMPLED), :: max(1, width // SAMPLED)], pixels):
         low, high = part.min(), part.max()
@@ -158,9 +160,9 @@ def misfit(name: str, pixels: np.ndarray, window: Window) -> str:
             return ""
     if window.clips:
         return f"`{name}` has values from {low!s} to {high!s}, all outside of `data_range` {tuple(window[:2])}"
-    if low == high:  # a constant image fills nothing, and says nothing of its range
+    if low == high:  # a constant image tells nothing about its range
         return ""
     return (
         f"`{name}` has values from {low!s} to {high!s} but is read in a range of 0 to {window.max_value:g}, of which "
-        f'that is less than a twentieth; `data_range=({low!s}, {high!s})` fits it, and "auto" finds it for each image'
+        f'this is less than a twentieth; `data_range=({low!s}, {high!s})` fits it, and "auto" finds it for each image'
     )

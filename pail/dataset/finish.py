@@ -1,4 +1,4 @@
-"""The end of a run: the manifest, and everything that is made from it."""
+"""The end of a run: the manifest, and everything that is derived from it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from pail.io.read import decode
 
 @dataclass
 class Summary:
-    """What a run has made, as `pail.generate` returns it."""
+    """The result of a run, which `pail.generate` returns."""
 
     out: str
-    planned: int = 0  # images of this run, before they are cut into tiles; none in a shard that got no chunk
+    planned: int = 0  # images of this run before tiling; 0 in a shard without a chunk
     good: int = 0
     anomalies: int = 0
     techniques: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
-    cut: int = 0  # images that were cut into tiles, which `good` and `anomalies` count then
-    pools: dict[str, int] = field(default_factory=dict)  # of each split, the normal images its anomalies are made of
+    cut: int = 0  # images that were cut into tiles; `good` and `anomalies` then count tiles
+    pools: dict[str, int] = field(default_factory=dict)  # per split: normal images that its anomalies are made from
     splits: dict[str, int] = field(default_factory=dict)  # images in each
-    classes: dict[str, dict[str, int]] = field(default_factory=dict)  # of each split, the pieces of each class
-    missing: list[str] = field(default_factory=list)  # images that were requested and not made, and why
-    data_range: float | tuple[float, float] | None = None  # the values in use if the recipe says "auto"
-    # Normal images of the anomalies: on whose foreground they are, and those without one, where they may be anywhere.
+    classes: dict[str, dict[str, int]] = field(default_factory=dict)  # per split: pieces of each class
+    missing: list[str] = field(default_factory=list)  # images that were requested but not made, and why
+    data_range: float | tuple[float, float] | None = None  # the measured window if the recipe says "auto"
+    # Normal images with anomalies: those with a foreground, which they are restricted to, and those without.
     foreground: list[str] = field(default_factory=list)
     everywhere: list[str] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ class Summary:
 
     @property
     def lacking(self) -> list[str]:
-        """A line for each split that has no piece of some classes, which names the split where there are several."""
+        """A line for each split that has no piece of some classes; it names the split if there are several."""
         found = []
         for split, counts in self.classes.items():
             empty = [name for name, count in counts.items() if count == 0]
@@ -68,12 +68,12 @@ class Summary:
     @property
     def status(self) -> int:
         """The exit status: 0 all made, 1 nothing made, 3 some files skipped, 4 fewer images than requested."""
-        if self.planned == 0:  # a shard of a set with fewer chunks than shards
+        if self.planned == 0:  # an empty shard, because there are fewer chunks than shards
             return 0
         return 1 if self.images == 0 else 4 if self.missing else 3 if self.skipped else 0
 
     def add(self, line: dict[str, Any]) -> None:
-        """Count the image of a line of the manifest."""
+        """Count the image that a line of the manifest describes."""
         self.splits[line["split"]] = self.splits.get(line["split"], 0) + 1
         if line["label"] == 0:
             self.good += 1
@@ -84,13 +84,14 @@ class Summary:
 
 
 def finish(run: Run) -> Summary:
-    """Write the manifest and what is made from it. The parts stay, so that a finished set can be resumed, too."""
+    """Write the manifest and what is derived from it. The parts are kept, so that a finished set can be resumed as
+    well."""
     pools = {split: len(names) for split, names in run.plan.pools.items()}
     summary = Summary(run.out.url, data_range=run.recipe.data_range, pools=pools)
     seen: dict[tuple[str, str], dict[str, str]] = {}
     regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
-    asked = 0  # anomalous images, before they are cut into tiles
+    asked = 0  # requested anomalous images, before tiling
     names, numbers = run.recipe.class_names(run.inputs.kinds), run.recipe.class_numbers(run.inputs.kinds)
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
@@ -101,7 +102,7 @@ def finish(run: Run) -> Summary:
                 seen.setdefault((skipped["role"], skipped["file"]), skipped)
             made = json.loads(lines)
             summary.cut += bool(made) and run.recipe.tile is not None
-            for line in made:  # one, or those of all tiles
+            for line in made:  # one line, or those of all tiles
                 manifest.write(json_line(line))
                 summary.add(line)
                 for piece in line.get("pieces", ()):
@@ -130,7 +131,7 @@ def finish(run: Run) -> Summary:
 
 
 def _complete(summary: Summary, run: Run) -> None:
-    """Count the classes of which a split has nothing, too, in the order of their numbers."""
+    """Add a count of 0 for classes without pieces, in the order of the class numbers."""
     names = run.recipe.class_names(run.inputs.kinds)
     summary.classes = {
         split: {name: summary.classes.get(split, {}).get(name, 0) for name in names}
@@ -140,13 +141,13 @@ def _complete(summary: Summary, run: Run) -> None:
 
 
 def _missing(run: Run, asked: int, lacking: list[dict[str, str]]) -> list[str]:
-    """What was requested and not made, a line for each reason."""
+    """What was requested but not made, with a line for each reason."""
     found = []
     if lacking:
         example = lacking[0]
         found.append(
-            f"{len(lacking)} of {asked} anomalous images were not made: no normal image that was tried for them can be "
-            f"used, for example {example['file']!r}: {example['reason']}"
+            f"{len(lacking)} of {asked} anomalous images were not made: none of the normal images that "
+            f"were tried can be used, for example {example['file']!r}: {example['reason']}"
         )
     normals = len(run.plan.numbers)
     for split, names in run.plan.splits.items():
@@ -157,7 +158,7 @@ def _missing(run: Run, asked: int, lacking: list[dict[str, str]]) -> list[str]:
 
 
 def _made(run: Run) -> Iterator[dict[str, Any]]:
-    """For each image that was made, its line of the manifest as "made", and its annotations for COCO."""
+    """For each image that was made, a dict with its manifest line as "made" and its COCO annotations."""
     for lines, beside in _entries(run):
         made = json.loads(lines)
         annotations = json.loads(beside).get("annotations", [[]] * len(made))
@@ -166,7 +167,7 @@ def _made(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def _entries(run: Run) -> Iterator[tuple[bytes, bytes]]:
-    """For each item, its lines of the manifest as a list, and its files with those that were skipped for it."""
+    """For each item, its manifest lines as a list, and its files together with the skipped files."""
     for chunk in run.chunks:
         part = run.out.lines(part_of(chunk))
         yield from zip(part, part, strict=True)
@@ -199,13 +200,13 @@ def _description(run: Run, summary: Summary) -> bytes:
 
 
 def _bank(run: Run) -> dict[str, Any]:
-    """Which bank of real defects was used, if one was."""
+    """The identity of the bank of real defects, if one was used."""
     bank = run.inputs.defects
     return {} if bank is None else {"defects": {"identity": bank.identity, "count": len(bank), "kinds": bank.kinds}}
 
 
 def _report(run: Run, summary: Summary) -> None:
-    from pail.report.report import report_page  # which imports jinja2 and the drawing of pictures
+    from pail.report.report import report_page  # imported here, because it imports jinja2 and plotting code
 
     facts = {"command": run.command, "seed": run.recipe.seed, "layout": run.recipe.layout, "version": __version__}
     name = Path(run.out.url.rstrip("/")).name or run.out.url

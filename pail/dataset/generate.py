@@ -65,87 +65,91 @@ def generate(
     verify: bool = False,
     progress: bool = False,
 ) -> Summary:
-    """Make a labeled data set of pseudo-anomalies from a folder of normal
-    images.
+    """Generate a labeled data set of pseudo-anomalies from a folder of
+    normal images.
 
     The parameters from `number` to `max_pixels` are the options of a
-    recipe. None means the value in the file `recipe`, or the default
+    recipe. None means the value of the file `recipe`, or else the default
     that is given below.
 
     Parameters
     ----------
     normals : path, URL, glob pattern or sequence of paths
-        Folder of normal images, searched with all folders below: a local
-        path, or a URL that fsspec knows. Or a glob pattern, a list of
-        paths, or a file that lists them (``.txt``, ``.csv``, ``.json``),
-        relative to its folder. A category in the layout of MVTec AD stands
-        for its ``train/good``; masks and labels beside images are left out.
+        Folder of normal images, which is searched with its subfolders: a
+        local path, or a URL that fsspec supports. Also a glob pattern, a
+        list of paths, or a file that lists paths relative to its folder
+        (``.txt``, ``.csv``, ``.json``). A category in the layout of MVTec
+        AD stands for its ``train/good``; masks and labels next to images
+        are left out.
     out : path or URL
-        Folder of the data set; new or empty.
+        Folder of the data set, which must be new or empty.
     source : path, URL, glob pattern or sequence of paths, optional
-        Source images, selected in the same ways. Without any the techniques
-        use the normal image itself.
+        Source images, selected in the same ways. Without them, the
+        techniques use the normal image itself.
     recipe : path, optional
         A recipe file (TOML). Options that are passed take precedence over
         those of the file.
     number : int, optional
         Number of anomalous images in the data set, at least 1. By default
-        `per_image` decides; for a validation set, as many as good images.
+        `per_image` determines it; a validation set has as many anomalous as
+        good images.
     per_image : int, optional
-        Number of anomalous images for each normal image they may be made
-        of, at least 1; 1 by default, or as many as give the preset's share.
-        Not together with `number`.
+        Number of anomalous images for each normal image of the splits that
+        have anomalies, at least 1. The default is 1, or the number that
+        gives the preset's share. It cannot be combined with `number`.
     techniques : str, sequence of str or dict, optional
-        Names of techniques or families, or a table for each technique with
-        its weight and keywords, as in a recipe file. All by default.
+        Names of techniques or families, or a dict of each technique with
+        its weight and keywords, as in a recipe file. By default the eleven
+        and the registered techniques.
     weights : sequence of float, optional
-        Relative probability of each entry of `techniques`, at least 0. All
+        Relative probabilities of the entries of `techniques`, at least 0;
         equal by default.
     options : dict of str to dict, optional
         Keywords of techniques by their names, for example
         ``{"cutpaste": {"area_ratio": (0.02, 0.1)}}``.
     preset : str, optional
-        A key of `pail.PRESETS`: the techniques, keywords and, unless
-        `number` or `per_image` is given, the share of anomalous images of a
-        paper. Not together with names or `weights`; `options` add to it.
+        A key of `pail.PRESETS`: the techniques and keywords of a paper and,
+        unless `number` or `per_image` is given, its share of anomalous
+        images. It cannot be combined with names or `weights`; `options` add
+        keywords.
     defects : Defects or path, optional
-        A bank of real defects, or the folder or annotation file from which
-        `Defects.read` reads it, for `real_defect`, which alone is drawn
-        where no `techniques` are given.
+        A bank of real defects for `real_defect`, or the folder or
+        annotation file from which `Defects.read` reads it. If no
+        `techniques` are given, only `real_defect` is used.
     anomalies : int or (int, int), optional
-        Number of anomalies in an anomalous image, or its range, at least
-        1; 1 by default.
+        Number of anomalies in an anomalous image, at least 1, or a range of
+        numbers; 1 by default.
     roi : "auto", "none", "foreground" or path, optional
-        Where anomalies may be inserted: "auto" (the default) is the object
-        of images that show one on a background, and everywhere in images
-        of a texture, which "foreground" names as well; "none" is
-        everywhere. A path is a folder of masks, which are named as the
-        images are.
+        Where anomalies may be inserted. "auto" (the default) is the object
+        in images that show one on a background, and anywhere in images of a
+        texture; "foreground" means the same. "none" is anywhere. A path is
+        a folder of masks with the names of the images.
     severity : float or (float, float), optional
-        Strength of the anomalies or its range, from 0 (faintest) to 1
+        Severity of the anomalies or a range, from 0 (faintest) to 1
         (strongest). By default each technique draws from its own ranges.
     size : int or (int, int), optional
-        Pixels of the shorter side of all images, whose proportions are
-        kept; or (height, width). 1 to 32766. By default images keep their
-        sizes.
+        Length of the shorter side of all images in pixels, keeping their
+        proportions; or (height, width). From 1 to 32766. By default images
+        keep their sizes.
     fit : {"crop", "pad", "stretch"}, optional
-        How an image of other proportions is fitted to (height, width); its
-        center is cropped by default.
+        How an image with other proportions is fitted to (height, width):
+        "crop" by default.
     tile : int, optional
-        Pixels of a side of square tiles into which images are cut after
-        the insertion, from 32; all images must be as large. Then a line of
-        the manifest is a tile, and `number` and `per_image` count images
-        before they are cut. By default images are not cut.
+        Side in pixels of square tiles into which images are cut after the
+        insertion, at least 32. All images must be at least as large. Each
+        line of the manifest is then a tile, whereas `number` and
+        `per_image` count whole images. By default images are not cut.
     overlap : int, optional
-        Pixels that a tile shares with the next, at most half of `tile`; 0
-        by default. The last tiles of a row or column are shifted inward.
+        Number of pixels that neighboring tiles share, at most half of
+        `tile`; 0 by default. The last tiles of a row or column are shifted
+        inward.
     seed : int, optional
         From 0 to 2 ** 63 - 1; 0 by default. The same seed makes the same
         bytes from the same files.
     layout : {"mvtec", "flat", "yolo"}, optional
         Folders and names of the files, "mvtec" by default.
     purpose : {"training", "validation"}, optional
-        What the set is for, "training" by default. A validation set is one
+        Purpose of the set, "training" by default. A validation set has one
         split, in which half of the images are good.
     val_share, test_share : float, optional
         Share of the normal images in the val and in the test split, 0 to 1
@@ -153,29 +157,29 @@ def generate(
         0.3 and 0 in "yolo", 0 and 0 in "flat".
     classes : str, optional
         Classes of the labels of YOLO and COCO: "technique" (the default)
-        for one class each, "kind" for the kinds of real defects and the
-        other techniques, "single" for one class in all, or the name of that
-        class.
+        for one class per technique; "kind" for the kinds of real defects,
+        and one class for each other technique; "single" for one class in
+        total; or the name of a single class.
     format : {"png", "tiff", "jpg", "bmp"}, optional
         File format of the images, "png" by default. Masks are always PNG.
     compression : int, optional
         Compression level of PNG files, from 0 (fastest) to 9 (smallest); 1
         by default.
     coco : bool, optional
-        Whether annotations in the format of COCO are written, too; False by
+        Whether annotations in COCO format are written in addition; False by
         default.
     segmentation : {"rle", "polygon"}, optional
         How these annotations describe masks, "rle" by default.
     data_range : float, (float, float) or "auto", optional
-        The values that the images use: the highest, (lowest, highest), or
-        "auto" for the 0.1 and 99.9 % quantiles of at most 100 of the
-        images. By default the range of their data type.
+        The values that the images use: the highest value, (lowest,
+        highest), or "auto" for the 0.1 % and 99.9 % quantiles of at most
+        100 of the images. By default the range of their dtype.
     source_range : float, optional
         The highest value of the source images. By default that of their
-        data type.
+        dtype.
     alpha : bool, optional
-        Whether the last of two or four channels is alpha. By default the
-        files decide.
+        Whether the last of two or four channels is alpha. By default this
+        is read from the files.
     exclude : str or sequence of str, optional
         Patterns such as ``"*_mask.png"`` of paths or names that are left
         out. None by default.
@@ -186,28 +190,27 @@ def generate(
         key in a JSON list of objects. By default the only one, or the one
         called path, file, image or filename.
     pages : {"first", "all"}, optional
-        Which images of a TIFF file with several are used, "first" by
-        default.
+        Which pages of a multi-page TIFF file are used, "first" by default.
     max_pixels : int, optional
-        Largest number of pixels of an image that is read, at least 1; about
-        179 million by default.
+        Largest number of pixels of an image, at least 1; about 179 million
+        by default. Files with more pixels are refused.
     workers : int, optional
         Number of processes, 1 to 1024; one for each core by default. Inside
-        ``joblib.parallel_config`` its backend is used (loky, threading,
-        multiprocessing, dask, ...), and its ``n_jobs`` if `workers` is
-        not given. The bytes do not depend on it.
+        ``joblib.parallel_config``, its backend is used (loky, threading,
+        multiprocessing, dask, ...), and its ``n_jobs`` if `workers` is not
+        given. The bytes do not depend on the number of processes.
     shard : str or (int, int), optional
-        ``"2/4"`` makes the second of four parts. Together, the folders and
-        the concatenated manifests of the parts are the whole set.
+        ``"2/4"`` makes the second of four parts. The merged folders and the
+        concatenated manifests of all parts are the whole set.
     resume : bool, default False
-        Resume an interrupted run. The result has the same files as a run
-        that was not interrupted. Files that are missing or have another
-        size are made again.
+        Resume an interrupted run. The result has the same files as an
+        uninterrupted run. Files that are missing or have another size are
+        made again.
     overwrite : bool, default False
         Delete the existing data set in `out` first.
     verify : bool, default False
-        Keep checksums of all files that are read. A resumed run compares
-        them instead of the times of writing, and compares the checksums of
+        Store checksums of all input files. A resumed run compares them
+        instead of modification times, and also compares the checksums of
         the files that were made.
     progress : bool, default False
         Whether a progress bar is shown.
@@ -220,14 +223,14 @@ def generate(
     Raises
     ------
     TypeError, ValueError
-        If an option is wrong, there is no image, `normals` holds more than
-        normal images, or `out` holds something else. Nothing has been
-        touched then.
+        If an option is wrong, there is no image, `normals` contains other
+        images than normal ones, or `out` contains other files. Nothing has
+        been changed in this case.
     StoppedError
         If the disk is full or a file cannot be written. Pass
         ``resume=True`` to continue.
     InsertionError
-        If a technique fails for a reason that lies in no file.
+        If a technique fails for a reason that is not caused by a file.
 
     Examples
     --------

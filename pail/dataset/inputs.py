@@ -1,4 +1,4 @@
-"""The files that a run reads: listed, checked to be normal images, and recognized when the run is resumed."""
+"""The input files of a run: list them, check that they are normal images, and compare them when the run is resumed."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from pail.registry import TECHNIQUES
 PAGE = "#page="  # between a file's name and the number of the page, from 1
 MOST_COUNTED = 100  # TIFF files whose pages are counted for a warning
 SHOWN = 3  # names in a message
-FIRST = 8  # images that are looked at for a background
+FIRST = 8  # images that are checked for a background
 
-FileStates = list[list[Any]]  # of each file: role, name, size, time of writing, and a checksum if requested
+FileStates = list[list[Any]]  # per file: role, name, size, modification time, and a checksum if requested
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where normal images, sources and regions are read from."""
+    """The stores and names of normal images, sources and regions."""
 
     normals: Store
     sources: Store | None
     rois: Store | None
-    roi_names: dict[str, str]  # the mask of each normal image, which is named without its suffix
+    roi_names: dict[str, str]  # name of a normal image without its suffix: its mask
     defects: Defects | None = None  # the bank of real defects
-    kinds: tuple[str, ...] = ()  # those of its kinds that may be drawn
-    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # decoded sources are kept for one run
+    kinds: tuple[str, ...] = ()  # the kinds of the bank that may be drawn
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # decoded sources are cached for one run
 
 
 class ValuesInUse(NamedTuple):
-    """The lowest and the highest value that a folder of images uses, and how many images were read."""
+    """The window of values that a folder of images uses, and the number of images that were read."""
 
     low: float
     high: float
@@ -58,19 +58,19 @@ class ValuesInUse(NamedTuple):
 
 
 def file_of(name: str) -> tuple[str, int]:
-    """The file of a listed image, and its page from 0."""
+    """The file of a listed image, and its page number from 0."""
     file, mark, page = name.rpartition(PAGE)
     return (file, int(page) - 1) if mark and page.isdigit() else (name, 0)
 
 
 def read_image(store: Store, name: str, recipe: Recipe) -> Picture:
-    """A listed image."""
+    """Read a listed image."""
     file, page = file_of(name)
     return read_picture(store.read(file), page=page, max_pixels=recipe.max_pixels or MAX_PIXELS)
 
 
 def find_images(argument: str, where: Any, recipe: Recipe, *, normal: bool = False) -> tuple[Store, Selection]:
-    """The images that a user means, where they lie, and warnings of files that were passed over.
+    """Find the images that an argument selects, and warn about skipped files.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def find_images(argument: str, where: Any, recipe: Recipe, *, normal: bool = Fal
     where : path, URL or sequence of paths
         A folder, a glob pattern, paths or a file that lists them, see `pail.io.select.select`; or the URL of a folder.
     recipe : Recipe
-        What is excluded, and how folders are searched; nothing is excluded from the masks of `roi`.
+        It defines which files are excluded and how folders are searched; no masks of `roi` are excluded.
     normal : bool
-        Whether they are to be normal images, so that masks, labels and test images are none of them.
+        Whether only normal images are wanted, so that masks, labels and test images are left out or refused.
     """
     is_remote = isinstance(where, str) and "://" in where and not where.startswith("file://")
     if is_remote:
@@ -111,8 +111,8 @@ def _check_own(argument: str, found: Selection) -> None:
     store = Store(found.root)
     if not found.chosen and store.exists(CLAIM) and any("/" in name for name in found.names):
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {store}, a data set of pail generate; pass the folder of "
-            "its good images"
+            f"`{argument}` must contain normal images only, got {store}, a data set of pail generate; pass "
+            "the folder of its good images"
         )
 
 
@@ -124,21 +124,22 @@ def _is_mask(root: str, name: str, recipe: Recipe) -> bool:
 
 
 def read_bank(recipe: Recipe, given: Any = None) -> tuple[Defects | None, tuple[str, ...]]:
-    """The bank of real defects, and those of its kinds that may be drawn.
+    """Read the bank of real defects, and find which of its kinds may be
+    drawn.
 
     Parameters
     ----------
     recipe : Recipe
-        Where the bank is, and which kinds are drawn.
+        It defines where the bank is, and which kinds are drawn.
     given : Defects or path, optional
-        The bank itself, or where it is now.
+        The bank, or its current path.
     """
     if recipe.defects is None:
         return None, ()
     place = recipe.defects if given is None else given
     if place == IN_MEMORY:
         raise ValueError(
-            "`defects` must be given again: the recipe was made with a bank in memory, which it cannot hold"
+            "`defects` must be given again: the recipe was made with a bank in memory, which a recipe cannot contain"
         )
     try:
         bank = place if isinstance(place, Defects) else Defects.read(place)
@@ -151,14 +152,15 @@ def read_bank(recipe: Recipe, given: Any = None) -> tuple[Defects | None, tuple[
 
 
 def list_pages(store: Store, names: list[str], recipe: Recipe) -> list[str]:
-    """A name for each page of files that hold several, or the files, with a warning where pages are passed over."""
+    """A name for each page of multi-page files, or the names of the files with a warning that further pages are
+    skipped."""
     stacks = {name: count for name, count in _pages(store, names, only_some=recipe.pages == "first") if count > 1}
     if not stacks:
         return names
     if recipe.pages == "first":
         warnings.warn(
-            f"files such as {next(iter(stacks))!r} hold several pages, of which the first is taken; "
-            "pages='all' (--pages all) takes all",
+            f"files such as {next(iter(stacks))!r} have several pages, of which the first is used; "
+            "pages='all' (--pages all) uses all",
             UserWarning,
             stacklevel=2,
         )
@@ -186,17 +188,17 @@ def _pages(store: Store, names: list[str], *, only_some: bool) -> Iterator[tuple
 
 
 def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store) -> None:
-    """Raise where no normal image has a mask of its name; warn where some have none."""
+    """Raise an error if no normal image has a mask with its name; warn if some have none."""
     without = [name for name in normals if stem_of(name) not in roi_names]
     if len(without) == len(normals):
         raise ValueError(
-            f"`roi` must hold masks that are named as the images, such as {stem_of(normals[0])}.png, got {rois} with "
-            f"{', '.join(sorted(roi_names.values())[:SHOWN])}"
+            f"`roi` must contain masks with the names of the images, such as {stem_of(normals[0])}.png, "
+            f"got {rois} with {', '.join(sorted(roi_names.values())[:SHOWN])}"
         )
     if without:
         warnings.warn(
             f"{len(without)} of {len(normals)} images have no mask in {rois} and get no anomalies: "
-            f"{', '.join(without[:SHOWN])}{', ...' * (len(without) > SHOWN)}; add masks of their names, or "
+            f"{', '.join(without[:SHOWN])}{', ...' * (len(without) > SHOWN)}; add masks with their names, or "
             "roi='auto'",
             UserWarning,
             stacklevel=2,
@@ -204,7 +206,8 @@ def check_regions(normals: Sequence[str], roi_names: dict[str, str], rois: Store
 
 
 def check_tiles(store: Store, names: Sequence[str], recipe: Recipe) -> None:
-    """Raise where an image is smaller than a tile, as the headers of local files tell; others when they are cut."""
+    """Raise an error if an image is smaller than a tile, according to the headers of local files. Remote files are
+    checked later."""
     side = recipe.tile
     if side is None or recipe.size is not None or not store.is_local:
         return
@@ -223,7 +226,8 @@ def check_tiles(store: Store, names: Sequence[str], recipe: Recipe) -> None:
 
 
 def warn_of_background(store: Store, names: Sequence[str], recipe: Recipe) -> None:
-    """Say how many of the anomalies will lie beside the object, if they are allowed to: the first images tell."""
+    """Warn about the share of anomalies that will be on the background if `roi` is "none", estimated from the first
+    images."""
     if recipe.roi != "none":
         return
     shares = {}
@@ -231,21 +235,21 @@ def warn_of_background(store: Store, names: Sequence[str], recipe: Recipe) -> No
         try:
             pixels = fitted(read_image(store, name, recipe).pixels, recipe.size, recipe.fit)
             found = foreground_of(as_normal_image(pixels, recipe.data_range, alpha=recipe.alpha))
-        except (UnreadableError, OSError, TypeError, ValueError, cv2.error):  # named when the set is made
+        except (UnreadableError, OSError, TypeError, ValueError, cv2.error):  # reported when the set is made
             continue
         shares[name] = 1 - cv2.countNonZero(found) / found.size
     behind = next((name for name, share in shares.items() if share > 0), None)
     if behind is not None:
         warnings.warn(
-            f"`roi` is 'none': about {sum(shares.values()) / len(shares):.0%} of the anomalies will lie on the "
-            f"background, as of {behind!r}; roi='auto' (--roi auto) keeps them on the object",
+            f"`roi` is 'none': about {sum(shares.values()) / len(shares):.0%} of the anomalies will be on the "
+            f"background, for example of {behind!r}; roi='auto' (--roi auto) keeps them on the object",
             UserWarning,
             stacklevel=2,
         )
 
 
 def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, alpha: bool | None = None) -> ValuesInUse:
-    """The 0.1 and 99.9 % quantiles of the values in a folder.
+    """The 0.1 % and 99.9 % quantiles of the values in a folder.
 
     Parameters
     ----------
@@ -253,20 +257,20 @@ def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, al
         The files. At most 100 of them are read, spread evenly over the list, so that the same list gives the same
         values.
     read : callable
-        Reads the image of a name as an array (H, W) or (H, W, C). Files at which it raises UnreadableError or OSError
-        are left out, and those that hold NaN or infinity.
+        Reads the image with a name as an array (H, W) or (H, W, C). Files for which it raises UnreadableError or
+        OSError are left out, as are those with NaN or infinity.
     alpha : bool, optional
-        Whether the last of two or four channels is alpha, which does not count; of four channels by default.
+        Whether the last of two or four channels is alpha, which is ignored; by default that of four channels.
 
     Returns
     -------
     ValuesInUse
-        Two values of the images, low < high, and the number of images that were read.
+        Two values, low < high, and the number of images that were read.
 
     Raises
     ------
     ValueError
-        If no image can be read, images differ in data type, or hold one value.
+        If no image can be read, if images differ in dtype, or if all values are equal.
     """
     used: list[str] = []
 
@@ -281,7 +285,7 @@ def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, al
                 continue
             used.append(name)
             if alpha is not None and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-                # One channel is as good as its colors, and three are never taken for alpha.
+                # One channel is treated like a color channel, and of three channels none is alpha.
                 pixels = pixels[..., :-1] if alpha else pixels.reshape(pixels.shape[0], -1)
             yield pixels
 
@@ -289,17 +293,19 @@ def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, al
         low, high = data_range_of(images())
     except (TypeError, ValueError) as error:
         where = f" at {used[-1]}" if used else ""
-        raise ValueError(f"`data_range` must be numbers for these images, 'auto' finds none{where}: {error}") from error
+        raise ValueError(
+            f"`data_range` must be given as numbers for these images, because 'auto' finds none{where}: {error}"
+        ) from error
     return ValuesInUse(low, high, len(used))
 
 
 def stem_of(name: str) -> str:
-    """The name of a normal image under which its mask is found."""
+    """The name of the mask of a normal image, without suffix."""
     return file_of(name)[0].rpartition(".")[0]
 
 
 def file_states(roles: dict[str, tuple[Store | None, Sequence[str]]], *, checksums: bool) -> FileStates:
-    """Size and time of writing of all files, with checksums on request, to notice later that a file was changed."""
+    """Size and modification time of all files, with checksums on request, to detect later changes."""
     states: FileStates = []
     for role, (store, listed) in roles.items():
         if store is None:
@@ -323,13 +329,13 @@ def _checksum(store: Store, name: str) -> str:
 
 
 def changed_files(before: FileStates, now: FileStates, *, checksums: bool) -> list[str]:
-    """The differences as text, a line for each file; with checksums the time of writing does not count."""
+    """The differences in words, one entry for each file. With checksums, modification times are ignored."""
 
     def key(entry: list[Any]) -> tuple[Any, ...]:
         return tuple(entry[2:3] + entry[4:5]) if checksums else tuple(entry[2:4])
 
     old, new = ({(entry[0], entry[1]): key(entry) for entry in state} for state in (before, now))
     found = [f"{name} is new" for role, name in new if (role, name) not in old]
-    found += [f"{name} is gone" for role, name in old if (role, name) not in new]
+    found += [f"{name} was removed" for role, name in old if (role, name) not in new]
     found += [f"{name} was changed" for (role, name), entry in new.items() if old.get((role, name), entry) != entry]
     return found

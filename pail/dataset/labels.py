@@ -19,11 +19,11 @@ from pail.dataset.tiles import IDS
 
 @dataclass(frozen=True)
 class Layer:
-    """The pieces of one anomaly: the 8-connected parts of what is seen of it."""
+    """The pieces of one anomaly: the 8-connected components of its visible part."""
 
     technique: str
-    kind: str | None  # of a real defect
-    left: int  # of the crop in the image
+    kind: str | None  # kind of a real defect
+    left: int  # position of the crop in the image
     top: int
     numbers: np.ndarray  # int32 (h, w) crop: the number of the piece from 1, or 0
     boxes: np.ndarray  # int32 (n, 4): left, top, width, height in the image
@@ -31,30 +31,30 @@ class Layer:
 
     @property
     def named(self) -> dict[str, str]:
-        """Its kind, where it has one."""
+        """The kind of the anomaly, if it has one, as a dict."""
         return {} if self.kind is None else {"kind": self.kind}
 
     def label(self, classes: dict[str, int]) -> str:
-        """By which of the labels its class is found: its kind, where kinds are classes."""
+        """The label that determines the class: the kind if kinds are classes, else the technique."""
         return label_of(self.technique, self.kind, classes)
 
 
 def label_of(technique: str, kind: str | None, classes: dict[str, int]) -> str:
-    """The label of a piece, whose class `classes` has: its technique, or its kind where techniques are no labels."""
+    """The label of a piece among those of `classes`: its technique, or its kind if techniques are not labels."""
     return technique if kind is None or technique in classes else kind
 
 
 def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str | None] | None = None) -> list[Layer]:
-    """The pieces of each anomaly; one that later anomalies cover entirely has none.
+    """The pieces of each anomaly. An anomaly that later ones cover completely has none.
 
     Parameters
     ----------
     instances : uint16 array (H, W)
-        k where the k-th anomaly is on top, counted from 1, and 0 elsewhere.
+        The number of the anomaly on top, counted from 1, and 0 elsewhere.
     techniques : sequence of str
         The technique of each anomaly.
     kinds : sequence of str or None, optional
-        What each is called, if it is a real defect.
+        The kind of each anomaly that is a real defect.
     """
     found = []
     kinds = [None] * len(techniques) if kinds is None else kinds
@@ -71,7 +71,7 @@ def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str
 
 
 def manifest_pieces(found: list[Layer]) -> list[dict[str, Any]]:
-    """A short entry for each piece."""
+    """The entry of each piece in the manifest."""
     return [
         {"technique": layer.technique, **layer.named, "bbox": box, "pixels": pixels}
         for layer in found
@@ -81,7 +81,7 @@ def manifest_pieces(found: list[Layer]) -> list[dict[str, Any]]:
 
 def outlines(layer: Layer, *, corners: bool) -> tuple[np.ndarray, np.ndarray]:
     """One closed outline around each piece of a layer, with its holes; see `tracing.trace`."""
-    from pail.dataset.tracing import trace  # compiled by numba at its first use
+    from pail.dataset.tracing import trace  # imported here, because numba compiles it at its first use
 
     numbers = cv2.copyMakeBorder(layer.numbers, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     _, holes = cv2.connectedComponents((numbers == 0).astype(np.uint8), connectivity=4)
@@ -93,8 +93,8 @@ def outlines(layer: Layer, *, corners: bool) -> tuple[np.ndarray, np.ndarray]:
 def yolo_label(found: list[Layer], shape: tuple[int, int], classes: dict[str, int]) -> bytes:
     """A line for each piece: its class and the corners of its outline as fractions of the sides.
 
-    Corners are the centers of pixels, so that readers that round down and draw with `cv2.fillPoly` get the mask. A
-    piece of one or two corners repeats the last: readers ask for three.
+    Corners are the centers of pixels, so that readers that round down and draw with `cv2.fillPoly` get the exact mask.
+    For a piece with one or two corners, the last one is repeated, because readers require three.
     """
     text = [np.array([f"{(i + 0.5) / side:.6f} ".encode() for i in range(side)]) for side in (shape[1], shape[0])]
     written: list[bytes | memoryview] = []
@@ -112,7 +112,7 @@ def yolo_label(found: list[Layer], shape: tuple[int, int], classes: dict[str, in
 
 
 def coco_encoder() -> Any:
-    """The module that encodes masks, of faster-coco-eval or pycocotools."""
+    """The module that encodes masks, from faster-coco-eval or pycocotools."""
     for name in ("faster_coco_eval.mask", "faster_coco_eval.core.mask", "pycocotools.mask"):
         try:
             module = __import__(name, fromlist=["frPyObjects"])
@@ -120,11 +120,12 @@ def coco_encoder() -> Any:
             continue
         if hasattr(module, "frPyObjects"):
             return module
-    raise ImportError(f"`coco` needs an encoder of masks: {install_hint('coco')}")
+    raise ImportError(f"`coco` needs a package that encodes masks: {install_hint('coco')}")
 
 
 def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: str) -> list[dict[str, Any]]:
-    """COCO's annotations of the pieces; `category_id` is still technique and kind, and ids come with the file."""
+    """The COCO annotations of the pieces. `category_id` is technique and kind until the file is written, where ids are
+    assigned."""
     annotations = []
     for layer in found:
         codes = _polygons(layer) if segmentation == "polygon" else _run_lengths(layer, shape)
@@ -142,24 +143,24 @@ def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: s
 
 
 def _polygons(layer: Layer) -> Iterator[list[list[int]]]:
-    """Along the corners of pixels, which COCO's own rasterizer turns into the mask."""
+    """Polygons along the corners of pixels, from which COCO's own rasterizer reconstructs the exact mask."""
     points, ends = outlines(layer, corners=True)
     for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         yield [points[start:end].ravel().tolist()]
 
 
 def _run_lengths(layer: Layer, shape: tuple[int, int]) -> list[dict[str, Any]]:
-    """Runs down the columns of the image, counted in each piece's box and compressed by COCO's coder."""
+    """Run lengths in column order, computed in the box of each piece and compressed by COCO's encoder."""
     height, width = shape
     codes = []
     for number, (left, top, w, h) in enumerate(layer.boxes.tolist(), 1):
         rows = slice(top - layer.top, top - layer.top + h)
         columns = slice(left - layer.left, left - layer.left + w)
-        inside = np.zeros((w, h + 2), np.int8)  # no run goes on into the next column yet
+        inside = np.zeros((w, h + 2), np.int8)  # separates the runs of adjacent columns at first
         inside[:, 1:-1] = number == layer.numbers[rows, columns].T
         column, row = np.nonzero(np.diff(inside))
         turns = (column + left) * height + row + top
-        apart = turns[2::2] > turns[1:-1:2]  # a run that ends at the bottom goes on at the top
+        apart = turns[2::2] > turns[1:-1:2]  # a run that reaches the bottom continues at the top of the next column
         kept = np.concatenate([[True], np.repeat(apart, 2), [True]])
         counts = np.diff(turns[kept], prepend=0, append=height * width)
         codes.append({"size": [height, width], "counts": counts.tolist()})
@@ -168,12 +169,12 @@ def _run_lengths(layer: Layer, shape: tuple[int, int]) -> list[dict[str, Any]]:
 
 
 def annotations_file(split: str) -> str:
-    """The file with COCO's annotations of one split."""
+    """The name of the file with the COCO annotations of one split."""
     return f"annotations_{split}.json"
 
 
 def image_id(line: dict[str, Any]) -> int:
-    """The number of an image or tile, unique in all shards of a set."""
+    """The id of an image or tile, which is unique across the shards of a set."""
     index: int = line["index"]
     tile = line.get("tile")
     return index if tile is None else (index * IDS + tile["row"]) * IDS + tile["column"]
@@ -186,22 +187,24 @@ def write_coco(
     splits: dict[str, int],
     kinds: Sequence[str] = (),
 ) -> None:
-    """Write COCO's annotations: one file for all images, and one for each split where there are several.
+    """Write the COCO annotations: one file for all images, and one for each
+    split if there are several.
 
-    Entries are written one at a time, so that memory stays flat.
+    Entries are written one at a time, so that memory does not grow.
 
     Parameters
     ----------
     out : Store
         The data set.
     recipe : Recipe
-        Its recipe.
+        The recipe of the data set.
     entries : callable
-        Iterates over the entries of the parts: the line of the manifest as "made", its annotations as "annotations".
+        Iterates over the entries of the parts: the manifest line as "made",
+        and its annotations as "annotations".
     splits : dict
         The number of images of each split.
     kinds : sequence of str
-        What real defects may be called.
+        The possible kinds of real defects.
     """
     classes = recipe.class_numbers(kinds)
     categories = [{"id": number, "name": name} for number, name in enumerate(recipe.class_names(kinds), 1)]
@@ -232,9 +235,9 @@ def write_coco(
 
 
 def _write(every: dict[str, IO[bytes]], written: dict[str, int], split: str, values: dict[str, Any]) -> None:
-    """One more image or annotation, into the file of all and that of the split.
+    """Write one image or annotation to the common file and to that of the split.
 
-    Annotations are numbered from 1 in each file: evaluators take 0 for "no match".
+    Annotations are numbered from 1 in each file, because evaluators interpret 0 as "no match".
     """
     for key in ("", split):
         if key in every:

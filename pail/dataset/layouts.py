@@ -11,25 +11,25 @@ from pail.dataset.recipe import SPLITS, Recipe
 from pail.dataset.tiles import Tile
 
 GOOD = "good"
-REST = "rest_"  # before the number of an anomaly in the name of a tile that it does not reach
+REST = "rest_"  # prefix in the name of a tile that the anomaly does not reach
 
 
 def image_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
-    """Where the image goes; `kind` is "good" or the technique. Names of tiles end in the row and column."""
+    """The path of an image; `kind` is "good" or the technique. Names of tiles end in row and column."""
     suffix = f"_{tile.name}.{recipe.format}" if tile else f".{recipe.format}"
-    prefix = "good_" if item.is_good and recipe.layout != "mvtec" else ""  # in one folder with the anomalous images
+    prefix = "good_" if item.is_good and recipe.layout != "mvtec" else ""  # next to the anomalous images
     if recipe.layout == "flat":
         return f"images/{prefix}{item.number:06}{suffix}"
     if recipe.layout == "yolo":
         return f"images/{item.split}/{prefix}{item.number:06}{suffix}"
     if kind == GOOD and not item.is_good:
-        prefix = REST  # beside the tiles of normal images, which have numbers of their own
+        prefix = REST  # it is next to tiles of normal images, which are numbered separately
     folder = "validation" if item.split == "val" else item.split
     return f"{folder}/{kind}/{prefix}{item.number:06}{suffix}"
 
 
 def mask_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
-    """Where the mask of an anomalous image goes."""
+    """The path of the mask of an anomalous image."""
     end = f"_{tile.name}" if tile else ""
     if recipe.layout == "flat":
         return f"masks/{item.number:06}{end}.png"
@@ -39,16 +39,17 @@ def mask_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -
 
 
 def label_name(recipe: Recipe, item: Item, kind: str, tile: Tile | None = None) -> str:
-    """Where YOLO's label goes, an empty file for a good image; "" in other layouts."""
+    """The path of the YOLO label (an empty file for a good image), or "" in other layouts."""
     if recipe.layout != "yolo":
         return ""
     return image_name(recipe, item, kind, tile).replace("images/", "labels/").rpartition(".")[0] + ".txt"
 
 
 def data_yaml(recipe: Recipe, splits: dict[str, int], kinds: Sequence[str] = ()) -> str:
-    """YOLO's description of the set and its classes; `splits` holds the number of images of each.
+    """The description of the set and its classes for YOLO; `splits` contains the number of images of each split.
 
-    Without a `path`, readers take the file's own folder; a relative one is taken from the current folder.
+    There is no `path` entry: readers then use the folder of the file, whereas a relative path would refer to the
+    current folder.
     """
     folders = "".join(f"{split}: images/{split}\n" for split in SPLITS if split != "test" or splits.get("test"))
     names = "".join(
@@ -58,7 +59,7 @@ def data_yaml(recipe: Recipe, splits: dict[str, int], kinds: Sequence[str] = ())
 
 
 def notes(recipe: Recipe) -> list[str]:
-    """What users of a layout should know before images are made."""
+    """Notes for the user about a layout, printed before images are made."""
     found = []
     if recipe.layout == "mvtec" and recipe.format != "png":
         found.append(
@@ -70,7 +71,7 @@ def notes(recipe: Recipe) -> list[str]:
             lacks["flat"] = "good images"
         if recipe.layout in lacks:
             found.append(
-                f"`preset` {recipe.preset!r} says what is trained on, and layout {recipe.layout!r} has no "
+                f"`preset` {recipe.preset!r} defines training data, but layout {recipe.layout!r} has no "
                 f"{lacks[recipe.layout]}: layout='yolo' (--layout yolo) has good and anomalous images in each split."
             )
     return found

@@ -356,7 +356,7 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
     if isinstance(techniques, Mapping):
         tables = {name: dict(entry) for name, entry in techniques.items()}
         if weights is not None or options is not None:
-            raise ValueError("`techniques` must hold weights and options itself where it holds tables")
+            raise ValueError("`techniques` must contain weights and options itself where it holds tables")
         as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
         for name, entry in tables.items():
             entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
@@ -389,7 +389,7 @@ def _plain(value: Any) -> Any:
         return [_plain(entry) for entry in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"`techniques` must hold numbers, strings and lists of them, got {describe(value)}")
+    raise TypeError(f"`techniques` must contain numbers, strings and lists of them, got {describe(value)}")
 
 
 def load_options(path: str | os.PathLike[str], *, whole: bool = True) -> dict[str, Any]:

@@ -67,9 +67,9 @@ def remake(
     inputs = Inputs(_root("normals", normals, recipe, normal=True), sources_store, rois, roi_names, bank, kinds)
     made = make_item(recipe, inputs, item)
     if not made.lines:
-        raise ValueError(f"`normals` must hold {line['normal']}: {made.skipped[0]['reason']}")
+        raise ValueError(f"`normals` must contain {line['normal']}: {made.skipped[0]['reason']}")
     if made.skipped:
-        raise ValueError(f"`source` must hold {line['source']}: {made.skipped[0]['reason']}")
+        raise ValueError(f"`source` must contain {line['source']}: {made.skipped[0]['reason']}")
     differing = _differing(folder, lines, made)
     whole = made if recipe.tile is None else make_item(replace(recipe, tile=None, overlap=0), inputs, item)
     image = whole.files[whole.lines[0]["image"]]

@@ -256,7 +256,7 @@ def _read_claim(out: Store) -> dict[str, Any]:
         claim["version"], claim["inputs"], claim["recipe"]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"`out` must hold a whole {CLAIM}, got a damaged one in {out}: the run cannot be resumed; "
+            f"`out` must contain a whole {CLAIM}, got a damaged one in {out}: the run cannot be resumed; "
             "overwrite=True (--overwrite) deletes the set and starts over"
         ) from error
     return dict(claim)

@@ -1,4 +1,4 @@
-"""Which files of a folder are images: one rule for data sets on disk, data set classes and pages."""
+"""Which files of a folder are images: the same rule for data sets on disk, data set classes and `pail tune`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif",
     ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".npy",
 )  # fmt: skip
-# Images elsewhere, for which there is no reader here: named to the user rather than passed over in silence.
+# Image formats without a reader in this library: they are reported to the user instead of being ignored silently.
 OTHER_IMAGES = (
     ".heic", ".heif", ".avif", ".jxl", ".jxr", ".j2k", ".jpx", ".jpf", ".exr", ".hdr", ".pfm", ".psd", ".psb", ".svg",
     ".dcm", ".nii", ".czi", ".nd2", ".lif", ".svs", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
     ".raw", ".tga", ".ico", ".npz",
 )  # fmt: skip
-FOREIGN_FOLDERS = ("__MACOSX",)  # what a Mac puts into its archives: files with the images' names that are none
+FOREIGN_FOLDERS = ("__MACOSX",)  # created by macOS in archives: files with names of images that are not images
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images below a folder, and what was passed over.
+    """The images below a folder, and what was skipped.
 
     Attributes
     ----------
     names : list of str
         Paths relative to the folder, with forward slashes, sorted.
     unread : dict of str to int
-        How many files of each suffix are images elsewhere, but have no reader here.
+        Number of image files by suffix for which there is no reader.
     links : list of str
         Links to folders that were not followed, relative to the folder.
     """
@@ -41,20 +41,19 @@ class Listing:
 
     @property
     def passed_over(self) -> str:
-        """One line about files and folders that a user might miss; empty where there are none."""
+        """One line about skipped files and folders that a user might miss, or an empty str."""
         parts = [f"{count} {suffix} file{'s' * (count > 1)} (no reader)" for suffix, count in self.unread.items()]
         if self.links:
             shown = ", ".join(self.links[:3]) + ", ..." * (len(self.links) > 3)
             parts.append(f"{len(self.links)} linked folder{'s' * (len(self.links) > 1)} ({shown})")
-        return f"passed over: {', '.join(parts)}" if parts else ""
+        return f"skipped: {', '.join(parts)}" if parts else ""
 
 
 def list_images(folder: str | os.PathLike[str], *, follow_links: bool = False) -> Listing:
     """List the images below a local folder.
 
-    Hidden files and folders (`.ipynb_checkpoints`, `.thumbnails`) and `__MACOSX` do not count, nor do folders that are
-    named like images. Links to files count; links to folders are followed where `follow_links` is true, each folder
-    once.
+    Hidden files and folders (`.ipynb_checkpoints`, `.thumbnails`), `__MACOSX`, and folders with names of images are
+    skipped. Links to files are included; links to folders are followed if `follow_links` is true, each folder once.
     """
     found, links = walk(folder, follow_links=follow_links)
     return sift(found, links)
@@ -63,9 +62,9 @@ def list_images(folder: str | os.PathLike[str], *, follow_links: bool = False) -
 def walk(
     folder: str | os.PathLike[str], *, follow_links: bool = False, depth: int | None = None
 ) -> tuple[list[str], list[str]]:
-    """All files below a folder that are not hidden, and the links to folders that were not followed; unsorted.
+    """All files below a folder that are not hidden, and the links to folders that were not followed, unsorted.
 
-    With a depth of 1 no folder below is entered.
+    With a depth of 1, no subfolder is searched.
     """
     root = os.fspath(folder)
     files: list[str] = []
@@ -82,7 +81,7 @@ def walk(
             if (Path(place) / name).is_symlink() and not follow_links:
                 links.append(relative)
                 continue
-            if follow_links:  # a link may lead to a folder above it, or two links to one folder
+            if follow_links:  # a link may point to one of its parent folders, or two links to the same folder
                 real = os.path.realpath(Path(place) / name)
                 if real in visited:
                     continue
@@ -94,7 +93,7 @@ def walk(
 
 
 def sift(names: Iterable[str], links: Iterable[str] = ()) -> Listing:
-    """Those of the relative names that are images, however the names were found."""
+    """Select the images among relative names."""
     images: list[str] = []
     unread: Counter[str] = Counter()
     for name in names:
@@ -109,5 +108,5 @@ def sift(names: Iterable[str], links: Iterable[str] = ()) -> Listing:
 
 
 def is_shown(name: str) -> bool:
-    """Whether no part of the relative name is hidden or comes from a Mac's archive."""
+    """Whether no part of the relative name is hidden or a folder of a macOS archive."""
     return not any(part[0] == "." or part in FOREIGN_FOLDERS for part in name.split("/") if part)

@@ -1,4 +1,4 @@
-"""PIL images as arrays and back: the one table of modes."""
+"""PIL images as arrays and back: the only table of modes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N")  # an array holds the same values
-CONVERTED_MODES = {  # and what the others are converted to
+PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N")  # an array contains the same values
+CONVERTED_MODES = {  # the other modes, and what they are converted to
     "1": "L",
     "CMYK": "RGB",
     "YCbCr": "RGB",
@@ -19,7 +19,7 @@ CONVERTED_MODES = {  # and what the others are converted to
     "La": "LA",
     "PA": "RGBA",
 }
-# New pixels in these modes would have to take one of the colors that are there: the anomaly could vanish.
+# New pixels in these modes could only have one of the existing colors, so that the anomaly could disappear.
 CLOSED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA"}
 UNSUPPORTED = {"I": "int32"}
 
@@ -30,9 +30,9 @@ def to_array(name: str, image: Image.Image) -> tuple[np.ndarray, bool]:
     Raises
     ------
     TypeError
-        If the mode has no place in the table.
+        If the mode is not in the table.
     ValueError
-        If the image is empty, truncated or closed. Both name the argument.
+        If the image is empty, truncated or closed. Both errors name the argument.
     """
     mode = plain_mode(image)
     if mode is None:
@@ -51,7 +51,7 @@ def to_array(name: str, image: Image.Image) -> tuple[np.ndarray, bool]:
 
 
 def plain_mode(image: Image.Image) -> str | None:
-    """The mode in which the image's values are those of an array; None where there is none."""
+    """The mode in which an array contains the same values as the image, or None if there is none."""
     if image.mode == "P":
         return "RGBA" if "transparency" in image.info else "RGB"
     mode = CONVERTED_MODES.get(image.mode, image.mode)
@@ -59,25 +59,25 @@ def plain_mode(image: Image.Image) -> str | None:
 
 
 def check_open(image: Image.Image) -> None:
-    """Raise a TypeError where the mode cannot hold new values: bilevel images and palettes."""
+    """Raise a TypeError if the mode cannot represent new values, as for bilevel images and palettes."""
     if image.mode in CLOSED_MODES:
         raise TypeError(
-            f"a PIL image of mode {image.mode} cannot take an anomaly, since its pixels can only have the "
-            f'colors that are there; pass image.convert("{CLOSED_MODES[image.mode]}")'
+            f"a PIL image of mode {image.mode} cannot contain an anomaly, because its pixels can only have its "
+            f'existing colors; pass image.convert("{CLOSED_MODES[image.mode]}")'
         )
 
 
 def with_pixels(image: Image.Image, array: np.ndarray, mask: np.ndarray) -> Image.Image:
-    """The image with other pixels where `mask` (H, W) is true, in its own mode; all else stays bit by bit.
+    """The image in its own mode with new pixels where `mask` (H, W) is true; all other pixels stay bit-identical.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        The image, which is not written to.
+        The image, which is not modified.
     array : ndarray
-        Pixels as `to_array` gives them.
+        Pixels in the form that `to_array` returns.
     mask : ndarray of shape (H, W)
-        Where they are taken. The mode must be one that `check_open` lets through.
+        Where the new pixels are used. The mode must be one that `check_open` accepts.
     """
     if image.mode in PLAIN_MODES:
         big = image.mode == "I;16B"

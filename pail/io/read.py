@@ -1,4 +1,5 @@
-"""Image files as arrays: every depth kept, EXIF rotation applied, broken files refused by name."""
+"""Read image files as arrays. The bit depth is kept, EXIF rotation is applied, and broken files raise an error that
+names them."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ from pail.io import pil
 
 File = bytes | str | os.PathLike[str]
 Buffer = Any  # bytes, or a file that is mapped into memory
-MAX_PIXELS = 2 * 89_478_485  # where Pillow, too, takes an image for a decompression bomb
+MAX_PIXELS = 2 * 89_478_485  # the limit above which Pillow, too, treats an image as a decompression bomb
 DTYPES = ("uint8", "uint16", "float32", "float64")
 ORIENTATION = 0x0112  # EXIF and TIFF
-TURNS = {  # EXIF orientation: what np.rot90 and a mirror have to do
+TURNS = {  # EXIF orientation: arguments of np.rot90, and whether to mirror
     2: (0, True),
     3: (2, False),
     4: (2, True),
@@ -38,32 +39,32 @@ NPY = b"\x93NUMPY"
 GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA = 0, 4, 3, 2, 6  # color types of PNG
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of JPEG that begin a frame
 BY_OPENCV = ("PPM", "JPEG2000", "BMP", "DIB", "WEBP")
-BANDS = {"L": (), "I": (), "I;16": (), "RGB": (3,), "RGBA": (4,)}  # the last axis of images of a mode of Pillow
-UNREGISTERED = ("EPS",)  # needs a program that is run on the file
-MAX_CHANNELS = 16  # as in arrays; a broken header may promise any number
-MOST_PAGES_LOOKED_AT = 64  # for reduced copies; files with more pages are stacks, which have none
+BANDS = {"L": (), "I": (), "I;16": (), "RGB": (3,), "RGBA": (4,)}  # the last axis of an array for a mode of Pillow
+UNREGISTERED = ("EPS",)  # would run an external program on the file
+MAX_CHANNELS = 16  # as for arrays; a broken header may contain any number
+MOST_PAGES_LOOKED_AT = 64  # to find reduced copies; files with more pages are stacks, which have none
 MASK_DOUBT = 0.01  # share of a mask's pixels that may lie between clearly false and clearly true
-BINARY = 0.99  # share of a mask's pixels near one of its two values
-CLEARLY = 0.1  # how far from either end of the range a pixel of a mask may lie
+BINARY = 0.99  # share of the pixels of a mask that are close to one of its two values
+CLEARLY = 0.1  # of the range: largest distance of such a pixel from either end
 
 
 class UnreadableError(ValueError):
-    """A file that is no whole image, or holds pixels that have no place here."""
+    """A file that is not a complete image, or contains pixels of an unsupported type."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file, decoded.
+    """A decoded image file.
 
     Attributes
     ----------
     pixels : ndarray of shape (H, W) or (H, W, C)
         uint8, uint16, float32 or float64, contiguous, RGB before alpha.
     alpha : bool
-        Whether the last channel is alpha: always the fourth of four, as in arrays, and the second of two where the
-        file says so.
+        Whether the last channel is alpha: always the fourth of four, as in arrays, and the second of two if the file
+        says so.
     pages : int
-        How many pages the file has.
+        Number of pages of the file.
     kind : str
         The format, such as "png" or "tiff".
     """
@@ -76,14 +77,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Header:
-    """What stands before the pixels."""
+    """The contents of a header."""
 
     kind: str
     height: int  # as stored, before the rotation
     width: int
     orientation: int = 1
-    channels: int = 0  # of JPEG; the color type of PNG
-    scan: int = 0  # where the pixels of a JPEG begin
+    channels: int = 0  # number of channels of a JPEG; color type of a PNG
+    scan: int = 0  # offset at which the pixels of a JPEG begin
 
 
 def decode(file: File, *, page: int = 0, max_pixels: int | None = MAX_PIXELS) -> np.ndarray:
@@ -97,19 +98,19 @@ def read_picture(file: File, *, page: int = 0, max_pixels: int | None = MAX_PIXE
     Parameters
     ----------
     file : bytes or path
-        The file, or what it holds.
+        The path, or the contents of the file.
     page : int, default 0
-        Which page of a TIFF with several, from 0.
+        Number of the page in a multi-page TIFF file, from 0.
     max_pixels : int, optional
-        Larger images are refused before they are decoded; None takes any size.
+        Images with more pixels are refused before they are decoded; None accepts any size.
     name : str, optional
-        The file's name: a UserWarning with it says where a file has more pages than the first one that is read.
+        The name of the file, for a UserWarning if the file has more pages than the one that is read.
 
     Raises
     ------
     UnreadableError
-        If the file is missing, truncated, too large, no image, or of a dtype other than uint8, uint16, float16 (which
-        becomes float32), float32 and float64.
+        If the file is missing, truncated, too large or not an image, or has a dtype other than uint8, uint16, float16
+        (which becomes float32), float32 and float64.
     """
     data = _bytes_of(file)
     try:
@@ -118,7 +119,7 @@ def read_picture(file: File, *, page: int = 0, max_pixels: int | None = MAX_PIXE
         raise
     except MemoryError:
         raise
-    except Exception as error:  # readers raise whatever a broken file makes them raise
+    except Exception as error:  # readers may raise any error for a broken file
         raise UnreadableError(f"the pixels cannot be read: {error}") from error
     if name is not None and page == 0 and picture.pages > 1:
         warnings.warn(f"{name} has {picture.pages} pages, of which the first is read", UserWarning, stacklevel=2)
@@ -126,7 +127,7 @@ def read_picture(file: File, *, page: int = 0, max_pixels: int | None = MAX_PIXE
 
 
 def count_pages(file: File) -> int:
-    """How many pages an image file has that `read_picture` takes: one, but for TIFF."""
+    """Number of pages of an image file that `read_picture` accepts: one, except for TIFF."""
     data = _bytes_of(file)
     if data[:4] not in TIFF:
         return 1
@@ -135,7 +136,7 @@ def count_pages(file: File) -> int:
 
 
 def read_size(file: str | os.PathLike[str], *, page: int = 0, max_pixels: int | None = MAX_PIXELS) -> tuple[int, int]:
-    """Height and width as the header tells, after the rotation that EXIF asks for; the pixels are not decoded."""
+    """Height and width according to the header, after EXIF rotation. The pixels are not decoded."""
     try:
         with _regular(file).open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             header = _header(data, page)
@@ -148,7 +149,7 @@ def read_size(file: str | os.PathLike[str], *, page: int = 0, max_pixels: int | 
 
 
 def looks_like_mask(pixels: np.ndarray) -> bool:
-    """Whether an image holds two values only, give or take what JPEG makes of them."""
+    """Whether an image contains only two values, with a tolerance for JPEG compression."""
     values = pixels.reshape(*pixels.shape[:2], -1)[..., :3].astype(np.float32)
     low, high = float(values.min()), float(values.max())
     near = np.minimum(values - low, high - values) <= CLEARLY * (high - low)
@@ -158,14 +159,14 @@ def looks_like_mask(pixels: np.ndarray) -> bool:
 def read_mask(file: File, *, name: str, max_pixels: int | None = MAX_PIXELS) -> np.ndarray:
     """Decode a mask file as uint8 {0, 255} (H, W).
 
-    A pixel is true from half of the range on: 128 of 255, 32768 of 65535, 0.5 of floats. A file that holds nothing but
-    0 and 1, or 0 and 255, is taken at its word at any depth. Color counts by its brightest channel, that of palettes
-    by the colors and not by the indices; what is transparent is false.
+    A pixel is true if its value is at least half of the range: 128 of 255, 32768 of 65535, 0.5 for floats. A file that
+    contains only 0 and 1, or only 0 and 255, is read as such at any bit depth. For color images the brightest channel
+    counts, for palette images the colors and not the indices. Transparent pixels are false.
 
     Parameters
     ----------
     file : bytes or path
-        The file, or what it holds.
+        The path, or the contents of the file.
     name : str
         The file's name, for messages.
     max_pixels : int, optional
@@ -174,7 +175,7 @@ def read_mask(file: File, *, name: str, max_pixels: int | None = MAX_PIXELS) -> 
     Warns
     -----
     UserWarning
-        If more than 1 % of the pixels lie between a tenth and nine tenths of the range: the file may be no mask.
+        If more than 1 % of the pixels are between 10 % and 90 % of the range, because the file may not be a mask.
 
     Raises
     ------
@@ -197,8 +198,8 @@ def read_mask(file: File, *, name: str, max_pixels: int | None = MAX_PIXELS) -> 
     doubtful = np.count_nonzero((values > CLEARLY * top) & (values < (1 - CLEARLY) * top)) / values.size
     if doubtful > MASK_DOUBT:
         warnings.warn(
-            f"{name} may be no mask: {doubtful:.0%} of its pixels lie between {CLEARLY:.0%} and {1 - CLEARLY:.0%} of "
-            f"the range 0 to {top:g}; those from half of it on are taken as true",
+            f"{name} may not be a mask: {doubtful:.0%} of its pixels are between {CLEARLY:.0%} and "
+            f"{1 - CLEARLY:.0%} of the range 0 to {top:g}; values of at least half of it count as true",
             UserWarning,
             stacklevel=2,
         )
@@ -212,7 +213,7 @@ def read_mask(file: File, *, name: str, max_pixels: int | None = MAX_PIXELS) -> 
 def _regular(file: str | os.PathLike[str]) -> Path:
     path = Path(file)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe would block
             raise UnreadableError("not a regular file")
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from error
@@ -233,7 +234,7 @@ def _bytes_of(file: File) -> bytes:
 
 def _why(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "no image that OpenCV, Pillow or tifffile knows"
+        return "not an image that OpenCV, Pillow or tifffile can read"
     if isinstance(error, ValueError) and "mmap an empty" in str(error):
         return "the file is empty"
     return str(error) or type(error).__name__
@@ -264,9 +265,9 @@ def _header(data: Buffer, page: int = 0) -> _Header:
 
 
 def _png_header(data: Buffer, *, checked: bool) -> _Header:
-    """Walk the chunks of a PNG to its end, where asked for with their checksums; nothing is decoded.
+    """Read the chunks of a PNG to its end, and verify their checksums on request. Nothing is decoded.
 
-    Not by Pillow: it unpacks compressed text, and refuses files with much of it.
+    Pillow is not used, because it decompresses text chunks and refuses files with much text.
     """
     height = width = color = 0
     orientation, place, size = 1, len(PNG), len(data)
@@ -293,7 +294,7 @@ def _png_header(data: Buffer, *, checked: bool) -> _Header:
 
 
 def _jpeg_header(data: Buffer) -> _Header:
-    """Walk the segments of a JPEG up to its pixels."""
+    """Read the segments of a JPEG up to its pixels."""
     height = width = channels = 0
     orientation, place = 1, 2
     while data[place : place + 1] == b"\xff":
@@ -324,7 +325,7 @@ def _exif_orientation(data: bytes) -> int:
     try:
         exif.load(data)
         return _as_orientation(exif.get(ORIENTATION, 1))
-    except Exception:  # a broken EXIF block says nothing about the pixels
+    except Exception:  # a broken EXIF block does not affect the pixels
         return 1
 
 
@@ -340,22 +341,27 @@ def _as_orientation(value: Any) -> int:
 
 
 def _opened(data: Buffer) -> Image.Image:
-    """Pillow's image, its pixels not yet decoded.
+    """Open an image with Pillow without decoding its pixels.
 
-    Not by `Image.open`: its limit of pixels is one for the whole process, which no thread may change for others.
+    `Image.open` is not used, because its limit of pixels is global to the process and must not be changed by a thread.
     """
     Image.init()
     start = bytes(data[:16])
     for kind in Image.ID:
         factory, accept = Image.OPEN[kind]
         accepted = accept is None or accept(start)
-        if kind in UNREGISTERED or not accepted or isinstance(accepted, str):  # a text says what is missing
+        if kind in UNREGISTERED or not accepted or isinstance(accepted, str):  # a str says what is missing
             continue
         try:
             return factory(io.BytesIO(bytes(data)), "")
-        except (SyntaxError, IndexError, TypeError, KeyError):  # as in Image.open: another reader may know it
+        except (
+            SyntaxError,
+            IndexError,
+            TypeError,
+            KeyError,
+        ):  # as in Image.open: another plugin may be able to read it
             continue
-    raise UnidentifiedImageError("no image that OpenCV, Pillow or tifffile knows")
+    raise UnidentifiedImageError("not an image that OpenCV, Pillow or tifffile can read")
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -367,7 +373,7 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
     if start[:4] in TIFF:
         return _read_tiff(data, page, max_pixels)
     if page != 0:
-        raise UnreadableError(f"the file has one page, no page {page + 1}")
+        raise UnreadableError(f"the file has one page, so there is no page {page + 1}")
     if start.startswith(PNG):
         header = _png_header(data, checked=True)
         _check_size(header, max_pixels)
@@ -375,7 +381,8 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
     if start.startswith(b"\xff\xd8\xff"):
         header = _jpeg_header(data)
         _check_size(header, max_pixels)
-        # Mostly it is the last thing in the file; whatever follows, the first one after the header ends the pixels.
+        # Usually the end marker is at the end of the file. If other data follows, the first one after the header ends
+        # the pixels.
         if not data.endswith(b"\xff\xd9") and data.find(b"\xff\xd9", header.scan) < 0:
             raise UnreadableError("the file is truncated")
         pixels = _through_opencv(data) if header.channels in (1, 3) else None
@@ -385,7 +392,7 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
     try:
         with _opened(data) as image:
             header = _Header(str(image.format), image.height, image.width, _pil_orientation(image))
-    except Image.DecompressionBombError:  # WebP's reader has a limit of its own
+    except Image.DecompressionBombError:  # the WebP plugin has its own limit
         pixels = _through_opencv(data)
         if pixels is None:
             raise
@@ -395,7 +402,7 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise UnreadableError(_why(error)) from error
     _check_size(header, max_pixels)
-    # OpenCV is faster, and keeps 16 bits of color, of which Pillow makes 8; what is color and what alpha, Pillow says.
+    # OpenCV is faster and keeps 16 bits of color, which Pillow reduces to 8. Pillow tells color and alpha apart.
     pixels = _through_opencv(data) if header.kind in BY_OPENCV else None
     if pixels is not None and pixels.shape[2:] == BANDS.get(str(pil.plain_mode(image) or image.mode)):
         return _picture(pixels, header)
@@ -404,7 +411,7 @@ def _read(data: bytes, page: int, max_pixels: int | None) -> Picture:
 
 
 def _picture(pixels: np.ndarray, header: _Header, *, alpha: bool | None = None, pages: int = 1) -> Picture:
-    """Turned, checked, contiguous and in this machine's byte order."""
+    """The decoded pixels: rotated, checked, contiguous and in native byte order."""
     if pixels.dtype == np.float16:
         pixels = pixels.astype(np.float32)
     if pixels.dtype.name not in DTYPES:
@@ -412,7 +419,7 @@ def _picture(pixels: np.ndarray, header: _Header, *, alpha: bool | None = None, 
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is no image")
+        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is not an image")
     turns, mirrored = TURNS.get(header.orientation, (0, False))
     if mirrored:
         pixels = pixels[:, ::-1]
@@ -427,26 +434,26 @@ def _png_pixels(data: bytes, header: _Header) -> np.ndarray:
         return _through_pillow(data)[0]
     if header.channels == GRAY_ALPHA:
         return pixels[..., [0, 3]] if pixels.ndim == 3 else pixels
-    if header.channels == GRAY:  # one gray that stands for "transparent" is no alpha channel; Pillow agrees
+    if header.channels == GRAY:  # a single transparent gray value is not an alpha channel, neither in Pillow
         return pixels if pixels.ndim == 2 else pixels[..., 0]
     return pixels[..., :3] if header.channels == RGB else pixels
 
 
 def _through_opencv(data: bytes) -> np.ndarray | None:
-    """As OpenCV reads it, RGB before alpha; None where it cannot."""
+    """The pixels as read by OpenCV, RGB before alpha; None if it cannot read them."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
     if pixels is None or pixels.ndim == 2:
         return pixels
-    if pixels.dtype == np.float64:  # which cvtColor does not take
+    if pixels.dtype == np.float64:  # which cvtColor does not support
         return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
 def _through_pillow(data: bytes) -> tuple[np.ndarray, bool]:
-    """The same as for a PIL image, and whether the last channel is alpha."""
+    """The pixels as read by Pillow, and whether the last channel is alpha."""
     with _opened(data) as image:
         try:
             return pil.to_array("file", image)
@@ -469,16 +476,16 @@ def _read_npy(data: bytes, max_pixels: int | None) -> Picture:
 
 
 def _opened_tiff(data: Buffer) -> Any:
-    import tifffile  # takes a moment, and most files are of other formats
+    import tifffile  # slow to import, and most files have other formats
 
     try:
         return tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data)
     except Exception as error:
-        raise UnreadableError(f"the file is truncated or no TIFF: {error}") from error
+        raise UnreadableError(f"the file is truncated or not a TIFF: {error}") from error
 
 
 def _pages(tiff: Any) -> list[Any]:
-    """The pages that are images of their own: no thumbnails, no smaller copies."""
+    """The pages that are separate images, without thumbnails and smaller copies."""
     count = len(tiff.pages)
     if count == 0:
         raise UnreadableError("the file is truncated: it has no page")
@@ -491,7 +498,7 @@ def _pages(tiff: Any) -> list[Any]:
 
 def _page(pages: Any, index: int) -> Any:
     if not 0 <= index < len(pages):
-        raise UnreadableError(f"the file has {len(pages)} pages, no page {index + 1}")
+        raise UnreadableError(f"the file has {len(pages)} pages, so there is no page {index + 1}")
     return pages[index]
 
 
@@ -501,7 +508,8 @@ def _tiff_orientation(page: Any) -> int:
 
 
 def _read_tiff(data: bytes, index: int, max_pixels: int | None) -> Picture:
-    """By tifffile, which keeps every dtype and number of bands; where it lacks the compression, by Pillow or OpenCV."""
+    """Read a TIFF with tifffile, which keeps every dtype and number of bands, or with Pillow or OpenCV if tifffile does
+    not support its compression."""
     with _opened_tiff(data) as tiff:
         pages = _pages(tiff)
         count, page = len(pages), _page(pages, index)
@@ -522,14 +530,14 @@ def _read_tiff(data: bytes, index: int, max_pixels: int | None) -> Picture:
 
 
 def _is_plain(page: Any) -> bool:
-    """Whether the stored numbers are the image's: gray or RGB, not multiplied by alpha, at a whole number of bytes."""
+    """Whether the stored numbers are the pixel values: gray or RGB, not premultiplied by alpha, in whole bytes."""
     if page.samplesperpixel == 4 and page.bitspersample == 8 and 1 in page.extrasamples:
         return False
     return page.photometric.name in ("MINISWHITE", "MINISBLACK", "RGB") and page.bitspersample in (1, 8, 16, 32, 64)
 
 
 def _tiff_array(page: Any) -> np.ndarray | None:
-    """The page as (H, W) or (H, W, C); None where tifffile needs a package for the compression."""
+    """The page as (H, W) or (H, W, C); None if tifffile needs another package for the compression."""
     try:
         pixels: np.ndarray = page.asarray()
     except (ValueError, KeyError) as error:
@@ -540,7 +548,7 @@ def _tiff_array(page: Any) -> np.ndarray | None:
     if axes == "SYX":
         pixels = np.moveaxis(pixels, 0, 2)
     elif axes not in ("YX", "YXS"):
-        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is no image")
+        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is not an image")
     if pixels.dtype == np.bool_:
         pixels = np.negative(pixels.view(np.uint8))
     if page.photometric.name == "MINISWHITE" and pixels.dtype.kind == "u":
@@ -549,7 +557,8 @@ def _tiff_array(page: Any) -> np.ndarray | None:
 
 
 def _only(data: bytes, tiff: Any, page: Any) -> bytes:
-    """The file with that page as its first and no rotation, for readers that take the first page and may turn it."""
+    """The file with that page as the first and without rotation, for readers that read only the first page and may
+    rotate it."""
     changed = bytearray(data)
     order = "<" if tiff.byteorder == "<" else ">"
     place, kind = (8, f"{order}u8") if tiff.is_bigtiff else (4, f"{order}u4")

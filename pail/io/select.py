@@ -1,4 +1,4 @@
-"""Which images a user means: a folder, a glob pattern, a list of paths, or a file that lists them."""
+"""Select images by a folder, a glob pattern, a list of paths, or a file that lists them."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from pail.core.checks import close_match, describe
 from pail.io.listing import SUFFIXES, Listing, sift, walk
 
 LISTS = (".txt", ".csv", ".json")  # files that list paths
-COLUMNS = ("path", "file", "image", "filename")  # the column of a list that is taken where none is named
+COLUMNS = ("path", "file", "image", "filename")  # column names that are used if none is given
 GOOD = "train/good/"  # the normal images of a category in the layout of MVTec AD
 MARKS = ("mask", "masks", "label", "labels", "gt", "groundtruth", "ground_truth", "seg", "annotation", "annotations")
-LABELS = (".json", ".txt", ".xml")  # files of annotations beside images
+LABELS = (".json", ".txt", ".xml")  # annotation files next to images
 TRUTH = "ground_truth"
-LOOKED_AT = 5  # files that are opened to see whether they are masks
+LOOKED_AT = 5  # files that are opened to check whether they are masks
 SHOWN = 3  # names in a message
 WAYS = "a folder, a glob pattern, a list of paths, or a file that lists them (.txt, .csv, .json)"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Images that were selected.
+    """Selected images.
 
     Attributes
     ----------
     root : str
         The folder to which the names are relative.
     listing : Listing
-        The names, and what was passed over.
+        The names, and what was skipped.
     others : tuple of str
-        Files that are no images: annotations may be among them.
+        Files that are not images, which may be annotations.
     grows : bool
-        Whether a new file below the root may be selected by the same words.
+        Whether a new file below the root could match the same argument.
     chosen : bool
-        Whether each file was named, so that nothing is left out on its name alone.
+        Whether each file was listed, so that no file is left out because of its name.
     """
 
     root: str
@@ -57,7 +57,7 @@ class Selection:
 
 
 def is_several(where: Any) -> bool:
-    """Whether these are paths in a list, and not one path."""
+    """Whether the argument is a list of paths and not a single path."""
     return isinstance(where, Sequence) and not isinstance(where, str)
 
 
@@ -79,7 +79,7 @@ def select(argument: str, where: Any, *, follow_links: bool = False, column: str
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, does not exist, or lists a file that does not exist.
+        If the argument is none of these, does not exist, or lists a file that does not exist.
     """
     if is_several(where):
         return _selected(argument, "", [(os.fspath(_as_path(argument, path)), "") for path in where])
@@ -96,12 +96,12 @@ def select(argument: str, where: Any, *, follow_links: bool = False, column: str
 
 
 def is_excluded(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern fits the path, or the name of the file alone."""
+    """Whether a pattern matches the path or the name of the file."""
     return any(fnmatch.fnmatchcase(part, p) for p in patterns for part in (name, name.rpartition("/")[2]))
 
 
 def excluded(found: Selection, patterns: Sequence[str]) -> Selection:
-    """Without the files that a pattern fits."""
+    """The selection without the files that a pattern matches."""
     if not patterns:
         return found
     kept = [name for name in found.names if not is_excluded(name, patterns)]
@@ -119,7 +119,7 @@ def _searched(root: str, files: list[str], links: list[str], *, grows: bool = Tr
 
 
 def _matching(pattern: str, follow_links: bool) -> Selection:
-    """The images that fit a glob pattern, in which ** stands for any number of folders."""
+    """The images that match a glob pattern, in which ** stands for any number of folders."""
     parts = Path(pattern).parts
     first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
     root, rest = Path(*parts[:first]), parts[first:]
@@ -131,7 +131,7 @@ def _matching(pattern: str, follow_links: bool) -> Selection:
 
 
 def fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether a path fits a pattern, both as their parts."""
+    """Whether a path matches a pattern, both given as their parts."""
     if not pattern:
         return not parts
     if pattern[0] == "**":
@@ -140,7 +140,7 @@ def fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _may_lie_in(folder: list[str], pattern: tuple[str, ...]) -> bool:
-    """Whether files below a folder may fit a pattern."""
+    """Whether files below a folder may match a pattern."""
     for place, part in enumerate(pattern[:-1]):
         if part == "**" or place == len(folder):
             return True
@@ -160,7 +160,7 @@ def _as_path(argument: str, where: Any) -> Any:
 
 
 def _selected(argument: str, base: str, entries: list[tuple[str, str]]) -> Selection:
-    """Files that were named, each with the place in a message where that was."""
+    """The selection of listed files; each entry has its place in the list, for messages."""
     paths: dict[str, str] = {}
     missing: list[str] = []
     for entry, place in entries:
@@ -170,7 +170,7 @@ def _selected(argument: str, base: str, entries: list[tuple[str, str]]) -> Selec
         paths[os.path.abspath(path)] = path  # noqa: PTH100
     if missing:
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        raise ValueError(f"`{argument}` must list files, got {', '.join(missing[:SHOWN])}{more}, which are none")
+        raise ValueError(f"`{argument}` must list existing files, got {', '.join(missing[:SHOWN])}{more}")
     if not paths:
         raise ValueError(f"`{argument}` must list an image, got an empty list")
     root = os.path.abspath(base) if base else ""  # noqa: PTH100
@@ -178,13 +178,13 @@ def _selected(argument: str, base: str, entries: list[tuple[str, str]]) -> Selec
         try:
             root = os.path.commonpath([str(Path(path).parent) for path in paths])
         except ValueError as error:
-            raise ValueError(f"`{argument}` must list files of one drive, got several: {error}") from None
+            raise ValueError(f"`{argument}` must list files on one drive, got several: {error}") from None
     names = [Path(path).relative_to(root).as_posix() for path in paths]
     return Selection(root, Listing(names), grows=False, chosen=True)
 
 
 def _listed(argument: str, path: Path, column: str | None) -> list[tuple[str, str]]:
-    """The paths in a file, and in which line or entry each is."""
+    """The paths in a file, each with its line or entry."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -206,7 +206,7 @@ def _rows(argument: str, path: Path, text: str, column: str | None) -> list[tupl
         return []
     head = [cell.strip() for cell in rows[0]]
     if column is None and len(head) == 1 and (path.parent / head[0]).is_file():
-        place, start = 0, 0  # no row of titles
+        place, start = 0, 0  # no header row
     else:
         place, start = head.index(_column(argument, path, head, column)), 1
     return [
@@ -259,15 +259,15 @@ def _column(argument: str, path: Path, names: list[str], column: str | None) -> 
 def normal_images(
     argument: str, found: Selection, exclude: Sequence[str], is_mask: Callable[[str, str], bool]
 ) -> tuple[Selection, list[str]]:
-    """The normal images of a selection, and a line for each thing that was left out.
+    """The normal images of a selection, and a line about what was left out.
 
-    A category in the layout of MVTec AD stands for its `train/good`. Masks and labels beside images are left out;
-    `is_mask` says of a root and a name whether the file looks like a mask.
+    A category in the layout of MVTec AD stands for its `train/good`. Masks and labels next to images are left out;
+    `is_mask` returns for a root and a name whether the file looks like a mask.
 
     Raises
     ------
     ValueError
-        If the folder holds defects that its layout names, elsewhere than in one category.
+        If the folder contains defects according to its layout, unless it is a single category.
     """
     if found.chosen:
         return excluded(found, exclude), []
@@ -275,9 +275,7 @@ def normal_images(
     is_category = _is_category(found.names)
     kept = excluded(found, exclude)
     if is_category:
-        notes.append(
-            f"`{argument}`: {found.root} is a category in the layout of MVTec AD, of which {GOOD[:-1]} is used"
-        )
+        notes.append(f"`{argument}`: {found.root} is a category in the layout of MVTec AD; its {GOOD[:-1]} is used")
         kept = _below(kept, GOOD)
     else:
         _check_apart(argument, kept)
@@ -287,7 +285,7 @@ def normal_images(
         left = [f"{_counted(len(names), what)} ({_some(names)})" for names, what in ((masks, "mask"), (labels, "label"))
                 if names]  # fmt: skip
         notes.append(
-            f"`{argument}`: {' and '.join(left)} beside images in {kept.root} are left out; their images are taken for "
+            f"`{argument}`: {' and '.join(left)} next to images in {kept.root} are left out; their images count as "
             "normal ones"
         )
         gone = set(masks)
@@ -313,7 +311,7 @@ def _below(found: Selection, folder: str) -> Selection:
 
 
 def _check_apart(argument: str, found: Selection) -> None:
-    """Raise where several categories, or the test images of one, were selected."""
+    """Raise an error if several categories, or the test images of one, were selected."""
     parts = [name.split("/") for name in found.names]
     trained = [part for part in parts if "train" in part[:-1] and part[part.index("train") + 1] == "good"]
     defects = [p for p in parts if TRUTH in p[:-1] or ("test" in p[:-2] and p[p.index("test") + 1] != "good")]
@@ -321,22 +319,22 @@ def _check_apart(argument: str, found: Selection) -> None:
         place = "/".join(trained[0][: trained[0].index("train")])
         folder = "/".join(part for part in (found.root.rstrip("/"), place, GOOD[:-1]) if part)
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {found.root}, a data set with defects and ground truth "
+            f"`{argument}` must contain normal images only, got {found.root}, a data set with defects and ground truth "
             f"such as {'/'.join(defects[0])!r}; pass {folder}"
         )
     roots = {part[0] for part in parts if len(part) > 1}
     here = Path(found.root).absolute()
     if here.name == "test" and (here.parent / TRUTH).is_dir() and roots - {"good"}:
         raise ValueError(
-            f"`{argument}` must hold normal images only, got {found.root} beside ground truth; pass "
+            f"`{argument}` must contain normal images only, got {found.root}, which is next to ground truth; pass "
             f"{Path(found.root).parent / 'train' / 'good'}"
         )
 
 
 def _masks(found: Selection, is_mask: Callable[[str, str], bool]) -> list[str]:
-    """Files named after another image, or in a folder of masks, that hold two values only."""
+    """Files that are named after another image, or are in a folder of masks, and contain only two values."""
     stems = {_stem(name) for name in found.names}
-    folders = defaultdict[str, set[str]](set)  # in which there is an image of that name
+    folders = defaultdict[str, set[str]](set)  # stem: folders that contain an image with it
     for stem in stems:
         folders[PurePosixPath(stem).name].add(stem.rpartition("/")[0])
     groups = defaultdict[str, list[str]](list)
@@ -381,6 +379,6 @@ def _suffix(name: str) -> str:
 
 
 def no_images(argument: str, where: Any, found: Selection) -> ValueError:
-    """The error where nothing was selected."""
-    why = " that `exclude` leaves" if found.names else ""
-    return ValueError(f"`{argument}` must hold an image{why} ({', '.join(SUFFIXES)}), got none in {where}")
+    """The error if nothing was selected."""
+    why = " that `exclude` does not leave out" if found.names else ""
+    return ValueError(f"`{argument}` must contain an image{why} ({', '.join(SUFFIXES)}), got none in {where}")

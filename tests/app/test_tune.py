@@ -508,7 +508,7 @@ def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, mon
         assert not names["m_a"][..., 0][~names["region"]].any()
 
 
-@pytest.mark.filterwarnings("ignore:.*(passed over|several pages|beside images)")
+@pytest.mark.filterwarnings("ignore:.*(skipped: |several pages|next to images)")
 def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
     """Names that it excludes, links to folders that it follows, and each page of files with several."""
     from PIL import Image
@@ -568,11 +568,11 @@ def test_wrong_settings_say_what_is_wrong(bench):
         (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must contain at least one positive"),
-        (PageSettings(()), "`collection` must hold a technique"),
+        (PageSettings(()), "`collection` must contain a technique"),
     ]:
         with pytest.raises(ValueError, match=message):
             bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
-    with pytest.raises(ValueError, match="`collection` must hold techniques"):
+    with pytest.raises(ValueError, match="`collection` must contain techniques"):
         entries([{"technique": "os.system"}])
     with pytest.raises(ValueError, match="`folder` must be a folder with images"):
         Bench("no/such/folder")
@@ -593,7 +593,7 @@ def bomb(side):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-@pytest.mark.filterwarnings("ignore:.*passed over")
+@pytest.mark.filterwarnings("ignore:.*skipped: ")
 def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
     parts = tmp_path / "parts"
     write(parts / "b.png", photograph(40, 40, 1))
@@ -968,7 +968,7 @@ def test_a_bank_is_on_the_page(folders, defects, tmp_path):
 def test_a_folder_without_defects_is_named(folders, tmp_path):
     with pytest.raises(ValueError, match=r"`defects` must be a folder or an annotation file, got .*no/such"):
         Bench(folders / "parts", defects="no/such")
-    with pytest.raises(ValueError, match="`defects` must hold a defect that can be used"):
+    with pytest.raises(ValueError, match="`defects` must contain a defect that can be used"):
         Bench(folders / "parts", defects=folders / "parts")
 
 

@@ -106,13 +106,13 @@ def test_a_result_of_a_bank_pickles():
     [
         ({"techniques": "real"}, r"`defects`.*None"),
         ({"techniques": ["SFI", "real_defect"]}, r"`defects`.*None"),
-        ({"defects": BANK, "techniques": "SFI"}, "`techniques` must name 'real'"),
+        ({"defects": BANK, "techniques": "SFI"}, "`techniques` must include 'real'"),
         ({"defects": "folder"}, r"`defects`.*folder"),
         ({"preset": "draem", "defects": BANK}, "without `defects`.*`anom_source_img`"),
         ({"preset": "dream"}, r"`preset`.*did you mean 'draem'"),
         ({"preset": 3}, "`preset`"),
-        ({"preset": "draem", "techniques": "SFI"}, "`preset` must stand alone"),
-        ({"preset": "draem", "weights": [1]}, "`preset` must stand alone"),
+        ({"preset": "draem", "techniques": "SFI"}, "`preset` must not be combined with"),
+        ({"preset": "draem", "weights": [1]}, "`preset` must not be combined with"),
         ({"preset": "draem", "options": {"perlin_noise_pattern": {"threshold": 7}}}, "`threshold`"),
     ],
 )

@@ -242,13 +242,13 @@ def test_a_hundred_images_at_most_are_looked_at():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (([],), ValueError, "`images` must hold an image"),
+        (([],), ValueError, "`images` must contain an image"),
         (("folder",), TypeError, "`images` must be an iterable"),
         ((3,), TypeError, "`images` must be an iterable"),
         (([np.zeros((4, 4))],), ValueError, "more than one value"),
         (([np.full((4, 4), np.nan)],), ValueError, r"`images\[0\]` must not contain NaN"),
         (([np.array([[0, np.inf]])],), ValueError, r"`images\[0\]` must not contain NaN or infinity"),
-        (([np.eye(4), np.eye(4, dtype=np.uint8)],), TypeError, "one dtype"),
+        (([np.eye(4), np.eye(4, dtype=np.uint8)],), TypeError, "same dtype"),
         (([np.eye(4, dtype=np.int32)],), TypeError, r"`images\[0\]`"),
         (([np.eye(4)], (0.9, 0.1)), ValueError, "`quantiles`"),
         (([np.eye(4)], (0.5, 0.5)), ValueError, "`quantiles`"),

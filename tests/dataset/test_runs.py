@@ -227,7 +227,7 @@ def test_changed_files_are_not_mixed_into_a_set(parts, tmp_path, change):
     name = {"new": "q.png is new", "source": "s.png was changed"}.get(
         change, f"p1.png {change if change == 'gone' else 'was'}"
     )
-    with pytest.raises(ValueError, match=name.replace("gone", "is gone")):
+    with pytest.raises(ValueError, match=name.replace("gone", "was removed")):
         pail.generate(parts, out, **keywords, resume=True)
     assert images(out) == before
 
@@ -667,7 +667,7 @@ def test_warnings_of_workers_are_said_once_or_not_at_all(tmp_path, workers):
     warned = [line for line in done.stderr.splitlines() if "Warning" in line]
     assert sum("less than a twentieth; --data-range 50" in line for line in warned) == 1, done.stderr
     for i in range(4):
-        assert sum(f"{i}.png may be no mask" in line for line in warned) == 1, done.stderr
+        assert sum(f"{i}.png may not be a mask" in line for line in warned) == 1, done.stderr
     assert "joblib" not in done.stderr
     quiet = subprocess.run([*words, "--overwrite", "-q"], cwd=tmp_path, capture_output=True, text=True)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")

@@ -110,7 +110,7 @@ def test_preview_and_a_dry_run_look_at_the_background(mixed, tmp_path):
         ("preview", mixed, "--techniques", "cutpaste", "-o", tmp_path / "p.png"),
     ):
         done = pail_command(*command, "--roi", "none")
-        assert done.returncode == 0 and "of the anomalies will lie on the background" in done.stderr
+        assert done.returncode == 0 and "of the anomalies will be on the background" in done.stderr
         assert "background" not in pail_command(*command).stderr
     text = (tmp_path / "p.toml").read_text()
     assert 'roi = "auto"' in text

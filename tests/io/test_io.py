@@ -455,7 +455,7 @@ def test_each_page_can_be_read(tmp_path):
     for index, page in enumerate(pages):
         assert np.array_equal(decode(path, page=index), page)
         assert read_size(path, page=index) == SHAPE
-    with pytest.raises(UnreadableError, match="3 pages, no page 4"):
+    with pytest.raises(UnreadableError, match="3 pages, so there is no page 4"):
         decode(path, page=3)
     with pytest.raises(UnreadableError, match="one page, no page 2"):
         decode(saved(Image.fromarray(PHOTO), "PNG"), page=1)
@@ -547,9 +547,9 @@ def test_half_of_the_range_is_true():
 
 
 def test_what_may_be_no_mask_is_named():
-    with pytest.warns(UserWarning, match=r"photo\.png may be no mask: \d+%"):
+    with pytest.warns(UserWarning, match=r"photo\.png may not be a mask: \d+%"):
         read_mask(encode(PHOTO, "png", 1), name="photo.png")
-    with pytest.warns(UserWarning, match=r"gray\.png may be no mask"):  # and still it is true from half on
+    with pytest.warns(UserWarning, match=r"gray\.png may not be a mask"):  # and still it is true from half on
         assert np.array_equal(read_mask(encode(ring() // 255 * 128, "png", 1), name="gray.png"), ring())
     few = ring((100, 100))
     few[0, :99] = 120  # less than 1 %
@@ -610,9 +610,9 @@ def test_one_listing_for_all(messy):
     listing = list_images(messy)
     assert listing.names == LISTED and listing.unread == {".dcm": 1, ".heic": 2}
     assert Store(messy).names() == LISTED
-    with pytest.warns(UserWarning, match=r"passed over: 1 \.dcm"):
+    with pytest.warns(UserWarning, match=r"skipped: 1 \.dcm"):
         assert list(Folder(messy).listed) == LISTED
-    with pytest.warns(UserWarning, match=r"passed over: 1 \.dcm file \(no reader\), 2 \.heic files"):
+    with pytest.warns(UserWarning, match=r"skipped: 1 \.dcm file \(no reader\), 2 \.heic files"):
         images = Images("normal", messy)
     assert [entry.path.relative_to(messy).as_posix() for entry in images.entries] == LISTED
     assert [image.shape for image in images] == [PHOTO.shape] * len(LISTED)
@@ -771,5 +771,5 @@ def test_a_pil_image_gets_pixels_in_its_own_mode(mode):
 
 @pytest.mark.parametrize("mode", ["1", "P", "PA"])
 def test_palettes_cannot_take_new_colors(mode):
-    with pytest.raises(TypeError, match=f"mode {mode} cannot take an anomaly"):
+    with pytest.raises(TypeError, match=f"mode {mode} cannot contain an anomaly"):
         pil.check_open(Image.new(mode, (4, 4)))

@@ -32,7 +32,7 @@ def test_orientation_is_uniform_in_the_rotation():
     assert np.abs((tilt + 45) / 90 - np.linspace(0, 1, len(tilt))).max() < 0.08
 
 
-def test_a_fixed_angle_turns_anticlockwise():
+def test_a_fixed_angle_turns_counterclockwise():
     mask = masks(1, 256, rotation=(45, 45), width=(0.02, 0.02), length=(0.3, 0.3))[0]
     y, x = np.nonzero(mask)
     assert np.corrcoef(x, y)[0, 1] > 0.9  # upright, turned to the left: its top end leans left

@@ -123,7 +123,7 @@ def test_the_steps_that_are_forbidden_stay_out():
     assert "brightness" in insert(photograph(32, 32), p_rotate=1, p_perm=0, p_jitter=0, angles=(0, 360))[1]
 
 
-def test_angles_are_anticlockwise():
+def test_angles_are_counterclockwise():
     image = photograph(40, 40)
     insertion, _ = insert(image, 1, angles=(90,), area_ratio=(1, 1), **ONLY["rotate"])
     assert np.array_equal(insertion.content, np.rot90(image))

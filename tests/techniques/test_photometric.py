@@ -350,7 +350,7 @@ def test_rotation_is_imgaugs(iaa, angle, shape):
     assert difference(AUGMENTERS["rotate"](image, 255, angle=angle), reference).max() <= 1
 
 
-def test_rotation_is_anticlockwise():
+def test_rotation_is_counterclockwise():
     image = np.zeros((41, 41, 3), np.uint8)
     image[19:22, 30:] = 255  # a bar that points right
     rotated = AUGMENTERS["rotate"](image, 255, angle=45)

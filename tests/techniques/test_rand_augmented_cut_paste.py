@@ -391,7 +391,7 @@ def test_a_source_mask_is_the_shape():
         assert np.array_equal(i_a[mask > 0], 255 - image[mask > 0])
 
 
-def test_turns_are_anticlockwise(monkeypatch):
+def test_turns_are_counterclockwise(monkeypatch):
     image = photograph(40, 40)
     seen = set()
     for i_a, _, drawn in forced(monkeypatch, "rotate90", image, range(60)):

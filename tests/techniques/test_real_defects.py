@@ -403,7 +403,7 @@ def test_annotation_files_that_are_truncated_or_lie_are_named(tmp_path):
 
 
 def test_a_bank_without_a_usable_defect_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="`path` must hold a defect"):
+    with pytest.raises(ValueError, match="`path` must contain a defect"):
         Defects.read(tmp_path)
     save(tmp_path / "plain.png", photo())
     with pytest.raises(ValueError, match=r"plain\.png"):

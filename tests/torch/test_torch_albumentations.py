@@ -144,7 +144,7 @@ def test_what_has_depth_is_refused_by_name(name):
 
 
 def test_a_sample_without_an_image_and_of_other_sizes_is_refused():
-    with pytest.raises((TypeError, KeyError), match=r"must hold `image` or `images`|^'images'$"):
+    with pytest.raises((TypeError, KeyError), match=r"must contain `image` or `images`|^'images'$"):
         rectangles()(mask=EMPTY)
     pair = rectangles()
     pair.add_targets({"image2": "image"})

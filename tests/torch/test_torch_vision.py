@@ -72,7 +72,7 @@ def test_bad_input_is_named():
         transform(IMAGE.long())
     with pytest.raises(ValueError, match=r"\(C, H, W\)"):
         transform(IMAGE[0])
-    with pytest.raises(TypeError, match="must hold an image"):
+    with pytest.raises(TypeError, match="must contain an image"):
         transform({"label": 3})
     with pytest.raises(TypeError, match=r"tv_tensors\.Mask"):
         transform({"image": IMAGE, "label": 3})

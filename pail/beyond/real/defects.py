@@ -156,7 +156,7 @@ class Defects(Sequence[Defect]):
         catalog = read_catalog(root)
         if not catalog.pieces:
             reasons = "; ".join(catalog.skipped[:5]) or "no annotation, no mask and no image with alpha"
-            raise ValueError(f"`path` must hold a defect that can be used, got {str(path)!r}: {reasons}")
+            raise ValueError(f"`path` must contain a defect that can be used, got {str(path)!r}: {reasons}")
         warn_of(catalog.skipped, str(path))
         bank = cls.__new__(cls)
         bank._setup(catalog, max_bytes)
