@@ -19,9 +19,10 @@ from pail.app.painted import Painted, as_mask, mask_file
 from pail.app.settings import DRAWS, LISTING, PageSettings, recipe
 from pail.beyond.real.defects import Defects
 from pail.dataset.inputs import Inputs, stem_of, values_in_use
-from pail.dataset.make import arguments, as_alpha, insertion, region, source_pixels
+from pail.dataset.make import InsertionError, arguments, as_alpha, insertion, region, source_pixels
 from pail.dataset.plan import Item, Plan, make_plan
 from pail.dataset.recipe import ROI_WORDS, Recipe, make_recipe
+from pail.dataset.tiles import Tile, tiles_of
 from pail.io.read import Picture, UnreadableError
 from pail.masks import difference
 from pail.registry import TECHNIQUES
@@ -40,6 +41,12 @@ class Preview:
     area: float  # share of the image
     visible: float  # share of the mask
     techniques: tuple[str, ...]
+    tiles: tuple[Tile, ...] = ()  # into which the data set cuts the image
+
+    @property
+    def reached(self) -> int:
+        """The number of tiles with a part of the anomaly."""
+        return sum(cv2.hasNonZero(tile.cut(self.mask)) for tile in self.tiles)
 
 
 class Bench:
@@ -108,24 +115,27 @@ class Bench:
 
     def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
         """The items of a sheet: twelve anomalies on the chosen image, or the first twelve items of the data set."""
-        plan = self._plan(settings.seed)
+        plan = self._plan(self.recipe(settings))
         count = len(plan.numbers)
         first = plan.turn(self.name(settings.image))
         numbers = range(DRAWS) if whole_folder else range(first, DRAWS * count, count)
         return [_alone(plan.item(number)) for number in numbers]
 
-    def _plan(self, seed: int) -> Plan:
-        return _plan(seed, tuple(self.names), tuple(self.sources.folder.listed) if self.sources else ())
+    def _plan(self, checked: Recipe) -> Plan:
+        sources = tuple(self.sources.folder.listed) if self.sources else ()
+        return _plan(checked.seed, checked.val_share, checked.test_share, tuple(self.names), sources)
 
     def draw(self, settings: PageSettings, checked: Recipe, item: Item) -> Preview:
         """Make an item like `make_item`, without encoding its files; decoded images are cached."""
         name = item.normals[0]
         original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
         pixels = picture.pixels
+        tiles = tiles_of(pixels.shape, checked.tile, checked.overlap) if checked.tile else []
         found, source_name = self.source(item)
         source = None if found is None else source_pixels(found, checked)
-        roi = region(checked, self.inputs(settings, name), name, pixels, original.pixels.shape[:2])
-        result = insertion(checked, as_alpha(picture, checked)).insert(
+        alpha, size = as_alpha(picture, checked), original.pixels.shape[:2]
+        roi = region(checked, self.inputs(settings, name), name, pixels, size, alpha=alpha)
+        result = insertion(checked, alpha).insert(
             pixels, source, **arguments(checked), defects=self.bank(checked), roi=roi, rng=(checked.seed, item.number)
         )
         mask = result.m_a[..., 0]
@@ -136,7 +146,16 @@ class Bench:
         visible = cv2.countNonZero(changed) / covered
         techniques = tuple(result.techniques)
         return Preview(
-            item.number, name, source_name, pixels, result.i_a, mask, covered / mask.size, visible, techniques
+            item.number,
+            name,
+            source_name,
+            pixels,
+            result.i_a,
+            mask,
+            covered / mask.size,
+            visible,
+            techniques,
+            tuple(tiles),
         )
 
     def bank(self, checked: Recipe) -> Defects | None:
@@ -167,8 +186,11 @@ def _bank(path: str | os.PathLike[str]) -> Defects:
 
 
 @lru_cache(maxsize=8)
-def _plan(seed: int, names: tuple[str, ...], sources: tuple[str, ...]) -> Plan:
-    return make_plan(Recipe(seed=seed, layout="flat"), list(names), list(sources))
+def _plan(
+    seed: int, val_share: float | None, test_share: float | None, names: tuple[str, ...], sources: tuple[str, ...]
+) -> Plan:
+    planned = Recipe(seed=seed, layout="flat", val_share=val_share, test_share=test_share)
+    return make_plan(planned, list(names), list(sources))
 
 
 @lru_cache(maxsize=4)
@@ -194,4 +216,4 @@ class Newest:
 
 
 # Errors caused by invalid settings and unreadable files, which are shown on the page.
-SHOWN = (ValueError, TypeError, OSError, ImportError, OutsideError, MemoryError, cv2.error)
+SHOWN = (ValueError, TypeError, OSError, ImportError, OutsideError, InsertionError, MemoryError, cv2.error)

@@ -25,6 +25,7 @@ from pail.dataset.inputs import Inputs, stem_of
 from pail.dataset.make import arguments, as_alpha, make_item, region, source_pixels
 from pail.dataset.plan import Item
 from pail.dataset.recipe import Recipe, to_toml
+from pail.dataset.tiles import tiles_of
 from pail.io.read import UnreadableError
 
 PAINTED = "# The painted region is the folder regions/ of pail-tune.zip. Keep it in the same folder as this file."
@@ -55,7 +56,7 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
     for item in items:
         made = make_item(checked, bench.inputs(settings, item.normals[0]), item)
         files |= made.files
-        if made.line is None:
+        if not made.lines:
             failed.append(f"{item.normals[0]}: {made.skipped[-1]['reason']}")
     files |= {f"regions/{name}": data for name, data in regions(bench, settings).items()}
     return Export(toml, python, line, _zip(files), failed)
@@ -95,7 +96,7 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         lines += ["defects = Defects.read(DEFECTS)"]
     keywords = [f"{key}={_literal(value)}" for key, value in _keywords(checked).items()]
     inputs = bench.inputs(settings, name)
-    roi = region(checked, inputs, name, pixels, picture.pixels.shape)
+    roi = region(checked, inputs, name, pixels, picture.pixels.shape, alpha=as_alpha(picture, checked))
     if inputs.rois is not None:
         where = f"HERE / {f'regions/{mask_file(name)}'!r}"
         if settings.region == "given" and bench.rois:
@@ -119,7 +120,12 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
     text = [*imports, "", f"from pail import {'Defects, ' * bool(checked.defects)}pai", "", *places, "", *lines]
     text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
     text += [f"    {word}," for word in (arguments, *keywords)]
-    return "\n".join([*text, ")", ""]), files
+    text += [")"]
+    if checked.tile:
+        corners = [(tile.top, tile.left) for tile in tiles_of(pixels.shape, checked.tile, checked.overlap)]
+        part = f"top : top + {checked.tile}, left : left + {checked.tile}"
+        text += [f"tiles = [(i_a[{part}], m_a[{part}]) for top, left in {corners}]"]
+    return "\n".join([*text, ""]), files
 
 
 # Several ways to read an image like `pail generate`. It depends on the file which of them gives the same pixels.

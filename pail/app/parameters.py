@@ -176,12 +176,3 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
         return len(one) == len(other) and all(map(same, one, other))
     return (type(one) is type(other) and bool(one == other)) or (_is_number(one) and _is_number(other) and one == other)
-
-
-def shown(value: Any) -> str:
-    """A value in readable form: 2/256 as 0.007812."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (tuple, list)):
-        return f"({', '.join(map(shown, value))})"
-    return "automatic" if value is None else str(value)

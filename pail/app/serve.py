@@ -15,7 +15,7 @@ from pail._install import install_hint
 from pail.app.draws import Bench
 from pail.app.reports import Reports
 from pail.core.checks import as_number
-from pail.dataset.recipe import load_options
+from pail.dataset.recipe import combined_options, make_recipe
 from pail.warm import warm_up
 
 HOST = "127.0.0.1"
@@ -111,6 +111,7 @@ def tune(
     port: int | None = None,
     browser: bool = True,
     wait: bool = True,
+    **options: Any,
 ) -> Any:
     """Open a local page that shows anomalies on your own images while you
     change settings, and exports a recipe.
@@ -118,10 +119,11 @@ def tune(
     Parameters
     ----------
     folder : path
-        Folder of normal images, which is searched with its subfolders.
+        Normal images: a folder with all folders below, a pattern, or a file
+        that lists them.
     source : path, optional
-        Folder of source images. Without it, the techniques use the normal
-        image itself.
+        Source images, selected in the same ways. Without any the techniques
+        use the normal image itself.
     defects : path, optional
         Your own defects: a folder or an annotation file that
         `pail.Defects.read` can read.
@@ -133,6 +135,10 @@ def tune(
         Whether to open the page in the browser.
     wait : bool, default True
         Whether the call returns only after the server was stopped (Ctrl-C).
+    **options
+        Options of `pail.generate` with which the page starts, such as
+        ``exclude="*_mask.png"`` or ``tile=512``. They take precedence over
+        those of `recipe`.
 
     Returns
     -------
@@ -147,7 +153,9 @@ def tune(
         If gradio is missing.
     """
     number = None if port is None else int(as_number("port", port, 1, 65535, integer=True))
-    bench = Bench(folder, source, load_options(recipe) if recipe else None, defects)
+    given = combined_options(recipe, defects=defects, **options)
+    make_recipe(**given)
+    bench = Bench(folder, source, given)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio also reads it during import
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # gradio would use it instead of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -10,11 +10,10 @@ import numpy as np
 
 from pail.app.appearance import appearance, groups
 from pail.app.draws import Preview
-from pail.app.parameters import shown
 from pail.beyond.real.defects import Defects
 from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_display
 from pail.registry import TECHNIQUES, Technique
-from pail.report.page import data_uri, environment, static, text
+from pail.report.page import data_uri, environment, in_words, static, text
 
 SIDE = 760  # pixels: longest side of the result
 LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, because it would hardly be enlarged
@@ -33,6 +32,7 @@ class Figure(NamedTuple):
     alt: str
     original: str = ""  # data URI of the same view without the anomaly
     outline: str = ""  # outline of the mask as an SVG path
+    grid: str = ""  # the borders of tiles, as an SVG path
     frame: tuple[int, int, int, int] | None = None  # left, top, width and height of the enlarged part
 
 
@@ -73,6 +73,7 @@ def result(draw: Preview, changed: Mapping[str, Any] | None = None) -> str:
     before, after = (to_display(image, limits) for image in (draw.normal, draw.i_a))
     lines = [*_facts(draw), *([f"Changed parameters: {spelled(changed)}"] if changed else [])]
     whole = _compared(before, after, draw.mask, min(SIDE, max(after.shape[:2])), lines, "Image with the anomaly")
+    whole = whole._replace(grid=_grid(draw, whole))
     scale = whole.width / after.shape[1]
     spans = [(span.start * scale, (span.stop - span.start) * scale) for span in (crop[1], crop[0])]
     (left, width), (top, height) = ((round(start), round(length)) for start, length in spans)
@@ -106,7 +107,7 @@ def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
     if isinstance(draw, Exception):
         return Failure(reason(draw))
     shown = _figure(fit(to_display(draw.i_a, shades(draw.normal)), SMALL), _facts(draw), alt=f"Example {draw.number}")
-    return shown._replace(outline=_outline(draw.mask, shown.width, shown.height))
+    return shown._replace(outline=_outline(draw.mask, shown.width, shown.height), grid=_grid(draw, shown))
 
 
 def nothing(message: str, normal: np.ndarray | None, *, hint: bool = False) -> str:
@@ -160,7 +161,7 @@ def progress(state: Any, link: str = "") -> str:
 
 def spelled(options: Mapping[str, Any]) -> str:
     """Options in one line."""
-    return ", ".join(f"{key} {shown(value)}" for key, value in options.items())
+    return ", ".join(f"{key} {in_words(value)}" for key, value in options.items())
 
 
 def collection(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -182,12 +183,24 @@ def _facts(draw: Preview) -> list[str]:
     where = f", source {draw.source}" if takes and draw.source else ""
     made = " + ".join(f"{appearance(name)} ({name})" for name in draw.techniques)
     share, visible = f"{100 * draw.area:.2g}", f"{100 * draw.visible:.0f}"
-    return [f"{made}{where}", f"{share} % of the image, {visible} % of it visible"]
+    cut = f"; cut into {len(draw.tiles)} tiles, {draw.reached} of them with an anomaly" if draw.tiles else ""
+    return [f"{made}{where}", f"{share} % of the image, {visible} % of it visible{cut}"]
 
 
 def _figure(image: np.ndarray, lines: list[str], kind: str = "jpeg", *, alt: str = "") -> Figure:
     height, width = image.shape[:2]
     return Figure(data_uri(image, kind), width, height, lines, alt or lines[0])
+
+
+def _grid(draw: Preview, picture: Figure) -> str:
+    """The borders of the tiles into which the data set cuts an image, on its picture."""
+    across, down = picture.width / draw.normal.shape[1], picture.height / draw.normal.shape[0]
+    corners = [(tile.left * across, tile.top * down) for tile in draw.tiles]
+    sides = [(tile.side * across, tile.side * down) for tile in draw.tiles]
+    return "".join(
+        f"M{left:g} {top:g}h{width:g}v{height:g}h{-width:g}Z"
+        for (left, top), (width, height) in zip(corners, sides, strict=True)
+    )
 
 
 def _outline(mask: np.ndarray, width: int, height: int) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from pail.app.parameters import Control, shown
+from pail.app.parameters import Control
 from pail.app.view import collection, html, script
+from pail.report.page import in_words
 
 
 def handles(control: Control, *, value: Any, key: str, word: str | None = None, title: str | None = None) -> gr.HTML:
@@ -25,13 +26,13 @@ def handles(control: Control, *, value: Any, key: str, word: str | None = None, 
     numbers = start if isinstance(start, list) else [start]
     spec: dict[str, Any] = {"low": bounds.low, "high": bounds.high, "integer": bounds.integer, "curve": bounds.curve}
     spec |= {"word": control.word, "start": numbers, "standard": standard}
-    default = word if word and is_word else shown(control.default)
+    default = word if word and is_word else in_words(control.default)
     markup = html(
         "handles",
         name=title or control.name,
         ends=("lowest", "highest") if control.kind == "range" else ("value",),
         marks=[] if is_word else [f"{bounds.place(number):.4f}" for number in numbers],
-        word=(word or shown(control.word)) if control.has_word else "",
+        word=(word or in_words(control.word)) if control.has_word else "",
         help=control.help,
         default=default,
     )

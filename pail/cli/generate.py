@@ -20,28 +20,12 @@ import pail
 from pail._install import install_hint
 from pail.cli.main import app, err, in_options, out
 from pail.cli.options import (
-    CLASSES,
-    COLUMN,
-    DATA_RANGE,
-    DEFECTS,
-    EXCLUDE,
-    FIT,
-    FOLLOW_LINKS,
     IMAGES,
-    PRESET,
     RECIPE,
-    ROI,
-    SEED,
-    SEVERITY,
-    SIZE,
     SOURCE,
-    TECHNIQUES,
     Layout,
-    Pages,
     Purpose,
-    as_data_range,
-    as_names,
-    as_numbers,
+    takes_shared,
 )
 
 DASK_SECONDS = 10  # timeout for the response of a scheduler
@@ -49,6 +33,7 @@ INTERRUPTED = 130  # the usual exit status after Ctrl-C
 
 
 @app.command()
+@takes_shared
 def generate(
     images: IMAGES,
     out_folder: Annotated[str, typer.Argument(metavar="OUT", help="Folder of the data set.", show_default=False)],
@@ -59,24 +44,7 @@ def generate(
         int | None, typer.Option(help="Anomalous images for each normal image (1).", show_default=False)
     ] = None,
     source: SOURCE = None,
-    technique: TECHNIQUES = None,
-    defects: DEFECTS = None,
-    preset: PRESET = None,
-    anomalies: Annotated[
-        str | None, typer.Option(help="Anomalies per image: 1, or a range 1,3.", show_default=False)
-    ] = None,
-    roi: ROI = None,
-    severity: SEVERITY = None,
-    size: SIZE = None,
-    fit: FIT = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Cut images into square tiles with this side in pixels.", show_default=False)
-    ] = None,
-    overlap: Annotated[
-        int | None, typer.Option(help="Pixels that neighboring tiles share (0).", show_default=False)
-    ] = None,
-    data_range: DATA_RANGE = None,
-    seed: SEED = None,
+    given: Any = None,
     layout: Annotated[Layout | None, typer.Option(help="Folders and file names (mvtec).", show_default=False)] = None,
     purpose: Annotated[
         Purpose | None,
@@ -94,7 +62,6 @@ def generate(
         float | None,
         typer.Option(help="Share of the normal images in the test split (mvtec 0.3, others 0).", show_default=False),
     ] = None,
-    classes: CLASSES = None,
     image_format: Annotated[
         str | None, typer.Option("--format", help="png, tiff, jpg or bmp (png).", show_default=False)
     ] = None,
@@ -102,15 +69,6 @@ def generate(
     coco: Annotated[bool, typer.Option("--coco", help="Also write annotations.json.")] = False,
     segmentation: Annotated[
         str | None, typer.Option(help="Masks in annotations.json: rle (default) or polygon.", show_default=False)
-    ] = None,
-    exclude: EXCLUDE = None,
-    follow_links: FOLLOW_LINKS = False,
-    column: COLUMN = None,
-    pages: Annotated[
-        Pages | None, typer.Option(help="Pages used from multi-page TIFF files (first).", show_default=False)
-    ] = None,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Refuse larger images, in pixels (179 million).", show_default=False)
     ] = None,
     recipe: RECIPE = None,
     workers: Annotated[int | None, typer.Option(help="Number of processes (one per core).", show_default=False)] = None,
@@ -139,37 +97,18 @@ def generate(
     4    fewer images than requested
     130  interrupted (Ctrl-C)
     """
-    names, weights = as_names(technique)
     options = {
+        **given,
         "number": number,
         "per_image": per_image,
-        "techniques": names,
-        "weights": weights,
-        "defects": defects,
-        "preset": preset,
-        "anomalies": as_numbers("anomalies", anomalies, (1, 2), int),
-        "roi": roi,
-        "severity": as_numbers("severity", severity, (1, 2)),
-        "size": as_numbers("size", size, (1, 2), int),
-        "fit": fit.value if fit else None,
-        "tile": tile,
-        "overlap": overlap,
-        "data_range": as_data_range(data_range),
-        "seed": seed,
         "layout": layout.value if layout else None,
         "purpose": purpose.value if purpose else None,
         "val_share": val_share,
         "test_share": test_share,
-        "classes": classes,
         "format": image_format,
         "compression": compression,
         "coco": True if coco else None,
         "segmentation": segmentation,
-        "exclude": exclude or None,
-        "follow_links": True if follow_links else None,
-        "column": column,
-        "pages": pages.value if pages else None,
-        "max_pixels": max_pixels,
     }
     if dry_run:
         claim = {"resume": resume, "overwrite": overwrite}
@@ -177,7 +116,7 @@ def generate(
         return
     if purpose is Purpose.validation and not quiet:
         err.print("[yellow]Thresholds that were set on pseudo-anomalies must be confirmed on real defects.[/yellow]")
-    with _resumable(), _cluster(dask), warnings.catch_warnings():
+    with _silent_tracker(), _resumable(), _cluster(dask), warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore")
         summary = pail.generate(
@@ -196,8 +135,27 @@ def generate(
     if quiet:
         _show_failure(summary)
     else:
-        _show(summary, alone=defects is not None and set(summary.techniques) == {"real_defect"} and technique is None)
+        alone = "defects" in given and "techniques" not in given and set(summary.techniques) == {"real_defect"}
+        _show(summary, alone=alone)
     raise typer.Exit(summary.status)
+
+
+@contextlib.contextmanager
+def _silent_tracker() -> Iterator[None]:
+    """Silence the process in which joblib tracks files and semaphores.
+
+    After Ctrl-C it warns about each one that the workers have already removed, possibly below the command that resumes.
+    """
+    name, filters = "PYTHONWARNINGS", os.environ.get("PYTHONWARNINGS")
+    own = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
+    os.environ[name] = f"{filters},{own}" if filters else own
+    try:
+        yield
+    finally:
+        if filters is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = filters
 
 
 @contextlib.contextmanager

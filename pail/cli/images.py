@@ -30,22 +30,35 @@ def read_few(store: Any, names: list[str], recipe: Any, most: int = 8) -> dict[s
 
 def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
     """The recipe with the measured window, and a few images with their regions, as in `generate`."""
-    from pail.dataset.inputs import Inputs, find_images, read_image, values_in_use, warn_of_background
+    from pail.dataset.inputs import (
+        Inputs,
+        check_regions,
+        check_tiles,
+        find_images,
+        list_pages,
+        read_image,
+        stem_of,
+        values_in_use,
+        warn_of_background,
+    )
     from pail.dataset.make import region
     from pail.dataset.sizes import fitted
-    from pail.dataset.store import Store
 
     store, selected = find_images("images", folder, recipe, normal=True)
-    names = selected.names
-    originals = read_few(store, names, recipe)
+    rois, masks = None, dict[str, str]()
+    if recipe.roi_folder is not None:
+        rois, found = find_images("roi", recipe.roi_folder, recipe)
+        masks = {name.rpartition(".")[0]: name for name in found.names}
+        check_regions(selected.names, masks, rois)
+    names = list_pages(store, selected.names, recipe)
+    check_tiles(store, names, recipe)
     if recipe.data_range == "auto":
-        found = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
-        recipe = dataclasses.replace(recipe, data_range=(found.low, found.high))
-        err.print(f"data_range: {found}", highlight=False)
+        values = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
+        recipe = dataclasses.replace(recipe, data_range=(values.low, values.high))
+        err.print(f"data_range: {values}", highlight=False)
     warn_of_background(store, names, recipe)
+    originals = read_few(store, [name for name in names if rois is None or stem_of(name) in masks], recipe)
     images = {name: fitted(pixels, recipe.size, recipe.fit) for name, pixels in originals.items()}
-    rois = None if recipe.roi_folder is None else Store(recipe.roi_folder)
-    masks = {name.rpartition(".")[0]: name for name in rois.names()} if rois else {}
     inputs = Inputs(store, None, rois, masks)
     regions = [region(recipe, inputs, name, images[name], originals[name].shape[:2]) for name in images]
     return recipe, list(images.values()), regions

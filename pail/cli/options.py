@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -116,6 +119,81 @@ EXCLUDE = Annotated[
 ]
 FOLLOW_LINKS = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
 COLUMN = Annotated[str | None, typer.Option(help="Column with the paths in a CSV or JSON list.", show_default=False)]
+PAGES = Annotated[Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)]
+MAX_PIXELS = Annotated[
+    int | None, typer.Option(help="Largest number of pixels of an image (179 million).", show_default=False)
+]
+ANOMALIES = Annotated[str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)]
+TILE = Annotated[int | None, typer.Option(help="Cut images into tiles of so many pixels a side.", show_default=False)]
+OVERLAP = Annotated[int | None, typer.Option(help="Pixels that tiles share (0).", show_default=False)]
 RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
 ]
+
+# What `pail preview`, `tune` and `generate` have in common: which images are used, what is inserted and where, and what
+# is made of image and labels. Only `pail generate` has what concerns the files of a set and the run that makes it. Each
+# has `source` and `recipe` besides, which are no options of a recipe.
+SHARED: dict[str, Any] = {
+    "techniques": TECHNIQUES,
+    "defects": DEFECTS,
+    "preset": PRESET,
+    "anomalies": ANOMALIES,
+    "roi": ROI,
+    "severity": SEVERITY,
+    "size": SIZE,
+    "fit": FIT,
+    "tile": TILE,
+    "overlap": OVERLAP,
+    "data_range": DATA_RANGE,
+    "seed": SEED,
+    "classes": CLASSES,
+    "exclude": EXCLUDE,
+    "follow_links": FOLLOW_LINKS,
+    "column": COLUMN,
+    "pages": PAGES,
+    "max_pixels": MAX_PIXELS,
+}
+
+
+def takes_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the shared options in place of its parameter `given`.
+
+    It gets those that the user gave as `given`, by the names and with the values that options of a recipe have.
+    """
+    parameters = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.name != "given":
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        parameters += [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "follow_links" else None, annotation=kind
+            )
+            for name, kind in SHARED.items()
+        ]
+
+    @functools.wraps(command)
+    def with_shared(**words: Any) -> None:
+        given = _as_values({name: words.pop(name) for name in SHARED})
+        command(**words, given=given)
+
+    with_shared.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_shared.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_shared
+
+
+def _as_values(words: dict[str, Any]) -> dict[str, Any]:
+    """The shared options that were given, as a recipe takes them."""
+    names, weights = as_names(words["techniques"])
+    values = {
+        **{name: word.value if isinstance(word, Enum) else word for name, word in words.items()},
+        "techniques": names,
+        "weights": weights,
+        "anomalies": as_numbers("anomalies", words["anomalies"], (1, 2), int),
+        "severity": as_numbers("severity", words["severity"], (1, 2)),
+        "size": as_numbers("size", words["size"], (1, 2), int),
+        "data_range": as_data_range(words["data_range"]),
+        "exclude": words["exclude"] or None,
+        "follow_links": words["follow_links"] or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -13,25 +13,7 @@ from PIL import Image
 
 from pail.cli.images import read_few, read_some
 from pail.cli.main import app, out
-from pail.cli.options import (
-    CLASSES,
-    COLUMN,
-    DATA_RANGE,
-    DEFECTS,
-    EXCLUDE,
-    FIT,
-    FOLLOW_LINKS,
-    IMAGES,
-    PRESET,
-    ROI,
-    SEED,
-    SIZE,
-    SOURCE,
-    TECHNIQUES,
-    as_data_range,
-    as_names,
-    as_numbers,
-)
+from pail.cli.options import IMAGES, RECIPE, SOURCE, takes_shared
 
 WRITTEN = "written by pail preview"  # marks its own files
 HTML_MARK = f'<meta name="generator" content="{WRITTEN}">'
@@ -39,22 +21,16 @@ SOFTWARE = 0x0131  # EXIF
 PICTURES, PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")  # of preview; the pictures hold EXIF
 
 
+NUMBER = 1000  # anomalous images of the set that is proposed, where no recipe says another
+
+
 @app.command()
+@takes_shared
 def preview(
     images: IMAGES,
     source: SOURCE = None,
-    technique: TECHNIQUES = None,
-    defects: DEFECTS = None,
-    preset: PRESET = None,
-    classes: CLASSES = None,
-    roi: ROI = None,
-    seed: SEED = None,
-    size: SIZE = None,
-    fit: FIT = None,
-    data_range: DATA_RANGE = None,
-    exclude: EXCLUDE = None,
-    follow_links: FOLLOW_LINKS = False,
-    column: COLUMN = None,
+    given: Any = None,
+    recipe: RECIPE = None,
     target: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="preview.png, or preview.html with --html.", show_default=False),
@@ -68,7 +44,7 @@ def preview(
     """
     from pail.dataset.inputs import read_bank
     from pail.dataset.make import insertion
-    from pail.dataset.recipe import make_recipe, to_toml
+    from pail.dataset.recipe import combined, to_toml
     from pail.report.preview import preview as draw
     from pail.report.preview import preview_page
 
@@ -79,40 +55,46 @@ def preview(
         raise ValueError(f"`output` must end in {' or '.join(kinds)}{' with --html' * html}, got {target}")
     for path in (target, toml):
         _check_own(path)
-    names, weights = as_names(technique)
-    recipe = make_recipe(
-        techniques=names,
-        weights=weights,
-        defects=defects,
-        preset=preset,
-        classes=classes,
-        roi=roi,
-        seed=seed or 0,
-        size=as_numbers("size", size, (1, 2), int),
-        fit=fit.value if fit else None,
-        data_range=as_data_range(data_range),
-        exclude=exclude,
-        follow_links=True if follow_links else None,
-        column=column,
-        number=1000,
-    )
-    recipe, normals, regions = read_some(images, recipe)
-    sources = list(read_few(*_found_sources(source, recipe), recipe).values()) if source else None
-    bank, _ = read_bank(recipe)
-    command = _generate_command(images, source, recipe, seed or 0, technique)
-    keywords: dict[str, Any] = {"techniques": recipe.names, "options": recipe.options, "defects": bank}
-    keywords |= {"seed": seed or 0, "roi": regions, "command": command}
-    keywords["insertion"] = insertion(recipe, recipe.alpha)
+    checked = combined(recipe, **given, **({"number": NUMBER} if recipe is None else {}))
+    checked, normals, regions = read_some(images, checked)
+    sources = list(read_few(*_found_sources(source, checked), checked).values()) if source else None
+    bank, _ = read_bank(checked)
+    of_recipe = _generate_command(images, source, {"--recipe": toml})
+    command = of_recipe if recipe else _generate_command(images, source, _words(checked, given))
+    keywords: dict[str, Any] = {
+        "techniques": checked.names,
+        "weights": _weights(checked),
+        "options": checked.options,
+        "anomalies": checked.anomalies,
+        "severity": checked.severity,
+        "defects": bank,
+        "seed": checked.seed,
+        "roi": regions,
+        "command": command,
+        "insertion": insertion(checked, checked.alpha),
+        "tile": checked.tile,
+    }
     if html:
-        page = preview_page(normals, sources, **keywords)
+        # With fewer techniques the keywords of a preset stay, and a bank is used only where it is drawn from.
+        is_plain = recipe is None and checked.preset is None and checked.defects is None
+        page = preview_page(normals, sources, **keywords, narrowed=None if is_plain else of_recipe)
         target.write_text(page.replace("<head>", f"<head>{HTML_MARK}", 1), encoding="utf-8")
     else:
         exif = Image.Exif()
         exif[SOFTWARE] = WRITTEN
         draw(normals, sources, **keywords).save(target, exif=exif)
-    content = to_toml(recipe)
+    content = to_toml(checked)
     toml.write_text(f"{_mark(content)}\n{content}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
+
+
+def _weights(recipe: Any) -> dict[str, float]:
+    """The weights of techniques where they differ, 1 on average."""
+    weights = recipe.weights or [1.0]
+    if len(set(weights)) == 1:
+        return {}
+    mean = sum(weights) / len(weights)
+    return {name: float(f"{weight / mean:.4g}") for name, weight in zip(recipe.names, weights, strict=True)}
 
 
 def _found_sources(source: str, recipe: Any) -> tuple[Any, list[str]]:
@@ -122,26 +104,34 @@ def _found_sources(source: str, recipe: Any) -> tuple[Any, list[str]]:
     return store, found.names
 
 
-def _generate_command(images: str, source: str | None, recipe: Any, seed: int, techniques: str | None) -> str:
-    """The command that makes a data set of what a preview shows."""
-    size, window = recipe.size, recipe.data_range
-    given = {
-        "--source": source,
-        "--roi": None if recipe.roi == "auto" else recipe.roi,
-        "--size": f"{size[0]}x{size[1]}" if isinstance(size, tuple) else size,
-        "--fit": None if recipe.fit == "crop" else recipe.fit,
-        "--seed": seed,
-        "--data-range": window and ",".join(map(_number, window if isinstance(window, tuple) else (window,))),
-        "--techniques": techniques,
-        "--defects": recipe.defects,
-        "--preset": recipe.preset,
-        "--classes": None if recipe.classes == "technique" else recipe.classes,
-    }
-    words = ["pail", "generate", images, "set/", "-n", "1000"]
-    words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
-    words += [word for pattern in recipe.exclude for word in ("--exclude", pattern)]
-    words += ["--follow-links"] * recipe.follow_links + (["--column", recipe.column] if recipe.column else [])
-    return shlex.join(words)
+def _generate_command(images: str, source: str | None, words: dict[str, Any]) -> str:
+    """The command that makes a data set of what a preview shows; a list of words is an option that is repeated."""
+    line = ["pail", "generate", images, "set/", *(["--source", source] if source else [])]
+    for name, value in words.items():
+        for word in value if isinstance(value, list) else [value]:
+            line += [name] if word is True else [name, str(word)]
+    return shlex.join(line)
+
+
+def _words(recipe: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The shared options that were given, as the command line takes them; the number and the seed in any case."""
+    found: dict[str, Any] = {"-n": recipe.number, "--seed": recipe.seed}
+    for name in given:
+        if name in ("seed", "weights"):
+            continue
+        value = getattr(recipe, name)
+        option = f"--{name.replace('_', '-')}"
+        if name == "techniques":
+            weights = given.get("weights") or [1.0] * len(given[name])
+            pairs = zip(given[name], weights, strict=True)
+            found[option] = ",".join(word if weight == 1 else f"{word}={_number(weight)}" for word, weight in pairs)
+        elif name == "exclude":
+            found[option] = list(value)
+        elif isinstance(value, tuple):
+            found[option] = ("x" if name == "size" else ",").join(map(_number, value))
+        else:
+            found[option] = _number(value) if isinstance(value, float) else value
+    return found
 
 
 def _number(value: float) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pail.cli.main import app, out
-from pail.cli.options import DEFECTS, IMAGES, SOURCE
+from pail.cli.options import IMAGES, RECIPE, SOURCE, takes_shared
 
 
 @app.command()
+@takes_shared
 def tune(
     folder: IMAGES,
     source: SOURCE = None,
-    defects: DEFECTS = None,
-    recipe: Annotated[Path | None, typer.Option(help="Recipe file to start from.", show_default=False)] = None,
+    given: Any = None,
+    recipe: RECIPE = None,
     port: Annotated[
         int | None, typer.Option(help="Port of the page (the first free one from 7860).", show_default=False)
     ] = None,
@@ -24,10 +24,11 @@ def tune(
 ) -> None:
     """Open a local page that shows anomalies on your images while you change the settings.
 
-    The page makes the data set or exports its recipe. Local only: no sharing, no telemetry. Ctrl-C stops it.
+    It makes the data set, or exports its recipe. Recipe and options are what the page starts with. Local only: no
+    sharing, no telemetry. Ctrl-C stops it.
     """
     from pail.app import tune as serve
 
-    page = serve(folder, source=source, defects=defects, recipe=recipe, port=port, browser=browser, wait=False)
+    page = serve(folder, source=source, recipe=recipe, port=port, browser=browser, wait=False, **given)
     out.print(f"{page.local_url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
     page.block_thread()

@@ -50,11 +50,6 @@ class Made:
     files: dict[str, bytes] = field(default_factory=dict)
     annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # COCO annotations of each line
 
-    @property
-    def line(self) -> dict[str, Any] | None:
-        """The only line if images are not cut into tiles; None if no normal image can be used."""
-        return self.lines[0] if self.lines else None
-
 
 class _SourceCache:
     """Recently decoded sources of a run, up to a number of bytes. There are few sources, and every image uses one."""

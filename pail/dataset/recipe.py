@@ -254,16 +254,59 @@ def make_recipe(**options: Any) -> Recipe:
 
 def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
     """Combine the recipe of a file, if there is one, with options that take precedence over it."""
+    return make_recipe(**combined_options(path, **options))
+
+
+def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dict[str, Any]:
+    """The options of a file, if there is one, and those that take precedence over them.
+
+    Options of the file that those that are given leave without meaning are dropped: they could not be unset otherwise.
+    Techniques that are given by name keep their keywords in the file.
+    """
     given = {name: value for name, value in options.items() if value is not None}
     loaded = load_options(path, whole=False) if path else {}
     for name, other in (("number", "per_image"), ("per_image", "number")):
         if name in given and other not in given:
             loaded.pop(other, None)  # only one of them defines the number of images
-    if "preset" in given:  # both define which techniques are drawn
-        loaded.pop("techniques", None)
-    elif "techniques" in given:
-        loaded.pop("preset", None)
-    return make_recipe(**{**loaded, **given})
+    if given.get("purpose") == "validation":  # which is one split
+        loaded = {name: value for name, value in loaded.items() if name not in ("val_share", "test_share")}
+    is_chosen = "techniques" in given or "preset" in given
+    choice = _combined_choice(loaded, given)
+    if is_chosen and not any(TECHNIQUES[name].takes_defects for name in _drawn(choice)):
+        loaded.pop("defects", None)
+    return {**loaded, **given, **choice}
+
+
+def _combined_choice(loaded: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What says which techniques are drawn, and how: taken out of both, those that are given take precedence."""
+    keys = ("preset", "techniques", "weights", "options")
+    old, new = ({name: options.pop(name) for name in keys if name in options} for options in (loaded, given))
+    tables = old.get("techniques")
+    if "preset" in new:
+        return new
+    if not new or isinstance(new.get("techniques"), Mapping):
+        return new or old
+    if isinstance(tables, Mapping) and all(isinstance(entry, Mapping) for entry in tables.values()):
+        old["techniques"], old["weights"] = list(tables), [entry.get("weight", 1.0) for entry in tables.values()]
+        old["options"] = {name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()}
+        if "preset" in old:
+            del old["techniques"], old["weights"]
+    if "techniques" in new:
+        old.pop("preset", None)
+        old.pop("weights", None)
+    before, after = old.get("options", {}), new.get("options", {})
+    are_tables = isinstance(before, Mapping) and isinstance(after, Mapping)
+    if are_tables and all(isinstance(entry, Mapping) for entry in (*before.values(), *after.values())):
+        new["options"] = {name: {**before.get(name, {}), **after.get(name, {})} for name in {**before, **after}}
+    return {**old, **new}
+
+
+def _drawn(choice: Mapping[str, Any]) -> list[str]:
+    """The techniques that a choice draws."""
+    if "preset" in choice:
+        return list(as_preset(choice["preset"]).techniques)
+    techniques = choice["techniques"]
+    return as_mix(list(techniques) if isinstance(techniques, Mapping) else techniques, None, bank_later=True).names
 
 
 def _check_shares(recipe: Recipe) -> None:
@@ -298,6 +341,7 @@ def _check_bank(recipe: Recipe) -> None:
 def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]]:
     """The tables of the techniques of a preset, with the keywords of `options` or of other tables added."""
     names = as_preset(preset).techniques
+    _check_tables(techniques)
     if isinstance(techniques, Mapping) and weights is None and options is None:
         other = [name for name in techniques if name not in names]
         if other:
@@ -311,6 +355,7 @@ def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
     """One table for each technique, from a list of names and families with weights, or from tables as in a recipe
     file."""
+    _check_tables(techniques)
     if isinstance(techniques, Mapping):
         tables = {name: dict(entry) for name, entry in techniques.items()}
         if weights is not None or options is not None:
@@ -331,6 +376,12 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
         entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
         entry["weight"] = round(entry["weight"] + share, 12)
     return {name: _plain(entry) for name, entry in tables.items()}
+
+
+def _check_tables(techniques: Any) -> None:
+    for name, entry in techniques.items() if isinstance(techniques, Mapping) else ():
+        if not isinstance(entry, Mapping):
+            raise TypeError(f"`techniques.{name}` must be a table with a weight and keywords, got {describe(entry)}")
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Colors: torchvision's ColorJitter computed with OpenCV, and functions that the augmenters also use."""
+"""torchvision's ColorJitter computed with OpenCV, and what it shares with the augmenters."""
 
 from __future__ import annotations
 
@@ -11,33 +11,13 @@ from pail.core.sampler import Sampler
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in torchvision and PIL
 STRIP_PIXELS = 1 << 16  # of a strip that fits the cache during its conversion to HSV and back
-STRIP_BYTES = 1 << 18  # large images are changed in strips of about this size
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # the numbers of the changes in an order
 
 
 def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_value: float) -> np.ndarray:
     """Change an 8-bit image whose full scale is not 255 as a float image, and round."""
     changed = function(image.astype(np.float32), max_value)
     result: np.ndarray = np.clip(np.rint(changed), 0, max_value).astype(np.uint8)
-    return result
-
-
-def on_color(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """Apply `function`, which changes each pixel independently, to the first three channels; the others are copied."""
-    if image.shape[2] == 3:
-        return in_strips(function, image)
-    result = image.copy()
-    result[..., :3] = function(np.ascontiguousarray(image[..., :3]))
-    return result
-
-
-def in_strips(function: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """Apply `function`, which changes each pixel independently, to strips whose intermediate images fit the cache."""
-    step = max(1, STRIP_BYTES // image[0].nbytes)
-    if len(image) <= step:
-        return function(image)
-    result = np.empty_like(image)
-    for top in range(0, len(image), step):
-        result[top : top + step] = function(image[top : top + step])
     return result
 
 
@@ -48,10 +28,6 @@ def scale_values(image: np.ndarray, gain: float, offset: float, max_value: float
     if image.dtype != np.uint8:
         np.clip(changed, 0, max_value, out=changed)
     return changed.reshape(image.shape)
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Color jitter
 
 
 def color_jitter(
@@ -85,116 +61,88 @@ def color_jitter(
 def apply_jitter(
     image: np.ndarray, max_value: float, order: list[int], factors: tuple[float, ...], mean: float | None = None
 ) -> np.ndarray:
-    """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors."""
+    """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors.
+
+    Brightness, contrast and saturation together are gain * (blend * x + (1 - blend) * gray(x)) + offset, whatever
+    their order. They are collected and applied at once: at the end; where a value could leave [0, max_value], so that
+    clipping happens where it would if each change were applied by itself; and before a rotation of the hue, which
+    commutes with gain and offset but not with `blend`. Mean grays commute with `blend`.
+    """
     if image.dtype == np.uint8 and max_value != 255:
         return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
-    state = _Jitter(np.ascontiguousarray(image), max_value, mean)
-    steps = (state.brightness, state.contrast, state.saturation, state.hue)
-    for index in order:
-        steps[index](factors[index])
-    state.settle()
-    return image.copy() if np.may_share_memory(state.image, image) else state.image
+    result, has_color, is_given = np.ascontiguousarray(image), image.shape[2] >= 3, mean is not None
+    low, high = cv2.minMaxLoc(result.reshape(len(result), -1))[:2]
+    gain, blend, offset = 1.0, 1.0, 0.0
+    for change in order:
+        factor = factors[change]
+        if change == BRIGHTNESS:
+            mean = None if mean is None else min(mean * factor, max_value)
+            gain, offset = gain * factor, offset * factor
+        elif change == CONTRAST:
+            if mean is None:
+                mean = gain * _mean_gray(result) + offset
+            gain, offset = gain * factor, offset * factor + (1 - factor) * mean
+        elif change == SATURATION and has_color:
+            blend *= factor
+        elif change == HUE and has_color and factor != 0:
+            if blend != 1:
+                result = _mix(result, gain, blend, offset, max_value)
+                gain, blend, offset = 1.0, 1.0, 0.0
+            result = _rotate_hue(result, factor * 360)
+            mean = mean if is_given else None
+        spread = max(blend - 1, 0) * (high - low)
+        lowest, highest = gain * (low - spread) + offset, gain * (high + spread) + offset
+        if lowest < -max_value / 512 or highest > max_value + max_value / 512:
+            result = _mix(result, gain, blend, offset, max_value)
+            gain, blend, offset = 1.0, 1.0, 0.0
+            low, high = max(lowest, 0.0), min(highest, max_value)
+            mean = mean if is_given else None
+    result = _mix(result, gain, blend, offset, max_value)
+    return image.copy() if np.may_share_memory(result, image) else result
 
 
-class _Jitter:
-    """An image and the pending change: gain * (blend * x + (1 - blend) * gray(x)) + offset.
+def _mix(image: np.ndarray, gain: float, blend: float, offset: float, max_value: float) -> np.ndarray:
+    """gain * (blend * x + (1 - blend) * gray(x)) + offset of the first three channels, gain * x + offset of others."""
+    if (gain, blend, offset) == (1, 1, 0):
+        return image
+    result = image
+    if image.shape[2] != 3:
+        result = scale_values(image, gain, offset, max_value)
+        if blend == 1:
+            return result
+    own, (red, green, blue) = gain * blend, [gain * (1 - blend) * weight for weight in LUMA]
+    rows = ((own + red, green, blue, offset), (red, own + green, blue, offset), (red, green, own + blue, offset))
+    color = cv2.transform(np.ascontiguousarray(image[..., :3]), np.array(rows))
+    if image.dtype != np.uint8:
+        np.clip(color, 0, max_value, out=color)
+    if image.shape[2] == 3:
+        return color
+    result[..., :3] = color
+    return result
 
-    Brightness, contrast and saturation together always have that form, one 3x4 matrix. The pending change is applied
-    when a value could leave [0, max_value], so that values are clipped as if each change were applied separately, or
-    when a change of hue requires it. Rotations of the hue commute with gain and offset, and gray values with `blend`.
+
+def _mean_gray(image: np.ndarray) -> float:
+    if image.shape[2] < 3:
+        return cv2.mean(image.reshape(len(image), -1))[0]
+    red, green, blue, _ = cv2.mean(image if image.shape[2] <= 4 else np.ascontiguousarray(image[..., :3]))
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+
+
+def _rotate_hue(image: np.ndarray, degrees: float) -> np.ndarray:
+    """Rotate the hue of the first three channels; the others are copied.
+
+    In float32 for 8 bits too, which is as fast as 8-bit HSV and does not round the hue.
     """
-
-    def __init__(self, image: np.ndarray, max_value: float, mean: float | None) -> None:
-        self.image, self.max_value = image, max_value
-        self.given = mean is not None
-        self.mean = mean
-        self.low, self.high = cv2.minMaxLoc(image.reshape(image.shape[0], -1))[:2]
-        self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
-
-    def brightness(self, factor: float) -> None:
-        if self.mean is not None:
-            self.mean = min(self.mean * factor, self.max_value)
-        self._wait(self.gain * factor, self.blend, self.offset * factor)
-
-    def contrast(self, factor: float) -> None:
-        if self.mean is None:
-            self.mean = self.gain * _gray_mean(self.image) + self.offset
-        self._wait(self.gain * factor, self.blend, self.offset * factor + (1 - factor) * self.mean)
-
-    def saturation(self, factor: float) -> None:
-        if self.image.shape[2] >= 3:
-            self._wait(self.gain, self.blend * factor, self.offset)
-
-    def hue(self, shift: float) -> None:
-        if self.image.shape[2] < 3 or shift == 0:
-            return
-        if self.blend != 1:
-            self.settle()
-        self.image = on_color(lambda color: _rotate_hue(color, shift * 360), self.image)
-        if not self.given:
-            self.mean = None
-
-    def settle(self) -> None:
-        """Apply the pending change."""
-        if (self.gain, self.blend, self.offset) == (1, 1, 0):
-            return
-        image, channels = self.image, self.image.shape[2]
-        if channels == 3:
-            self.image = self._mix(image)
-        else:
-            self.image = scale_values(image, self.gain, self.offset, self.max_value)
-            if self.blend != 1:
-                self.image[..., :3] = self._mix(np.ascontiguousarray(image[..., :3]))
-        self.gain, self.blend, self.offset = 1.0, 1.0, 0.0
-
-    def _wait(self, gain: float, blend: float, offset: float) -> None:
-        self.gain, self.blend, self.offset = gain, blend, offset
-        spread = max(blend - 1, 0) * (self.high - self.low)
-        low = gain * (self.low - spread) + offset
-        high = gain * (self.high + spread) + offset
-        slack = self.max_value / 512
-        if low < -slack or high > self.max_value + slack:
-            self.settle()
-            self.low, self.high = max(low, 0.0), min(high, self.max_value)
-            if not self.given:
-                self.mean = None
-
-    def _mix(self, color: np.ndarray) -> np.ndarray:
-        """The pending change of three channels."""
-        own = self.gain * self.blend
-        red, green, blue = (self.gain * (1 - self.blend) * weight for weight in LUMA)
-        rows = (
-            (own + red, green, blue, self.offset),
-            (red, own + green, blue, self.offset),
-            (red, green, own + blue, self.offset),
-        )
-        mixed = cv2.transform(color, np.array(rows))
-        if color.dtype != np.uint8:
-            np.clip(mixed, 0, self.max_value, out=mixed)
-        return mixed
-
-
-def _gray_mean(image: np.ndarray) -> float:
-    if image.shape[2] >= 3:
-        red, green, blue, _ = cv2.mean(image if image.shape[2] <= 4 else np.ascontiguousarray(image[..., :3]))
-        return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-    return cv2.mean(image.reshape(image.shape[0], -1))[0]
-
-
-def _rotate_hue(color: np.ndarray, degrees: float) -> np.ndarray:
-    """Rotate the hue. In float32 for 8 bits too, which is as fast as 8-bit HSV and does not round the hue."""
-    rows, columns = color.shape[:2]
-    result = np.empty_like(color)
+    rows, columns, channels = image.shape
+    result = np.empty_like(image) if channels == 3 else image.copy()
     shifts = np.zeros((columns, 3), np.float32)
     shifts[:, 0] = degrees % 360  # OpenCV accepts hues above 360 degrees, but not below 0
     step = max(1, STRIP_PIXELS // columns)
     for top in range(0, rows, step):
-        strip = color[top : top + step].astype(np.float32)
+        strip = image[top : top + step, :, :3].astype(np.float32)
         hsv = cv2.cvtColor(strip, cv2.COLOR_RGB2HSV)
         flat = hsv.reshape(len(hsv), -1)
         np.add(flat, shifts.reshape(-1), out=flat)
-        if color.dtype == np.uint8:
-            cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, strip), result[top : top + step])
-        else:
-            cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, result[top : top + step])
+        cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, strip)
+        result[top : top + step, :, :3] = strip if image.dtype != np.uint8 else cv2.convertScaleAbs(strip)
     return result

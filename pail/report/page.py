@@ -67,6 +67,15 @@ def printable(value: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)
 
 
+def in_words(value: Any) -> str:
+    """A value for people: 2/256 as 0.007812."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(in_words, value))})"
+    return "automatic" if value is None else str(value)
+
+
 TEMPLATES = environment("pail.report", text)
 
 

@@ -14,7 +14,7 @@ from pail import pai
 from pail.core.checks import close_match
 from pail.pixels.panels import View, middle, view
 from pail.registry import FAMILIES, by_default
-from pail.report.page import TEMPLATES, Cell, Picture, data_uri, printable
+from pail.report.page import TEMPLATES, Cell, Picture, data_uri, in_words, printable
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
 SHEET_SIDE = 208  # pixels of an image on the sheet
@@ -27,7 +27,8 @@ BETWEEN = 12  # pixels between the columns
 WIDE, VERY_WIDE = 1.6, 6.0  # width / height above which details are below the image, and cells below each other
 SEVERITY = 124  # pixels: width of the severity in front of a line
 CHOICES = ("--techniques", "--preset")  # options that choose techniques
-DEFAULTS, OF_PAPERS = "defaults", "papers' defaults"  # the title of the first column
+DEFAULTS, OF_PAPERS = "defaults", "papers' defaults"  # the title of the first column, where nothing else was set
+SETTINGS = "the recipe's settings"
 PAPER, INK, SOFT, LINE, PANEL = "#ffffff", "#16191d", "#565f6b", "#d5dae1", "#eceff3"
 LEGEND = (
     "First the image with the mask's outline, then the framed part, enlarged, and what changed there, from black "
@@ -39,7 +40,8 @@ class Row(NamedTuple):
     """A technique at several severities."""
 
     name: str
-    cells: list[tuple[float | None, float, View]]  # severity or None, share of the image, pictures
+    cells: list[tuple[str, float, View]]  # title, share of the image, pictures
+    settings: list[str]  # in words, what is not as by default
 
 
 def preview(
@@ -54,6 +56,10 @@ def preview(
     insertion: pai.Anomaly_Insertion | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Any = None,
+    weights: Mapping[str, float] | None = None,
+    anomalies: tuple[int, int] = (1, 1),
+    severity: Any = None,
+    tile: int | None = None,
 ) -> Image.Image:
     """Make a contact sheet with a row for each technique, a column with the defaults and one for each severity.
 
@@ -82,6 +88,14 @@ def preview(
         Keywords of techniques by their names, instead of the defaults.
     defects : Defects, optional
         The bank of real defects for `real_defect`. If no techniques are named, only `real_defect` is shown.
+    weights : dict of str to float, optional
+        The weight of each technique in the data set, where they differ; it stands beside them.
+    anomalies : (int, int), default (1, 1)
+        How many anomalies an image gets.
+    severity : float or (float, float), optional
+        The severity of the first column.
+    tile : int, optional
+        The side of tiles into which the data set cuts the images, for the line below.
 
     Returns
     -------
@@ -96,16 +110,17 @@ def preview(
     names = as_names(techniques, defects)
     columns = 1 + len(severities)
     width = _width(columns)
-    shown = _Shown(images, sources, severities, seed, roi, insertion, options or {}, defects)
-    strips = [_strip(row, width) for row in shown.rows(names, lambda image: _sides(image, columns))]
-    footer = _wrap(f"Seed {seed}. {LEGEND}", _font(14), width - 2 * MARGIN)
+    given = options or {}, defects, weights or {}, anomalies, severity
+    rows = _Rows(images, sources, severities, seed, roi, insertion, *given)
+    strips = [_strip(row, width) for row in rows.rows(names, lambda image: _sides(image, columns))]
+    footer = _wrap(_legend(seed, tile), _font(14), width - 2 * MARGIN)
     lines = _wrap(printable(command), _Pitch(), width - 2 * MARGIN - 24)
     top = HEAD + sum(strip.height for strip in strips)
     sheet = Image.new("RGB", (width, top + 20 * len(footer) + 24 * len(lines) + 68), PAPER)
-    if not all(shape[1] >= VERY_WIDE * shape[0] for shape in shown.shapes(names)):
-        _head(sheet, names, [None, *severities])
+    if not all(shape[1] >= VERY_WIDE * shape[0] for shape in rows.shapes(names)):
+        _head(sheet, [rows.first_title(*names), *map(_title, severities)])
     else:
-        _head(sheet, names, [])
+        _head(sheet, [])
     place = HEAD
     for strip in strips:
         sheet.paste(strip, (0, place))
@@ -126,29 +141,46 @@ def preview_page(
     insertion: pai.Anomaly_Insertion | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Any = None,
+    weights: Mapping[str, float] | None = None,
+    anomalies: tuple[int, int] = (1, 1),
+    severity: Any = None,
+    tile: int | None = None,
+    narrowed: str | None = None,
 ) -> str:
     """Make the sheet of `preview` as a self-contained HTML page.
 
     Cells can be enlarged, techniques can be selected, and the command follows the selection. The page loads nothing:
-    write the text to a file in UTF-8 and open it anywhere. Parameters and errors are those of `preview`.
+    write the text to a file in UTF-8 and open it anywhere. Parameters and errors are those of `preview`. `narrowed` is
+    the line to which the techniques are added if not all are ticked; by default it is `command` without its own.
 
     Returns
     -------
     str
         The page.
     """
-    shown = _Shown(images, sources, severities, seed, roi, insertion, options or {}, defects)
-    rows = shown.rows(as_names(techniques, defects), _page_sides)
+    given = options or {}, defects, weights or {}, anomalies, severity
+    rows = _Rows(images, sources, severities, seed, roi, insertion, *given)
     return TEMPLATES.get_template("preview.html").render(
         rows=[
-            (row.name, pai.TECHNIQUES[row.name], [_page_cell(row.name, *cell) for cell in row.cells], _kind(row))
-            for row in rows
+            {
+                "name": row.name,
+                "technique": pai.TECHNIQUES[row.name],
+                "settings": row.settings,
+                "weight": rows.weights.get(row.name, 1),
+                "cells": [_page_cell(row.name, *cell) for cell in row.cells],
+                "kind": _kind(row),
+            }
+            for row in rows.rows(as_names(techniques, defects), _page_sides)
         ],
-        seed=seed,
-        legend=LEGEND,
+        legend=_legend(seed, tile),
         command=command,
-        bare=without_techniques(command),
+        bare=without_techniques(command) if narrowed is None else narrowed,
     )
+
+
+def _legend(seed: int, tile: int | None) -> str:
+    cut = f" The data set has these images as tiles of {tile} pixels a side." if tile else ""
+    return f"Seed {seed}. {LEGEND}{cut}"
 
 
 def as_names(techniques: Any, defects: Any = None) -> list[str]:
@@ -179,7 +211,7 @@ def without_techniques(command: str) -> str:
     return command if len(kept) == len(words) else shlex.join(kept)
 
 
-class _Shown(NamedTuple):
+class _Rows(NamedTuple):
     """The inputs from which rows are made."""
 
     images: Sequence[np.ndarray]
@@ -190,6 +222,22 @@ class _Shown(NamedTuple):
     insertion: pai.Anomaly_Insertion | None
     options: Mapping[str, Mapping[str, Any]]
     defects: Any
+    weights: Mapping[str, float]
+    anomalies: tuple[int, int]
+    severity: Any
+
+    def first_title(self, *names: str) -> str:
+        """The title of the first cell of these techniques, of which real defects and drawn ones have no paper."""
+        if self.severity is not None or self.anomalies != (1, 1) or any(self.options.get(name) for name in names):
+            return SETTINGS
+        return OF_PAPERS if all(pai.TECHNIQUES[name].reference for name in names) else DEFAULTS
+
+    def settings(self, name: str) -> list[str]:
+        """In words, what is not as by default for a technique."""
+        given = {"weight": self.weights.get(name), "severity": self.severity, **self.options.get(name, {})}
+        if self.anomalies != (1, 1):
+            given["anomalies"] = self.anomalies if self.anomalies[0] != self.anomalies[1] else self.anomalies[0]
+        return [f"{key} {in_words(value)}" for key, value in given.items() if value is not None]
 
     def shapes(self, names: list[str]) -> list[tuple[int, ...]]:
         """The shape of the image of each row."""
@@ -213,25 +261,39 @@ class _Shown(NamedTuple):
         for name in names:
             number, technique = order.index(name), pai.TECHNIQUES[name]
             image = images[number % len(images)]
-            keywords = {"roi": roi[number % len(images)] if isinstance(roi, list) else roi, "rng": (self.seed, number)}
+            keywords: dict[str, Any] = {
+                "roi": roi[number % len(images)] if isinstance(roi, list) else roi,
+                "rng": (self.seed, number),
+            }
             if technique.takes_source and self.sources:
                 keywords["anom_source_img"] = self.sources[number % len(self.sources)]
             if technique.takes_defects:
                 keywords["defects"] = self.defects
-            insert = partial(getattr(insertion, name), image, **keywords, **self.options.get(name, {}))
-            yield Row(name, _cells(insert, image, self.severities, *sides(image)))
+            options = self.options.get(name, {})
+            if self.anomalies == (1, 1):
+                insert = partial(getattr(insertion, name), image, **keywords, **options)
+            else:
+                several: dict[str, Any] = {
+                    "techniques": name,
+                    "options": {name: options},
+                    "n_anomalies": self.anomalies,
+                }
+                insert = partial(insertion.insert, image, **keywords, **several)
+            titles = [self.first_title(name), *map(_title, self.severities)]
+            cells = _cells(insert, image, self.severities, self.severity, *sides(image))
+            yield Row(name, [(title, *cell) for title, cell in zip(titles, cells, strict=True)], self.settings(name))
 
 
 def _cells(
-    insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], side: int, detail: int
-) -> list[tuple[float | None, float, View]]:
-    """The same random numbers with the defaults and at each severity, shown at the place of the first severity."""
-    cells: list[tuple[float | None, float, View]] = []
+    insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], own: Any, side: int, detail: int
+) -> list[tuple[float, View]]:
+    """The same draws as in the data set and at each severity, looked at in one place, that of the first severity."""
+    cells: list[tuple[float, View]] = []
     anchor = None
-    for severity in (*severities, None):
+    for severity in (*severities, own):
         i_a, m_a = insert(severity=severity)
         anchor = anchor or middle(m_a[..., 0])
-        cells.append((severity, np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail)))
+        cells.append((np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail)))
     return [cells[-1], *cells[:-1]]
 
 
@@ -280,17 +342,14 @@ def _wrap(line: str, font: Any, width: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _head(sheet: Image.Image, names: list[str], severities: Sequence[float | None]) -> None:
+def _head(sheet: Image.Image, titles: Sequence[str]) -> None:
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 20), "What each technique does", INK, _font(26))
-    for index, severity in enumerate(severities):
-        draw.text((MARGIN + LABEL + index * (CELL + BETWEEN), HEAD - 30), _title(severity, *names), INK, _font(17))
+    for index, title in enumerate(titles):
+        draw.text((MARGIN + LABEL + index * (CELL + BETWEEN), HEAD - 30), title, INK, _font(17))
 
 
-def _title(severity: float | None, *names: str) -> str:
-    """The title of a column for these techniques. Real and named defects have no paper."""
-    if severity is None:
-        return OF_PAPERS if all(pai.TECHNIQUES[name].reference for name in names) else DEFAULTS
+def _title(severity: float) -> str:
     return f"severity {severity:g}"
 
 
@@ -299,10 +358,10 @@ def _strip(row: Row, width: int) -> Image.Image:
     whole = row.cells[0][2].whole
     ratio = whole.shape[1] / whole.shape[0]
     texts = [
-        (line, size, color) for value, size, color in _texts(row.name) for line in _wrap(value, _font(size), LABEL - 16)
+        (line, size, color) for value, size, color in _texts(row) for line in _wrap(value, _font(size), LABEL - 16)
     ]
     written = sum(size + 5 for _, size, _ in texts) + 12
-    cells = [_line(row.name, cell) if ratio >= VERY_WIDE else _cell(cell[2], wide=ratio >= WIDE) for cell in row.cells]
+    cells = [_line(cell) if ratio >= VERY_WIDE else _cell(cell[2], wide=ratio >= WIDE) for cell in row.cells]
     heights = [cell.height for cell in cells]
     height = max(written, sum(heights) + BETWEEN * len(cells) if ratio >= VERY_WIDE else max(heights))
     strip = Image.new("RGB", (width, height + 2 * GAP + 8), PAPER)
@@ -322,13 +381,14 @@ def _strip(row: Row, width: int) -> Image.Image:
     return strip
 
 
-def _texts(name: str) -> list[tuple[str, int, str]]:
-    technique = pai.TECHNIQUES[name]
+def _texts(row: Row) -> list[tuple[str, int, str]]:
+    technique = pai.TECHNIQUES[row.name]
     shown = (
-        (name, 16, INK),
+        (row.name, 16, INK),
         (technique.family, 14, SOFT),
         (technique.summary, 14, INK),
         (technique.reference, 13, SOFT),
+        *((setting, 13, INK) for setting in row.settings),
     )
     return [entry for entry in shown if entry[0]]
 
@@ -351,12 +411,12 @@ def _cell(pictures: View, *, wide: bool) -> Image.Image:
     return cell
 
 
-def _line(name: str, cell: tuple[float | None, float, View]) -> Image.Image:
-    """The pictures of a cell of a very wide image next to each other, with the severity in front."""
-    severity, _, pictures = cell
+def _line(cell: tuple[str, float, View]) -> Image.Image:
+    """The pictures of a cell of a very wide image, one beside the other, with its title in front."""
+    title, _, pictures = cell
     height = max(18, *(shown.shape[0] for shown in pictures))
     line = Image.new("RGB", (SEVERITY + pictures.whole.shape[1] + 2 * (DETAIL + GAP), height), PAPER)
-    for number, word in enumerate(_wrap(_title(severity, name), _font(14), SEVERITY - 8)):
+    for number, word in enumerate(_wrap(title, _font(14), SEVERITY - 8)):
         ImageDraw.Draw(line).text((0, 18 * number), word, INK, _font(14))
     left = SEVERITY
     for shown, width in zip(pictures, (pictures.whole.shape[1], DETAIL, DETAIL), strict=True):
@@ -391,11 +451,10 @@ def _kind(row: Row) -> str:
     return "lines" if ratio >= VERY_WIDE else "wide" if ratio >= WIDE else ""
 
 
-def _page_cell(name: str, severity: float | None, share: float, shown: View) -> Cell:
+def _page_cell(name: str, title: str, share: float, shown: View) -> Cell:
     captions = "The image with the mask's outline", "The framed part", "What changed there"
     pictures = [
         Picture(data_uri(image), caption, f"{name}: {caption[0].lower()}{caption[1:]}")
         for image, caption in zip(shown, captions, strict=True)
     ]
-    title = _title(severity, name)
     return Cell(f"{name}, {title}", pictures, f"{title}: {100 * share:.2g} % of the image")

@@ -24,8 +24,9 @@ from common import photograph
 from optional import need
 
 import pail
+from pail.app import view
 from pail.app.appearance import APPEARANCES, appearance, groups
-from pail.app.draws import Bench, Newest
+from pail.app.draws import SHOWN, Bench, Newest
 from pail.app.export import export
 from pail.app.folder import Folder, ImageCache, OutsideError
 from pail.app.history import MOST_SESSIONS, MOST_STATES, History
@@ -286,6 +287,95 @@ def test_the_python_call_makes_the_first_draw(case, bench, tmp_path, monkeypatch
     assert absolute == [f"IMAGES = Path({bench.normals.folder.absolute()!r})"]
     draw = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     assert np.array_equal(names["i_a"], draw.i_a) and np.array_equal(names["m_a"][..., 0], draw.mask)
+
+
+GIVEN = {
+    "tiles": {"tile": 40, "overlap": 8, "size": (72, 88)},
+    "tiles of images as they are": {"tile": 64},
+    "shares": {"val_share": 0.4, "test_share": 0.3},
+    "all at once": {"tile": 32, "size": 50, "format": "tiff", "test_share": 0.34, "data_range": (0, 250), "coco": True},
+}
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+@pytest.mark.parametrize("case", GIVEN)
+def test_a_given_recipe_makes_what_is_shown(case, whole_folder, folders, tmp_path, monkeypatch):
+    """Options of a recipe for which the page has no control: all files that are exported are those of the set."""
+    bench = Bench(folders / "parts", folders / "sources", GIVEN[case])
+    settings = PageSettings(
+        (Entry("scratch"), Entry("superpixel_anomaly")), image=1, anomalies=(1, 2), size=GIVEN[case].get("size")
+    )
+    taken = export(bench, settings, whole_folder=whole_folder)
+    assert taken.failed == []
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "zip")
+    monkeypatch.chdir(tmp_path / "zip")
+    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    items, checked = bench.items(settings, whole_folder=whole_folder), bench.recipe(settings)
+    made = {path.relative_to(tmp_path / "set").as_posix(): path for path in (tmp_path / "set").glob("*/*.*")}
+    exported = {path.relative_to(tmp_path / "zip").as_posix(): path for path in (tmp_path / "zip").glob("*/*.*")}
+    numbers = {f"{item.number:06}" for item in items}
+    expected = {
+        name for name in made if name.partition("/")[2][:6] in numbers and name.startswith(("images/", "masks"))
+    }
+    assert set(exported) == expected
+    assert all(path.read_bytes() == made[name].read_bytes() for name, path in exported.items())
+    for item in items:
+        draw = bench.draw(settings, checked, item)
+        tiles = draw.tiles or [None]
+        masks = []
+        for tile in tiles:
+            end = f"{item.number:06}" if tile is None else f"{item.number:06}_{tile.name}"
+            shown, mask = (part if tile is None else tile.cut(part) for part in (draw.i_a, draw.mask))
+            assert np.array_equal(decode(made[f"images/{end}.{checked.format}"].read_bytes()), shown)
+            masks += [mask] if mask.any() else []
+            assert (f"masks/{end}.png" in made) == mask.any()
+        assert len(masks) == (draw.reached if draw.tiles else 1)
+    names = {}
+    exec(taken.python, names)
+    first = bench.draw(settings, checked, items[0])
+    assert np.array_equal(names["i_a"], first.i_a)
+    if first.tiles:
+        assert len(names["tiles"]) == len(first.tiles)
+        for (image, mask), tile in zip(names["tiles"], first.tiles, strict=True):
+            assert np.array_equal(image, tile.cut(first.i_a)) and np.array_equal(mask[..., 0], tile.cut(first.mask))
+        words = f"cut into {len(first.tiles)} tiles, {first.reached} of them with an anomaly"
+        assert words in view.result(first) and view.result(first).count('class="pail-grid"') == 1
+
+
+def test_an_image_smaller_than_a_tile_is_named(folders):
+    bench = Bench(folders / "parts", None, {"tile": 96})
+    settings = PageSettings((Entry("cutpaste"),), image=bench.names.index("deep/part 2.png"))
+    with pytest.raises(ValueError, match=r"\(80, 64\) are smaller than `tile`=96"):
+        bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    for whole_folder in (False, True):  # an error that the page shows
+        with pytest.raises(SHOWN, match=r"\(80, 64\) are smaller than `tile`=96"):
+            export(bench, settings, whole_folder=whole_folder)
+
+
+def test_gray_with_alpha_has_the_region_of_the_set(tmp_path, monkeypatch):
+    """Alpha of two channels is no second band, where the part is looked for."""
+    from PIL import Image
+
+    gray = np.full((64, 80), 250, np.uint8)
+    gray[20:44, 24:60] = photograph(24, 36, 3)[..., 0] // 2
+    alpha = np.random.default_rng(0).integers(1, 255, gray.shape, np.uint8)
+    (tmp_path / "parts").mkdir()
+    Image.merge("LA", [Image.fromarray(gray), Image.fromarray(alpha)]).save(tmp_path / "parts" / "a.png")
+    bench = Bench(tmp_path / "parts")
+    settings = PageSettings((Entry("cutpaste"),))
+    taken = export(bench, settings)
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(tmp_path / "zip")
+    monkeypatch.chdir(tmp_path / "zip")
+    names = {}
+    exec(taken.python, names)
+    for item in bench.items(settings):
+        draw = bench.draw(settings, bench.recipe(settings), item)
+        assert np.array_equal(decode((tmp_path / "zip" / f"images/{item.number:06}.png").read_bytes()), draw.i_a)
+        assert not draw.mask[:15].any()
+    first = bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
+    assert np.array_equal(names["i_a"], first.i_a)
 
 
 def odd_files(folder):

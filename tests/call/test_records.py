@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import NAMES, as_type, call, photograph, takes_source
+from common import ALL, NAMES, as_type, bank, call, photograph, takes_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -215,6 +215,13 @@ def ranges(low, high):
     return st.builds(lambda hold, p: hold(p), holders, pair)
 
 
+def counts(low, high):
+    """The same for integers."""
+    pair = st.tuples(st.integers(low, high), st.integers(low, high)).map(sorted)
+    holders = [tuple, list, np.array, deque, lambda p: np.array(p, np.uint16), lambda p: tuple(map(np.int8, p))]
+    return st.builds(lambda hold, p: hold(p), st.sampled_from(holders), pair)
+
+
 def integers(low, high):
     kinds = st.sampled_from([int, np.int64, np.uint8, np.int16])
     return st.builds(lambda kind, v: kind(v), kinds, st.integers(low, high))
@@ -261,7 +268,7 @@ def masks(shape=SHAPE):
     return st.builds(mask, st.integers(0, 99), st.sampled_from(forms))
 
 
-# By name, or by technique and name; each parameter that no line names fails the test below.
+# By name, of the eleven and what they share with the others; each parameter that no line names fails the test below.
 ARGUMENTS = {
     "area_ratio": ranges(0.05, 0.5),
     "aspect_ratio": st.one_of(
@@ -329,11 +336,82 @@ ARGUMENTS = {
     "roi": st.none() | st.just("foreground") | masks(),
     "severity": st.none() | numbers(0, 1) | ranges(0, 1),
 }
+CONTRASTS, LIGHTS, TONES = ranges(0.5, 20), st.none() | numbers(-360, 360), st.sampled_from([None, "dark", "bright"])
+# Of the techniques beyond the eleven, whose keywords mean other things.
+BEYOND = {
+    "real_defect": {
+        "kinds": st.sampled_from([None, "spot", ["line"], ("line", "spot"), np.array(["spot"]), np.str_("line")]),
+        "blend": st.sampled_from([None, "paste", "transfer", "poisson", np.str_("paste")]),
+        "place": st.sampled_from(["anywhere", "same"]),
+        "rotation": ranges(-360, 360),
+        "scale": ranges(0.2, 3),
+        "flip": flags(),
+        "contrast": ranges(0.1, 10),
+    },
+    "nsa": {
+        "patch_number": counts(1, 5),
+        "half_width": ranges(0.02, 0.5),
+        "scale": ranges(0.1, 10),
+        "shape": st.sampled_from([None, "rectangle", "ellipses"]),
+        "blend": st.sampled_from(["poisson", "mixed", "paste"]),
+        "skip_background": flags(),
+        "min_overlap": numbers(0, 1),
+    },
+    "glass": {
+        "use_mask": flags(),
+        "beta_mean": numbers(0, 1),
+        "beta_std": numbers(0, 1),
+        "beta_range": ranges(0, 1),
+        **{name: ARGUMENTS[name] for name in ("threshold", "min_perlin_scale", "perlin_scale", "rotation")},
+        "augment_source": flags(),
+    },
+    "scratch": {
+        "n_strokes": counts(1, 9),
+        "length": ranges(0.05, 1),
+        "width": ranges(0.002, 0.3),
+        "contrast": CONTRASTS,
+        "tone": TONES,
+        "light": LIGHTS,
+    },
+    "crack": {
+        "n_branches": counts(0, 9),
+        "length": ranges(0.05, 1),
+        "width": ranges(0.002, 0.3),
+        "factor": ranges(0, 1),
+        "contrast": CONTRASTS,
+        "light": LIGHTS,
+    },
+    "stain": {
+        "n_blots": counts(1, 5),
+        "size": ranges(0.02, 1),
+        "opacity": ranges(0, 1),
+        "rim": numbers(0, 1),
+        "contrast": CONTRASTS,
+        "tone": TONES,
+    },
+    "pitting": {"n_pits": counts(1, 60), "radius": ranges(0.002, 0.5), "contrast": CONTRASTS, "light": LIGHTS},
+    "dent": {"size": ranges(0.02, 1), "raised": st.none() | flags(), "contrast": CONTRASTS, "light": LIGHTS},
+    "chip": {
+        "size": ranges(0.02, 1),
+        "fill_with": st.sampled_from([None, "background", "fracture"]),
+        "contrast": CONTRASTS,
+        "light": LIGHTS,
+    },
+    "fiber": {
+        "length": ranges(0.05, 3),
+        "width": ranges(0.002, 0.3),
+        "curl": ranges(0, 20),
+        "contrast": CONTRASTS,
+        "tone": TONES,
+        "light": LIGHTS,
+    },
+    "corrosion": {"size": ranges(0.02, 1), "opacity": ranges(0.2, 1), "contrast": CONTRASTS},
+}
 
 
 def options_of(name):
     """A few of a technique's own keywords."""
-    known = {key: ARGUMENTS[key] for key in pai.TECHNIQUES[name].parameters}
+    known = {key: BEYOND.get(name, ARGUMENTS)[key] for key in pai.TECHNIQUES[name].parameters}
     return st.sets(st.sampled_from(sorted(known)), max_size=4).flatmap(
         lambda keys: st.fixed_dictionaries({key: known[key] for key in sorted(keys)})
     )
@@ -344,6 +422,9 @@ def test_every_argument_is_drawn():
     for name in NAMES:
         names |= set(inspect.signature(getattr(pai.Anomaly_Insertion, name)).parameters)
     assert names - {"self", "image", "img", "img_norm", "anom_source_img", "rng"} == set(ARGUMENTS)
+    assert {*NAMES, *BEYOND} == set(ALL)
+    for name, drawn_from in BEYOND.items():
+        assert set(drawn_from) == set(pai.TECHNIQUES[name].parameters), name
 
 
 def images():
@@ -361,44 +442,98 @@ def images():
     )
 
 
+def tables(names):
+    """Options of a few of these techniques."""
+    chosen = st.sets(st.sampled_from(names), max_size=3)
+    return chosen.flatmap(lambda some: st.fixed_dictionaries({name: options_of(name) for name in sorted(some)}))
+
+
+SOURCES = st.sampled_from([None, SOURCE, [SOURCE, IMAGE], (SOURCE, IMAGE), Image.fromarray(SOURCE), lambda rng: SOURCE])
+COUNTS = st.sampled_from([1, 2, (1, 3), [2, 2], np.array([1, 2]), np.int8(2)])
+FAMILIES = ["SFI", ["SBI", "cutpaste"], ("hybrid", "fract_aug"), list(NAMES), "defects", ["published", "real"], "real"]
+WEIGHTS = [tuple, list, np.array, lambda w: [Fraction(x) for x in w]]
+
+
+def several():
+    """`insert` with techniques, families or a preset, and a bank where it may draw real defects."""
+
+    def of_names(names):
+        weights = st.none()
+        if names is not None and not isinstance(names, str):
+            few = st.lists(st.integers(1, 5), min_size=len(names), max_size=len(names))
+            weights |= st.builds(lambda hold, w: hold(w), st.sampled_from(WEIGHTS), few)
+        known = {"options": st.none() | tables(ALL), "n_anomalies": COUNTS, "techniques": st.just(names)}
+        return st.fixed_dictionaries({**known, "weights": weights})
+
+    def of_preset(name):
+        options = st.none() | tables(sorted(pail.PRESETS[name].techniques))
+        return st.fixed_dictionaries({"preset": st.just(name), "options": options, "n_anomalies": COUNTS})
+
+    drawn_names = st.sampled_from([None, *FAMILIES]).flatmap(of_names)
+    return st.tuples(st.just("insert"), drawn_names | st.sampled_from(sorted(pail.PRESETS)).flatmap(of_preset), SOURCES)
+
+
 def calls():
-    """A method, an image and keywords, with or without a source."""
-    single = st.sampled_from(NAMES).flatmap(
+    """A method, an image and keywords, with or without a source, and settings of the instance."""
+    single = st.sampled_from(ALL).flatmap(
         lambda name: st.tuples(
-            st.just(name), options_of(name), st.just(SOURCE) if takes_source(name) else st.sampled_from([None, SOURCE])
+            st.just(name), options_of(name), st.sampled_from([None, SOURCE] if takes_source(name) else [None])
         )
     )
-    tables = st.dictionaries(st.sampled_from(NAMES), st.none(), max_size=3).flatmap(
-        lambda names: st.fixed_dictionaries({name: options_of(name) for name in names})
-    )
-    several = st.tuples(
-        st.just("insert"),
-        st.fixed_dictionaries(
-            {
-                "options": st.none() | tables,
-                "n_anomalies": st.sampled_from([1, 2, (1, 3), [2, 2], np.array([1, 2]), np.int8(2)]),
-                "techniques": st.sampled_from([None, "SFI", ["SBI", "cutpaste"], ("hybrid", "fract_aug"), list(NAMES)]),
-            }
-        ),
-        st.sampled_from([None, SOURCE, [SOURCE, IMAGE], (SOURCE, IMAGE), Image.fromarray(SOURCE), lambda rng: SOURCE]),
-    )
     control = st.fixed_dictionaries({key: ARGUMENTS[key] for key in ("roi", "severity")})
-    return st.tuples(single | several, control, images(), st.integers(0, 2**32))
+    changed = {
+        "transform": flags(),
+        "alpha": st.sampled_from([None, False]),
+        "window": st.none() | st.sampled_from([tuple, list, np.array]),
+        "source_range": st.sampled_from([None, 255, 255.0, np.float32(255)]),
+    }
+    return st.tuples(single | several(), control, images(), st.integers(0, 2**32), st.fixed_dictionaries(changed))
 
 
-@drawn()
+def takes_bank(name, keywords):
+    if name != "insert":
+        return pai.TECHNIQUES[name].takes_defects
+    names = keywords.get("techniques")
+    return names is not None and "real" in ([names] if isinstance(names, str) else names)
+
+
+@drawn(3 * EXAMPLES)
 @given(calls())
 def test_any_call_replays_to_the_byte(case):
-    (name, options, source), control, image, seed = case
-    instance, keywords = pai.Anomaly_Insertion(), {**options, **control, "rng": seed}
+    (name, options, source), control, image, seed, changed = case
+    window = changed.pop("window")
+    if window is not None:
+        dtype = np.asarray(image).dtype
+        full = 1 if dtype.kind == "f" else np.iinfo(dtype).max
+        changed["data_range"], changed["source_range"] = window([0.1 * full, 0.9 * full]), 255
+    instance, keywords = pai.Anomaly_Insertion(**changed), {**options, **control, "rng": seed}
     if source is not None and (name == "insert" or takes_source(name)):
         keywords["anom_source_img"] = source
+    again = {}
+    if takes_bank(name, keywords):
+        keywords["defects"] = again["defects"] = bank()
     try:
         result = getattr(instance, name)(image, **keywords)
     except ValueError as error:  # two of the drawn regions do not overlap, or two options exclude each other
         assert "`" in str(error)
         return
-    check_replay(result, image, source)
+    record = through_json(result.record)
+    replayed = pail.replay(record, image, source, **again)
+    for part in ("i_a", "m_a", "instances"):
+        assert getattr(replayed, part).tobytes() == getattr(result, part).tobytes()
+    assert replayed.record == record
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_options_that_are_drawn_are_accepted(name):
+    """So that the calls above are made, and not refused."""
+
+    @drawn(10)
+    @given(options_of(name))
+    def accepted(options):
+        pai.TECHNIQUES[name].check(options)
+
+    accepted()
 
 
 # What the caller changes after the call

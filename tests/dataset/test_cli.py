@@ -3,16 +3,21 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from dataclasses import fields, replace
+from html import unescape
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from commands import pail_command
 from common import photograph
 
 import pail as library
+from pail.dataset import recipe as recipes
 
 GENERATE_OPTIONS = [
     "--number",
@@ -53,6 +58,14 @@ GENERATE_OPTIONS = [
 ]
 
 PREVIEW_OPTIONS = (
+    "--recipe",
+    "--anomalies",
+    "--severity",
+    "--tile",
+    "--overlap",
+    "--exclude",
+    "--pages",
+    "--max-pixels",
     "--source",
     "--techniques",
     "--defects",
@@ -110,6 +123,7 @@ def out(tmp_path):
     [
         ("generate", GENERATE_OPTIONS),
         ("preview", [*PREVIEW_OPTIONS]),
+        ("tune", [option for option in PREVIEW_OPTIONS if option not in ("--output", "--html")]),
         ("replay", ["--images", "--source", "--defects", "--output"]),
     ],
 )
@@ -165,6 +179,125 @@ def test_preview_draws_a_picture_and_a_page(parts, tmp_path):
     assert "</html>" in (tmp_path / "a.html").read_text(encoding="utf-8")
     pail("generate", parts, tmp_path / "set", "--recipe", tmp_path / "a.toml", "-n", "3", "-q")
     assert {p.name for p in (tmp_path / "set" / "ground_truth").iterdir()} == {"cutpaste"}
+
+
+RECIPE = """
+number = 5
+severity = [0.2, 0.6]
+anomalies = [1, 2]
+size = [44, 52]
+tile = 32
+overlap = 4
+layout = "yolo"
+format = "bmp"
+roi = "masks"
+defects = "bank"
+exclude = ["3.png"]
+[techniques.scratch]
+weight = 3.0
+width = [0.01, 0.02]
+[techniques.real_defect]
+weight = 1.0
+place = "same"
+"""
+
+
+@pytest.fixture
+def recipe(parts, tmp_path):
+    """A recipe with masks and a bank beside it."""
+    (tmp_path / "given" / "masks").mkdir(parents=True)
+    for i in range(3):
+        mask = np.zeros((48, 56), np.uint8)
+        mask[:30] = 255
+        cv2.imwrite(str(tmp_path / "given" / "masks" / f"{i}.png"), mask)
+    for folder, pixels in (
+        ("test/line", photograph(60, 70, 9).copy()),
+        ("ground_truth/line", np.zeros((60, 70), np.uint8)),
+    ):
+        (tmp_path / "given" / "bank" / folder).mkdir(parents=True)
+        pixels[20:24, 20:50] = 255 if pixels.ndim == 2 else 0
+        end = "_mask" if pixels.ndim == 2 else ""
+        cv2.imwrite(str(tmp_path / "given" / "bank" / folder / f"000{end}.png"), pixels)
+    path = tmp_path / "given" / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def asked(command, monkeypatch):
+    """The recipe of a printed command."""
+    found = []
+
+    def catch(*_, recipe, **options):
+        names = {entry.name for entry in fields(recipes.Recipe)} | {"weights", "options"}
+        found.append(recipes.combined(recipe, **{name: value for name, value in options.items() if name in names}))
+        raise ValueError("caught")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pail.generate", catch)
+        assert "caught" in pail(*shlex.split(command)[1:], status=2)
+    return found[0]
+
+
+@pytest.mark.parametrize("place", ["picture.png", "page.html"])
+def test_a_recipe_is_previewed_with_everything_it_holds(place, recipe, parts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    html = ["--html"] if place.endswith("html") else []
+    said = pail("preview", parts, "--recipe", recipe, "--seed", 5, "--severity", 0.4, "-o", place, *html)
+    command = next(line for line in said.splitlines() if line.startswith("pail generate"))
+    expected = recipes.combined(recipe, seed=5, severity=0.4)
+    toml = tmp_path / place
+    assert recipes.combined(toml.with_suffix(".toml")) == asked(command, monkeypatch) == expected
+    assert expected.number == 5 and expected.tile == 32 and expected.names == ["scratch", "real_defect"]
+    pail(*shlex.split(command)[1:], "--workers", 1, "-q")
+    pail("generate", parts, "other", "--recipe", recipe, "--seed", 5, "--severity", 0.4, "--workers", 1, "-q")
+    ours, other = (tmp_path / name / "manifest.jsonl" for name in ("set", "other"))
+    assert ours.read_bytes() == other.read_bytes()
+    if html:
+        page = toml.read_text(encoding="utf-8")
+        for words in ("weight 1.5", "severity 0.4", "width (0.01, 0.02)", "anomalies (1, 2)", "tiles of 32 pixels"):
+            assert words in page
+        assert page.count("the recipe&#x27;s settings") >= 2
+        bare = unescape(re.search(r'data-bare="([^"]+)"', page)[1])
+        scratch = asked(f"{bare} --techniques scratch", monkeypatch)
+        assert scratch == replace(expected, techniques=scratch.techniques, defects=None)
+        assert scratch.techniques == {"scratch": {"weight": 1.0, "width": [0.01, 0.02]}}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--techniques cutpaste=2,SBI --anomalies 2 --severity 0.3,0.7 --size 40x50 --fit pad --tile 32 --overlap 3",
+        "--preset draem --roi none --data-range 0,254.5 --classes single --pages all --max-pixels 4000000",
+        "--defects {bank} --exclude 3.png --exclude 0.png --follow-links --seed 9 --size 48 --roi {masks}",
+        "--data-range auto --severity 1",
+    ],
+)
+def test_what_preview_prints_is_what_it_writes(options, recipe, parts, tmp_path, monkeypatch):
+    words = options.format(bank=recipe.parent / "bank", masks=recipe.parent / "masks").split()
+    said = pail("preview", parts, *words, "-o", tmp_path / "a.html", "--html")
+    command = next(line for line in said.splitlines() if line.startswith("pail generate"))
+    written = recipes.combined(tmp_path / "a.toml")
+    printed = asked(command, monkeypatch)
+    assert printed == written and written.number == 1000
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    bare = unescape(re.search(r'data-bare="([^"]+)"', page)[1])
+    for name in re.findall(r'autocomplete="off" value="(\w+)"', page):
+        narrowed = asked(f"{bare} --techniques {name}", monkeypatch)
+        assert narrowed.names == [name] and narrowed.options[name] == written.options.get(name, {})
+        assert replace(narrowed, techniques=None, defects=None) == replace(
+            written, techniques=None, defects=None, preset=None
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_preview_refuses_and_leaves_out_what_generate_does(recipe, parts, tmp_path):
+    out = ("-o", tmp_path / "a.png")
+    assert "--tile must fit into each image, got '0.png'" in pail("preview", parts, "--tile", 64, *out, status=2)
+    assert "--roi must hold masks" in pail("preview", parts, "--roi", recipe.parent / "bank" / "test", *out, status=2)
+    said = pail("preview", parts, "--roi", recipe.parent / "masks", "--techniques", "cutpaste", *out)
+    assert "1 of 4 images have no mask" in said
+    assert "--recipe must be a file" in pail("preview", parts, "--recipe", "no.toml", *out, status=2)
 
 
 def test_an_edited_recipe_of_a_preview_is_kept(parts, tmp_path):

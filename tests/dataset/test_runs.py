@@ -558,6 +558,22 @@ def test_an_interrupted_run_says_how_to_go_on(parts, tmp_path):
     assert not (out / "manifest.jsonl").exists()
 
 
+@pytest.mark.parametrize("silent", [True, False])
+def test_the_tracker_of_joblib_prints_nothing_below_the_command(tmp_path, silent):
+    program = """if True:
+        import contextlib, sys
+        from joblib.externals.loky.backend import resource_tracker
+        from pail.cli.generate import _silent_tracker
+
+        with _silent_tracker() if sys.argv[1] == "True" else contextlib.nullcontext():
+            resource_tracker.register(sys.argv[2], "file")  # and no such file, as after an interrupted run
+    """
+    words = [sys.executable, "-c", program, str(silent), str(tmp_path / "removed")]
+    done = subprocess.run(words, capture_output=True, text=True, env=unmeasured(), timeout=60)
+    assert done.returncode == 0
+    assert ("resource_tracker" in done.stderr) != silent
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):

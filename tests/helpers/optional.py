@@ -16,6 +16,7 @@ MODULES = {
     "torchvision": install_hint("benchmark"),
     "albumentations": install_hint("albumentations"),
     "faster_coco_eval": install_hint("coco"),
+    "pycocotools": install_hint("test"),
     "sphinx": install_hint("docs"),
     "matplotlib": install_hint("test"),
     "gradio": install_hint("app"),

@@ -130,6 +130,18 @@ class TestSheet:
         own = panels.view(image, i_a, m_a, SHEET_SIDE, panels.middle(half.m_a[..., 0]))
         assert np.array_equal(cell_of(sheet, 0, 0)[:SHEET_SIDE, :SHEET_SIDE], own.whole)
 
+    def test_the_first_column_has_what_the_recipe_says(self):
+        image = photograph(96, 96)
+        options = {"cutpaste": {"area_ratio": (0.02, 0.03)}}
+        given = {"options": options, "severity": (0.3, 0.9), "anomalies": (2, 3), "seed": 4}
+        sheet = preview([image], techniques="cutpaste", severities=(0.5,), command="", **given)
+        keywords = {"techniques": "cutpaste", "options": options, "n_anomalies": (2, 3), "rng": (4, 0)}
+        half = pail.Anomaly_Insertion().insert(image, severity=0.5, **keywords)
+        own = pail.Anomaly_Insertion().insert(image, severity=(0.3, 0.9), **keywords)
+        for column, (i_a, m_a) in enumerate((own, half)):
+            shown = panels.view(image, i_a, m_a, SHEET_SIDE, panels.middle(half.m_a[..., 0]))
+            assert np.array_equal(cell_of(sheet, 0, column)[:SHEET_SIDE, :SHEET_SIDE], shown.whole)
+
     @pytest.mark.parametrize(("shape", "share"), [((60, 1500), 0.5), ((60, 300), 0.16), ((90, 100), 0.1)])
     def test_wide_images_use_the_width(self, shape, share):
         image = np.full((*shape, 3), 255, np.uint8)
@@ -384,6 +396,28 @@ class TestBrowser:
             page.get_by_role("button", name="Tick all").click()
             assert line.inner_text() == f"{COMMAND} --techniques SFI,SBI,hybrid"
         assert errors == [] and only_itself(preview_file, requests)
+
+    def test_weights_stay_with_the_techniques_that_are_ticked(self, tmp_path):
+        path = tmp_path / "preview.html"
+        page = preview_page(
+            [photograph(64, 64)],
+            techniques=["cutpaste", "scratch", "dent"],
+            severities=(1,),
+            weights={"cutpaste": 2.0, "scratch": 0.5, "dent": 0.5},
+            command=COMMAND,
+            narrowed="pail generate parts/ set/ --recipe preview.toml",
+        )
+        path.write_text(page, encoding="utf-8")
+        errors = []
+        with browser_page(path, errors, []) as page:
+            line = page.locator("#command")
+            page.get_by_label("dent", exact=True).uncheck()
+            bare = "pail generate parts/ set/ --recipe preview.toml"
+            assert line.inner_text() == f"{bare} --techniques cutpaste=2.0,scratch=0.5"
+            page.get_by_label("cutpaste", exact=True).uncheck()
+            page.get_by_label("dent", exact=True).check()
+            assert line.inner_text() == f"{bare} --techniques scratch,dent"
+        assert errors == []
 
     def test_copy(self, preview_file):
         errors = []

@@ -1,10 +1,12 @@
 const boxes = [...document.querySelectorAll('.row input')], command = document.getElementById('command');
 const said = document.getElementById('said'), copy = document.getElementById('copy');
 function follow() {
-  const ticked = boxes.filter(box => box.checked).map(box => box.value);
+  const ticked = boxes.filter(box => box.checked);
+  const weights = new Set(ticked.map(box => box.dataset.weight)).size > 1;
+  const words = ticked.map(box => weights ? `${box.value}=${box.dataset.weight}` : box.value).join(',');
   boxes.forEach(box => box.closest('.row').classList.toggle('off', !box.checked));
   command.textContent = ticked.length === boxes.length ? command.dataset.all
-    : ticked.length ? `${command.dataset.bare} --techniques ${ticked.join(',')}` : 'Tick at least one technique.';
+    : ticked.length ? `${command.dataset.bare} --techniques ${words}` : 'Tick at least one technique.';
   copy.disabled = !ticked.length;
   said.textContent = `${ticked.length} of ${boxes.length} techniques`;
 }
