@@ -119,11 +119,11 @@ def tune(
     Parameters
     ----------
     folder : path
-        Normal images: a folder with all folders below, a pattern, or a file
-        that lists them.
+        Normal images: a folder, which is searched with its subfolders, a
+        pattern, or a file that lists them.
     source : path, optional
-        Source images, selected in the same ways. Without any the techniques
-        use the normal image itself.
+        Source images, selected in the same ways. Without them, the
+        techniques use the normal image itself.
     defects : path, optional
         Your own defects: a folder or an annotation file that
         `pail.Defects.read` can read.

@@ -119,13 +119,15 @@ EXCLUDE = Annotated[
 ]
 FOLLOW_LINKS = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
 COLUMN = Annotated[str | None, typer.Option(help="Column with the paths in a CSV or JSON list.", show_default=False)]
-PAGES = Annotated[Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)]
+PAGES = Annotated[Pages | None, typer.Option(help="Pages used from multi-page TIFF files (first).", show_default=False)]
 MAX_PIXELS = Annotated[
-    int | None, typer.Option(help="Largest number of pixels of an image (179 million).", show_default=False)
+    int | None, typer.Option(help="Refuse larger images, in pixels (179 million).", show_default=False)
 ]
-ANOMALIES = Annotated[str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)]
-TILE = Annotated[int | None, typer.Option(help="Cut images into tiles of so many pixels a side.", show_default=False)]
-OVERLAP = Annotated[int | None, typer.Option(help="Pixels that tiles share (0).", show_default=False)]
+ANOMALIES = Annotated[str | None, typer.Option(help="Anomalies per image: 1, or a range 1,3.", show_default=False)]
+TILE = Annotated[
+    int | None, typer.Option(help="Cut images into square tiles with this side in pixels.", show_default=False)
+]
+OVERLAP = Annotated[int | None, typer.Option(help="Pixels that neighboring tiles share (0).", show_default=False)]
 RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
 ]

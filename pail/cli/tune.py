@@ -24,7 +24,7 @@ def tune(
 ) -> None:
     """Open a local page that shows anomalies on your images while you change the settings.
 
-    It makes the data set, or exports its recipe. Recipe and options are what the page starts with. Local only: no
+    The page starts with the recipe and the options, and makes the data set or exports its recipe. Local only: no
     sharing, no telemetry. Ctrl-C stops it.
     """
     from pail.app import tune as serve

@@ -258,17 +258,17 @@ def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
 
 
 def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dict[str, Any]:
-    """The options of a file, if there is one, and those that take precedence over them.
+    """Combine the options of a file, if there is one, with options that take precedence over them.
 
-    Options of the file that those that are given leave without meaning are dropped: they could not be unset otherwise.
-    Techniques that are given by name keep their keywords in the file.
+    Options of the file that have no meaning together with the given ones are dropped, because they could not be unset
+    otherwise. Techniques that are given by name keep their keywords of the file.
     """
     given = {name: value for name, value in options.items() if value is not None}
     loaded = load_options(path, whole=False) if path else {}
     for name, other in (("number", "per_image"), ("per_image", "number")):
         if name in given and other not in given:
             loaded.pop(other, None)  # only one of them defines the number of images
-    if given.get("purpose") == "validation":  # which is one split
+    if given.get("purpose") == "validation":  # has one split
         loaded = {name: value for name, value in loaded.items() if name not in ("val_share", "test_share")}
     is_chosen = "techniques" in given or "preset" in given
     choice = _combined_choice(loaded, given)
@@ -278,7 +278,7 @@ def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dic
 
 
 def _combined_choice(loaded: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What says which techniques are drawn, and how: taken out of both, those that are given take precedence."""
+    """The options that define the techniques, removed from both dicts; given ones take precedence."""
     keys = ("preset", "techniques", "weights", "options")
     old, new = ({name: options.pop(name) for name in keys if name in options} for options in (loaded, given))
     tables = old.get("techniques")

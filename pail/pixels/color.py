@@ -1,4 +1,4 @@
-"""torchvision's ColorJitter computed with OpenCV, and what it shares with the augmenters."""
+"""torchvision's ColorJitter computed with OpenCV, and functions that the augmenters also use."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def apply_jitter(
 ) -> np.ndarray:
     """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors.
 
-    Brightness, contrast and saturation together are gain * (blend * x + (1 - blend) * gray(x)) + offset, whatever
-    their order. They are collected and applied at once: at the end; where a value could leave [0, max_value], so that
-    clipping happens where it would if each change were applied by itself; and before a rotation of the hue, which
-    commutes with gain and offset but not with `blend`. Mean grays commute with `blend`.
+    Brightness, contrast and saturation in any order have the form gain * (blend * x + (1 - blend) * gray(x)) + offset.
+    They are collected and applied together: at the end; when a value could leave [0, max_value], so that values are
+    clipped as if each change were applied separately; and before a rotation of the hue, which commutes with gain and
+    offset but not with `blend`. The mean gray commutes with `blend`.
     """
     if image.dtype == np.uint8 and max_value != 255:
         return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
