@@ -91,8 +91,8 @@ def timed(function: Callable[..., Any], *arguments: Any) -> float:
 def in_turns(by_hand: ByHand, data: PseudoAnomalyDataset, epoch: int, seconds: Seconds) -> None:
     """Seconds of each batch in three ways, of the same images with the same anomalies.
 
-    A batch is made in all three ways, each as often first, before the next one is: what else the machine does at that
-    moment slows all three.
+    Each batch is made in all three ways in alternating order, so that other load of the machine slows all three
+    equally.
     """
     data.set_epoch(epoch)
     batches = iter(DataLoader(data, batch_size=BATCH))

@@ -101,7 +101,8 @@ def test_technique(benchmark, name, channels, shape):
 @pytest.mark.parametrize("size", [256, 1024])
 @pytest.mark.parametrize("name", [*pail.ELEVEN, "insert"])
 def test_control(benchmark, name, size, control):
-    """What roi, severity and records add: each round times the plain call and the controlled one in turn."""
+    """Measure the time that roi, severity and records add: each round times the plain and the controlled call
+    alternately."""
     image, source = (bundled(folder, (size, size), 3) for folder in ("example_img", "anom_source_imgs"))
     roi = np.zeros((size, size), bool)
     roi[size // 8 : -size // 8, size // 8 : -size // 8] = True

@@ -244,7 +244,9 @@ def _export(page: Page) -> None:
     said = gr.HTML(elem_id="pail-export-said")
     with gr.Column(visible=False) as taken:
         files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="pail-files")
-        command = gr.Textbox(label="Command, run beside recipe.toml", lines=1, buttons=["copy"], elem_id="pail-command")
+        command = gr.Textbox(
+            label="Command, to be run in the folder of recipe.toml", lines=1, buttons=["copy"], elem_id="pail-command"
+        )
         recipe = gr.Textbox(label="recipe.toml", lines=6, buttons=["copy"], elem_id="pail-recipe")
         python = gr.Textbox(label="Python", lines=8, buttons=["copy"], elem_id="pail-python")
     go.click(page.export, page.form.inputs, [taken, recipe, python, command, files, said], **HIDDEN)

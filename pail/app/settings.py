@@ -75,7 +75,7 @@ def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
     changed = {name: value for name, value in read.items() if not same(value, known[name].default)}
     for name, value in changed.items():
         if value is None:
-            raise ValueError(f"`{name}` must not be None: a recipe holds numbers, strings and lists")
+            raise ValueError(f"`{name}` must not be None: a recipe contains only numbers, strings and lists")
     return changed
 
 

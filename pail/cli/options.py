@@ -132,9 +132,9 @@ RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
 ]
 
-# What `pail preview`, `tune` and `generate` have in common: which images are used, what is inserted and where, and what
-# is made of image and labels. Only `pail generate` has what concerns the files of a set and the run that makes it. Each
-# has `source` and `recipe` besides, which are no options of a recipe.
+# Options that `pail preview`, `tune` and `generate` have in common: which images are used, what is inserted and where,
+# and what is made of image and labels. Only `pail generate` has what concerns the files of a set and the run that makes
+# it. Each has `source` and `recipe` besides, which are no options of a recipe.
 SHARED: dict[str, Any] = {
     "techniques": TECHNIQUES,
     "defects": DEFECTS,

@@ -22,7 +22,7 @@ def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_va
 
 
 def scale_values(image: np.ndarray, gain: float, offset: float, max_value: float) -> np.ndarray:
-    """gain * image + offset, rounded for 8-bit images and clipped, whatever the number of channels."""
+    """gain * image + offset, rounded for 8-bit images and clipped, for any number of channels."""
     flat = image.reshape(image.shape[0], -1)
     changed = cv2.addWeighted(flat, gain, flat, 0, offset)
     if image.dtype != np.uint8:

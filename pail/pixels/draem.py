@@ -293,7 +293,7 @@ def _posterize_table(levels: _Levels, bits: int) -> np.ndarray | None:
 
 
 def posterize(image: np.ndarray, max_value: float, bits: int) -> np.ndarray:
-    """Round each value down to one of 2 ** bits levels; 8 bits change nothing, whatever the dtype."""
+    """Round each value down to one of 2 ** bits levels; 8 bits change nothing, for any dtype."""
     if bits == 8:
         return image
     step = (1 << (8 - bits)) * max_value / 255

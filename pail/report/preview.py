@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
     name: str
     cells: list[tuple[str, float, View]]  # title, share of the image, pictures
-    settings: list[str]  # in words, what is not as by default
+    settings: list[str]  # changed settings, in words
 
 
 def preview(
@@ -89,7 +89,7 @@ def preview(
     defects : Defects, optional
         The bank of real defects for `real_defect`. If no techniques are named, only `real_defect` is shown.
     weights : dict of str to float, optional
-        The weight of each technique in the data set, where they differ; it stands beside them.
+        The weight of each technique in the data set, if weights differ; it is shown next to the technique.
     anomalies : (int, int), default (1, 1)
         How many anomalies an image gets.
     severity : float or (float, float), optional
@@ -233,7 +233,7 @@ class _Rows(NamedTuple):
         return OF_PAPERS if all(pai.TECHNIQUES[name].reference for name in names) else DEFAULTS
 
     def settings(self, name: str) -> list[str]:
-        """In words, what is not as by default for a technique."""
+        """The settings of a technique that differ from the defaults, in words."""
         given = {"weight": self.weights.get(name), "severity": self.severity, **self.options.get(name, {})}
         if self.anomalies != (1, 1):
             given["anomalies"] = self.anomalies if self.anomalies[0] != self.anomalies[1] else self.anomalies[0]
@@ -412,7 +412,7 @@ def _cell(pictures: View, *, wide: bool) -> Image.Image:
 
 
 def _line(cell: tuple[str, float, View]) -> Image.Image:
-    """The pictures of a cell of a very wide image, one beside the other, with its title in front."""
+    """The pictures of a cell of a very wide image next to each other, with the title in front."""
     title, _, pictures = cell
     height = max(18, *(shown.shape[0] for shown in pictures))
     line = Image.new("RGB", (SEVERITY + pictures.whole.shape[1] + 2 * (DETAIL + GAP), height), PAPER)

@@ -142,7 +142,7 @@ class Catalog:
 def read_catalog(path: Path) -> Catalog:
     """Read all annotated defects of a folder, or of one annotation file.
 
-    Annotation files come first, then folders of masks, then masks beside their images, then images with alpha.
+    Annotation files come first, then folders of masks, then masks next to their images, then images with alpha.
     """
     catalog = Catalog()
     if path.is_file():

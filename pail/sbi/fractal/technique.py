@@ -10,7 +10,7 @@
    `dilate` pixels around it. The mask is what may have changed.
 6. It is pasted, unblended, at a uniform place inside the margin or in the region.
 
-The fractal is drawn anew for each call and at the paper's resolution, so that larger images get dense ones too; the
+A new fractal is drawn for each call at the paper's resolution, so that those of larger images are dense, too; the
 paper's code plots 100,000 points.
 
 Reference: Xia, Lv, He, Li, Liu, Ding, "FractalAD: A simple industrial anomaly detection method using fractal anomaly

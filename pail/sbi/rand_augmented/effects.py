@@ -1,6 +1,7 @@
 """albumentations' changes of pixel values: noise, blur, sharpening, contrast and color.
 
-An effect takes (h, w, C) pixels in the working dtype, uint8 or float32 in [0, max_value], and returns as many.
+An effect takes (h, w, C) pixels in the working dtype, uint8 or float32 in [0, max_value], and returns the same number
+of pixels.
 """
 
 from __future__ import annotations
