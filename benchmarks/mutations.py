@@ -449,7 +449,7 @@ def copy_repository(copy: Path) -> None:
 
 
 def check_tests(copy: Path, selections: list[str]) -> set[str]:
-    """The selections of tests that fail, or contain no test, without a mutation. They run in one process, which saves time.
+    """The selections that fail, or contain no test, without a mutation. They run in one process to save time.
 
     If the process exits early, as it may after a test of the page, the next one continues.
     """

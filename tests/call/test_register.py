@@ -1,4 +1,4 @@
-"""A technique of the user's own goes wherever the eleven go."""
+"""A registered technique can be used everywhere like the eleven."""
 
 import functools
 import json
@@ -162,7 +162,7 @@ BAD = {  # what it answers, the error, and what that says
 
 @pytest.fixture
 def registered():
-    """`register` for the time of a test."""
+    """`register` for the duration of a test."""
     names = []
 
     def register(name, function, **keywords):
@@ -302,7 +302,7 @@ def test_a_technique_that_misses_the_region_is_named(registered):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
 def test_what_a_technique_gets_cannot_be_written_to(registered, dtype, channels):
-    """Neither the caller's image nor the source, nor what is shared between the draws."""
+    """This applies to the caller's image, the source, and arrays that are shared between draws."""
     seen = []
 
     def writes(frame, draw, source):
@@ -350,7 +350,7 @@ def test_every_attribute_and_every_file_of_a_data_set_is_refused():
 
 
 def test_the_guide_is_enough(tmp_path):
-    """Its code, as it stands, in an empty folder."""
+    """Its unchanged code runs in an empty folder."""
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
     (tmp_path / "guide.py").write_text("\n".join(blocks))
     subprocess.run([sys.executable, "guide.py"], cwd=tmp_path, check=True, capture_output=True)

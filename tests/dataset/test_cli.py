@@ -1,4 +1,4 @@
-"""The command line: what it says, in one line where something is wrong. Help is read in a process of its own."""
+"""The command line: its output, with one line for an error. Help is read in a separate process."""
 
 import json
 import os
@@ -84,7 +84,7 @@ PREVIEW_OPTIONS = (
 
 
 def pail(*arguments, status=0, columns=80):
-    """What a command says, on both streams."""
+    """The output of a command on both streams."""
     if columns == 80:
         done = pail_command(*arguments)
     else:  # a terminal's width is read when the process starts
@@ -98,7 +98,7 @@ def pail(*arguments, status=0, columns=80):
 
 
 def in_80_columns(*arguments):
-    """The same in a process, whose terminal has that width."""
+    """The same in a process with a terminal of 80 columns."""
     command = [sys.executable, "-m", "pail", *arguments]
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", env=environment)

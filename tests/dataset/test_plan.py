@@ -1,4 +1,4 @@
-"""The plan of a data set: lazy, split by normal image, anomalies dealt evenly."""
+"""The plan of a data set: lazy, split by normal image, anomalies distributed evenly."""
 
 import gc
 import time

@@ -1,4 +1,4 @@
-"""Large images as tiles: the grid, the files of a set, its labels, and that they are parts of the whole."""
+"""Large images as tiles: the grid, the files and labels of a set, and that tiles are parts of the whole image."""
 
 import json
 from itertools import pairwise

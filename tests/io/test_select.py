@@ -1,4 +1,4 @@
-"""Which images are meant: folders, patterns, lists, categories, and what lies beside images."""
+"""Selection of images: folders, patterns, lists, categories, and files next to images."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The bank of real defects in every format, what is wrong with banks, and real defects moved to new places."""
+"""The bank of real defects in every format, errors in banks, and real defects moved to new places."""
 
 import base64
 import json
@@ -69,7 +69,7 @@ def run_lengths(mask):
 
 
 def compressed(counts):
-    """COCO's text for run lengths."""
+    """COCO's compressed run lengths."""
     text = ""
     for i, count in enumerate(counts):
         number = count - (counts[i - 2] if i > 2 else 0)
@@ -173,7 +173,7 @@ FORMATS = [
 
 
 def test_a_defect_that_two_formats_name_counts_once(tmp_path):
-    """A file of annotations beside folders of masks, and a file for each split beside one for all."""
+    """An annotation file next to folders of masks, and a file for each split next to one for all."""
     mvtec(tmp_path)
     corners = [10, 10, 25, 10, 25, 15, 10, 15]
     told = coco([{"segmentation": [corners]}])
@@ -274,7 +274,7 @@ def test_depths_are_kept(dtype, tmp_path):
 
 
 def named(tmp_path, *words):
-    """One usable defect beside what is wrong, which a warning names."""
+    """One usable defect together with invalid ones, which a warning names."""
     with pytest.warns(UserWarning) as caught:
         bank = Defects.read(tmp_path)
     text = " | ".join([*bank.skipped, *(str(w.message) for w in caught)])

@@ -1,4 +1,4 @@
-"""The example that chooses techniques by a few real defects, on settings as small as they get."""
+"""The example that chooses techniques by a few real defects, with minimal settings."""
 
 import json
 
