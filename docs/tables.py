@@ -131,7 +131,7 @@ def bundled(folder: str) -> list[np.ndarray]:
 
 
 def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) -> tuple[float, int, float]:
-    """Area and mean change in per cent, of the image and of the range, and the number of pieces."""
+    """Area and mean change in percent, of the image and of the range, and the number of pieces."""
     i_a, m_a = getattr(pail.Anomaly_Insertion(), name)(image, rng=(0, index), **keywords)
     inside = m_a[..., 0] > 0
     pieces = cv2.connectedComponents(inside.astype(np.uint8))[0] - 1

@@ -1,4 +1,4 @@
-"""`pail preview`: what each technique does to the user's own images."""
+"""`pail preview`: show what each technique does to the user's images."""
 
 from __future__ import annotations
 

@@ -316,8 +316,8 @@ def _inserted(
         except Exception as error:
             _blame_region(inputs, name, frame, roi)
             if source is None or (reason := _source_fault(recipe, frame, source)) is None:
-                beside = f" with source {source_name!r}" if source_name else ""
-                text = f"anomaly {item.number}, of {name!r}{beside}: {type(error).__name__}: {error}"
+                with_source = f" with source {source_name!r}" if source_name else ""
+                text = f"anomaly {item.number}, of {name!r}{with_source}: {type(error).__name__}: {error}"
                 raise InsertionError(text) from error
             skipped.append({"file": str(source_name), "role": "source", "reason": reason})
     raise AssertionError("unreachable")

@@ -2,7 +2,7 @@
 
 1. The source is rotated by 0, 90 or 180 degrees clockwise and resized to the image. Without a source, the image itself
    is rotated by 90, 180 or 270 degrees.
-2. It may be changed by three of four photometric augmenters (`augment_source`) or by the user's own.
+2. It may be changed by three of four photometric augmenters (`augment_source`) or by a user's augmenter.
 3. It is divided into superpixels by SLIC; their number is one of `n_segments`, also in the region if there is one.
 4. A share `fraction` of the superpixels, never all, is pasted unblended.
 

@@ -900,7 +900,7 @@ def test_collection_and_export(page):
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Defects of the user's own
+# Real defects of the user
 
 
 @pytest.fixture(scope="module")
@@ -1086,7 +1086,7 @@ def test_a_set_is_made_as_by_the_exported_recipe(page, folders, tmp_path):
         assert len(names) == 2 * DRAWS
         for name in names:
             assert archive.read(name) == (tmp_path / "new" / "set" / name).read_bytes()
-        for name in ("part 0.png", "deep/part 2.png"):  # the region is kept beside the set, where its recipe finds it
+        for name in ("part 0.png", "deep/part 2.png"):  # the region is next to the set, where its recipe finds it
             assert archive.read(f"regions/{name}") == (tmp_path / "new" / "set-regions" / name).read_bytes()
     kept = recipes.load_options(tmp_path / "new" / "set" / "recipe.toml")
     assert kept["roi"] == str(tmp_path / "new" / "set-regions")

@@ -134,7 +134,7 @@ def compare(archive, folders, tmp_path):
     command = [sys.executable, "-m", "pail", "generate", str(folders / "parts"), str(tmp_path / "set")]
     command += ["--source", str(folders / "sources"), "--recipe", "recipe.toml", "--quiet", "--workers", "1"]
     done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True)
-    assert done.returncode in (0, 3), done.stderr  # 3: one of the parts is no image
+    assert done.returncode in (0, 3), done.stderr  # 3: one of the parts is not an image
     assert len(names) == 24
     region = decode((unpacked / "regions" / "part1.png").read_bytes()) > 0
     for name in names:

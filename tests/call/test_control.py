@@ -375,7 +375,7 @@ def test_restored_pixels_leave_the_mask(squares):
     wanted = np.zeros((32, 32), int)
     wanted[:12, :12] = 1
     wanted[6:22, :16] = 2
-    wanted[6:12, :8] = 0  # put back as it was
+    wanted[6:12, :8] = 0  # restored
     assert np.array_equal(result.instances, wanted)
 
 

@@ -666,7 +666,7 @@ def test_a_result_of_other_bytes_says_what_differs():
         with pytest.raises(ValueError, match=r"opencv was 3\.4\.0 and is now .*; pillow was 5\.0") as error:
             pail.replay(other, IMAGE)
         assert f"pail was {other['version']}" in str(error.value) and "numpy" not in str(error.value)
-    # The same bytes on other versions are all that is asked for; a data set holds the versions once, elsewhere.
+    # The same bytes on other versions are sufficient; a data set stores the versions once, elsewhere.
     assert pail.replay({**record, "stack": {**record["stack"], "opencv": "3.4.0"}}, IMAGE).record == record
     assert pail.replay({key: value for key, value in record.items() if key != "stack"}, IMAGE).record == record
 
@@ -763,7 +763,7 @@ def test_what_is_no_record_is_refused():
                 pail.replay({**record, key: junk}, IMAGE, SOURCE)
 
 
-# Techniques of the user's own
+# Registered techniques
 
 
 @pytest.fixture

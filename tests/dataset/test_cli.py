@@ -204,7 +204,7 @@ place = "same"
 
 @pytest.fixture
 def recipe(parts, tmp_path):
-    """A recipe with masks and a bank beside it."""
+    """A recipe with masks and a bank next to it."""
     (tmp_path / "given" / "masks").mkdir(parents=True)
     for i in range(3):
         mask = np.zeros((48, 56), np.uint8)
@@ -294,7 +294,9 @@ def test_what_preview_prints_is_what_it_writes(options, recipe, parts, tmp_path,
 def test_preview_refuses_and_leaves_out_what_generate_does(recipe, parts, tmp_path):
     out = ("-o", tmp_path / "a.png")
     assert "--tile must fit into each image, got '0.png'" in pail("preview", parts, "--tile", 64, *out, status=2)
-    assert "--roi must hold masks" in pail("preview", parts, "--roi", recipe.parent / "bank" / "test", *out, status=2)
+    assert "--roi must contain masks" in pail(
+        "preview", parts, "--roi", recipe.parent / "bank" / "test", *out, status=2
+    )
     said = pail("preview", parts, "--roi", recipe.parent / "masks", "--techniques", "cutpaste", *out)
     assert "1 of 4 images have no mask" in said
     assert "--recipe must be a file" in pail("preview", parts, "--recipe", "no.toml", *out, status=2)

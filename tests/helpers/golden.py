@@ -1,6 +1,6 @@
 """Record the results of a few calls of each technique as checksums and pictures; see tests/golden/README.md.
 
-``python tests/helpers/golden.py`` writes all of them anew. That is a decision, with a line in the changelog.
+``python tests/helpers/golden.py`` writes all of them again. That is a decision, with a line in the changelog.
 """
 
 import importlib.metadata

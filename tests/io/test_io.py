@@ -360,7 +360,7 @@ def test_files_that_are_none(tmp_path):
         (tmp_path / "a.png").write_bytes(data)
         for function in (decode, read_size, count_pages):
             if function is count_pages and data[:2] != b"II" and data:
-                continue  # says 1 of what is no TIFF
+                continue  # returns 1 for files that are not TIFF
             with pytest.raises(UnreadableError):
                 function(tmp_path / "a.png")
     for path in (tmp_path / "missing.png", tmp_path):

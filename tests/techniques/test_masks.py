@@ -167,7 +167,7 @@ def test_boxes_and_pieces_belong_together():
         for (left, top, right, bottom), piece in zip(boxes, pieces, strict=True):
             rows, columns = np.nonzero(piece)
             assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-            touching = np.zeros((32, 43), bool)  # no other piece beside it, diagonally either
+            touching = np.zeros((32, 43), bool)  # no other piece next to it, not even diagonally
             for y in range(3):
                 for x in range(3):
                     touching[y : y + 30, x : x + 41] |= piece > 0

@@ -184,7 +184,7 @@ def test_amplitude_follows_contrast_and_the_local_spread():
 def side_of(first, second, light, reach=3):
     """How much more of `second` is next to `first` toward the light than away from it, in [-1, 1]."""
     angle = math.radians(light)
-    towards, away = (
+    toward, away = (
         cv2.warpAffine(
             second.astype(np.float32),
             np.float64([[1, 0, -sign * reach * math.cos(angle)], [0, 1, sign * reach * math.sin(angle)]]),
@@ -192,7 +192,7 @@ def side_of(first, second, light, reach=3):
         )[first].sum()
         for sign in (1, -1)
     )
-    return float(towards - away) / max(float(towards + away), 1e-9)
+    return float(toward - away) / max(float(toward + away), 1e-9)
 
 
 @pytest.mark.parametrize("kind", ["scratch", "pitting", "crack"])
@@ -218,11 +218,11 @@ def test_dents_and_bumps_are_lit_on_opposite_sides():
     image = surface(128, 0.5)
     for raised, sign in ((False, -1), (True, 1)):
         for light in (0, 90, 200):
-            towards = np.array([math.cos(math.radians(light)), -math.sin(math.radians(light))])
+            toward = np.array([math.cos(math.radians(light)), -math.sin(math.radians(light))])
             i_a, _ = insert("dent", image, rng=1, raised=raised, light=light, severity=0.8)
             difference = change(image, i_a)
             bright, dark = (np.argwhere(part)[:, ::-1].mean(axis=0) for part in (difference > 0.03, difference < -0.03))
-            assert sign * ((bright - dark) @ towards) > 5
+            assert sign * ((bright - dark) @ toward) > 5
 
 
 def test_a_fiber_casts_its_shadow_away_from_the_light():

@@ -474,7 +474,7 @@ def test_bytes_where_an_image_or_a_transform_is_something_else():
         mixed[1]
     sample = make(dtype=torch.uint8, transform=lambda image, mask: (image.flip(-1), mask.flip(-1)))[0]
     assert sample["image"].dtype == sample["mask"].dtype == torch.uint8
-    halves = make(dtype=torch.uint8, transform=lambda image, mask: (image / 2, mask))  # the user's own choice
+    halves = make(dtype=torch.uint8, transform=lambda image, mask: (image / 2, mask))  # chosen by the user
     assert halves[0]["image"].dtype == torch.float32 and halves[0]["mask"].dtype == torch.uint8
 
 

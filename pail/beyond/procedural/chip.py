@@ -46,7 +46,7 @@ def chip(
     rng = sampler.rng
     width = max(1.0, sampler.scaled("size", *size) * image.region_side)
     depth = width * sampler.uniform("depth", 0.35, 0.8)
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     edge = _find_edge(image, sampler, width)
     shown = sampler.choice("fill_with", FILLS[1:])
     shown = "fracture" if edge.solid is None else fill_with or shown
@@ -68,7 +68,7 @@ def chip(
         alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
     site = find_site(image, sampler, alpha, contrast, tone="hollow", box=box)
     beyond = _mirrored(image, site.pixels, box, edge) if shown == "background" else None
-    facets = _facets(rng, alpha.shape, width, towards)
+    facets = _facets(rng, alpha.shape, width, toward)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         inside = np.minimum(bite.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3), 1)[:, None]
@@ -196,12 +196,12 @@ def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> 
     return result
 
 
-def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towards: np.ndarray) -> np.ndarray:
+def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, toward: np.ndarray) -> np.ndarray:
     """The shading of a fracture, (h, w) in about [-1, 1]: a few planes with different orientations, and roughness."""
     count = 5
     centers = rng.uniform(0, 1, (count, 2)) * np.array(shape)[::-1]
     tilt = rng.uniform(0, 2 * math.pi, count)
-    facing = (np.cos(tilt) * towards[0] + np.sin(tilt) * towards[1]).astype(np.float32)
+    facing = (np.cos(tilt) * toward[0] + np.sin(tilt) * toward[1]).astype(np.float32)
     bent = smooth_field(rng, shape, max(2.0, 0.25 * width)) * np.float32(0.12 * width)
     x = np.arange(shape[1], dtype=np.float32) + bent
     y = np.arange(shape[0], dtype=np.float32)[:, None] + bent

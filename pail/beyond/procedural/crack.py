@@ -39,7 +39,7 @@ def crack(
     widest = max(1.0, sampler.scaled("width", *width) * side)
     multiplied = sampler.scaled("factor", *factor[::-1])
     heading = sampler.uniform("angle", 0, 2 * math.pi)
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     points, headings = _walk(sampler, heading, run, side)
     start = sampler.uniform("widest_at", 0.0, 0.6)
     t = np.linspace(0, 1, len(points))
@@ -58,7 +58,7 @@ def crack(
     # A wide crack is black inside; where it is narrow, it is less dark.
     gape = smooth_field(sampler.rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
     coverage *= np.clip(gape, 0.4, 1)
-    lip = LIP * flanks(coverage, towards, reach)[0]
+    lip = LIP * flanks(coverage, toward, reach)[0]
     alpha = np.maximum(coverage, lip)
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha, coverage, lip = (np.ascontiguousarray(values[part]) for values in (alpha, coverage, lip))

@@ -35,7 +35,7 @@ def dent(
     radius = max(0.5, sampler.scaled("size", *size) * image.region_side / 2)
     bump = sampler.flag("raised") if raised is None else raised
     flat, turn = sampler.uniform("aspect", FLATTEST, 1), sampler.uniform("angle", 0, math.pi)
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     step = coarse_step(radius)
     count = 2 * math.ceil((1.2 * radius + 1) / step) + 1
     center_x, center_y = (count * step / 2 + sampler.uniform("phase", -0.5, 0.5) for _ in "xy")
@@ -51,7 +51,7 @@ def dent(
     slope_y = inside * -4 * (u * sine + v * np.float32(cosine / flat))
     slope = np.hypot(slope_x, slope_y)
     steepest = np.float32(1 / max(float(slope.max()), 1e-9))
-    shade = (slope_x * np.float32(towards[0]) + slope_y * np.float32(towards[1])) * steepest
+    shade = (slope_x * np.float32(toward[0]) + slope_y * np.float32(toward[1])) * steepest
     height = inside * inside
     # The height is that of a bump: slopes that rise toward the light are in the shade, whereas in a hollow they are
     # lit.

@@ -42,7 +42,7 @@ def fiber(
     run = max(1.0, sampler.scaled("length", *length) * side)
     thick = max(1.0, sampler.scaled("width", *width) * side)
     turns = sampler.uniform("curl", *curl) * 2 * math.pi * sampler.choice("curl_side", (-1, 1))
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     # Its curvature changes slowly, as that of a thread that was wound up.
     bend = 0.45 + 0.9 * smooth_noise(rng, SAMPLES, 6) + 0.5 * smooth_noise(rng, SAMPLES, 24)
     headings = sampler.uniform("angle", 0, 2 * math.pi) + np.cumsum(bend) * turns / SAMPLES
@@ -50,9 +50,9 @@ def fiber(
 
     drop = thick * sampler.uniform("height", 0.7, 2.0)
     body = trace(points, thick, drop + 0.6 * thick + 4, blur=focus(image))
-    shadow = cv2.GaussianBlur(moved(body, -towards * drop), (0, 0), 0.5 * thick).reshape(body.shape)
+    shadow = cv2.GaussianBlur(moved(body, -toward * drop), (0, 0), 0.5 * thick).reshape(body.shape)
     shadow = np.maximum(shadow - body, 0) * np.float32(SHADOW)
-    lit = moved(body, towards * 0.3 * thick) * body  # the side of the thread that faces the light
+    lit = moved(body, toward * 0.3 * thick) * body  # the side of the thread that faces the light
     body *= np.clip(0.9 + 0.13 * smooth_field(rng, body.shape, max(3.0, 0.08 * run)), 0.55, 1)
     alpha = np.maximum(body, shadow)
     part = trimmed(alpha, FAINTEST, image.shape)

@@ -38,7 +38,7 @@ def pitting(
     middle = sampler.scaled("median_radius", *np.exp(np.interp([0.15, 0.6], [0, 1], np.log(radius))).tolist())
     radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), *radius) * side
     radii = np.maximum(radii, 0.5)
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     # Dense in the middle with single pits around, and elongated like a track or a contact area.
     rank = (np.arange(count) + 0.5) / count
     away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * float(radii.mean())
@@ -60,9 +60,9 @@ def pitting(
     coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(image))
     rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * float(radii.mean())), 2)  # roughness of walls and bottom
     depth = np.clip(1 + ROUGH * rough, 0.2, 1.8) * coverage
-    bright, _ = flanks(coverage, towards, reach)
+    bright, _ = flanks(coverage, toward, reach)
     # Slopes that face the light are bright: the far wall, and parts of the rough bottom.
-    step = towards * 0.6 * reach
+    step = toward * 0.6 * reach
     lit = moved(depth, -step) - moved(depth, step)
     alpha = np.maximum(coverage, bright)
     part = trimmed(alpha, FAINTEST, image.shape)

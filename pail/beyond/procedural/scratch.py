@@ -37,7 +37,7 @@ def scratch(
     longest = max(1.0, sampler.scaled("length", *length) * side)
     widest = max(1.0, sampler.scaled("width", *width) * side)
     angle = sampler.uniform("angle", 0, math.pi)
-    towards = draw_light(sampler, light)
+    toward = draw_light(sampler, light)
     outlines = []
     for i in range(sampler.scaled_integer("n_strokes", *n_strokes)):
         share = 1.0 if i == 0 else sampler.uniform("stroke_length", 0.25, 0.95)
@@ -59,7 +59,7 @@ def scratch(
     reach = max(0.9, 0.6 * widest)
     core = fill(outlines, reach + 3, blur=focus(image))
     core = _worn(rng, core, angle, longest, widest)
-    away, near = flanks(core, towards, reach)
+    away, near = flanks(core, toward, reach)
     # The wall that faces the light is clearly visible; the other one is hardly darker than the shadow in the groove.
     bright, dark = 0.75 * away, 0.25 * near
     alpha = np.maximum(core, np.maximum(bright, dark))

@@ -58,7 +58,7 @@ def _find_focus(image: NormalImage) -> float:
 
 
 def draw_light(sampler: Sampler, light: float | None) -> np.ndarray:
-    """The unit vector (x, y), y downwards, that points to the light."""
+    """The unit vector (x, y), y downward, that points to the light."""
     angle = sampler.uniform("light", 0, 360) if light is None else sampler.keep("light", light)
     return np.array([math.cos(math.radians(angle)), -math.sin(math.radians(angle))])
 
