@@ -106,13 +106,17 @@ class NormalImage:
     roi: np.ndarray | None = None  # uint8 {0, 255} (H, W), read-only: where anomalies may land
     normal: NormalImage | None = None  # of an image with earlier anomalies: the one without
     found: dict[str, Any] = field(default_factory=dict)  # what was worked out once for the normal image
-    _reference: tuple[Box, int] | None = None  # bounding box and pixels of the region, once they are known
+    _region: tuple[Box, int] | None = None  # bounding box and pixels of the region, where they are known already
     height: int = field(init=False)
     width: int = field(init=False)
     shape: tuple[int, int] = field(init=False)  # (height, width)
     whole: Box = field(init=False)  # all of it
     max_value: float = field(init=False)  # the largest working value: full scale, or the width of the window
     is_byte: bool = field(init=False)  # whether the values are plain bytes: uint8 with a full scale of 255
+    # Of the region of interest, of the whole image without one. Sizes that a technique draws are fractions of these.
+    region_box: Box = field(init=False)  # its bounding box
+    region_side: int = field(init=False)  # the shorter side of the box, against which lengths are measured
+    region_area: int = field(init=False)  # its pixels
 
     def __post_init__(self) -> None:
         self.height, self.width = self.pixels.shape[:2]
@@ -120,6 +124,11 @@ class NormalImage:
         self.whole = Box(0, 0, self.height, self.width)
         self.max_value = self.window.max_value
         self.is_byte = self.pixels.dtype == np.uint8 and self.max_value == 255
+        if self._region is None:
+            whole, roi = self.whole, self.roi
+            self._region = (whole, whole.area) if roi is None else (Box.around(roi), cv2.countNonZero(roi))
+        self.region_box, self.region_area = self._region
+        self.region_side = min(self.region_box[2:])
 
     @property
     def data_range(self) -> DataRange:
@@ -144,33 +153,6 @@ class NormalImage:
         return min(self.shape)
 
     @property
-    def region_box(self) -> Box:
-        """The bounding box of the region of interest, the whole image without one.
-
-        Sizes that a technique draws are fractions of its height and width, of `region_side` and of `region_area`.
-        """
-        return self._region()[0]
-
-    @property
-    def region_side(self) -> int:
-        """The shorter side of `region_box`, against which lengths are measured."""
-        box = self.region_box
-        return min(box.height, box.width)
-
-    @property
-    def region_area(self) -> int:
-        """Pixels of the region of interest, of the whole image without one."""
-        return self._region()[1]
-
-    def _region(self) -> tuple[Box, int]:
-        if self._reference is None:
-            whole = self.whole
-            self._reference = (
-                (whole, whole.area) if self.roi is None else (Box.around(self.roi), cv2.countNonZero(self.roi))
-            )
-        return self._reference
-
-    @property
     def channels(self) -> int:
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2] - self.alpha
 
@@ -184,9 +166,10 @@ class NormalImage:
 
     def crop(self, box: Box | None = None) -> np.ndarray:
         """Pixels of `box` (all by default) in the working dtype, read-only: copy what is to be changed."""
-        if box is not None and (box.top < 0 or box.left < 0 or box.bottom > self.height or box.right > self.width):
+        box = box or self.whole
+        if not (0 <= box.top <= self.height - box.height and 0 <= box.left <= self.width - box.width):
             raise ValueError(f"`box` must lie inside the image of shape {self.shape}, got {box}")
-        pixels = with_axis(self.pixels if box is None else self.pixels[box.slices])
+        pixels = with_axis(self.pixels[box.slices])
         if self.alpha:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
@@ -199,7 +182,7 @@ class NormalImage:
 
     def restrict(self, roi: np.ndarray | None) -> NormalImage:
         """The image with a region of interest."""
-        return self if roi is None else replace(self, roi=read_only(roi), _reference=None)
+        return self if roi is None else replace(self, roi=read_only(roi), _region=None)
 
     def part(self, box: Box) -> NormalImage:
         """A part of the image, with its part of the region, as an image of its own."""
@@ -207,13 +190,13 @@ class NormalImage:
             return self
         image = np.ascontiguousarray(self.pixels[box.slices])
         roi = None if self.roi is None else read_only(np.ascontiguousarray(self.roi[box.slices]))
-        return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _reference=None)
+        return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _region=None)
 
     def after(self, image: np.ndarray) -> NormalImage:
         """The image for the next anomaly: another image, and all that is known of the normal one."""
         normal = self.normal or self
         return NormalImage(
-            read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._reference
+            read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._region
         )
 
 
