@@ -66,7 +66,7 @@ def stain(
 
 def _blots(sampler: Sampler, n_blots: tuple[int, int], largest: float) -> list[tuple[float, ...]]:
     """Ellipses, the first of which is the largest and in the middle: center x and y, radius, aspect and angle."""
-    blots = []
+    blots: list[tuple[float, ...]] = []
     for i in range(sampler.scaled_integer("n_blots", *n_blots)):
         radius = largest * (1 if i == 0 else sampler.uniform("blot_size", 0.3, 0.8))
         away = 0 if i == 0 else largest * sampler.uniform("blot_distance", 0.6, 1.5)
