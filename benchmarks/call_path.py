@@ -1,4 +1,4 @@
-"""How far a reader has to travel: the files and functions that one call of a technique enters.
+"""Count the files and functions that one call of a technique enters, which a reader of the code has to follow.
 
     python benchmarks/call_path.py [TECHNIQUE ...]
 

@@ -29,7 +29,7 @@ MEMORY_IMAGES = 320
 
 
 def photographs(folder: Path, side: int) -> Path:
-    """Normal images as PNG, a quarter larger than what is made of them, so that they are decoded and resized."""
+    """Normal images as PNG, a quarter larger than the output, so that they are decoded and resized."""
     target = folder / f"normals{side}"
     target.mkdir()
     originals = [cv2.imread(str(path)) for path in sorted((ROOT / "example_img").iterdir())]
@@ -77,7 +77,8 @@ def weight(folder: Path) -> float:
 
 
 def measure(side: int, folder: Path) -> dict:
-    """Everything at one size, in turns, the best of each; what the end of a set takes once is kept apart."""
+    """Measure everything at one size in alternating runs, and take the best of each. The end of a set, which is run
+    once, is listed separately."""
     normals, count = photographs(folder, side), COUNTS[side]
     made(normals, folder / f"warm{side}", side, 64, workers=2)  # starts the processes, compiles what numba compiles
     seconds: dict[str, list[float]] = {name: [] for name in ("bare", "one", "two", "end")}
@@ -138,18 +139,20 @@ def table(rows: list[dict], used: dict) -> list[str]:
     return [
         *lines,
         "",
-        f"Memory of one process over {MEMORY_IMAGES} images at {used['side']}x{used['side']}: {used['highest']:.0f} MB at "
+        f"Memory of one process over {MEMORY_IMAGES} images at {used['side']}x{used['side']}: "
+        f"{used['highest']:.0f} MB at "
         f"its highest; {first:.0f}, {second:.0f} and {third:.0f} MB in the median of each third.",
     ]
 
 
 def expectation(rows: list[dict]) -> list[str]:
-    """What ten thousand images take: time and space."""
+    """Time and disk space of ten thousand images."""
     lines = ["| 10,000 images with masks | two cores | PNG level 1 | PNG level 6 |", "|---|---|---|---|"]
     for row in rows:
         minutes = (row["two"] * 1e4 + row["end"]) / 60
         lines.append(
-            f"| {row['side']}x{row['side']} | {minutes:.1f} min | {row['bytes'] / 1e5:.1f} GB | {row['bytes 6'] / 1e5:.1f} GB |"
+            f"| {row['side']}x{row['side']} | {minutes:.1f} min | {row['bytes'] / 1e5:.1f} GB | "
+            f"{row['bytes 6'] / 1e5:.1f} GB |"
         )
     return lines
 

@@ -1,4 +1,5 @@
-"""How long `pail.anomalib.AnomalyGenerator` takes beside anomalib's own generator; needs the extra `anomalib`.
+"""Compare the time of `pail.anomalib.AnomalyGenerator` with that of anomalib's own generator; needs the extra
+`anomalib`.
 
 python benchmarks/generator.py
 """
@@ -37,7 +38,7 @@ def main() -> None:
             image = torch.from_numpy(cv2.resize(part, (side, side))).permute(2, 0, 1) / 255
             times = []
             for _ in range(REPEATS):
-                start = time.process_time()  # of this process alone, whatever else is running
+                start = time.process_time()  # CPU time of this process only, independent of other processes
                 generator(image)
                 times.append(1000 * (time.process_time() - start))
             cells.append(f"{statistics.median(times):.1f}")

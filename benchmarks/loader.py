@@ -54,7 +54,7 @@ def decode(file: Path) -> np.ndarray:
 
 
 class ByHand:
-    """What a user writes without the data set."""
+    """The code that a user would write without the data set."""
 
     def __init__(self, files: list[Path], sources: list[Path]) -> None:
         self.files, self.sources, self.insertion = files, sources, pai.Anomaly_Insertion()
@@ -67,7 +67,7 @@ class ByHand:
         ]
 
     def tensors(self, epoch: int, first: int) -> Any:
-        """All that a batch of the data set is: float32 (C, H, W) in [0, 1], and masks of 0 and 1, collated."""
+        """A complete batch of the data set: float32 (C, H, W) in [0, 1], and masks of 0 and 1, collated."""
         samples = []
         for index, parts in enumerate(self.arrays(epoch, first), first):
             image, mask = (torch.from_numpy(part).permute(2, 0, 1).contiguous().float() / 255 for part in parts)
@@ -91,8 +91,8 @@ def timed(function: Callable[..., Any], *arguments: Any) -> float:
 def in_turns(by_hand: ByHand, data: PseudoAnomalyDataset, epoch: int, seconds: Seconds) -> None:
     """Seconds of each batch in three ways, of the same images with the same anomalies.
 
-    A batch is made in all three ways, each as often first, before the next one is: what else the machine does at that
-    moment slows all three.
+    Each batch is made in all three ways in alternating order, so that other load of the machine slows all three
+    equally.
     """
     data.set_epoch(epoch)
     batches = iter(DataLoader(data, batch_size=BATCH))
@@ -130,7 +130,7 @@ def with_workers(
 
 
 def two_processes(by_hand: ByHand, epoch: int) -> None:
-    """A pass by hand, shared by two processes that send nothing back: all that two cores can give."""
+    """A pass by hand, shared by two processes that send nothing back: an upper bound for two cores."""
     context = multiprocessing.get_context("fork")
     halves = [context.Process(target=by_hand.pass_of_half, args=(epoch, half)) for half in (0, 1)]
     for process in halves:
@@ -156,7 +156,7 @@ def measure(count: int, rounds: int) -> Seconds:
 
 
 def ratio(seconds: Seconds, above: str, below: str) -> float:
-    """The median over what was measured side by side."""
+    """The median ratio of times that were measured alternately."""
     return statistics.median(a / b for a, b in zip(seconds[above], seconds[below], strict=True))
 
 
@@ -188,13 +188,16 @@ def table(seconds: Seconds, count: int) -> list[str]:
             for name in ("", " uint8")
         ),
         "",
-        f"A loader without workers takes {added:+.0%} time compared with decoding and inserting by hand (target: less than "
-        f"{TARGETS['added']:+.0%}), and {added_tensors:+.0%} compared with also making batches of float tensors. Two workers "
-        f"deliver {gain:.2f} times the samples of none (target: {TARGETS['two workers']}); two separate processes, which "
-        f"send no data to each other, reach {most:.2f} times. The slowest first batch arrived after {max(firsts.values()):.2f} s "
+        f"A loader without workers takes {added:+.0%} time compared with decoding and inserting by hand "
+        "(target: less than "
+        f"{TARGETS['added']:+.0%}), and {added_tensors:+.0%} compared with also making batches of float "
+        "tensors. Two workers "
+        f"deliver {gain:.2f} times the samples of none (target: {TARGETS['two workers']}); two separate "
+        f"processes, which send no data to each other, reach {most:.2f} times. The slowest first batch arrived after "
+        f"{max(firsts.values()):.2f} s "
         f"(target: {TARGETS['first batch']:g} s). With `dtype=torch.uint8` two workers make "
-        f"{ratio(seconds, '2 workers', '2 workers uint8'):.2f} times as many as with float32, their conversion included. "
-        f"Missed: {', '.join(missed) or 'none'}.",
+        f"{ratio(seconds, '2 workers', '2 workers uint8'):.2f} times as many as with float32, their "
+        f"conversion included. Missed: {', '.join(missed) or 'none'}.",
     ]
 
 
@@ -208,8 +211,10 @@ def main() -> None:
     seconds = measure(count, options.rounds)
     head = (
         f"{SIDE}x{SIDE} JPEG files, each with an anomaly of any of the eleven techniques, batches of {BATCH}, fork; "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}. The ratios are medians over "
-        f"{len(seconds['by hand'])} batches, each made in all ways alternately, and over {options.rounds} passes with workers."
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}. The "
+        "ratios are medians over "
+        f"{len(seconds['by hand'])} batches, each made in all ways alternately, and over {options.rounds} "
+        "passes with workers."
     )
     lines = [head, "", *table(seconds, count)]
     print("\n".join(lines))

@@ -1,8 +1,8 @@
-"""Whether the tests notice what they are there for: each mutation breaks one promise, and a test has to fail.
+"""Check that the tests detect errors: each mutation breaks one promise, and a test has to fail.
 
 ``make mutations``, or ``python benchmarks/mutations.py WORD ...`` for those whose names contain one of the words. The
-repository is copied and the copy is mutated. Exits with 1 where a mutation survives, where its old text is no longer
-found exactly once, or where its tests fail without it.
+repository is copied and the copy is mutated. Exits with 1 if a mutation survives, if its old text is no longer
+found exactly once, or if its tests fail without it.
 """
 
 from __future__ import annotations
@@ -423,7 +423,7 @@ def main(words: list[str]) -> int:
     chosen = [m for m in MUTATIONS if not words or any(word in m.name for word in words)]
     stale = [m for m in chosen if (ROOT / m.file).read_text().count(m.old) != 1]
     for mutation in stale:
-        print(f"stale      {mutation.name}: {mutation.file} does not hold the old text exactly once")
+        print(f"stale      {mutation.name}: {mutation.file} does not contain the old text exactly once")
     with tempfile.TemporaryDirectory(prefix="pail-mutations-") as folder:
         copy = Path(folder).resolve() / "repository"
         copy_repository(copy)
@@ -449,9 +449,9 @@ def copy_repository(copy: Path) -> None:
 
 
 def check_tests(copy: Path, selections: list[str]) -> set[str]:
-    """The selections that fail, or hold no test, as things are; in one process, which saves its start.
+    """The selections that fail, or contain no test, without a mutation. They run in one process to save time.
 
-    Where that ends early, as one does that a test of the page ends with, the next one goes on.
+    If the process exits early, as it may after a test of the page, the next one continues.
     """
     script = (
         "import json, sys, pytest\nfor words in json.loads(sys.argv[2]):\n    code = int(pytest.main(words))\n"

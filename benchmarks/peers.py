@@ -1,4 +1,4 @@
-"""The named defects and blended patches next to what other libraries draw: time of a call, and how exact the masks are.
+"""Compare the named defects and blended patches with those of other libraries: time of a call, and exactness of masks.
 
 python benchmarks/peers.py    # after pip install ".[peers]"; results/peers.json and docs/maintainers/peers.md
 
@@ -26,7 +26,7 @@ from pail.core.composite import VISIBLE
 
 SIDES = (256, 1024)
 DRAWS = {256: 30, 1024: 10}
-# Ours, the presets of pyimgano and the generators of defect-synthesis that draw the same.
+# Our techniques, and the corresponding presets of pyimgano and generators of defect-synthesis.
 KINDS = {
     "scratch": ("scratch", "ScratchGenerator"),
     "crack": ("crack", "CrackGenerator"),
@@ -70,7 +70,7 @@ def draws(kind: str) -> Iterator[tuple[str, Draw]]:
 
 
 def measure(kind: str, library: str, draw: Draw, image: np.ndarray) -> dict:
-    """One row: milliseconds, leak and visible share, medians over the seeds."""
+    """One row: milliseconds, share changed outside of the mask and visible share; medians over the seeds."""
     times, leaks, shares = [], [], []
     for seed in range(-2, DRAWS[image.shape[0]]):
         start = time.process_time()
@@ -90,7 +90,8 @@ def measure(kind: str, library: str, draw: Draw, image: np.ndarray) -> dict:
 
 def table(rows: list[dict]) -> list[str]:
     lines = [
-        "| kind | library | ms at 256x256 | ms at 1024x1024 | changed outside of the mask | mask that visibly changed |",
+        "| kind | library | ms at 256x256 | ms at 1024x1024 | changed outside of the mask | mask that "
+        "visibly changed |",
         "|---|---|---|---|---|---|",
     ]
     found = {(row["kind"], row["library"], row["side"]): row for row in rows}

@@ -1,4 +1,5 @@
-"""Every technique at every size, one thread, a fresh draw each round. Run by report.py, which prints the table."""
+"""Every technique at every size, on one thread, with new random numbers in each round. Run by report.py, which prints
+the table."""
 
 import os
 import threading
@@ -55,7 +56,7 @@ def floor(image: np.ndarray, mask: np.ndarray, content: np.ndarray) -> tuple[np.
 
 
 def peak_memory(function) -> int:
-    """Bytes of resident memory that a call needs at its peak, beyond what stood before it."""
+    """Maximum of the resident memory during a call, in bytes, minus that before the call."""
     process, stop, seen = psutil.Process(), threading.Event(), []
 
     def watch():
@@ -100,7 +101,8 @@ def test_technique(benchmark, name, channels, shape):
 @pytest.mark.parametrize("size", [256, 1024])
 @pytest.mark.parametrize("name", [*pail.ELEVEN, "insert"])
 def test_control(benchmark, name, size, control):
-    """What roi, severity and records add: each round times the plain call and the controlled one in turn."""
+    """Measure the time that roi, severity and records add: each round times the plain and the controlled call
+    alternately."""
     image, source = (bundled(folder, (size, size), 3) for folder in ("example_img", "anom_source_imgs"))
     roi = np.zeros((size, size), bool)
     roi[size // 8 : -size // 8, size // 8 : -size // 8] = True

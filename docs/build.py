@@ -1,7 +1,7 @@
 """Builds the documentation site: `python docs/build.py [OUT]`, build/site by default. A warning is an error.
 
-The checkout is copied first and the copy is built, because the build writes pages and pictures beside its sources. So
-the checkout stays clean, links such as `../examples/quickstart.py` hold, and several builds do not meet.
+The checkout is copied first and the copy is built, because the build writes pages and pictures next to its sources. So
+the checkout stays clean, links such as `../examples/quickstart.py` work, and several builds do not interfere.
 """
 
 import shutil

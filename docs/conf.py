@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]  # the pages are of the library beside them
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]  # the pages describe the library in this checkout
 
 import pail  # noqa: E402
 
@@ -39,11 +39,11 @@ myst_heading_anchors = 4
 nb_execution_mode = "off"  # docs/notebooks.py runs them and stores their outputs
 nb_merge_streams = True
 
-# Docstrings. PyTorch and albumentations are large: where they are not installed, their classes are stood in for.
+# Docstrings. PyTorch and albumentations are large; if they are not installed, their classes are mocked.
 autodoc_mock_imports = [
     name for name in ("torch", "torchvision", "albumentations") if importlib.util.find_spec(name) is None
 ]
-autodoc_typehints = "none"  # numpydoc's sections say the types
+autodoc_typehints = "none"  # types are in the numpydoc sections
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False

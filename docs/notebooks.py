@@ -11,7 +11,7 @@ FOLDER = ROOT / "examples" / "notebooks"
 
 
 def execute(file: Path, folder: Path = FOLDER) -> nbformat.NotebookNode:
-    """The notebook, run from its first cell to its last in a fresh kernel, without what was stored before."""
+    """The notebook, run from its first cell to its last in a new kernel, without stored outputs."""
     notebook = nbformat.read(file, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":

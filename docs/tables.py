@@ -110,7 +110,7 @@ def restore() -> str:
 
 
 def sizes(draws: int = 200) -> str:
-    """What the techniques make of the bundled images with their defaults: area, pieces and contrast."""
+    """The anomalies on the bundled images with the default settings: area, pieces and contrast."""
     rows = ["| method | area of the image: median, 5 % to 95 % | pieces | change |", "|---|---|---|---|"]
     images, sources = bundled("example_img"), bundled("anom_source_imgs")
     for name, technique in ((name, pail.TECHNIQUES[name]) for name in pail.ELEVEN):
@@ -140,7 +140,7 @@ def measure(name: str, image: np.ndarray, index: int, keywords: dict[str, Any]) 
 
 
 def presets() -> str:
-    """What each preset trains on, one line each."""
+    """The training data of each preset, one line each."""
     papers = {paper.key: paper for paper in REFERENCES}
     rows = ["| preset | paper | techniques and keywords | source | anomalous |", "|---|---|---|---|---|"]
     for name, preset in pail.PRESETS.items():
@@ -152,7 +152,7 @@ def presets() -> str:
 
 
 def keywords(options: Mapping[str, Any]) -> str:
-    """Keywords as in a call; lengths in pixels of the papers' images as such."""
+    """Keywords as in a call; lengths in pixels of the papers' images are shown as fractions of 256."""
     return ", ".join(f"{key}={literal(value)}" for key, value in options.items())
 
 
@@ -181,14 +181,14 @@ README = {TECHNIQUES: techniques, BEYOND: beyond, PEERS: peers}
 
 
 def fill(text: str, part: str, made: str) -> str:
-    """A page with one of its parts made anew."""
+    """Replace one of the marked parts of a page."""
     start, end = f"<!-- {part}: written by docs/tables.py -->", f"<!-- end of {part} -->"
     head, rest = text.split(start)
     return f"{head}{start}\n\n{made}\n\n{end}{rest.split(end)[1]}"
 
 
 def absolute(text: str, base: str) -> str:
-    """README with links that lead somewhere wherever it is shown: pages to `blob`, pictures to `raw`."""
+    """README with absolute links: pages to `blob`, pictures to `raw`."""
     pages = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?://|#)([^)]+)\)", rf"[\1]({base}/blob/main/\2)", text)
     pictures = re.sub(r"!\[([^\]]*)\]\((?!https?://)([^)]+)\)", rf"![\1]({base}/raw/main/\2)", pages)
     return re.sub(r'src="(?!https?://)([^"]+)"', rf'src="{base}/raw/main/\1"', pictures)

@@ -26,7 +26,7 @@ NAMES = ("tune.jpg", "tune-region.jpg", "tune-make.jpg", "tune-export.jpg", "tun
 
 @contextmanager
 def chromium(width: int, height: int, said: list[str], asked: list[str], **settings: Any) -> Iterator[Any]:
-    """A page in a real browser, with the errors that it says and the addresses that it asks for."""
+    """A page in a real browser, with the errors that it reports and the addresses that it requests."""
     from playwright.sync_api import sync_playwright
 
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -41,14 +41,14 @@ def chromium(width: int, height: int, said: list[str], asked: list[str], **setti
 
 
 def opened(page: Any, url: str) -> None:
-    """Wait until the first draw and its sheet are there."""
+    """Wait until the first anomaly and its sheet are shown."""
     page.goto(url)
     page.wait_for_selector(".pail-parts", timeout=90_000)
     settled(page)
 
 
 def settled(page: Any) -> None:
-    """Wait until the sheet has followed what was changed, or says what is wrong."""
+    """Wait until the sheet was updated after a change, or shows an error."""
     page.wait_for_timeout(350)
     page.wait_for_function(
         "document.querySelectorAll('.pail-sheet img, .pail-sheet .pail-error').length === 12 || "
@@ -132,7 +132,7 @@ def latency(page: Any, key: str) -> float:
 
 
 def screenshots(url: str, folder: Path, out: Path) -> list[str]:
-    """The pictures of the page, which makes a small data set in `out`; the answer is what the browser complained of."""
+    """The pictures of the page, which makes a small data set in `out`; returns the errors that the browser reported."""
     said: list[str] = []
     with chromium(1280, 900, said, []) as page:
         opened(page, url)

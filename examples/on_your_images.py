@@ -17,7 +17,8 @@ from pail import pai
 
 
 def images_of(folder: Path) -> dict[str, Image.Image]:
-    """The images of a folder by their file's name; other files are named and left out, a folder without any ends it."""
+    """The images of a folder by file name. Other files are reported and left out; a folder without images is an
+    error."""
     if not folder.is_dir():
         sys.exit(f"{folder} is not a folder")
     images = {}

@@ -3,7 +3,7 @@ Defects an inspector can name
 =============================
 
 Eight kinds of defects, drawn from their geometry on any surface: the family ``"defects"``. They need no source image,
-and follow the place where they lie: its brightness, its texture, its sharpness and one direction of light.
+and adapt to their place: to its brightness, its texture, its sharpness and one direction of light.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from pail import pai
 
 
 def material(name, stand_in):
-    """The middle of a photograph of the project's in or above this folder; elsewhere one of scikit-image."""
+    """The middle of a photograph of the project, in this folder or one above it, or else of one from scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
     image = (Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB")
@@ -36,7 +36,7 @@ def brushed_metal(side=320):
 
 
 def around(i_a, m_a, least=170):
-    """A square part of the image around its defect."""
+    """A square crop of the image around its defect."""
     rows, columns, _ = np.nonzero(m_a)
     side = min(len(i_a), max(least, int(1.25 * max(np.ptp(rows), np.ptp(columns)))))
     top, left = (
@@ -47,7 +47,7 @@ def around(i_a, m_a, least=170):
 
 
 def sheet(rows):
-    """Rows of pictures: titles above where they change, and the names of the rows on the left."""
+    """Show rows of pictures with titles above, if they change, and the names of the rows on the left."""
     columns = max(map(len, rows.values()))
     size = (1.62 * columns + 0.3, 1.62 * len(rows) + 0.3)
     figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
@@ -86,14 +86,14 @@ for number, name in enumerate(DEFECTS):
         by_severity[name][f"severity {severity}"] = result.i_a
 
 # %%
-# Parts of six materials with every kind, in the automatic foreground: on the coins, and anywhere on a surface. Below
-# it, the severities from 0 to 1, which scale size, number and contrast together.
+# Every kind on six materials, in the automatic foreground: on the coins, and anywhere on a surface. Below, the
+# severities from 0 to 1, which scale size, number and contrast together.
 
 for name in DEFECTS:
     sheet({name: on_materials[name], "": by_severity[name]})
 
 # %%
-# Run as a script, the figures are saved as PNG in the folder that it is run in.
+# If this file is run as a script, the figures are saved as PNG files in the current folder.
 
 for number in plt.get_fignums():
     plt.figure(number).savefig(f"defects_{number}.png")

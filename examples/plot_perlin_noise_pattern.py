@@ -20,14 +20,14 @@ from pail import pai
 
 
 def photograph(name, stand_in):
-    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    """A photograph of the project, in this folder or one above it, or else one from scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
     return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
 
 
 def show(i_n, i_a, m_a, i_s=None):
-    """One anomaly: the normal image, the source if there is one, the result, and a crop of it and of what changed."""
+    """Show one anomaly: the normal image, the source if there is one, the result, a crop, and the difference there."""
     rows, columns, _ = np.nonzero(m_a)
     crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
     change = np.abs(i_a.astype(int) - i_n).max(axis=2)
@@ -37,12 +37,12 @@ def show(i_n, i_a, m_a, i_s=None):
 
 
 def vary(insert, i_n, **parameters):
-    """One row a parameter: what `insert` makes with each of its values."""
+    """One row per parameter: the results of `insert` with each of its values."""
     grid([{f"{name}={value}": insert(i_n, **{name: value}) for value in values} for name, values in parameters.items()])
 
 
 def grid(rows):
-    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    """Show rows of pictures with titles. For an image with a mask, the outline of the mask is drawn on the image."""
     columns = max(map(len, rows))
     size = (2.5 * columns, 2.75 * len(rows))
     _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
@@ -76,7 +76,7 @@ vary(
 )
 
 # %%
-# Run as a script, the figures are saved as PNG in the folder that it is run in.
+# If this file is run as a script, the figures are saved as PNG files in the current folder.
 
 for number in plt.get_fignums():
     plt.figure(number).savefig(f"perlin_noise_pattern_{number}.png")

@@ -2,8 +2,8 @@
 Real defects
 ============
 
-A bank holds real defects, cut out of photographs by their masks. Each call inserts one of them at another place, angle
-and size, and fits it to the surface there.
+A bank contains real defects, which are cut out of photographs by their masks. Each call inserts one of them at another
+place, angle and size, and fits it to the surface there.
 """
 
 from functools import partial
@@ -19,21 +19,21 @@ from pail import pai
 
 
 def photograph(name, stand_in):
-    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    """A photograph of the project, in this folder or one above it, or else one from scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
     return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
 
 
 def mask_of(image, *corners, width):
-    """A mask as an annotator draws it: a thick line through points (x, y)."""
+    """A mask like that of an annotator: a thick line through points (x, y)."""
     mask = Image.new("L", image.shape[1::-1])
     ImageDraw.Draw(mask).line(corners, 255, width)
     return np.asarray(mask)
 
 
 def grid(rows):
-    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    """Show rows of pictures with titles. For an image with a mask, the outline of the mask is drawn on the image."""
     columns = max(map(len, rows))
     size = (2.5 * columns, 2.75 * len(rows))
     _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
@@ -49,7 +49,7 @@ def grid(rows):
 
 
 # %%
-# The table of this photograph has a scratch and a gouge. Two masks make a bank of them; ``pail.Defects.read`` reads a
+# The table in this photograph has a scratch and a gouge. A bank is made from two masks; ``pail.Defects.read`` reads a
 # folder of images with masks or annotations instead.
 
 table = photograph("example_img/example_4.jpg", data.coffee)
@@ -67,7 +67,7 @@ insertion = pai.Anomaly_Insertion()
 
 
 def varied(insert, **parameters):
-    """One row a parameter: what `insert` makes with each of its values."""
+    """One row per parameter: the results of `insert` with each of its values."""
     return [{f"{name}={value}": insert(**{name: value}).i_a for value in values} for name, values in parameters.items()]
 
 
@@ -81,7 +81,7 @@ rows += varied(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(
 grid(rows)
 
 # %%
-# A bank lends its colors as well. A gray one suits any material.
+# Defects keep the colors of their photographs. A gray bank suits any material.
 
 coins = photograph("example_img/example_1.jpg", data.coins)
 bricks = photograph("example_img/example_0.jpg", data.brick)
@@ -95,7 +95,7 @@ rows = [
 grid([{title: picture for row in rows for title, picture in row.items()}])
 
 # %%
-# Run as a script, the figures are saved as PNG in the folder that it is run in.
+# If this file is run as a script, the figures are saved as PNG files in the current folder.
 
 for number in plt.get_fignums():
     plt.figure(number).savefig(f"real_defect_{number}.png")

@@ -18,14 +18,14 @@ from pail import pai
 
 
 def photograph(name, stand_in):
-    """A photograph of the project's in or above this folder; elsewhere one that comes with scikit-image."""
+    """A photograph of the project, in this folder or one above it, or else one from scikit-image."""
     found = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) if (folder / name).is_file())
     file = next(found, None)
     return np.asarray((Image.fromarray(stand_in()) if file is None else Image.open(file)).convert("RGB"))
 
 
 def grid(rows):
-    """Rows of pictures with titles; of an image and a mask, the mask's outline is drawn on the image."""
+    """Show rows of pictures with titles. For an image with a mask, the outline of the mask is drawn on the image."""
     columns = max(map(len, rows))
     size = (2.5 * columns, 2.75 * len(rows))
     _, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
@@ -57,7 +57,7 @@ for severity in (0, 0.25, 0.5, 0.75, 1):
 grid(rows)
 
 # %%
-# Run as a script, the figures are saved as PNG in the folder that it is run in.
+# If this file is run as a script, the figures are saved as PNG files in the current folder.
 
 for number in plt.get_fignums():
     plt.figure(number).savefig(f"severity_{number}.png")

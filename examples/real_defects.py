@@ -1,4 +1,4 @@
-"""Your own real defects, and what they look like on your good images.
+"""Show your own real defects, and what they look like on your good images.
 
     python examples/real_defects.py path/to/folder                       # photographs with masks or annotations
     python examples/real_defects.py path/to/folder --good path/to/good   # good images elsewhere
@@ -7,7 +7,7 @@
 Writes `bank.png`, the defects that were read with their outlines, and `pasted.png`, some of them on good images, to the
 folder `--out`. Good images are those in the folder that have no defect.
 
-Exit status: 0 done, 1 without a good image, when `bank.png` alone is written, 2 wrong arguments.
+Exit status: 0 done, 1 if there is no good image, so that only `bank.png` is written, 2 wrong arguments.
 """
 
 import argparse
@@ -43,11 +43,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def good_images(folder: Path, bank: pail.Defects) -> list[Path]:
-    """The images of the folder without a defect: of a category of MVTec AD those of train/good."""
+    """The images of the folder without a defect; in a category of MVTec AD, those of train/good."""
     root = folder if folder.is_dir() else folder.parent
     try:
         found, _ = normal_images("folder", select("folder", root), (), lambda place, name: "mask" in name)
-    except ValueError:  # a layout that names defects, and no one folder of good images
+    except ValueError:  # a layout with defects, but without a single folder of good images
         return []
     paths = [Path(found.root) / name for name in found.names]
     with_defects = {Path(photograph).resolve() for photograph in bank.photographs if isinstance(photograph, Path)}
@@ -55,7 +55,7 @@ def good_images(folder: Path, bank: pail.Defects) -> list[Path]:
 
 
 def pasted(bank: pail.Defects, images: Images, rows: int, seed: int) -> Image.Image:
-    """A row for each of a few good images: for each way to blend, the image with the outline, and a detail."""
+    """A row for each of a few good images: for each kind of blending, the image with the outline, and a detail."""
     lines = []
     for row in range(rows):
         image = images[row * len(images) // rows]
@@ -80,7 +80,7 @@ def padded(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def make_demo(folder: Path) -> None:
-    """Bricks with holes, each with a mask beside it, and bricks without."""
+    """Bricks with holes, each with a mask next to it, and bricks without holes."""
     import skimage.data
 
     wall = skimage.data.brick()

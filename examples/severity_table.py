@@ -1,4 +1,4 @@
-"""How strong each technique is at five severities: a table in Markdown, or written into a page.
+"""Measure how strong each technique is at five severities, as a Markdown table that is printed or written into a page.
 
 python examples/severity_table.py [docs/control.md]
 """
@@ -45,7 +45,7 @@ def table() -> str:
 
 
 def write(page: Path, text: str) -> None:
-    """Put the table behind the page's marker, up to the next heading."""
+    """Write the table after the marker of the page, up to the next heading."""
     before, after = page.read_text(encoding="utf-8").split(MARKER)
     page.write_text(f"{before}{MARKER}\n\n{text}\n{after[after.index(chr(10) + '## ') :]}", encoding="utf-8")
 

@@ -254,8 +254,8 @@ def entries(
     """Files and images in memory, at least one."""
     if isinstance(where, str | os.PathLike):
         found = select(name, where, follow_links=follow_links, column=column)
-        if found.listing.passed_over:
-            warnings.warn(f"`{name}`, {str(where)!r}: {found.listing.passed_over}", UserWarning, stacklevel=4)
+        if found.listing.skipped_summary:
+            warnings.warn(f"`{name}`, {str(where)!r}: {found.listing.skipped_summary}", UserWarning, stacklevel=4)
         kept, notes = normal_images(name, found, exclude, _is_mask) if normal else (excluded(found, exclude), [])
         if not kept.names:
             raise no_images(name, repr(str(where)), found)

@@ -20,7 +20,7 @@ GUIDES = {
     "choosing": "Which technique for which defect, and how to check the choice.",
     "control": "Where an anomaly is placed, how strong it is, which technique makes it, and how to reproduce it.",
     "defects": "Scratches, cracks, stains and five more, drawn from their geometry.",
-    "presets": "Reproduce a paper: what it trains on, with its numbers.",
+    "presets": "Reproduce the training data of a paper.",
     "large-images": "Tiles, 12 and 16 bits, windows of values, TIFF files with several pages.",
     "your-own-technique": "Register a function of your own for a defect that only your parts have.",
     "faq": "Installation, sources, colors, seeds, speed and licenses.",
@@ -42,13 +42,14 @@ FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 
 
 def example_order(file: str) -> tuple[int, str]:
-    """Where an example stands in the gallery: the techniques as they are registered, then the rest by name."""
+    """The position of an example in the gallery: first the techniques in the order of the registry, then the rest by
+    name."""
     names = [f"plot_{name}.py" for name in ELEVEN]
     return (names.index(file) if file in names else len(names), file)
 
 
 def for_the_site(text: str, from_root: bool = False) -> str:
-    """A page with its relative links as the site needs them; code is left as it is."""
+    """A page with its relative links converted for the site; code is unchanged."""
 
     def link(match: re.Match[str]) -> str:
         before, target = match.groups()
@@ -71,7 +72,7 @@ def title_of(page: Path) -> str:
 
 
 def guides(docs: Path) -> list[str]:
-    """The names of the guides that are there, in the order of the menu."""
+    """The names of the existing guides, in the order of the menu."""
     there = {page.stem for page in docs.glob("*.md")} - set(NO_GUIDES)
     return [name for name in GUIDES if name in there] + sorted(there - GUIDES.keys())
 
@@ -86,12 +87,12 @@ def guides_page(docs: Path) -> str:
 
 
 def notebooks_page(docs: Path) -> str:
-    """A card and a download for each notebook, which are copied to where they become pages."""
+    """A card and a download for each notebook. Notebooks are copied to where they become pages."""
     folder = docs / "notebooks"
     folder.mkdir(exist_ok=True)
     files = {path.stem: path for path in (docs.parent / "examples" / "notebooks").glob("*.ipynb")}
     names = [name for name in NOTEBOOKS if name in files] + sorted(files.keys() - NOTEBOOKS.keys())
-    lines = ["# Notebooks", "", "They run as they are, in the project's folder and outside of it.", ""]
+    lines = ["# Notebooks", "", "They run without changes, inside and outside of the project's folder.", ""]
     lines += ["::::{container} cards"]
     for name in names:
         copied = folder / f"{name}.ipynb"
@@ -120,13 +121,14 @@ def write_pages(app: Sphinx) -> None:
 
 
 def read_page(app: Sphinx, name: str, content: list[str]) -> None:
-    """The links of the pages under docs/, which hold on GitHub, lead to the site's pages."""
+    """Convert links of pages under docs/, which work on GitHub, to pages of the site."""
     if Path(app.env.doc2path(name)).suffix == ".md" and name not in FROM_ROOT.values():
         content[0] = for_the_site(content[0])
 
 
 def leave_plain(app: Sphinx, env: object, node: nodes.Element, content: nodes.Element) -> nodes.Element | None:
-    """Single backticks around what is no name of the API, such as a parameter, stay code; typed roles still warn."""
+    """Text in single backticks that is not a name of the API, such as a parameter, stays code. Typed roles still
+    warn."""
     return content if node.get("reftype") == "obj" else None
 
 

@@ -1,8 +1,8 @@
 """A page for each technique, the cards that lead to them, and the table of costs.
 
-From `TECHNIQUES` come family and summary, from `pail.references` the paper, from docstrings the parameters, from
-docs/maintainers/ the times of the latest benchmark and the differences from the papers, from the gallery the pictures,
-and from techniques/when.toml the words on when to use it.
+Family and summary come from `TECHNIQUES`, the paper from `pail.references`, parameters from docstrings, the times of
+the latest benchmark and the differences from the papers from docs/maintainers/, pictures from the gallery, and the text
+about when to use it from techniques/when.toml.
 """
 
 import re
@@ -29,7 +29,7 @@ FAMILIES = {
     "published": "of the family `published`: it takes pixels from a source image, or from the image itself without one",
     "defects": "of the family `defects`: it draws the defect from its geometry, and needs the normal image only",
 }
-ON_REQUEST = "`insert` draws it when it or its family is named."
+ON_REQUEST = "`insert` uses it only if the technique or its family is named."
 TECHNIQUES = {name: technique for name, technique in pail.TECHNIQUES.items() if not is_own(name)}
 GROUPS = {  # the techniques below their headings
     "The eleven": list(ELEVEN),
@@ -81,7 +81,7 @@ def picture(docs: Path, name: str) -> Path:
 
 
 def thumbnail(docs: Path, name: str) -> str:
-    """That picture as a link, where it is there: a technique that is new may have none yet."""
+    """That picture as a link, if it exists; a new technique may have none yet."""
     path = picture(docs, name)
     return f"[![{name}](/{path.relative_to(docs).as_posix()})](/techniques/{name}.md)" if path.exists() else ""
 
@@ -183,7 +183,7 @@ def technique_page(
 
 
 def pictures(docs: Path, name: str) -> str:
-    """The figures of the technique's example, and the way to its code."""
+    """The figures of the technique's example, and a link to its code."""
     example = EXAMPLES.get(name, name)
     found = sorted((docs / IMAGES).glob(f"sphx_glr_plot_{example}_[0-9]*.png"))
     found = [path for path in found if re.fullmatch(rf"sphx_glr_plot_{example}_\d+\.png", path.name)]
@@ -207,7 +207,7 @@ def parameter_table(technique: Technique) -> str:
 
 
 def cost_table(costs: dict[tuple[str, str], str]) -> str:
-    """Times at the sizes that a reader looks for."""
+    """The times at the usual sizes."""
     rows = [f"| {size} | {costs[size, 'gray']} | {costs[size, 'RGB']} |" for size in SIZES]
     return "\n".join(["| image | gray | RGB |", "|---|---|---|", *rows])
 

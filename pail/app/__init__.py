@@ -1,4 +1,4 @@
-"""`pail tune`: a page on your own machine on which you find settings by looking. Only this package imports gradio."""
+"""`pail tune`: a local page on which settings are chosen by looking at anomalies. Only this package imports gradio."""
 
 from pail.app.serve import tune
 

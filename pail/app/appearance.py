@@ -1,4 +1,5 @@
-"""What the anomalies of a technique look like, in an inspector's words, and in which order techniques are offered."""
+"""What the anomalies of a technique look like, in the words of an inspector, and the order in which techniques are
+listed."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ APPEARANCES = {
     "rand_augmented_cut_paste": "Distorted pieces of another material",
     "fract_aug": "Ragged, branching or dusty shapes",
 }
-FAMILIES = {  # in the order in which they are offered; others follow under their own names
+FAMILIES = {  # in the order in which they are listed; other families follow under their own names
     "real": "Your own defects",
     "defects": "Defects with a name",
     "SFI": "Made from the image itself",
@@ -41,12 +42,12 @@ FAMILIES = {  # in the order in which they are offered; others follow under thei
 
 
 def appearance(name: str) -> str:
-    """What its anomalies look like; for a technique of the user's own its summary, or else its name."""
+    """What the anomalies of a technique look like; for a registered technique its summary, or else its name."""
     return APPEARANCES.get(name) or TECHNIQUES[name].summary or name
 
 
 def groups(offered: Mapping[str, Technique]) -> list[tuple[str, list[str]]]:
-    """The offered techniques under the title of each family."""
+    """The available techniques, grouped under the titles of their families."""
     families = list(dict.fromkeys([*FAMILIES, *(entry.family for entry in offered.values())]))
     found = [
         (FAMILIES.get(family, family), [name for name, entry in offered.items() if entry.family == family])

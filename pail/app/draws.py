@@ -1,4 +1,5 @@
-"""The anomalies that the page shows. They are images of the data set of its recipe, made by the same calls."""
+"""The anomalies that the page shows. They are images of the data set that its recipe describes, made by the same
+code."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ from pail.registry import TECHNIQUES
 
 @dataclass(frozen=True)
 class Preview:
-    """One anomaly, and how it is looked at."""
+    """One anomaly and the images that show it."""
 
-    number: int  # of the item in the data set
+    number: int  # number of the item in the data set
     image: str
     source: str | None
     normal: np.ndarray
@@ -49,7 +50,7 @@ class Preview:
 
 
 class Bench:
-    """The folders and the given recipe: what a preview needs besides the settings of the page."""
+    """The folders and the given recipe, which a preview needs in addition to the settings of the page."""
 
     def __init__(
         self,
@@ -62,25 +63,27 @@ class Bench:
         bank = self.given.get("defects") if defects is None else defects
         self.defects = None if bank is None else _bank(bank)
         if bank is not None:
-            self.given["defects"] = str(Path(bank).absolute())  # the exported recipe is run elsewhere
+            self.given["defects"] = str(Path(bank).absolute())  # the exported recipe is run in another folder
         listing = make_recipe(**{name: self.given[name] for name in LISTING if name in self.given})
-        only_first = replace(listing, pages="first")  # of sources and masks
+        only_first = replace(listing, pages="first")  # for sources and masks
         self.normals = ImageCache(Folder(folder, listing, normal=True), listing)
         self.sources = ImageCache(Folder(source, only_first, "source"), listing) if source is not None else None
         roi = self.given.get("roi")
         masks = replace(only_first, exclude=())
         self.rois = Folder(roi, masks, "roi") if roi not in (None, *ROI_WORDS) else None
         if self.rois is not None:
-            self.given["roi"] = self.rois.absolute()  # the exported recipe is run elsewhere
+            self.given["roi"] = self.rois.absolute()  # the exported recipe is run in another folder
         if self.given.get("data_range") == "auto":
             found = values_in_use(self.names, self.normals.get, alpha=self.given.get("alpha"))
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:
-            raise ValueError(f"`folder` must contain images, got {folder} with nothing but links that lead out of it")
+            raise ValueError(
+                f"`folder` must contain images, got {folder}, which contains only links that lead out of it"
+            )
 
     def folders(self) -> dict[str, str]:
-        """What `pail.generate` reads, as its keywords."""
+        """The input folders as keywords of `pail.generate`."""
         found = {"normals": self.normals.folder.given}
         return {**found, "source": self.sources.folder.given} if self.sources else found
 
@@ -89,7 +92,7 @@ class Bench:
         return list(self.normals.folder.listed)
 
     def name(self, image: Any) -> str:
-        """The name at a place of the list; the browser never sends names."""
+        """The name at an index of the list; the browser only sends indices."""
         if not isinstance(image, int) or isinstance(image, bool) or image not in self.shown:
             raise ValueError(f"`image` must be the number of an image that is shown, got {image!r}")
         return self.normals.folder.listed[image]
@@ -98,7 +101,7 @@ class Bench:
         return recipe(settings, len(self.normals.folder.listed), self.given)
 
     def inputs(self, settings: PageSettings, name: str) -> Inputs:
-        """Where `make_item` reads from: the folders, and the painted mask as if it lay in one."""
+        """The inputs of `make_item`: the folders, and the painted mask as if it were in a folder."""
         sources = self.sources.folder if self.sources else None
         drawn = any(TECHNIQUES[entry.technique].takes_defects for entry in settings.entries)
         bank = (self.defects, self.defects.kinds) if self.defects and drawn else (None, ())
@@ -111,7 +114,7 @@ class Bench:
         return Inputs(self.normals.folder, sources, None, {}, *bank)
 
     def items(self, settings: PageSettings, *, whole_folder: bool = False) -> list[Item]:
-        """The items of a sheet: twelve draws of the chosen image, or the first twelve of the data set."""
+        """The items of a sheet: twelve anomalies on the chosen image, or the first twelve items of the data set."""
         plan = self._plan(self.recipe(settings))
         count = len(plan.numbers)
         first = plan.turn(self.name(settings.image))
@@ -123,7 +126,7 @@ class Bench:
         return _plan(checked.seed, checked.val_share, checked.test_share, tuple(self.names), sources)
 
     def draw(self, settings: PageSettings, checked: Recipe, item: Item) -> Preview:
-        """An item as `make_item` makes it, without encoding its files; decoded images are kept."""
+        """Make an item like `make_item`, without encoding its files; decoded images are cached."""
         name = item.normals[0]
         original, picture = self.normals.get(name), self.normals.get(name, checked.size, checked.fit)
         pixels = picture.pixels
@@ -156,11 +159,11 @@ class Bench:
         )
 
     def bank(self, checked: Recipe) -> Defects | None:
-        """The bank, if a technique of the recipe draws from it."""
+        """The bank, if a technique of the recipe uses it."""
         return self.defects if checked.defects else None
 
     def source(self, item: Item) -> tuple[Picture | None, str | None]:
-        """The first source that can be read, which `make_item` takes, too."""
+        """The first source that can be read, as in `make_item`."""
         for name in item.sources:
             assert self.sources is not None
             try:
@@ -171,7 +174,7 @@ class Bench:
 
 
 def _alone(item: Item) -> Item:
-    """Without the images that stand in for one that cannot be read: the page says that it cannot."""
+    """The item without replacements for an image that cannot be read, because the page shows the error instead."""
     return Item(item.index, item.number, item.split, item.normals[:1], item.sources)
 
 
@@ -196,7 +199,7 @@ def painted_masks(data: str) -> Painted:
 
 
 class Newest:
-    """The newest request of each session, so that work on older ones can end early."""
+    """The newest request of each session, so that work on older ones can be stopped early."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -212,5 +215,5 @@ class Newest:
         return self._tickets.get(session, 0)
 
 
-# Errors of wrong settings and bad files, which are shown on the page.
+# Errors caused by invalid settings and unreadable files, which are shown on the page.
 SHOWN = (ValueError, TypeError, OSError, ImportError, OutsideError, InsertionError, MemoryError, cv2.error)

@@ -27,18 +27,18 @@ from pail.core.checks import as_number
 from pail.dataset.recipe import make_recipe, to_toml
 from pail.dataset.sizes import Size
 
-THUMBNAILS = 24  # on a page of the strip
-CANVAS = 512  # pixels of the longer side of what is painted on
-SOON = 0.7  # seconds after which a sheet shows what it has
-LOOK = 0.25  # seconds between two looks at a data set that is being made
-WORKERS = max(1, (os.cpu_count() or 2) - 1)  # one core stays free for the page
+THUMBNAILS = 24  # per page of the strip of thumbnails
+CANVAS = 512  # pixels: longer side of the canvas for painting
+SOON = 0.7  # seconds after which a sheet shows the examples made so far
+LOOK = 0.25  # seconds between two progress updates of a data set
+WORKERS = max(1, (os.cpu_count() or 2) - 1)  # leaves one core for the page
 TO_PAINT = "Paint on the image under “Where”: anomalies land only there."
 NOT_YET = "`folder`: a data set is being made already; wait for it, or stop it"
 
 
 @dataclass
 class Form:
-    """The controls by name, whose values every request brings along."""
+    """The controls by name; every request contains their values."""
 
     components: dict[str, Any]
 
@@ -58,8 +58,8 @@ class Form:
 class Page:
     """What the page's events call.
 
-    Of a session it keeps which request is the newest, and the steps that can be undone; of the server, the data set
-    that is being made.
+    For each session it stores the newest request and the steps that can be undone; for the server, the data set that is
+    being made.
     """
 
     def __init__(self, bench: Bench, files: Path) -> None:
@@ -69,7 +69,7 @@ class Page:
         self.making: Making | None = None
 
     def settings(self, values: dict[str, Any], *, mixed: bool) -> PageSettings:
-        """The settings that the values stand for; with the techniques of the collection, or the chosen one."""
+        """The settings for the values of the controls, with the techniques of the collection or the selected one."""
         name, known = values["technique"], offered(self.bench.defects)
         if name not in known:
             raise ValueError(f"`technique` must be one of {', '.join(known)}; got {name!r}")
@@ -88,17 +88,17 @@ class Page:
 
     def _seed(self, value: Any) -> int:
         if value is None or value == "":
-            raise ValueError("`seed` must be an integer from 0, and the box is empty")
+            raise ValueError("`seed` must be a nonnegative integer, but the box is empty")
         return int(as_number("seed", value, 0, 2**63 - 1, integer=True))
 
     def _size(self, size: str) -> Size:
-        """The size of the output, as a recipe has it."""
+        """The size of the output as an option of a recipe."""
         if size == "given":
             return make_recipe(size=self.bench.given.get("size")).size
         return None if size == "own" else int(size)
 
     def draw(self, request: gr.Request, *values: Any) -> tuple[str, Any]:
-        """The first draw, or what is wrong; and the bar at the picture, with what can be undone."""
+        """Show the first anomaly or an error, and update the toolbar with what can be undone."""
         session, read = str(request.session_hash), self.form.read(values)
         self.newest.take(session)
         self.history.record(session, read)
@@ -126,7 +126,7 @@ class Page:
             return None
 
     def act(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
-        """A button of the bar at the picture: undo, redo, or another example, which is another seed."""
+        """Handle a button of the toolbar: undo, redo, or another example, which uses another seed."""
         read, do = self.form.read(values), dict(event._data or {}).get("do")
         if do == "another":
             changed: dict[str, Any] = {"seed": secrets.randbelow(10**6)}
@@ -137,7 +137,7 @@ class Page:
         return [_put(changed, key) for key in read]
 
     def sheet(self, request: gr.Request, *values: Any) -> Iterator[Any]:
-        """Twelve draws; a newer request of the same session ends them."""
+        """Show twelve examples; a newer request of the same session stops them."""
         session = str(request.session_hash)
         ticket, read, shown = self.newest.now(session), self.form.read(values), time.monotonic()
         try:
@@ -162,7 +162,7 @@ class Page:
         yield view.sheet(draws)
 
     def add(self, weight: float, *values: Any) -> tuple[Any, Any, str]:
-        """Save the chosen technique to the collection, which the sheet then shows."""
+        """Save the selected technique to the collection, which the sheet then shows."""
         read = self.form.read(values)
         try:
             settings = self.settings(read, mixed=False)
@@ -174,20 +174,20 @@ class Page:
         return widgets.collection_update(kept), "collection", ""
 
     def show_entry(self, event: gr.EventData) -> list[Any]:
-        """Bring an entry of the collection back into the controls."""
+        """Load an entry of the collection into the controls."""
         entry = entries([event._data])[0]
         shown = {f"{entry.technique}.{c.name}": _value(c, v) for c, v in control_values(entry.technique, entry.options)}
         keys = [key for key in self.form.components if "." in key]
         return [entry.technique, *(_put(shown, key) for key in keys)]
 
     def paint_on(self, region: str, image: int) -> Any:
-        """Show what is painted on, where a region is painted."""
+        """Show the image to paint on, if a region is painted."""
         if region != "painted":
             return gr.skip()
         try:
             return gr.update(background=view.background(self.bench.normals.get(self.bench.name(image)).pixels, CANVAS))
         except SHOWN:
-            return gr.skip()  # the result says what is wrong
+            return gr.skip()  # the result shows the error
 
     def strip(self, page: int, chosen: int) -> str:
         places = self.bench.shown[(page - 1) * THUMBNAILS : page * THUMBNAILS]
@@ -197,7 +197,7 @@ class Page:
         )
 
     def export(self, *values: Any) -> tuple[Any, ...]:
-        """Export the recipe, the call and the files of what the sheet shows."""
+        """Export the recipe, the call and the files of the examples on the sheet."""
         read = self.form.read(values)
         try:
             settings = self.settings(read, mixed=read["sheet_settings"] == "collection")
@@ -212,7 +212,7 @@ class Page:
         return gr.update(visible=True), made.recipe, made.python, made.command, files, failed
 
     def make(self, folder: str, number: float, layout: str, *values: Any) -> Iterator[tuple[str, Any]]:
-        """Make the data set of what the sheet shows, in a new folder, and say how far it is."""
+        """Make the data set of the examples on the sheet in a new folder, and show the progress."""
         read = self.form.read(values)
         try:
             if self.making is not None and self.making.is_running:
@@ -225,7 +225,7 @@ class Page:
         yield from self.follow()
 
     def work(self, settings: PageSettings, folder: str, number: Any, layout: str) -> dict[str, Any]:
-        """The arguments of `pail.generate`. Where a region is painted, its masks are written beside the set."""
+        """The arguments of `pail.generate`. The masks of a painted region are written next to the set."""
         out = check_folder(folder)
         count = int(as_number("number", number, 1, 10**7, integer=True))
         checked = dataclasses.replace(self.bench.recipe(settings), number=count)
@@ -242,7 +242,7 @@ class Page:
         return {**self.bench.folders(), "out": str(out), "recipe": str(recipe), "workers": WORKERS}
 
     def follow(self) -> Iterator[tuple[str, Any]]:
-        """How far the data set is that is being made, if there is one; the page may have been loaded meanwhile."""
+        """Show the progress of the data set that is being made, if there is one, also after the page was reloaded."""
         making = self.making
         if making is None:
             yield "", gr.update(visible=False)
@@ -270,7 +270,7 @@ def _put(shown: dict[str, Any], key: str) -> Any:
 
 
 def _value(control: Control, value: Any) -> Any:
-    """As the control holds it."""
+    """The value in the form that the control uses."""
     if control.kind in ("text", "choice"):
         return repr(tuple(value) if isinstance(value, list) else value)
     if control.kind == "kinds":

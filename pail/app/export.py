@@ -1,4 +1,4 @@
-"""The export: the recipe, a call in Python, and a zip file of what the sheet shows."""
+"""The export: the recipe, a call in Python, and a zip file of the examples on the sheet."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAINTED = "# The painted region is the folder regions/ of pail-tune.zip. Keep it
 
 @dataclass(frozen=True)
 class Export:
-    """The files, and the line that runs the recipe."""
+    """The exported files, and the command that runs the recipe."""
 
     recipe: str
     python: str
@@ -43,7 +43,8 @@ class Export:
 
 
 def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) -> Export:
-    """The recipe of these settings, and the files that `pail generate` makes of it for the items of the sheet."""
+    """Export the recipe of these settings, and the files that `pail generate` makes from it for the items of the
+    sheet."""
     checked = bench.recipe(settings)
     items = bench.items(settings, whole_folder=whole_folder)
     toml, line = to_toml(checked), command(bench, settings)
@@ -62,13 +63,14 @@ def export(bench: Bench, settings: PageSettings, *, whole_folder: bool = False) 
 
 
 def command(bench: Bench, settings: PageSettings) -> str:
-    """The line that makes the data set, run where recipe.toml lies."""
+    """The command that makes the data set, to be run in the folder of recipe.toml."""
     source = ["--source", bench.sources.folder.given] if bench.sources else []
     return shlex.join(["pail", "generate", bench.normals.folder.given, "set", *source, "--recipe", "recipe.toml"])
 
 
 def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> tuple[str, dict[str, bytes]]:
-    """The first draw in Python, and the arrays that it loads where neither OpenCV nor Pillow reads the same pixels."""
+    """The first example as Python code, and the arrays that it loads if neither OpenCV nor Pillow reads the same
+    pixels."""
     name = item.normals[0]
     files: dict[str, bytes] = {}
     lines: list[str] = []
@@ -87,7 +89,7 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
         source = bench.sources.get(source_name)
         files |= _read(lines, "source", bench.sources, source_name, source.pixels, f"SOURCES / {source_name!r}")
         if source_pixels(source, checked).shape != source.pixels.shape:
-            lines[-1] += "[..., :-1]"  # nothing of its alpha is inserted
+            lines[-1] += "[..., :-1]"  # alpha of a source is not inserted
         arguments = "image, source"
     if checked.defects:
         paths["DEFECTS"] = checked.defects
@@ -101,7 +103,7 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
             paths["MASKS"] = bench.rois.absolute()
             where = f"MASKS / {inputs.roi_names[stem_of(name)]!r}"
         files |= _region(lines, inputs, name, where, roi)
-    elif isinstance(roi, np.ndarray):  # without what padding has added
+    elif isinstance(roi, np.ndarray):  # without padding
         files |= _stored(lines, "region", roi > 0)
     if checked.defects:
         keywords += ["defects=defects"]
@@ -130,7 +132,7 @@ def _script(paths: dict[str, Any], lines: list[str], instance: str, arguments: l
     return "\n".join([*text, *after, ""])
 
 
-# Ways to read an image as `pail generate` does. Which of them gives the same pixels depends on the file.
+# Several ways to read an image like `pail generate`. It depends on the file which of them gives the same pixels.
 READERS: tuple[tuple[str, Callable[[Path], Any]], ...] = (
     ("np.array(Image.open({}))", lambda path: np.array(Image.open(path))),
     (
@@ -164,7 +166,7 @@ def _resized(lines: list[str], whole: np.ndarray, pixels: np.ndarray) -> dict[st
 
 
 def _region(lines: list[str], inputs: Inputs, name: str, where: str, mask: np.ndarray) -> dict[str, bytes]:
-    """The line that reads a region, at the size of the image."""
+    """Add the lines that read a region and resize it to the image."""
     size = mask.shape[1], mask.shape[0]
     assert inputs.rois is not None
     data = inputs.rois.read(inputs.roi_names[stem_of(name)])
@@ -191,7 +193,7 @@ def _agrees(read: Callable[[], Any], pixels: np.ndarray) -> bool:
 
 
 def _stored(lines: list[str], name: str, pixels: np.ndarray) -> dict[str, bytes]:
-    """The array as a file in the zip, and the line that loads it."""
+    """Store the array as a file in the zip, and add the line that loads it."""
     memory = io.BytesIO()
     np.save(memory, pixels)
     lines += [f"{name} = np.load(HERE / {f'{name}.npy'!r})"]
@@ -199,7 +201,7 @@ def _stored(lines: list[str], name: str, pixels: np.ndarray) -> dict[str, bytes]
 
 
 def _keywords(checked: Recipe) -> dict[str, Any]:
-    """What `insert` gets, without what it does anyway."""
+    """The keywords of `insert`, without those that have their default values."""
     keywords = arguments(checked)
     keywords["options"] = {name: options for name, options in checked.options.items() if options} or None
     if all(weight == 1 for weight in keywords["weights"] or ()):
@@ -221,7 +223,7 @@ def _literal(value: Any) -> str:
 
 
 def regions(bench: Bench, settings: PageSettings) -> dict[str, bytes]:
-    """The painted mask for every image of the folder, named as `--roi` reads it."""
+    """The painted mask for every image of the folder, with the names that `--roi` expects."""
     if settings.region != "painted":
         return {}
     return {mask_file(name): painted_masks(settings.painted).png for name in bench.names}

@@ -1,4 +1,4 @@
-"""Folders from which only their own files are read: links that lead out of them are neither shown nor read."""
+"""Folders from which only their own files are read: links that lead out of them are neither listed nor read."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from pail.pixels.panels import fit, shades, to_display
 from pail.report.page import data_uri
 
 THUMBNAIL = 104  # pixels of the longer side
-KEPT = 96 << 20  # bytes of decoded images that are kept
+KEPT = 96 << 20  # bytes of cached decoded images
 
 
 class OutsideError(RuntimeError):
-    """A file is a link that leads out of its folder. Not a ValueError, for which `make_item` takes another file."""
+    """A file is a link that leads out of its folder. This is not a ValueError, because `make_item` would then use
+    another file."""
 
 
 class Folder(Store):
-    """A store that reads only files that really lie below its folder, or below a link to a folder that it follows.
+    """A store that reads only files that are actually below its folder, or below a link to a folder that it follows.
 
-    `listed` are the images that `pail generate` lists with a recipe, so that items have the same numbers. Links that
-    lead out are among them, and an error when they are read.
+    `listed` are the images that `pail generate` lists for a recipe, so that items have the same numbers. They include
+    links that lead out of the folder, which raise an error when they are read.
     """
 
     def __init__(
@@ -44,14 +45,10 @@ class Folder(Store):
     ) -> None:
         recipe = recipe or Recipe()
         if not _may_be_images(url):
-            raise ValueError(
-                f"`{argument}` must be a folder with images, a pattern or a list, got {url}, which is none"
-            )
+            raise ValueError(f"`{argument}` must be a folder with images, a pattern or a list, got {url}")
         store, found = find_images(argument, url, recipe, normal=normal)
         super().__init__(store.url)
-        self.given = (
-            str(url) if "://" in str(url) else str(Path(url).absolute())
-        )  # as `pail generate` takes it anywhere
+        self.given = str(url) if "://" in str(url) else str(Path(url).absolute())  # absolute, as for `pail generate`
         self._root = Path(self.url).resolve()
         self._follows = recipe.follow_links
         self._names = frozenset(found.names)
@@ -60,11 +57,11 @@ class Folder(Store):
         )
 
     def absolute(self, name: str = "") -> str:
-        """Where the folder or a file in it lies, from wherever one looks."""
+        """The absolute path of the folder, or of a file in it."""
         return str(Path(self.path(name)).absolute()) if self.is_local else self.path(name).rstrip("/")
 
     def is_inside(self, name: str) -> bool:
-        """Whether the file, all links followed, lies in the folder."""
+        """Whether the file is in the folder after links were resolved."""
         if not self.is_local:
             return True
         path = Path(self.path(file_of(name)[0]))
@@ -73,7 +70,7 @@ class Folder(Store):
 
     def read(self, name: str) -> bytes:
         if name not in self._names or not self.is_inside(name):
-            raise OutsideError(f"{name} is a link that leads out of {self.url}, and is not read")
+            raise OutsideError(f"{name} is a link that leads out of {self.url}; it is not read")
         return super().read(name)
 
 
@@ -82,16 +79,16 @@ def _may_be_images(url: str | os.PathLike[str]) -> bool:
 
 
 class ImageCache:
-    """The decoded images of a folder that were used last, up to a number of bytes, and thumbnails; for all threads."""
+    """A thread-safe cache of the last decoded images of a folder, up to a number of bytes, and of thumbnails."""
 
     def __init__(self, folder: Folder, recipe: Recipe | None = None) -> None:
         self.folder, self._recipe = folder, recipe or Recipe()
-        self._lock = threading.Lock()  # of what is kept; nothing is read while it is held
+        self._lock = threading.Lock()  # protects the cache; no file is read while it is locked
         self._kept: dict[tuple[str, Size, str], Picture] = {}
         self._thumbnails: dict[str, str] = {}
 
     def get(self, name: str, size: Size = None, fit: str = "crop") -> Picture:
-        """The image as `pail generate` has it, at a size; nobody may write to its pixels."""
+        """The image as `pail generate` reads it, at a size. Its pixels must not be modified."""
         key = name, size, fit
         with self._lock:
             picture = self._kept.get(key)
@@ -101,13 +98,13 @@ class ImageCache:
             picture.pixels.flags.writeable = False
         with self._lock:
             self._kept.pop(key, None)
-            self._kept[key] = picture  # at the end: used last
+            self._kept[key] = picture  # at the end: most recently used
             while sum(kept.pixels.nbytes for kept in self._kept.values()) > KEPT and len(self._kept) > 1:
                 del self._kept[next(iter(self._kept))]
         return picture
 
     def thumbnail(self, name: str) -> str:
-        """A small picture as a data URI; empty where the file is no image."""
+        """A thumbnail as a data URI, or "" if the file is not an image."""
         if name not in self._thumbnails:
             try:
                 pixels = read_image(self.folder, name, self._recipe).pixels

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_STATES = 60  # of a session
-MOST_SESSIONS = 16  # those used last
-ONE_MOVE = 2.5  # seconds: a change of the same control that follows the answer to the last one sooner is no step
+MOST_SESSIONS = 16  # the most recently used ones
+ONE_MOVE = 2.5  # seconds: a change of the same control within this time after the last response is not a new step
 
 Values = dict[str, Any]
 
@@ -18,30 +18,31 @@ Values = dict[str, Any]
 @dataclass
 class _Session:
     states: list[Values] = field(default_factory=list)
-    place: int = -1  # of what the page shows
-    key: str = ""  # of the control that made the newest state
+    place: int = -1  # index of the state that the page shows
+    key: str = ""  # the control that was changed last
     time: float = 0.0
 
 
 class History:
-    """What the controls of each session have been. All methods may be called from any thread."""
+    """The earlier values of the controls of each session. All methods are thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._sessions: dict[str, _Session] = {}
 
     def record(self, session: str, values: Mapping[str, Any]) -> None:
-        """Add a state, unless the page shows it already; dragging a handle is one step, not hundreds."""
+        """Add a state, unless the page already shows it. Dragging a handle is a single step."""
         with self._lock:
             self._record(self._of(session), values)
 
     def answered(self, session: str) -> None:
-        """Note that the page got its answer: a drag goes on after it, however long that took."""
+        """Note that the page got its response. A drag may continue after it, even if the response took long."""
         with self._lock:
             self._of(session).time = self._clock()
 
     def step(self, session: str, values: Mapping[str, Any], by: int) -> Values:
-        """The controls to change, and to what: a step back (-1) or forward (1) from the values of the page."""
+        """The controls to change and their new values, for a step back (-1) or forward (1) from the values of the
+        page."""
         with self._lock:
             kept = self._of(session)
             self._record(kept, values)
@@ -58,7 +59,7 @@ class History:
 
     def _of(self, session: str) -> _Session:
         found = self._sessions.pop(session, None) or _Session()
-        self._sessions[session] = found  # at the end: used last
+        self._sessions[session] = found  # at the end: most recently used
         while len(self._sessions) > MOST_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         return found
@@ -72,12 +73,12 @@ class History:
         if not changed:
             return
         now, key = self._clock(), changed[0] if len(changed) == 1 else ""
-        is_dragged = key != "" and not isinstance(values[key], str)  # a stroke of the brush is a step
+        is_dragged = key != "" and not isinstance(values[key], str)  # each stroke of the brush is a separate step
         goes_on = is_dragged and key == kept.key and now - kept.time < ONE_MOVE
         del kept.states[kept.place + 1 :]
         if goes_on:
             kept.states.pop()
-        # A painted region is large: states share what has not changed.
+        # A painted region is large, so states share unchanged values.
         kept.states.append({name: value if name in changed else before[name] for name, value in values.items()})
         del kept.states[:-MOST_STATES]
         kept.place, kept.key, kept.time = len(kept.states) - 1, key, now
@@ -88,7 +89,7 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """gradio sends None as an empty text, and a tuple as a list."""
+    """Whether two values are equal; gradio sends None as an empty str, and a tuple as a list."""
     if one is None or one == "":
         return other is None or other == ""
     return bool(_plain(one) == _plain(other)) and isinstance(one, bool) == isinstance(other, bool)

@@ -1,7 +1,7 @@
-"""Make the data set of the page's recipe: `pail.generate` in a process of its own, which can be stopped.
+"""Make the data set of the page's recipe: run `pail.generate` in a separate process that can be stopped.
 
-The process reads its work from standard input, which stays open as long as it is wanted: when it is closed, by
-`Making.stop` or because the server has ended, the run is interrupted as with Ctrl-C.
+The process reads its arguments from standard input, which stays open during the run. When it is closed, by
+`Making.stop` or because the server has exited, the run is interrupted as with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from joblib.externals.loky.backend import reduction  # pickles functions of the user's own as workers get them
+from joblib.externals.loky.backend import reduction  # pickles functions in the same way as for workers
 
 from pail.dataset.generate import generate
 from pail.dataset.make import InsertionError
@@ -28,14 +28,14 @@ from pail.dataset.store import StoppedError
 from pail.registry import TECHNIQUES, Technique, is_own, register
 
 COUNT = re.compile(r"(\d+)/(\d+) \[")  # in the line of the progress bar
-SECONDS_TO_END = 10  # after which a stopped process is ended by force
+SECONDS_TO_END = 10  # after which a stopped process is killed
 INTERRUPTED = 130
-KINDS = (TypeError, ValueError, ImportError, OSError, StoppedError, InsertionError)  # shown in their own words
+KINDS = (TypeError, ValueError, ImportError, OSError, StoppedError, InsertionError)  # shown without their type
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, and how it ended."""
+    """The progress of a run, and its result."""
 
     folder: str
     made: int = 0
@@ -49,15 +49,15 @@ class Progress:
 
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:
-    """The folder of a new data set; raises if it is there and holds anything."""
+    """The folder of a new data set. Raises an error if it exists and is not empty."""
     if not str(folder).strip():
-        raise ValueError("`folder` must be the name of a new folder, and the box is empty")
+        raise ValueError("`folder` must be the name of a new folder, but the box is empty")
     path = Path(str(folder).strip()).expanduser().absolute()
     if path.exists() and not path.is_dir():
         raise ValueError(f"`folder` must be a new folder, got {path}, which is a file")
     if path.exists() and any(path.iterdir()):
         raise ValueError(
-            f"`folder` must be new or empty, got {path}, which holds files. Nothing was written: choose another name"
+            f"`folder` must be new or empty, got {path}, which contains files. Nothing was written: choose another name"
         )
     return path
 
@@ -88,7 +88,7 @@ class Making:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it ended early, and `_follow` says so
+        with contextlib.suppress(OSError):  # the process exited early, which `_follow` reports
             self._process.stdin.write(work)
             self._process.stdin.flush()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -104,7 +104,7 @@ class Making:
         return self.progress.state == "running"
 
     def stop(self) -> None:
-        """Interrupt the run; what is made stays, and `pail generate --resume` goes on with it."""
+        """Interrupt the run. The images made so far are kept, and `pail generate --resume` continues it."""
         self._stopped = True
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
@@ -115,7 +115,7 @@ class Making:
             self._thread.join()
 
     def _follow(self) -> None:
-        """Read how far the process is, until it ends."""
+        """Read the progress of the process until it exits."""
         said = self._read_bar()
         assert self._process.stdout is not None
         answer = self._process.stdout.read()
@@ -130,10 +130,12 @@ class Making:
             elif self._stopped or status == INTERRUPTED:
                 self._progress = replace(before, state="stopped")
             else:
-                self._progress = replace(before, state="failed", message=said or f"the process ended with {status}")
+                self._progress = replace(
+                    before, state="failed", message=said or f"the process exited with status {status}"
+                )
 
     def _read_bar(self) -> str:
-        """Follow the progress bar; returns the last line of anything else."""
+        """Read the progress bar. Returns the last other line of output."""
         assert self._process.stderr is not None
         said, line = "", b""
         with self._process.stderr as stream:
@@ -152,8 +154,8 @@ class Making:
 
 
 def main() -> int:
-    """The process: read the work, do it, and say in JSON how it ended."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells have it ignored
+    """The main function of the process: read the arguments, make the data set, and print the result as JSON."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for background processes
     arguments, own = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_interrupt_at_end, daemon=True).start()
     answer = _made(arguments, own)

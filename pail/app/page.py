@@ -1,4 +1,4 @@
-"""The page: where its controls are, and which of them call what."""
+"""The page: the layout of its controls, and the events that they trigger."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 
 def look() -> dict[str, Any]:
-    """Theme and style, which gradio takes at its launch. System fonts: nothing is fetched from elsewhere."""
+    """Theme and style for gradio's launch. System fonts are used, so that nothing is loaded from the network."""
     fonts = ["system-ui", "sans-serif"]
     theme = gr.themes.Default(
         primary_hue="blue", font=fonts, font_mono=["ui-monospace", "monospace"], spacing_size="sm", text_size="md"
@@ -44,7 +44,7 @@ def look() -> dict[str, Any]:
 
 
 def build(bench: Bench, files: Path) -> tuple[gr.Blocks, Page]:
-    """The page of a bench, and what its events call; what is exported is written below `files`."""
+    """Build the page of a bench and the object that handles its events. Exports are written below `files`."""
     page = Page(bench, files)
     with gr.Blocks(title=f"pail tune: {bench.normals.folder}", analytics_enabled=False, fill_width=True) as blocks:
         start = _start(bench)
@@ -89,7 +89,7 @@ def _head(page: Page) -> None:
 
 
 def _stage(page: Page) -> tuple[Any, Any]:
-    """The image with its bar, and the severity: what stays on the screen."""
+    """The image with its toolbar, and the severity, which stay on the screen."""
     severity = page.bench.given.get("severity")
     severity = [severity, severity] if isinstance(severity, (int, float)) else severity
     page.form.components["severity"] = widgets.handles(
@@ -112,13 +112,13 @@ def _where(page: Page) -> Any:
     page.form.components["region"] = gr.Radio(
         regions, value=chosen, show_label=False, label="Where anomalies may land", elem_id="pail-region"
     )
-    with gr.Column(elem_id="pail-painting"):  # which shows where the last of these is chosen
+    with gr.Column(elem_id="pail-painting"):  # shown if a region is painted
         painter = page.form.components["painted"] = widgets.painter("")
     return painter
 
 
 def _techniques(page: Page, technique: str, given: dict[str, dict[str, Any]]) -> None:
-    """What anomalies look like; folded, the parameters of each technique, of which the chosen one's are shown."""
+    """The list of techniques, and the folded parameters of each technique; those of the selected one are shown."""
     _section("What it looks like")
     known = offered(page.bench.defects)
     page.form.components["technique"] = widgets.techniques(view.techniques(technique, known), technique)
@@ -132,7 +132,7 @@ def _techniques(page: Page, technique: str, given: dict[str, dict[str, Any]]) ->
 
 
 def _control(technique: str, control: Control, value: Any, bank: Defects | None) -> Any:
-    """The component of a parameter; None for what only Python can pass."""
+    """The component of a parameter; None for objects, which can only be passed in Python."""
     about = f"{control.help} Default: {control.default!r}.".strip()
     key = f"pail-{technique}-{control.name}"
     if control.kind in ("number", "range"):
@@ -153,7 +153,7 @@ def _control(technique: str, control: Control, value: Any, bank: Defects | None)
 
 
 def _more(page: Page) -> None:
-    """Folded: number, size and seed."""
+    """The folded controls of number, size and seed."""
     given, add = page.bench.given, page.form.components
     anomalies = given.get("anomalies", [1, 1])
     with widgets.fold("Number, size and seed", "more"):
@@ -184,7 +184,7 @@ def _more(page: Page) -> None:
 
 
 def _sheet(page: Page, start: list[dict[str, Any]]) -> Any:
-    """Twelve draws, of which settings and which images."""
+    """The twelve examples, and the choice of their settings and images."""
     add = page.form.components
     _section("Twelve examples")
     with gr.Row():
@@ -201,7 +201,7 @@ def _sheet(page: Page, start: list[dict[str, Any]]) -> Any:
 
 
 def _collection(page: Page) -> Any:
-    """Saved settings with weights. Returns the event that brings one back into the controls."""
+    """The collection: saved settings with weights. Returns the event that loads an entry into the controls."""
     form = page.form
     text = "A data set can mix several kinds of anomalies; a weight of 2 makes one twice as frequent. Severity, where, "
     text += "number and size are the same for all of them."
@@ -218,7 +218,8 @@ def _collection(page: Page) -> Any:
 
 
 def _make(page: Page) -> list[Any]:
-    """The data set of what the twelve examples show. Returns what says how far it is, and the button that stops it."""
+    """The controls that make the data set of the twelve examples. Returns the progress component and the stop
+    button."""
     _section("Make the data set", "Of what the twelve examples show, with exact masks, in a new folder.")
     folder = free_folder(Path.cwd() / f"{Path(page.bench.normals.folder.absolute()).name}-set")
     with gr.Group():
@@ -235,7 +236,7 @@ def _make(page: Page) -> list[Any]:
 
 
 def _export(page: Page) -> None:
-    """The button and what it exports."""
+    """The export button and the exported files."""
     text = "To make the same data set on another machine, or from Python: the recipe of what the twelve examples show, "
     text += "its call in Python, and a zip file of the twelve images and masks."
     _section("Export", text)
@@ -243,14 +244,16 @@ def _export(page: Page) -> None:
     said = gr.HTML(elem_id="pail-export-said")
     with gr.Column(visible=False) as taken:
         files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="pail-files")
-        command = gr.Textbox(label="Command, run beside recipe.toml", lines=1, buttons=["copy"], elem_id="pail-command")
+        command = gr.Textbox(
+            label="Command, to be run in the folder of recipe.toml", lines=1, buttons=["copy"], elem_id="pail-command"
+        )
         recipe = gr.Textbox(label="recipe.toml", lines=6, buttons=["copy"], elem_id="pail-recipe")
         python = gr.Textbox(label="Python", lines=8, buttons=["copy"], elem_id="pail-python")
     go.click(page.export, page.form.inputs, [taken, recipe, python, command, files, said], **HIDDEN)
 
 
 def _follow(page: Page, load: Any, brought: Any, tools: Any, shown: list[Any], sheet: Any, painter: Any) -> None:
-    """Draw when anything changes: one at a time, and then only the newest; the sheet comes after."""
+    """Draw when a control changes: one request at a time, only the newest one, and the sheet last."""
     form = page.form
     triggers: list[Any] = [load]
     for key, component in form.components.items():

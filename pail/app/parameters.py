@@ -1,4 +1,5 @@
-"""What a technique can be told, as controls: kind, range and default as its signature says, help from its docstring."""
+"""The parameters of a technique as controls: kind, range and default come from its signature, the help from its
+docstring."""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ from pail.core.parameters import Choice, Flag, Mask, Number, Pair, Parameter
 from pail.pixels.augmenter import Augmenter
 from pail.registry import TECHNIQUES
 
-WIDEST = 4  # times the default, how far a handle goes where more is allowed than anyone wants
-LEAST = 10  # ... and at least so far, for numbers from 1 on
-FEW = 50  # whole numbers that a slider has room for
-PACKED = 0.3  # of the range: a default below it spreads the low end over more of the slider
+WIDEST = 4  # times the default: largest value of a handle if much larger values are allowed
+LEAST = 10  # ... and the smallest such limit for numbers from 1 on
+FEW = 50  # largest number of integers for which a slider has separate positions
+PACKED = 0.3  # of the range: for a smaller default, low values get more of the slider
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """From where to where handles go; what is typed may lie outside."""
+    """The range of the handles; typed values may be outside."""
 
     low: float
     high: float
@@ -30,7 +31,7 @@ class Bounds:
     curve: int = 1  # the value is low + (high - low) * place ** curve
 
     def place(self, value: float) -> float:
-        """Where a value stands on the slider, 0 to 1."""
+        """The position of a value on the slider, 0 to 1."""
         share = (value - self.low) / (self.high - self.low)
         return float(min(max(share, 0.0), 1.0) ** (1 / self.curve))
 
@@ -40,16 +41,16 @@ class Control:
     """One parameter."""
 
     name: str
-    kind: str  # "flag", "choice", "kinds", "number", "range", "text" or "object", which no control can hold
+    kind: str  # "flag", "choice", "kinds", "number", "range", "text" or "object", for which there is no control
     default: Any
     help: str = ""
     bounds: Bounds | None = None
     choices: tuple[Any, ...] = ()
-    word: Any = None  # what stands in place of numbers: None, or a text such as "random"
+    word: Any = None  # a value instead of numbers: None, or a str such as "random"
     has_word: bool = False
 
     def start(self) -> Any:
-        """Where the handles stand while the word is chosen: in the middle, apart."""
+        """The positions of the handles while the word is selected: near the middle, apart from each other."""
         assert self.bounds is not None
         low, high = self.bounds.low, self.bounds.high
         values = [low + (high - low) * share for share in (0.25, 0.5)]
@@ -83,7 +84,8 @@ def parse(docstring: str) -> dict[str, str]:
 
 
 def control(name: str, default: Any, accepted: Parameter | None = None, text: str = "") -> Control:
-    """The control of one parameter; what has no handles is typed. Without `accepted` the default says what it is."""
+    """The control of one parameter. Values without handles are typed. Without `accepted`, the kind is guessed from the
+    default."""
     text = text.replace("``", "").replace("`", "")
     accepted = accepted or _guessed(default)
     if isinstance(accepted, Choice):
@@ -114,13 +116,13 @@ def control(name: str, default: Any, accepted: Parameter | None = None, text: st
 
 
 def _guessed(default: Any) -> Parameter | None:
-    """What a parameter may be whose function does not say it."""
+    """The accepted values of a parameter without an annotation, guessed from its default."""
     if isinstance(default, bool):
         return Flag()
     if _is_number(default):
         return Number(integer=isinstance(default, int))
     is_pair = isinstance(default, (tuple, list)) and len(default) == 2 and all(map(_is_number, default))
-    if is_pair and default[0] < default[1]:  # two equal numbers are a point rather than a range
+    if is_pair and default[0] < default[1]:  # two equal numbers are treated as a point, not a range
         return Pair(integer=all(isinstance(value, int) for value in default))
     return None
 
@@ -130,7 +132,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _bounds(accepted: Number | Pair, values: Sequence[float]) -> Bounds:
-    """As far as values are allowed, but no farther than some times the default; angles go once around."""
+    """The bounds of the handles: those of the accepted values, limited to a multiple of the default, or to a full turn
+    for angles."""
     low, high = accepted.low, accepted.high
     if accepted.unit == "degrees":
         low, high = max(low, -180), min(high, 180)
@@ -152,13 +155,13 @@ def _curved(bounds: Bounds, value: float) -> Bounds:
 
 
 def as_option(control: Control, value: Any) -> Any:
-    """The value of a control as the technique takes it; raises where a text is none that Python reads."""
+    """The value of a control as the technique expects it. Raises an error for a str that is not a Python literal."""
     if control.kind == "choice":
         return next((choice for choice in control.choices if repr(choice) == value), value)
     if control.kind == "kinds":
         return list(value) if value else None
     if control.kind in ("number", "range") and value == "":
-        return None  # as gradio sends None
+        return None  # gradio sends None in this form
     if control.kind != "text":
         return value
     try:
@@ -169,7 +172,7 @@ def as_option(control: Control, value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are one to a technique: a list is as good as a tuple, 1 is not True."""
+    """Whether two values are equivalent for a technique: a list equals a tuple, but 1 is not True."""
     if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
         return len(one) == len(other) and all(map(same, one, other))
     return (type(one) is type(other) and bool(one == other)) or (_is_number(one) and _is_number(other) and one == other)

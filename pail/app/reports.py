@@ -1,4 +1,4 @@
-"""The reports of the data sets that the page has made, which the server shows under numbers."""
+"""The reports of the data sets that were made on the page, which the server serves by number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PREFIX = "/report/"
 
 
 class Reports:
-    """Paths of reports by number; only these files are served."""
+    """The paths of reports by number; no other files are served."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -24,7 +24,7 @@ ANSWERED = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(assets|static|svelte)/.*"
     r"|/report/\d+|/gradio_api/(startup-events|app_id|queue/join|queue/data|heartbeat/\w+|reset|cancel|login_check|file=(?!https?:).*)/?"
 )
-MOST_BYTES = 8 << 20  # of a request; a painted region has at most 2 MB
+MOST_BYTES = 8 << 20  # limit of a request; a painted region has at most 2 MB
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
@@ -36,10 +36,10 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """Filters requests to gradio: no uploads, proxies or tools, and no names of other hosts.
+    """Filter requests to gradio: refuse uploads, proxies and tools, and requests with the name of another host.
 
-    A page elsewhere whose name is made to point to this machine (DNS rebinding) still asks for its own name, and one
-    that sends requests here is told by the origin that the browser adds.
+    If the name of another page is made to point to this machine (DNS rebinding), its requests still contain that name.
+    Requests that another page sends here are recognized by the origin that the browser adds.
     """
 
     def __init__(self, app: App, reports: Reports | None = None) -> None:
@@ -78,7 +78,7 @@ async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"text/pla
 
 
 def _bounded(receive: Receive) -> Receive:
-    """End a request whose body is larger than allowed, although it gave no length."""
+    """Abort a request without a declared length whose body is larger than allowed."""
     left = MOST_BYTES
 
     async def receive_some() -> Message:
@@ -91,7 +91,7 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def _with_policy(send: Send) -> Send:
-    """Add the policy that keeps the browser from loading anything from elsewhere."""
+    """Add the policy that prevents the browser from loading anything from other hosts."""
 
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -113,27 +113,28 @@ def tune(
     wait: bool = True,
     **options: Any,
 ) -> Any:
-    """Open a page that shows anomalies on your own images as settings change, and exports a recipe.
+    """Open a local page that shows anomalies on your own images while you
+    change settings, and exports a recipe.
 
     Parameters
     ----------
     folder : path
-        Normal images: a folder with all folders below, a pattern, or a file
-        that lists them.
+        Normal images: a folder, which is searched with its subfolders, a
+        pattern, or a file that lists them.
     source : path, optional
-        Source images, selected in the same ways. Without any the techniques
-        use the normal image itself.
+        Source images, selected in the same ways. Without them, the
+        techniques use the normal image itself.
     defects : path, optional
-        Your own defects: a folder or an annotation file, as
-        `pail.Defects.read` reads it.
+        Your own defects: a folder or an annotation file that
+        `pail.Defects.read` can read.
     recipe : path, optional
         A recipe file to start from.
     port : int, optional
-        Where the page is served; the first free one from 7860 on by default.
+        Port of the server; by default the first free one from 7860 on.
     browser : bool, default True
-        Whether the page is opened in the browser.
+        Whether to open the page in the browser.
     wait : bool, default True
-        Whether the call returns only when the server has ended (Ctrl-C).
+        Whether the call returns only after the server was stopped (Ctrl-C).
     **options
         Options of `pail.generate` with which the page starts, such as
         ``exclude="*_mask.png"`` or ``tile=512``. They take precedence over
@@ -142,7 +143,7 @@ def tune(
     Returns
     -------
     gradio.Blocks
-        The page; ``close()`` ends its server.
+        The page; ``close()`` stops its server.
 
     Raises
     ------
@@ -155,8 +156,8 @@ def tune(
     given = combined_options(recipe, defects=defects, **options)
     make_recipe(**given)
     bench = Bench(folder, source, given)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported, too
-    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # would take the place of an empty list
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio also reads it during import
+    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # gradio would use it instead of an empty list
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     cache = tempfile.TemporaryDirectory(prefix="pail-tune-", ignore_cleanup_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = cache.name
@@ -179,7 +180,7 @@ def tune(
         footer_links=[],
         allowed_paths=[],
         max_file_size=MOST_BYTES,
-        _frontend=False,  # does not request its own page, which a machine under load answers too late
+        _frontend=False,  # gradio would request its own page at startup, which may time out under load
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,

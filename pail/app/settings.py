@@ -13,8 +13,8 @@ from pail.dataset.sizes import Size
 from pail.registry import TECHNIQUES, Technique
 
 DRAWS = 12  # on the sheet
-LISTING = ("exclude", "follow_links", "column", "pages", "max_pixels")  # which images of the folders are used
-KEPT = (  # options of a given recipe that the page has no control for
+LISTING = ("exclude", "follow_links", "column", "pages", "max_pixels")  # options that select images
+KEPT = (  # options of a given recipe without a control on the page
     "format",
     "compression",
     "coco",
@@ -30,10 +30,10 @@ KEPT = (  # options of a given recipe that the page has no control for
     "overlap",
     *LISTING,
 )
-# Where anomalies may land, and the `roi` of a recipe: on the part of images that show one on a background, everywhere,
-# or where it is painted.
+# Where anomalies may be inserted, and the `roi` of a recipe: on the object in images that show one on a background,
+# everywhere, or in a painted region.
 REGIONS = {"auto": "auto", "everywhere": "none", "painted": "regions"}
-UNBOUND = ("use_mask", "in_fg_region", "skip_background")  # with which a technique looks for the part by itself
+UNBOUND = ("use_mask", "in_fg_region", "skip_background")  # with these, a technique looks for the object by itself
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PageSettings:
     """The values of the page's controls."""
 
     entries: tuple[Entry, ...]  # one technique, or the collection
-    image: int = 0  # its place in the list of files
+    image: int = 0  # its index in the list of files
     severity: tuple[float, float] | None = None
     anomalies: tuple[int, int] = (1, 1)
     region: str = "auto"  # one of REGIONS, or "given": the masks of a given recipe
@@ -60,7 +60,7 @@ class PageSettings:
 
 
 def offered(bank: object) -> dict[str, Technique]:
-    """The techniques that the page offers: those that need a bank of defects only where there is one."""
+    """The techniques that the page lists. Those that need a bank of defects are listed only if there is one."""
     return {
         name: entry
         for name, entry in TECHNIQUES.items()
@@ -75,15 +75,15 @@ def options(technique: str, values: Mapping[str, Any]) -> dict[str, Any]:
     changed = {name: value for name, value in read.items() if not same(value, known[name].default)}
     for name, value in changed.items():
         if value is None:
-            raise ValueError(f"`{name}` must not be None: a recipe holds numbers, strings and lists")
+            raise ValueError(f"`{name}` must not be None: a recipe contains only numbers, strings and lists")
     return changed
 
 
 def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Recipe:
     """The recipe of a data set that contains what the page shows.
 
-    It has the flat layout, in which the images take turns: from an image's first item on, every item after as many as
-    there are images is a draw of it.
+    It has the flat layout, in which images take turns: each image is used again after as many items as there are
+    images.
     """
     if not settings.entries:
         raise ValueError("`collection` must contain a technique: add one first")
@@ -109,14 +109,14 @@ def recipe(settings: PageSettings, images: int, given: Mapping[str, Any]) -> Rec
 
 
 def _unbound(settings: PageSettings, entry: Entry) -> dict[str, Any]:
-    """The options with which a technique does not look for the part, if the anomalies may land everywhere."""
+    """The options with which a technique does not look for the object, if anomalies may be anywhere."""
     if settings.region != "everywhere":
         return {}
     return {name: False for name in UNBOUND if name in TECHNIQUES[entry.technique].parameters}
 
 
 def collection_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The entries of a given recipe, as the page keeps them."""
+    """The entries of a given recipe, in the form of the page."""
     made = make_recipe(**given)
     return [
         {
@@ -141,7 +141,8 @@ def entries(value: Any) -> tuple[Entry, ...]:
 
 
 def put(value: Sequence[Mapping[str, Any]] | None, entry: Entry) -> list[dict[str, Any]]:
-    """The collection with a new entry in place of an older one: a recipe has one table for each technique."""
+    """The collection with a new entry, which replaces an older one of the same technique, because a recipe has one
+    table for each technique."""
     rest = [dict(old) for old in value or () if old.get("technique") != entry.technique]
     return [*rest, {"technique": entry.technique, "options": dict(entry.options), "weight": entry.weight}]
 

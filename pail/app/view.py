@@ -1,4 +1,4 @@
-"""The HTML that the page shows. Pictures are part of it, so that no file has to be served."""
+"""The HTML that the page shows. Pictures are embedded, so that no file has to be served."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pail.pixels.panels import crop_around, difference, fit, shades, shrink, to_
 from pail.registry import TECHNIQUES, Technique
 from pail.report.page import data_uri, environment, in_words, static, text
 
-SIDE = 760  # pixels of the result's longer side at most
-LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, since it is not much enlarged
-MOST_KINDS = 6  # of a bank that are named in the head of the page
+SIDE = 760  # pixels: longest side of the result
+LARGEST_FRAME = 0.4  # of the image: a larger part is not framed, because it would hardly be enlarged
+MOST_KINDS = 6  # number of kinds of a bank that the head of the page names
 GAP = 2  # pixels between an anomaly and its outline
-SMALL = 256  # of mask, difference and crop, and of the sheet's pictures
+SMALL = 256  # pixels: side of mask, difference and crop, and of the pictures on the sheet
 
 
 class Figure(NamedTuple):
@@ -31,13 +31,13 @@ class Figure(NamedTuple):
     lines: list[str]
     alt: str
     original: str = ""  # data URI of the same view without the anomaly
-    outline: str = ""  # of the mask, as an SVG path
+    outline: str = ""  # outline of the mask as an SVG path
     grid: str = ""  # the borders of tiles, as an SVG path
-    frame: tuple[int, int, int, int] | None = None  # left, top, width and height of what is enlarged beside
+    frame: tuple[int, int, int, int] | None = None  # left, top, width and height of the enlarged part
 
 
 class Failure(NamedTuple):
-    """Why there is no picture."""
+    """The reason why there is no picture."""
 
     message: str
 
@@ -64,9 +64,9 @@ def script(name: str) -> str:
 
 
 def result(draw: Preview, changed: Mapping[str, Any] | None = None) -> str:
-    """The anomaly and the original, its mask, what changed, and the framed part enlarged.
+    """Show the anomaly and the original, the mask, the difference, and the enlarged part in the frame.
 
-    `changed` are the expert parameters that are not at their defaults, which the page may have folded away.
+    `changed` are the expert parameters with other values than their defaults, which may be folded on the page.
     """
     limits = shades(draw.normal)
     crop = crop_around(draw.mask)
@@ -97,7 +97,7 @@ def _compared(before: np.ndarray, after: np.ndarray, mask: np.ndarray, side: int
 
 
 def sheet(draws: Sequence[Preview | Exception | None]) -> str:
-    """The draws in order: a failed one shows its error, one that is not made yet is an empty place."""
+    """Show the examples in order. A failed one shows its error, and one that is not made yet is left empty."""
     return html("sheet", cells=[_cell(draw) for draw in draws])
 
 
@@ -111,7 +111,7 @@ def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
 
 
 def nothing(message: str, normal: np.ndarray | None, *, hint: bool = False) -> str:
-    """The image without an anomaly, and why there is none: what is wrong, or a hint at what to do."""
+    """Show the image without an anomaly and the reason: an error, or a hint about what to do."""
     whole = None
     if normal is not None:
         side = min(SIDE, max(normal.shape[:2]))
@@ -120,12 +120,12 @@ def nothing(message: str, normal: np.ndarray | None, *, hint: bool = False) -> s
 
 
 def error(raised: BaseException) -> str:
-    """What went wrong, in the words of the error."""
+    """Show the message of an error."""
     return html("error", message=reason(raised))
 
 
 def reason(raised: BaseException) -> str:
-    """An error in its own words."""
+    """The message of an error."""
     return str(raised) or type(raised).__name__
 
 
@@ -135,7 +135,7 @@ def strip(thumbnails: Sequence[tuple[int, str, str]], chosen: int) -> str:
 
 
 def techniques(chosen: str, offered: Mapping[str, Technique]) -> str:
-    """The offered techniques by what their anomalies look like, with names and papers."""
+    """The available techniques, listed by what their anomalies look like, with names and papers."""
     shown = [
         (title, [(name, appearance(name), offered[name].reference, offered[name].summary) for name in names])
         for title, names in groups(offered)
@@ -144,18 +144,18 @@ def techniques(chosen: str, offered: Mapping[str, Technique]) -> str:
 
 
 def first_of(offered: Mapping[str, Technique]) -> str:
-    """The technique that is offered first."""
+    """The technique that is listed first."""
     return groups(offered)[0][1][0]
 
 
 def bank_in_words(bank: Defects) -> str:
-    """How many defects of which kinds."""
+    """The number of defects and their kinds, in words."""
     kinds = ", ".join(bank.kinds[:MOST_KINDS]) + ", ..." * (len(bank.kinds) > MOST_KINDS)
     return f"{len(bank)} defects of your own ({kinds})"
 
 
 def progress(state: Any, link: str = "") -> str:
-    """How far a data set is, or how it ended."""
+    """Show the progress of a data set, or its result."""
     return html("progress", progress=state, link=link)
 
 
@@ -165,7 +165,7 @@ def spelled(options: Mapping[str, Any]) -> str:
 
 
 def collection(entries: Sequence[Mapping[str, Any]]) -> str:
-    """The rows of the collection, whose buttons the page's script reads."""
+    """The rows of the collection, whose buttons are handled by the script of the page."""
     rows = []
     for entry in entries:
         looks = appearance(entry["technique"])
@@ -206,7 +206,7 @@ def _grid(draw: Preview, picture: Figure) -> str:
 def _outline(mask: np.ndarray, width: int, height: int) -> str:
     """The outline of a mask around a picture of that size, as an SVG path.
 
-    It keeps a small distance, so that it goes around a thin anomaly rather than over it; the page draws it one or two
+    It keeps a small distance, so that it surrounds a thin anomaly instead of covering it. The page draws it one or two
     pixels wide at any size.
     """
     small = shrink(mask, height, width)

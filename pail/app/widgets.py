@@ -1,6 +1,7 @@
-"""Controls that gradio does not have: handles, images to choose from, the bar at the picture, painting, the collection.
+"""Controls that gradio does not provide: handles, a choice of images, the toolbar of the picture, painting, the
+collection.
 
-The values that they send are checked where they are used: a browser can send anything.
+The values that they send are checked where they are used, because a browser can send anything.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pail.report.page import in_words
 
 
 def handles(control: Control, *, value: Any, key: str, word: str | None = None, title: str | None = None) -> gr.HTML:
-    """One or two handles for numbers, their boxes, marks of the default, and a switch for the word if there is one."""
+    """One or two handles for numbers with their boxes, marks at the default, and a checkbox for the word if there is
+    one."""
     bounds = control.bounds
     assert bounds is not None
     is_word = control.has_word and control.default == control.word
@@ -38,7 +40,7 @@ def handles(control: Control, *, value: Any, key: str, word: str | None = None, 
 
 
 def images(strip: str, chosen: int) -> gr.HTML:
-    """Thumbnails, of which one is chosen."""
+    """Thumbnails, one of which is selected."""
     return gr.HTML(
         chosen,
         html_template=html("images"),
@@ -49,7 +51,7 @@ def images(strip: str, chosen: int) -> gr.HTML:
 
 
 def techniques(markup: str, chosen: str) -> gr.HTML:
-    """The techniques, of which one is chosen."""
+    """The list of techniques, one of which is selected."""
     return gr.HTML(chosen, html_template=markup, js_on_load=script("techniques"), elem_id="pail-techniques")
 
 
@@ -65,9 +67,9 @@ def painter(background: str) -> gr.HTML:
 
 
 def fold(title: str, key: str) -> gr.Column:
-    """A column that a button above it unfolds.
+    """A column that is unfolded by a button above it.
 
-    An accordion of gradio makes its controls when it is opened, without what they got from events before.
+    gradio's accordion creates its controls only when it is opened, and loses the values that events have set before.
     """
     gr.HTML(
         html_template=html("fold", title=title, target=f"pail-{key}"),
@@ -78,7 +80,7 @@ def fold(title: str, key: str) -> gr.Column:
 
 
 def tools() -> gr.HTML:
-    """What is at the picture: the switch of the outline, the original, another example, undo and redo."""
+    """The toolbar of the picture: outline, original, another example, undo and redo."""
     return gr.HTML(
         html_template=html("tools"), js_on_load=script("tools"), elem_id="pail-tools", undo=0, redo=0, container=False
     )
@@ -96,5 +98,5 @@ def collection_rows(entries: list[dict[str, Any]]) -> gr.HTML:
 
 
 def collection_update(entries: list[dict[str, Any]]) -> Any:
-    """What a changed collection shows."""
+    """The update for a changed collection."""
     return gr.update(value=entries, rows=collection(entries))

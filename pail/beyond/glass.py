@@ -27,7 +27,7 @@ from pail.pixels.noise import (
 )
 
 COMBINATIONS = ("first", "union", "intersection")
-COUNT = 3  # of the augmentations below
+COUNT = 3  # number of the augmentations below that are applied
 
 
 def glass(
@@ -36,9 +36,9 @@ def glass(
     source: np.ndarray | None,
     *,
     use_mask: Annotated[bool, Flag()],
-    beta_mean: Annotated[float, Number(0, 1, unit="share of the normal image")],
-    beta_std: Annotated[float, Number(0, 1, unit="share of the normal image")],
-    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")],
+    beta_mean: Annotated[float, Number(0, 1, unit="fraction of the normal image")],
+    beta_std: Annotated[float, Number(0, 1, unit="fraction of the normal image")],
+    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="fraction of the normal image")],
     threshold: Threshold,
     min_perlin_scale: CoarsestScale,
     perlin_scale: FinestScale,
@@ -63,7 +63,7 @@ def glass(
 
 
 def _region(image: NormalImage, use_mask: bool) -> np.ndarray | None:
-    """The foreground inside the region of interest; the latter alone where they do not overlap."""
+    """The foreground inside the region of interest, or only the region if they do not overlap."""
     if not use_mask:
         return image.roi
     found = foreground_of(image)
@@ -86,7 +86,7 @@ def _mask(image: NormalImage, sampler: Sampler, perlin: PerlinOptions, region: n
 
 
 def _augmented(pixels: np.ndarray, sampler: Sampler, max_value: float) -> np.ndarray:
-    """Three of the augmentations, no two alike, one after the other; a new array."""
+    """Apply three different augmentations in random order; returns a new array."""
     names = list(MILD)
     chosen = sampler.keep("augmenters", [names[i] for i in sampler.rng.permutation(len(names))[:COUNT]])
     for name in chosen:
@@ -95,7 +95,7 @@ def _augmented(pixels: np.ndarray, sampler: Sampler, max_value: float) -> np.nda
 
 
 def _jitter(pixels: np.ndarray, sampler: Sampler, max_value: float, **ranges: tuple[float, float]) -> np.ndarray:
-    """torchvision's color jitter with the given ranges of factors, one change after the other."""
+    """torchvision's color jitter with the given ranges of factors, applied in order."""
     neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
     factors = [sampler.uniform(name, *ranges[name]) if name in ranges else value for name, value in neutral.items()]
     order = [list(neutral).index(name) for name in ranges]

@@ -1,4 +1,4 @@
-"""Patches of another normal image, blended in without a seam (NSA)."""
+"""Patches of another normal image, blended in seamlessly (NSA)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pail.pixels.placing import place
 SHAPES = ("rectangle", "ellipses", None)
 BLENDS = ("poisson", "mixed", "paste")
 GAMMA = (2.0, 0.05)  # shape and scale of the gamma distribution of half-widths
-SEVERE = 0.237  # its 95 % quantile: what a severity of 1 makes of it
-MEDIAN = 5  # pixels: the filter that takes single pixels out of the mask
+SEVERE = 0.237  # its 95 % quantile, which is used at a severity of 1
+MEDIAN = 5  # pixels: size of the filter that removes single pixels from the mask
 MAX_PATCHES = 100
-PLACE_TRIES = 200  # at a place with enough foreground, as in the paper's code
+PLACE_TRIES = 200  # tries to find a place with enough foreground, as in the paper's code
 
 
 def nsa(
@@ -32,12 +32,12 @@ def nsa(
     source: np.ndarray | None,
     *,
     patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
-    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the sides")],
+    half_width: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="fraction of the sides")],
     scale: Annotated[tuple[float, float], Pair(0.1, 10, unit="times the size")],
     shape: Annotated[str | None, Choice(SHAPES)],
     blend: Annotated[str, Choice(BLENDS)],
     skip_background: Annotated[bool, Flag()],
-    min_overlap: Annotated[float, Number(0, 1, unit="share of the area")],
+    min_overlap: Annotated[float, Number(0, 1, unit="fraction of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.nsa`."""
     pixels = image.crop() if source is None else resize(source, image.shape)
@@ -52,14 +52,17 @@ def nsa(
         target = _rescaled(image, sampler, size, scale, half_width)
         mask = _shape(sampler, target, shape)
         box = _target(image, sampler, there, mask, min_overlap)
-        if source is None and origin[:2] == box[:2] and origin[2:] == box[2:]:  # the patch would stay where it is
+        if (
+            source is None and origin[:2] == box[:2] and origin[2:] == box[2:]
+        ):  # the patch would be inserted where it was cut out
             origin = origin._replace(top=(image.height - origin.height) // 2, left=image.width - origin.right)
         patches.append((box, resize(np.ascontiguousarray(pixels[origin.slices]), target), mask))
     return _inserted(image, sampler, patches, blend)
 
 
 def _count(sampler: Sampler, fewest: int, most: int) -> int:
-    """How many patches: a coin for each but the fewest; with a severity, that part of the way."""
+    """Number of patches: each beyond the fewest has probability 1/2; with a severity, the corresponding point of the
+    range."""
     if sampler.severity is not None:
         return sampler.scaled_integer("patches", fewest, most)
     return sampler.keep("patches", fewest + int(sampler.rng.binomial(most - fewest, 0.5)))
@@ -84,7 +87,8 @@ def _rescaled(
     bounds: tuple[float, float],
     half_width: tuple[float, float],
 ) -> tuple[int, int]:
-    """The size of a patch at its new place: its proportions stay, and no side leaves the bounds of patches."""
+    """The size of a patch at its new place. It keeps its proportions, and its sides stay within the bounds of
+    patches."""
     factor = sampler.keep("scale", float(np.clip(sampler.rng.normal(1, 0.5), *bounds)))
     sides = [length * factor for length in size]
     limits = [(2 * half_width[0] * side, 2 * half_width[1] * side) for side in image.region_box[2:]]
@@ -105,9 +109,10 @@ def _box_on(
     shape: tuple[int, int],
     least: float,
 ) -> Box:
-    """A uniform place of a box in an image of that shape, with at least that share of it on the foreground.
+    """A random place of a box in an image of that shape, uniform over the places with at least that share on the
+    foreground.
 
-    Where the tries find none, it is the one with the largest share. `foreground` may be a thumbnail.
+    If no try finds one, the place with the largest share is used. `foreground` may be a thumbnail.
     """
     sums = None if foreground is None else cv2.integral((foreground > 0).view(np.uint8))
     best, most = Box(0, 0, *size), -1.0
@@ -125,7 +130,7 @@ def _box_on(
 
 
 def _share(sums: np.ndarray, box: Box, shape: tuple[int, int]) -> float:
-    """The share of a box that lies on the foreground of which `sums` is the integral."""
+    """The share of a box that lies on the foreground, whose integral image is `sums`."""
     rows, columns = sums.shape[0] - 1, sums.shape[1] - 1
     top, left = box.top * rows // shape[0], box.left * columns // shape[1]
     bottom = max(top + 1, math.ceil(box.bottom * rows / shape[0]))
@@ -135,7 +140,8 @@ def _share(sums: np.ndarray, box: Box, shape: tuple[int, int]) -> float:
 
 
 def _shape(sampler: Sampler, size: tuple[int, int], shape: str | None) -> np.ndarray:
-    """The mask of a patch, uint8 {0, 255}. The outermost pixels are left to the blending where there is room."""
+    """The mask of a patch, uint8 {0, 255}. The outermost pixels are reserved for the blending if the patch is large
+    enough."""
     mask = np.zeros(size, np.uint8)
     kind = sampler.choice("shape", SHAPES[:2]) if shape is None else shape
     rows, columns = size
@@ -150,15 +156,16 @@ def _shape(sampler: Sampler, size: tuple[int, int], shape: str | None) -> np.nda
     if min(size) > 2:
         mask[[0, -1]] = 0
         mask[:, [0, -1]] = 0
-        if not cv2.hasNonZero(mask):  # ellipses of a small patch may lie on its outermost pixels alone
+        if not cv2.hasNonZero(mask):  # the ellipses of a small patch may cover only its outermost pixels
             mask[1:-1, 1:-1] = 255
     return mask
 
 
 def _target(image: NormalImage, sampler: Sampler, foreground: np.ndarray | None, mask: np.ndarray, least: float) -> Box:
-    """Where a patch lands: on the foreground, or in the region of interest, which has the last word.
+    """The place of a patch: on the foreground, or in the region of interest, which takes precedence.
 
-    In a region that only the outermost pixels of a patch can reach, such as a corner of the image, they belong to it.
+    In a region that only the outermost pixels of a patch can reach, such as a corner of the image, these belong to the
+    patch.
     """
     height, width = mask.shape
     if image.roi is not None:
@@ -174,7 +181,7 @@ def _target(image: NormalImage, sampler: Sampler, foreground: np.ndarray | None,
 def _inserted(
     image: NormalImage, sampler: Sampler, patches: list[tuple[Box, np.ndarray, np.ndarray]], blend: str
 ) -> Insertion:
-    """All patches, one over the other, on the rectangle around them."""
+    """Blend all patches in order, on the rectangle around them."""
     top, left = min(box.top for box, *_ in patches), min(box.left for box, *_ in patches)
     bottom, right = max(box.bottom for box, *_ in patches), max(box.right for box, *_ in patches)
     hull = Box(top, left, bottom - top, right - left)
@@ -188,14 +195,14 @@ def _inserted(
         else:
             content[local] = poisson.blend(content[local], patch, mask, mixed=blend == "mixed")
         pasted[local] |= mask
-    if image.roi is not None:  # what visibly changed may lie outside of it alone
+    if image.roi is not None:  # all visible changes may be outside of it
         pasted = cv2.bitwise_and(pasted, np.ascontiguousarray(image.roi[hull.slices]))
     np.clip(content, 0, image.max_value, out=content)
     return Insertion(hull, content, _changed(image, before, content, pasted), sampler.opacity())
 
 
 def _changed(image: NormalImage, before: np.ndarray, after: np.ndarray, pasted: np.ndarray) -> np.ndarray:
-    """Where patches visibly changed the image; all of them where nothing did."""
+    """Where patches visibly changed the image, or all of the patches if nothing did."""
     change = largest_change(after, before.astype(np.float32))
     visible = cv2.bitwise_and(as_bytes(change > VISIBLE * image.max_value), pasted)
     filtered = cv2.bitwise_and(cv2.medianBlur(visible, MEDIAN), pasted)

@@ -1,4 +1,4 @@
-"""The training data of a paper: which techniques, with which keywords, in which share of the samples."""
+"""The training data of papers: the techniques, their keywords, and the share of anomalous samples."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ SourceKind = Literal["none", "textures", "normal", "defects"]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a paper trains on.
+    """The training data of a paper.
 
     Attributes
     ----------
     techniques : tuple of str
-        Techniques, each drawn as often.
+        The techniques, which are drawn equally often.
     options : mapping of str to mapping
-        The keywords of each technique, as `insert` takes them in `options`: all that the paper names.
+        The keywords of each technique that the paper defines, in the form
+        of `options` of `insert`.
     anomalous : float
         The share of training samples that get an anomaly, in (0, 1].
     source : {"none", "textures", "normal", "defects"}
-        What the paper takes for a source: nothing but the image, textures of another data set, other normal images of
-        the same kind, or real anomalous images.
+        What the paper uses as the source: only the image itself, textures
+        of another data set, other normal images of the same kind, or real
+        anomalous images.
     reference : str
         The key of the paper.
     """
@@ -42,7 +44,7 @@ class Preset:
         object.__setattr__(self, "options", MappingProxyType(frozen))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A pickle of plain dicts: read-only views have none."""
+        """Pickle as plain dicts, because read-only views cannot be pickled."""
         options = {name: dict(keywords) for name, keywords in self.options.items()}
         return Preset, (self.techniques, options, self.anomalous, self.source, self.reference)
 
@@ -57,7 +59,7 @@ DRAEM_NOISE = {"threshold": 0.5, "min_perlin_scale": 0, "perlin_scale": 6, "rota
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        # A batch has as many samples of each kind: the image, with a patch, and (3-way) with a scar.
+        # A batch has the same number of samples of each kind: normal, with a patch, and (3-way) with a scar.
         "cutpaste": _one("cutpaste", "none", "li2021cutpaste", 1 / 2, **CUTPASTE),
         "cutpaste-scar": _one("cutpaste_scar", "none", "li2021cutpaste", 1 / 2, **SCAR),
         "cutpaste-3way": Preset(
@@ -87,11 +89,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             p_texture=0.5,
             use_mask=True,
         ),
-        # 0 to 4 patches, each number as often: with none the sample stays normal.
+        # 0 to 4 patches, each number equally often; with 0 the sample stays normal.
         "cdo": _one(
             "random_perturbation", "none", "cao2023cdo", 4 / 5, patch_number=(1, 4), size_range=(1 / 20, 1 / 5)
         ),
-        # Every image has a noisy partner.
+        # Every image has a noisy copy.
         "rd++": _one(
             "simplex_noise_anomlay",
             "none",
@@ -142,7 +144,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             rotate=True,
             augment_source=True,
         ),
-        # What the original library does, where its keywords or ours can say it.
+        # What the original library does, as far as its keywords or ours can express it.
         "pai-lib": Preset(
             (
                 "cutpaste",
@@ -171,7 +173,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "textures",
             "shah2025pai",
         ),
-        # Patches are blended into every training image; what they do not touch is the normal part.
+        # Patches are blended into every training image; pixels outside of them count as normal.
         "nsa": _one(
             "nsa",
             "normal",
@@ -200,7 +202,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def as_preset(name: Any) -> Preset:
-    """The preset of that name."""
+    """The preset with that name."""
     if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
     error = ValueError if isinstance(name, str) else TypeError

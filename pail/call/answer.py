@@ -57,7 +57,7 @@ def _box(name: str, box: Any, image: NormalImage) -> Box:
     if not isinstance(box, Box):
         raise TypeError(f"{head} is a pail.Box, got {describe(box)}")
     if not all(isinstance(side, numbers.Integral) and not isinstance(side, bool | np.bool_) for side in box):
-        raise TypeError(f"{head} holds integers, got {describe(box)}")
+        raise TypeError(f"{head} contains integers, got {describe(box)}")
     plain = Box(*(int(side) for side in box))
     if plain.height < 1 or plain.width < 1 or plain.intersect(image.whole) != plain:
         raise ValueError(f"{head} has a pixel and lies inside the image of shape {image.shape}, got {plain}")

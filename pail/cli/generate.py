@@ -28,8 +28,8 @@ from pail.cli.options import (
     takes_shared,
 )
 
-DASK_SECONDS = 10  # in which a scheduler has to answer
-INTERRUPTED = 130  # the exit status after Ctrl-C, as a shell has it
+DASK_SECONDS = 10  # timeout for the response of a scheduler
+INTERRUPTED = 130  # the usual exit status after Ctrl-C
 
 
 @app.command()
@@ -50,7 +50,7 @@ def generate(
         Purpose | None,
         typer.Option(
             "--for",
-            help="training (default), or validation: one split, half good.",
+            help="training (default); validation: one split, half good.",
             show_default=False,
         ),
     ] = None,
@@ -71,28 +71,30 @@ def generate(
         str | None, typer.Option(help="Masks in annotations.json: rle (default) or polygon.", show_default=False)
     ] = None,
     recipe: RECIPE = None,
-    workers: Annotated[int | None, typer.Option(help="Processes (all cores).", show_default=False)] = None,
-    shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts.", show_default=False)] = None,
-    dask: Annotated[str | None, typer.Option(help="A Dask scheduler: tcp://host:8786.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes (one per core).", show_default=False)] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Make one part: 2/4 is the second of four.", show_default=False)
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler: tcp://host:8786.", show_default=False)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the existing data set first.")] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Let --resume compare checksums instead of times of writing.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, write nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Let --resume compare checksums, not file times.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be made, and write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress bar and no summary.")] = False,
 ) -> None:
-    """Turn a folder of normal images into a labeled data set.
+    """Make a labeled data set from a folder of normal images.
 
     Without --source the techniques take their texture from the image itself.
 
     \b
     Exit status:
-    0    all made
+    0    all images were made
     1    nothing was made, or the run was stopped
     2    wrong options
     3    some files were skipped
-    4    fewer images than asked for
+    4    fewer images than requested
     130  interrupted (Ctrl-C)
     """
     options = {
@@ -113,7 +115,7 @@ def generate(
         _show_plan(images, out_folder, source, recipe, shard, options, verify=verify, **claim)
         return
     if purpose is Purpose.validation and not quiet:
-        err.print("[yellow]Confirm thresholds that are set on pseudo-anomalies on real defects.[/yellow]")
+        err.print("[yellow]Thresholds that were set on pseudo-anomalies must be confirmed on real defects.[/yellow]")
     with _silent_tracker(), _resumable(), _cluster(dask), warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore")
@@ -158,9 +160,9 @@ def _silent_tracker() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _resumable() -> Iterator[None]:
-    """After Ctrl-C, print the command that resumes the run, and exit as an interrupted program does.
+    """After Ctrl-C, print the command that resumes the run, and exit with the status of an interrupted program.
 
-    A second Ctrl-C does not wait for the workers. Errors in threads of the pool while it is shut down are not printed.
+    A second Ctrl-C does not wait for the workers. Errors in pool threads during shutdown are not printed.
     """
     pressed: list[int] = []
 
@@ -221,18 +223,18 @@ def _show_plan(
 
     checked = combined(recipe, **options)
     run = prepare_run(images, folder, source, checked, shard, verify=verify)
-    check_claim(run, **claim)  # what would end the run ends this, too
+    check_claim(run, **claim)  # raises the same errors as the run would
     plan = run.plan
     if run.values:
         out.print(f"data_range: {run.values}", highlight=False)
     splits = ", ".join(f"{len(names)} in {split}" for split, names in plan.splits.items())
     pools = " and ".join(f"the {len(names)} of {split}" for split, names in plan.pools.items())
     only = "only " if sum(map(len, plan.pools.values())) < len(plan.numbers) else ""
-    cut = f", which are cut into tiles of {checked.tile} pixels a side" if checked.tile else ""
+    cut = f", which are cut into tiles of {checked.tile}x{checked.tile} pixels" if checked.tile else ""
     out.print(
         f"{len(plan.numbers)} normal images ({splits}), {len(plan.sources)} sources: {len(plan.good)} good and "
-        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}){cut}. The anomalous ones are made {only}of "
-        f"{pools}. Nothing is written.",
+        f"{plan.anomalies} anomalous images in {folder} ({checked.layout}){cut}. The anomalous ones are "
+        f"made {only}from {pools}. Nothing is written.",
         highlight=False,
         soft_wrap=True,
     )
@@ -247,19 +249,19 @@ def _say_notes(recipe: Any) -> None:
 
 
 def _regions(summary: Any) -> str:
-    """On which images anomalies were kept on the object."""
+    """On how many images anomalies were restricted to the object."""
     on, off = summary.foreground, summary.everywhere
     some = f" ({', '.join(off[:3])}{', ...' * (len(off) > 3)})" if on else " normal images"
     parts = [f"on the object in {len(on)} of {len(on) + len(off)} normal images"] if on else []
     if off:
         parts.append(
-            f"no object was found in {len(off)}{some}, where anomalies may be anywhere; --roi FOLDER takes masks"
+            f"no object was found in {len(off)}{some}, where anomalies may be anywhere; --roi FOLDER reads masks"
         )
     return f"  region: {'; '.join(parts)}"
 
 
 def _show_failure(summary: Any) -> None:
-    """With --quiet too: why nothing was made."""
+    """Print why nothing was made, also with --quiet."""
     if summary.status != 1:
         return
     reasons = summary.missing or [f"{entry['file']!r}: {entry['reason']}" for entry in summary.skipped]
@@ -268,14 +270,14 @@ def _show_failure(summary: Any) -> None:
 
 def _show(summary: Any, *, alone: bool) -> None:
     if summary.planned == 0:
-        out.print(f"This shard has no image of the set in {summary.out}.", highlight=False, soft_wrap=True)
+        out.print(f"This shard contains no image of the set in {summary.out}.", highlight=False, soft_wrap=True)
         return
     what = f"tiles of {summary.cut} images" if summary.cut else "images"
     out.print(f"{summary.good} good and {summary.anomalies} anomalous {what} in {summary.out}", highlight=False)
     if summary.splits.get("train") and "train" not in summary.pools:  # the mvtec layout
         pools = " and ".join(f"the {count} images of the {split} split" for split, count in summary.pools.items())
         out.print(
-            f"  made only of {pools}; train/ has no anomalies: use --layout flat or yolo to train on them",
+            f"  made only from {pools}; train/ has no anomalies: use --layout flat or yolo to train on them",
             highlight=False,
             soft_wrap=True,
         )
@@ -286,7 +288,7 @@ def _show(summary: Any, *, alone: bool) -> None:
         out.print(f"  pieces in {split}: {shown}", markup=False, highlight=False, soft_wrap=True)
     if alone:
         out.print(
-            "  real_defect alone, since --defects is given; --techniques real,SFI adds others",
+            "  only real_defect is used, because --defects is given; --techniques real,SFI adds others",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -301,6 +303,6 @@ def _show(summary: Any, *, alone: bool) -> None:
     for path in (summary.manifest, summary.report):
         out.print(path, highlight=False, soft_wrap=True)
     if summary.skipped:
-        err.print(f"[yellow]{len(summary.skipped)} files skipped, see skipped.jsonl:[/yellow]")
+        err.print(f"[yellow]{len(summary.skipped)} files were skipped, see skipped.jsonl:[/yellow]")
         for entry in summary.skipped[:10]:
             err.print(f"  {entry['file']!r}: {entry['reason']}", markup=False, highlight=False)

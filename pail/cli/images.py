@@ -1,4 +1,4 @@
-"""A few of the user's images, to look at."""
+"""Read a few of the user's images for a preview."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pail.cli.main import err
 
 
 def read_few(store: Any, names: list[str], recipe: Any, most: int = 8) -> dict[str, Any]:
-    """A few images by their names, spread over the folder; files that cannot be read are left out."""
+    """A few images by name, spread evenly over the folder. Files that cannot be read are left out."""
     from pail.dataset.inputs import read_image
     from pail.io.read import UnreadableError
 
@@ -17,19 +17,19 @@ def read_few(store: Any, names: list[str], recipe: Any, most: int = 8) -> dict[s
     for name in names[:: max(1, len(names) // most)]:
         try:
             picture = read_image(store, name, recipe)
-            # Alpha of color images goes with the pixels; two channels would be taken for two bands.
+            # Alpha of color images is part of the pixels; two channels would be read as two bands.
             found[name] = picture.pixels[..., 0] if picture.alpha and picture.pixels.shape[2] == 2 else picture.pixels
         except (UnreadableError, OSError) as error:
             err.print(f"{name!r} is left out: {error}", markup=False, highlight=False)
         if len(found) == most:
             break
     if not found:
-        raise ValueError(f"`images` must be images that can be read, got {store} with none")
+        raise ValueError(f"`images` must be images that can be read, but {store} contains none")
     return found
 
 
 def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
-    """The recipe with the values in use, and a few images with their regions, as `generate` has them."""
+    """The recipe with the measured window, and a few images with their regions, as in `generate`."""
     from pail.dataset.inputs import (
         Inputs,
         check_regions,

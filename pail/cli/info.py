@@ -1,4 +1,4 @@
-"""`pail techniques` and `pail cite`: what there is, and whom to cite."""
+"""`pail techniques` and `pail cite`: list the techniques and print BibTeX entries."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def techniques(
         ),
     ] = None,
 ) -> None:
-    """List the techniques: name, family and what each inserts.
+    """List the techniques with their families and what they insert.
 
-    For those that are named: paper, and the parameters with default, bounds and unit.
+    For named techniques, also show the paper and the parameters with default, bounds and unit.
     """
     if not names:
         width, wide = (max(map(len, column)) for column in (pail.TECHNIQUES, FAMILIES))
@@ -58,7 +58,7 @@ def techniques(
 
 
 def _parameter(technique: pail.Technique, name: str) -> str:
-    """A line: the default, and what is accepted where the technique says it."""
+    """One line with the default of a parameter, and the accepted values if they are declared."""
     line = escape(f"{name} = {_short(technique.parameters[name])}")
     accepted = technique.accepted.get(name)
     if accepted is None:
@@ -67,7 +67,7 @@ def _parameter(technique: pail.Technique, name: str) -> str:
 
 
 def _short(value: Any) -> str:
-    """A default at four digits: 2/256 is 0.007812."""
+    """A default with four digits: 2/256 is 0.007812."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""The program: its options, its streams, and how an error is printed and becomes an exit status."""
+"""The program: its options and streams, and how errors are printed and mapped to exit statuses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rich.markup import escape
 import pail
 from pail.call.record import stack
 
-COMMANDS = ("preview", "tune", "generate", "techniques", "cite", "replay")  # as help lists them
+COMMANDS = ("preview", "tune", "generate", "techniques", "cite", "replay")  # in the order of the help
 
 
 class _Group(typer.core.TyperGroup):
-    """The commands; --debug may stand before a command or anywhere behind it."""
+    """The commands; --debug may be given before a command or anywhere after it."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=COMMANDS.index)
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-# Parameters of Python that have another name, or none, on the command line.
+# Python parameters with another name, or no name, on the command line.
 OPTIONS = {"normals": "IMAGES", "images": "IMAGES", "folder": "IMAGES", "out": "OUT", "dataset": "DATASET",
            "index": "INDEX", "weights": "--techniques", "n_anomalies": "--anomalies", "purpose": "--for",
            "names": "TECHNIQUE"}  # fmt: skip
@@ -78,7 +78,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """The console script. An error is printed as one line; --debug adds its traceback."""
+    """The entry point of the console script. An error is printed on one line; --debug adds its traceback."""
     try:
         app(arguments)
     except (ValueError, TypeError, ImportError) as error:
@@ -94,7 +94,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def in_options(text: str) -> str:
-    """A message of the library with the names of command-line options."""
+    """Replace names of parameters in a message of the library by names of command-line options."""
 
     def option(found: re.Match[str]) -> str:
         name, values = found[1], found[2]

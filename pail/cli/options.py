@@ -1,4 +1,4 @@
-"""Options that several commands share, and the text of options as values."""
+"""Options that several commands share, and the conversion of their str values."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ TECHNIQUES = Annotated[
 DEFECTS = Annotated[str | None, typer.Option(help="Real defects: a folder or an annotation file.", show_default=False)]
 CLASSES = Annotated[
     str | None,
-    typer.Option(help="Classes of YOLO, COCO: technique (default), kind, single, NAME.", show_default=False),
+    typer.Option(help="Classes in YOLO and COCO: technique (default), kind, single, NAME.", show_default=False),
 ]
 PRESET = Annotated[str | None, typer.Option(help="The training data of a paper: draem, nsa, ...", show_default=False)]
 ROI = Annotated[str | None, typer.Option(help="auto (default), none, foreground, or a folder.", show_default=False)]
@@ -115,26 +115,26 @@ DATA_RANGE = Annotated[
     typer.Option(help="Values in use: 4095; LOW,HIGH; or auto (0.1 and 99.9 % quantiles).", show_default=False),
 ]
 EXCLUDE = Annotated[
-    list[str] | None, typer.Option(help="Leave out files with such names: '*_mask.png'.", show_default=False)
+    list[str] | None, typer.Option(help="Leave out files that match a pattern: '*_mask.png'.", show_default=False)
 ]
 FOLLOW_LINKS = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
-COLUMN = Annotated[
-    str | None, typer.Option(help="Column with the paths, of a list in CSV or JSON.", show_default=False)
-]
-PAGES = Annotated[Pages | None, typer.Option(help="Images of TIFF files with several (first).", show_default=False)]
+COLUMN = Annotated[str | None, typer.Option(help="Column with the paths in a CSV or JSON list.", show_default=False)]
+PAGES = Annotated[Pages | None, typer.Option(help="Pages used from multi-page TIFF files (first).", show_default=False)]
 MAX_PIXELS = Annotated[
-    int | None, typer.Option(help="Largest number of pixels of an image (179 million).", show_default=False)
+    int | None, typer.Option(help="Refuse larger images, in pixels (179 million).", show_default=False)
 ]
-ANOMALIES = Annotated[str | None, typer.Option(help="Anomalies in an image: 1, or a range 1,3.", show_default=False)]
-TILE = Annotated[int | None, typer.Option(help="Cut images into tiles of so many pixels a side.", show_default=False)]
-OVERLAP = Annotated[int | None, typer.Option(help="Pixels that tiles share (0).", show_default=False)]
+ANOMALIES = Annotated[str | None, typer.Option(help="Anomalies per image: 1, or a range 1,3.", show_default=False)]
+TILE = Annotated[
+    int | None, typer.Option(help="Cut images into square tiles with this side in pixels.", show_default=False)
+]
+OVERLAP = Annotated[int | None, typer.Option(help="Pixels that neighboring tiles share (0).", show_default=False)]
 RECIPE = Annotated[
     Path | None, typer.Option(help="Recipe file; command-line options take precedence.", show_default=False)
 ]
 
-# What `pail preview`, `tune` and `generate` have in common: which images are used, what is inserted and where, and what
-# is made of image and labels. Only `pail generate` has what concerns the files of a set and the run that makes it. Each
-# has `source` and `recipe` besides, which are no options of a recipe.
+# Options that `pail preview`, `tune` and `generate` have in common: which images are used, what is inserted and where,
+# and what is made of image and labels. Only `pail generate` has what concerns the files of a set and the run that makes
+# it. Each has `source` and `recipe` besides, which are no options of a recipe.
 SHARED: dict[str, Any] = {
     "techniques": TECHNIQUES,
     "defects": DEFECTS,

@@ -15,7 +15,7 @@ from pail.cli.images import read_few, read_some
 from pail.cli.main import app, out
 from pail.cli.options import IMAGES, RECIPE, SOURCE, takes_shared
 
-WRITTEN = "written by pail preview"  # which marks its files
+WRITTEN = "written by pail preview"  # marks its own files
 HTML_MARK = f'<meta name="generator" content="{WRITTEN}">'
 SOFTWARE = 0x0131  # EXIF
 PICTURES, PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")  # of preview; the pictures hold EXIF
@@ -37,7 +37,7 @@ def preview(
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page instead of a picture.")] = False,
 ) -> None:
-    """Show on one sheet what each technique does to your images: as in the papers, and at four severities.
+    """Show on one sheet what each technique does to your images, with its defaults and at four severities.
 
     A recipe for pail generate is written next to it (preview.toml). Files that pail preview did not write, and recipes
     that were edited since, are never overwritten.
@@ -135,12 +135,12 @@ def _words(recipe: Any, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: float) -> str:
-    """All digits, so that the command has the recipe's own number."""
+    """A number with all digits, so that the command contains the exact number of the recipe."""
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def _mark(content: str) -> str:
-    """The first line of a recipe, by which it is known whether someone edited it."""
+    """The first line of a recipe, from which later edits are detected."""
     return f"# {WRITTEN}, sha256 {hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -161,5 +161,5 @@ def _check_own(path: Path) -> None:
                 own = image.getexif().get(SOFTWARE) == WRITTEN
     if not own:
         raise ValueError(
-            f"`output` must not name a file that {why}, got {path}, which is there: rename it, or give another `output`"
+            f"`output` must not name a file that {why}, got {path}, which exists: rename it, or give another `output`"
         )

@@ -1,4 +1,4 @@
-"""`pail replay`: one image of a data set, made again and compared."""
+"""`pail replay`: reproduce one image of a data set and compare it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ def replay(
     normals: Annotated[str, typer.Option("--images", help="Folder of normal images.", show_default=False)],
     source: SOURCE = None,
     defects: DEFECTS = None,
-    roi: Annotated[
-        str | None, typer.Option(help="Folder of masks, if it is not where it was.", show_default=False)
-    ] = None,
+    roi: Annotated[str | None, typer.Option(help="Folder of masks, if it was moved.", show_default=False)] = None,
     target: Annotated[
         Path | None, typer.Option("--output", "-o", help="New file to write the image to.", show_default=False)
     ] = None,
 ) -> None:
-    """Make one image of a data set again from its line of the manifest, and compare it."""
+    """Reproduce one image of a data set from its manifest line, and compare it."""
     from pail.dataset.replay import remake
 
     if target is not None and target.exists():
@@ -36,10 +34,14 @@ def replay(
     made = remake(dataset, index, normals, source, defects, roi)
     if target is not None:
         if target.suffix.lower() != made.suffix:
-            raise ValueError(f"`output` must end in {made.suffix}, as the image in the set does, got {target}")
+            raise ValueError(f"`output` must end in {made.suffix} like the image in the set, got {target}")
         target.write_bytes(made.image)
     if made.is_same:
         out.print("the same bytes")
         return
-    out.print(f"[red]other bytes than in the data set:[/red] {escape(made.reason)}", highlight=False, soft_wrap=True)
+    out.print(
+        f"[red]the bytes differ from those in the data set:[/red] {escape(made.reason)}",
+        highlight=False,
+        soft_wrap=True,
+    )
     raise typer.Exit(1)

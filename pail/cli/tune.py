@@ -22,9 +22,9 @@ def tune(
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Find the right settings by looking: a local page that shows anomalies on your images as settings change.
+    """Open a local page that shows anomalies on your images while you change the settings.
 
-    It makes the data set, or exports its recipe. Recipe and options are what the page starts with. Local only: no
+    The page starts with the recipe and the options, and makes the data set or exports its recipe. Local only: no
     sharing, no telemetry. Ctrl-C stops it.
     """
     from pail.app import tune as serve

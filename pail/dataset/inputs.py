@@ -90,9 +90,9 @@ def find_images(argument: str, where: Any, recipe: Recipe, *, normal: bool = Fal
     else:
         place = where.removeprefix("file://") if isinstance(where, str) else where
         found = select(argument, place, follow_links=recipe.follow_links, column=recipe.column)
-    if found.listing.passed_over:
+    if found.listing.skipped_summary:
         hint = "; follow_links=True (--follow-links) follows them" if found.listing.links else ""
-        warnings.warn(f"`{argument}`: {found.listing.passed_over}{hint}", UserWarning, stacklevel=2)
+        warnings.warn(f"`{argument}`: {found.listing.skipped_summary}{hint}", UserWarning, stacklevel=2)
     patterns = recipe.exclude if argument != "roi" else ()
     notes: list[str] = []
     if normal:

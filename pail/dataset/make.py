@@ -32,27 +32,27 @@ from pail.pixels.foreground import foreground_of
 from pail.registry import TECHNIQUES
 from pail.roi import as_roi
 
-CACHE_BYTES = 48 << 20  # of decoded sources that a process keeps
-MOST_REMEMBERED = 1 << 17  # images of which a process knows whether they have a foreground
-VISIBLE = np.float32(0.02)  # of the range: a smaller change would not be seen
+CACHE_BYTES = 48 << 20  # of decoded sources that a process caches
+MOST_REMEMBERED = 1 << 17  # images for which a process remembers whether they have a foreground
+VISIBLE = np.float32(0.02)  # of the range: a smaller change is not visible
 
 
 class InsertionError(RuntimeError):
-    """A technique failed for a reason that lies in no file, so that other images would fail, too."""
+    """A technique failed for a reason that is not caused by a file, so that other images would fail, too."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """Files and the lines of the manifest, one for each tile; none of both if no normal image can be used."""
+    """The files of an item and its manifest lines, one for each tile. Both are empty if no normal image can be used."""
 
     skipped: list[dict[str, str]]
     lines: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
-    annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # for COCO, of each line
+    annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # COCO annotations of each line
 
 
 class _SourceCache:
-    """Sources that a run has decoded recently, up to a number of bytes: there are few, and every image takes one."""
+    """Recently decoded sources of a run, up to a number of bytes. There are few sources, and every image uses one."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
@@ -82,7 +82,7 @@ class _SourceCache:
 
 
 class _Remembered:
-    """Which images of a run have a foreground."""
+    """Remembers which images of a run have a foreground."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], bool] = {}
@@ -101,7 +101,8 @@ class _Remembered:
 
 
 class _Banks:
-    """The bank of a run, with the cut-outs that the process has made: each task of a worker brings a pickle of it."""
+    """Keeps the bank of a run with its cut-outs in the process, because each task of a worker contains a pickle of
+    it."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Defects] = {}
@@ -123,12 +124,12 @@ FOREGROUNDS = _Remembered()
 
 
 def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
-    """The files of an item as bytes. A file that cannot be used is skipped, and the next one takes its place.
+    """Make the files of an item as bytes. A file that cannot be used is skipped and replaced by the next one.
 
     Raises
     ------
     InsertionError
-        If a technique fails although its image, its source and its region are sound.
+        If a technique fails although its image, its source and its region are valid.
     """
     skipped: list[dict[str, str]] = []
     for name in item.normals:
@@ -148,17 +149,17 @@ def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
 
 
 def _tiles(recipe: Recipe, name: str, pixels: np.ndarray) -> list[Tile | None]:
-    """The tiles of an image, or None for the whole."""
+    """The tiles of an image, or None for the whole image."""
     if recipe.tile is None:
         return [None]
     try:
         return [*tiles_of(pixels.shape, recipe.tile, recipe.overlap)]
     except ValueError as error:
-        raise InsertionError(f"{name!r} cannot be cut: {error}") from None
+        raise InsertionError(f"{name!r} cannot be cut into tiles: {error}") from None
 
 
 def _where(tile: Tile | None) -> dict[str, Any]:
-    """The entry of a tile in its line of the manifest."""
+    """The entry of a tile in its manifest line."""
     return (
         {} if tile is None else {"tile": {"row": tile.row, "column": tile.column, "top": tile.top, "left": tile.left}}
     )
@@ -169,14 +170,15 @@ def _reason(error: BaseException) -> str:
 
 
 def as_alpha(picture: Picture, recipe: Recipe) -> bool | None:
-    """The `alpha` of `Anomaly_Insertion`: the recipe's, or for two channels what the file says."""
+    """The `alpha` of `Anomaly_Insertion`: that of the recipe, or for two channels that of the file."""
     if recipe.alpha is None and picture.alpha and picture.pixels.shape[2] == 2:
         return True
     return recipe.alpha
 
 
 def _checked(picture: Picture, recipe: Recipe) -> NormalImage:
-    """The image at the size of the set; UnreadableError where it cannot be in one, damaged or not."""
+    """The image at the size of the set. Raises UnreadableError if the set cannot contain it, with or without an
+    anomaly."""
     try:
         pixels = fitted(picture.pixels, recipe.size, recipe.fit)
         return as_normal_image(pixels, recipe.data_range, alpha=as_alpha(picture, recipe))
@@ -187,14 +189,15 @@ def _checked(picture: Picture, recipe: Recipe) -> NormalImage:
 def _encoded(pixels: np.ndarray, recipe: Recipe, alpha: bool | None) -> bytes:
     try:
         return encode(pixels, recipe.format, recipe.compression, alpha=bool(alpha))
-    except ValueError as error:  # a format that cannot hold this image
+    except ValueError as error:  # the format cannot represent this image
         raise UnreadableError(str(error)) from error
 
 
 def encode_mask(mask: np.ndarray, compression: int) -> bytes:
-    """A mask as PNG. Runs of equal bytes need no filter: run-length coding takes a fifth of the time."""
+    """Encode a mask as PNG. Masks are runs of equal bytes, for which run-length coding without a filter takes a fifth
+    of the time."""
     parameters = [cv2.IMWRITE_PNG_COMPRESSION, compression, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # of newer versions of OpenCV
+    if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # only in newer versions of OpenCV
         parameters += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
     return cv2.imencode(".png", np.ascontiguousarray(mask), parameters)[1].tobytes()
 
@@ -209,7 +212,7 @@ def _add_good(
     tile: Tile | None,
     source_name: str | None = None,
 ) -> None:
-    """An image without an anomaly, or a tile of one that its anomalies do not reach."""
+    """Make an image without an anomaly, or a tile that the anomalies of its image do not reach."""
     part = pixels if tile is None else tile.cut(pixels)
     target = image_name(recipe, item, GOOD, tile)
     made.files[target] = _encoded(part, recipe, alpha)
@@ -233,7 +236,7 @@ def _add_damaged(
     alpha: bool | None,
     original: tuple[int, ...],
 ) -> None:
-    """An image with anomalies, whole or as the tiles of the whole."""
+    """Make an image with anomalies, whole or as tiles."""
     roi = region(recipe, inputs, name, frame.pixels, original, alpha=alpha)
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
@@ -284,7 +287,7 @@ def _add_damaged(
 
 
 def _kind_of(step: dict[str, Any]) -> str | None:
-    """What the real defect of a step is called; None for other techniques."""
+    """The kind of the real defect of a step; None for other techniques."""
     return step["drawn"]["kind"] if TECHNIQUES[step["technique"]].takes_defects else None
 
 
@@ -298,7 +301,7 @@ def _inserted(
     roi: Any,
     skipped: list[dict[str, str]],
 ) -> tuple[PseudoAnomaly, str | None]:
-    """The anomaly, with the first source that can be used, or none."""
+    """Insert the anomaly with the first source that can be used, or without a source."""
     instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
     bank = BANKS.get(inputs)
     for source_name in (*item.sources, None):
@@ -321,7 +324,7 @@ def _inserted(
 
 
 def _blame_region(inputs: Inputs, name: str, frame: NormalImage, roi: Any) -> None:
-    """Raise where the region of an image is why an insertion failed."""
+    """Raise an error that names the region if an insertion failed because of it."""
     try:
         as_roi(roi, frame)
     except (TypeError, ValueError) as error:
@@ -330,7 +333,7 @@ def _blame_region(inputs: Inputs, name: str, frame: NormalImage, roi: Any) -> No
 
 
 def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str | None:
-    """What is wrong with a source, if something is."""
+    """The error of a source, if it has one."""
     try:
         as_source(source, frame, source_range=recipe.source_range, alpha=recipe.alpha)
     except (TypeError, ValueError, cv2.error) as error:
@@ -341,7 +344,7 @@ def _source_fault(recipe: Recipe, frame: NormalImage, source: np.ndarray) -> str
 def _visible(
     frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice], tile: Tile | None
 ) -> int:
-    """How many pixels of the mask changed visibly, as `pail.masks.difference` counts them."""
+    """Number of pixels of the mask that changed visibly, as in `pail.masks.difference`."""
     clip, before = frame.window.clip, frame.pixels
     if tile is not None:
         before, after = tile.cut(before), tile.cut(after)
@@ -351,17 +354,17 @@ def _visible(
 
 
 def source_pixels(picture: Picture, recipe: Recipe) -> np.ndarray:
-    """A source without alpha, where the file has it: nothing of it is inserted."""
+    """The pixels of a source without its alpha channel, which is not inserted."""
     return picture.pixels if recipe.alpha is not None or not picture.alpha else picture.pixels[..., :-1]
 
 
 def insertion(recipe: Recipe, alpha: bool | None) -> Anomaly_Insertion:
-    """The instance for an image; `alpha` as `as_alpha` gives it."""
+    """The instance for an image; `alpha` is that of `as_alpha`."""
     return Anomaly_Insertion(data_range=recipe.data_range, source_range=recipe.source_range, alpha=alpha)
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
-    """The keywords of `insert`, the same for every image."""
+    """The keywords of `insert`, which are the same for every image."""
     return {
         "techniques": recipe.names,
         "weights": recipe.weights,
@@ -380,11 +383,11 @@ def region(
     *,
     alpha: bool | None = None,
 ) -> Any:
-    """None, "foreground", or the mask of where anomalies may land in an image.
+    """The region of an image: None, "foreground", or a mask.
 
-    That is the mask of the normal image's name, brought to the size of the set as the image was, whose height and
-    width were `original`; nothing of what padding added counts. An image without a mask of its name has no region.
-    With "auto" an image has a region if it shows an object on a background.
+    The mask has the name of the normal image and is resized like the image, whose original height and width are
+    `original`. Padding is excluded. An image without a mask of its name cannot be used. With "auto", an image has a
+    region if it shows an object on a background.
     """
     place = inside(original, recipe.size, recipe.fit)
     if recipe.roi_folder is None or inputs.rois is None:
@@ -411,7 +414,7 @@ def region(
 
 
 def _region_word(recipe: Recipe, inputs: Inputs, name: str, roi: Any) -> str | None:
-    """What the region of an image was, for the manifest."""
+    """The entry about the region of an image in the manifest."""
     if recipe.roi == "none" or roi is None:
         return None
     if recipe.roi_folder is not None:
@@ -420,7 +423,7 @@ def _region_word(recipe: Recipe, inputs: Inputs, name: str, roi: Any) -> str | N
 
 
 def _shown(recipe: Recipe, pixels: np.ndarray, place: Any, alpha: bool | None) -> NormalImage:
-    """An image without what padding added."""
+    """An image without its padding."""
     part = pixels if place is None else np.ascontiguousarray(pixels[place])
     return as_normal_image(part, recipe.data_range, alpha=recipe.alpha if alpha is None else alpha)
 
@@ -428,7 +431,8 @@ def _shown(recipe: Recipe, pixels: np.ndarray, place: Any, alpha: bool | None) -
 def has_foreground(
     recipe: Recipe, inputs: Inputs, name: str, pixels: np.ndarray, place: Any, alpha: bool | None
 ) -> bool:
-    """Whether the image shows an object on a background; remembered, since an image gets many anomalies."""
+    """Whether the image shows an object on a background. The result is remembered, because an image gets many
+    anomalies."""
 
     def find() -> bool:
         found = foreground_of(_shown(recipe, pixels, place, alpha))
@@ -438,7 +442,8 @@ def has_foreground(
 
 
 def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
-    """The record without what the set stores elsewhere: versions in dataset.json, and regions in their files."""
+    """The record without entries that the set stores elsewhere: versions in dataset.json, and regions in their
+    files."""
     record = {name: value for name, value in record.items() if name != "stack"}
     if isinstance(region, np.ndarray):
         record = {**record, "arguments": {**record["arguments"], "roi": "file"}}
@@ -446,5 +451,5 @@ def _lean(record: dict[str, Any], region: Any) -> dict[str, Any]:
 
 
 def json_line(line: dict[str, Any] | list[Any]) -> bytes:
-    """A line of the manifest, or of a part."""
+    """A line of the manifest or of a part as JSON."""
     return json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""Worker processes end with the process that started them, however that ended."""
+"""Worker processes exit when the process that started them has exited for any reason."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import os
 import threading
 import time
 
-SECONDS = 0.5  # between two looks
+SECONDS = 0.5  # between two checks
 
 _watched: set[int] = set()
 
 
 def end_with(runner: int) -> bool:
-    """In a worker of the process `runner`: end this process when that one is gone.
+    """In a worker of the process `runner`: exit when that process no longer exists.
 
-    Workers outlive a run that was killed: they would go on with the chunks that they hold, perhaps into the folder of
-    a set that was started over meanwhile, and keep the terminal's pipes open. In the process itself, and in processes
-    that something else has started, such as Dask's, this does nothing. On Windows it does nothing either.
+    Workers outlive a run that was killed. They would continue with their chunks, possibly write into the folder of a
+    set that was started over, and keep the pipes of the terminal open. In the process itself, in processes that
+    something else started, such as Dask, and on Windows, this does nothing.
 
     Returns
     -------
     bool
-        Whether this is such a worker.
+        Whether this process is such a worker.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != runner:
@@ -30,7 +30,7 @@ def end_with(runner: int) -> bool:
     if os.name != "posix" or runner in _watched:
         return True
     _watched.add(runner)
-    is_child = os.getppid() == runner  # not so under a fork server
+    is_child = os.getppid() == runner  # False with a fork server
     if _is_gone(runner, is_child=is_child):
         os._exit(1)
     threading.Thread(target=_watch, args=(runner, is_child), daemon=True).start()
@@ -44,11 +44,12 @@ def _watch(runner: int, is_child: bool) -> None:
 
 
 def _is_gone(runner: int, *, is_child: bool) -> bool:
-    """A child learns of it at once; that there is no such process shows when somebody has asked for its status."""
+    """Whether the process has exited. A child notices it immediately; for other processes, it is noticed after their
+    status was collected."""
     if is_child and os.getppid() != runner:
         return True
     try:
-        os.kill(runner, 0)  # sends nothing
+        os.kill(runner, 0)  # only checks that the process exists
     except ProcessLookupError:
         return True
     return False

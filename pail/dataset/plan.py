@@ -1,4 +1,4 @@
-"""Which images a data set has: item i is a function of the recipe, the lists of files and i."""
+"""The images of a data set: item i is a function of the recipe, the lists of files and i."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ import numpy as np
 
 from pail.dataset.recipe import SPLITS, Recipe
 
-CHUNK = 32  # items that are made, and resumed, together; the same for any number of workers
-SPARES = 8  # files that are tried in place of one that cannot be read
+CHUNK = 32  # items that are made and resumed together; independent of the number of workers
+SPARES = 8  # files that are tried instead of one that cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of the set."""
+    """An image of the set."""
 
     index: int  # in the set
-    number: int  # in its name: of the normal image for good ones, of the anomaly for the others
+    number: int  # in its file name: number of the normal image for good images, of the anomaly for others
     split: str  # "train", "val" or "test"
-    normals: tuple[str, ...]  # the one to take, and those in its place where it cannot be read
+    normals: tuple[str, ...]  # the normal image, and replacements if it cannot be read
     sources: tuple[str, ...] = ()
     is_good: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The lists of files, split by normal image, and how many anomalies are made."""
+    """The lists of files, the split of the normal images, and the number of anomalies."""
 
     recipe: Recipe
-    splits: dict[str, tuple[str, ...]]  # the normal images of each split, those that have a share
+    splits: dict[str, tuple[str, ...]]  # the normal images of each split with a share above 0
     sources: tuple[str, ...]
-    numbers: dict[str, int]  # of each normal image, in the order of their names
-    good: tuple[tuple[str, str], ...]  # (split, normal) of the images that stay good
-    pools: dict[str, tuple[str, ...]]  # the normal images whose damaged copies are in a split, in a keyed order
-    deal: tuple[tuple[str, int], ...]  # (split, place in its pool): whose turn it is, over and over
+    numbers: dict[str, int]  # number of each normal image, in the order of their names
+    good: tuple[tuple[str, str], ...]  # (split, normal image) of the images that stay good
+    pools: dict[
+        str, tuple[str, ...]
+    ]  # per split: normal images that get anomalies, in an order that depends on the seed
+    deal: tuple[
+        tuple[str, int], ...
+    ]  # (split, index in its pool): the order in which normal images get anomalies, repeated
     anomalies: int
 
     @property
@@ -63,22 +67,23 @@ class Plan:
         return Item(index, number, split, _ring(self.pools[split], place), _ring(self.sources, int(first)))
 
     def turn(self, normal: str) -> int:
-        """The number of the first anomaly that is dealt to a normal image; the next follow after each round."""
+        """The number of the first anomaly of a normal image; it gets the next one in each further round."""
         return next(n for n, (split, place) in enumerate(self.deal) if self.pools[split][place] == normal)
 
 
 def _ring(names: tuple[str, ...], start: int) -> tuple[str, ...]:
-    """Some names from a place on, around the end."""
+    """Some names from an index on, continuing at the beginning."""
     return tuple(names[(start + step) % len(names)] for step in range(min(SPARES, len(names)))) if names else ()
 
 
 def _hash(seed: int, name: str, purpose: str = "") -> bytes:
-    """A name may hold bytes that are no text."""
+    """A keyed hash of a name, which may contain bytes that are not valid UTF-8."""
     return hashlib.sha256(f"{seed}/{purpose}{name}".encode("utf-8", "surrogateescape")).digest()
 
 
 def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
-    """Split the normal images by a hash of seed and name, so that a part and its damaged copy share a side."""
+    """Split the normal images by a hash of seed and name, so that a normal image and its anomalous copies are in the
+    same split."""
     ranked = sorted(normals, key=lambda name: _hash(recipe.seed, name))
     if recipe.purpose == "validation":
         split = "val" if recipe.layout == "yolo" else "test"
@@ -96,7 +101,7 @@ def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
         start += counts[split]
     kept = [(split, name) for split in SPLITS for name in sorted(splits[split])]
     pools = splits
-    if recipe.layout == "mvtec":  # nothing damaged to train on
+    if recipe.layout == "mvtec":  # no anomalous images for training
         pools = {"test": splits["test"]}
     if recipe.layout == "flat":
         kept = []
@@ -105,7 +110,7 @@ def make_plan(recipe: Recipe, normals: list[str], sources: list[str]) -> Plan:
 
 
 def _counts(recipe: Recipe, total: int) -> dict[str, int]:
-    """How many normal images each split gets: at least one where it has a share and there are enough."""
+    """Number of normal images of each split: at least one if its share is above 0 and there are enough images."""
     shares = recipe.shares
     needed = ("test", "train", "val") if recipe.layout == "mvtec" else ("train", "val", "test")
     counts = dict.fromkeys(SPLITS, 0)
@@ -127,7 +132,8 @@ def _deal(
     pools: dict[str, list[str]],
     anomalies: int,
 ) -> Plan:
-    """Deal the anomalies: each start of the order holds of every split what is its share, and no image twice."""
+    """Distribute the anomalies: every beginning of the order contains each split according to its share, and no image
+    twice."""
     names = sorted(name for group in splits.values() for name in group)
     dealt = {
         split: tuple(sorted(group, key=lambda name: _hash(recipe.seed, name, "anomaly/")))

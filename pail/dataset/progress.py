@@ -1,4 +1,4 @@
-"""How far a run is, image by image, while chunks of images are at work in other processes."""
+"""The progress of a run per image, while chunks of images are made in other processes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 MADE, SKIPPED = b".", b"-"
-SECONDS = 0.1  # between two looks
+SECONDS = 0.1  # between two updates
 
 
 @contextlib.contextmanager
 def ticking(path: str | None) -> Iterator[Any]:
-    """A function that notes one item and the files that were skipped for it.
+    """A function that reports one item and the number of files that were skipped for it.
 
-    A worker appends bytes to a file of the process that shows the bar. Where that file is not, on another machine or
-    when no bar is shown, nothing is noted, and the bar follows whole chunks.
+    A worker appends bytes to a file of the process that shows the bar. If that file does not exist, as on another
+    machine or when no bar is shown, nothing is reported, and the bar advances by whole chunks.
     """
     try:
         file = os.open(path, os.O_WRONLY | os.O_APPEND) if path else None
@@ -35,13 +35,13 @@ def ticking(path: str | None) -> Iterator[Any]:
 
 
 class Progress:
-    """A bar of images; without `shown` it does nothing."""
+    """A progress bar that counts images; without `shown` it does nothing."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
         self.path: str | None = None
         self._total, self._shown = total, shown
-        self._noted = self._noted_skips = 0  # by workers, item by item
-        self._finished = self._skips = 0  # in whole chunks
+        self._noted = self._noted_skips = 0  # reported by workers for each item
+        self._finished = self._skips = 0  # from finished chunks
         self._before = 0  # made by an earlier run
         self._drawn = self._drawn_before = 0
         self._end = threading.Event()
@@ -69,11 +69,11 @@ class Progress:
                 Path(self.path).unlink()
 
     def before(self, images: int) -> None:
-        """Images of an earlier run, which do not count for the speed."""
+        """Add images of an earlier run, which do not count for the speed."""
         self._before += images
 
     def chunk(self, images: int, skipped: int) -> None:
-        """A chunk that is finished."""
+        """Add a finished chunk."""
         self._finished += images
         self._skips += skipped
 
@@ -82,7 +82,7 @@ class Progress:
             self._draw()
 
     def _draw(self) -> None:
-        notes = self._notes.read()  # those since the last look
+        notes = self._notes.read()  # those since the last update
         self._noted += notes.count(MADE)
         self._noted_skips += notes.count(SKIPPED)
         before, made = self._before, max(self._noted, self._finished)

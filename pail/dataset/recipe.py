@@ -42,13 +42,13 @@ PURPOSES = ("training", "validation")
 SPLITS = ("train", "val", "test")
 SHARES = {"mvtec": (0.0, 0.3), "flat": (0.0, 0.0), "yolo": (0.3, 0.0)}  # of the normal images in val and test
 ROI_WORDS = ("auto", "none", "foreground")
-IN_MEMORY = "pail.Defects"  # in place of a path: a bank that was passed as an object
+IN_MEMORY = "pail.Defects"  # used instead of a path for a bank that was passed as an object
 SEGMENTATIONS = ("rle", "polygon")
-SINGLE = "anomaly"  # the name of the class if all anomalies are of one
+SINGLE = "anomaly"  # the name of the class if there is only one
 MOST = 10**9  # images
 
 
-Check = Callable[[str, Any], Any]  # an option's name and its value, as users give it, to its value in a recipe
+Check = Callable[[str, Any], Any]  # converts an option (name and given value) to its value in a recipe
 
 
 def _integer(low: int, high: int) -> Check:
@@ -66,7 +66,7 @@ def _share(name: str, value: Any) -> float:
 def _anomalies(name: str, value: Any) -> tuple[int, int]:
     try:
         return as_count(tuple(value) if isinstance(value, list) else value)
-    except (TypeError, ValueError) as error:  # which names the keyword of `insert`
+    except (TypeError, ValueError) as error:  # the message names the keyword of `insert`
         raise type(error)(str(error).replace("`n_anomalies", f"`{name}")) from None
 
 
@@ -86,7 +86,7 @@ def _size(name: str, value: Any) -> int | tuple[int, int] | None:
         return int(as_number(name, value, 1, MAX_SIDE, integer=True))
     except TypeError:
         raise TypeError(
-            f"`{name}` must be the pixels of the shorter side, or (height, width), got {describe(value)}"
+            f"`{name}` must be the length of the shorter side in pixels, or (height, width), got {describe(value)}"
         ) from None
 
 
@@ -112,7 +112,7 @@ def _defects(name: str, value: Any) -> str:
 def _column(name: str, value: Any) -> str:
     if isinstance(value, str) and value:
         return value
-    raise TypeError(f"`{name}` must be the name of a column of a list, got {describe(value)}")
+    raise TypeError(f"`{name}` must be the name of a column, got {describe(value)}")
 
 
 def _classes(name: str, value: Any) -> str:
@@ -127,7 +127,7 @@ def _option(default: Any, check: Check) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The checked options: each with its default and its check.
+    """The checked options of a data set. Each is declared with its default and its check.
 
     Two equal recipes make the same bytes from the same files. `pail.generate` has a parameter for each option, whose
     docstring says what it means.
@@ -135,7 +135,7 @@ class Recipe:
 
     number: int | None = _option(None, _integer(1, MOST))
     per_image: int | None = _option(None, _integer(1, MOST))
-    techniques: dict[str, dict[str, Any]] | None = None  # name: its weight and its keywords; see `_techniques`
+    techniques: dict[str, dict[str, Any]] | None = None  # name: weight and keywords; see `_techniques`
     preset: str | None = _option(None, _preset)
     defects: str | None = _option(None, _defects)
     anomalies: tuple[int, int] = _option((1, 1), _anomalies)
@@ -148,14 +148,14 @@ class Recipe:
     seed: int = _option(0, _integer(0, 2**63 - 1))
     layout: str = _option("mvtec", _one_of(LAYOUTS))
     purpose: str = _option("training", _one_of(PURPOSES))
-    val_share: float | None = _option(None, _share)  # None: that of the layout, in SHARES
+    val_share: float | None = _option(None, _share)  # None: the share of the layout in SHARES
     test_share: float | None = _option(None, _share)
     classes: str = _option("technique", _classes)
     format: str = _option("png", _one_of(FORMATS))
     compression: int = _option(1, _integer(0, 9))
     coco: bool = _option(False, as_flag)
     segmentation: str = _option("rle", _one_of(SEGMENTATIONS))
-    # A number, (low, high), or "auto" until the run has read its images.
+    # A number, (low, high), or "auto" until the run has read the images.
     data_range: Any = _option(None, _window)  # noqa: RUF009
     source_range: float | None = _option(None, as_data_range)
     alpha: bool | None = _option(None, as_flag)
@@ -167,7 +167,7 @@ class Recipe:
 
     @property
     def roi_folder(self) -> str | None:
-        """The folder of masks, where `roi` is none of its words."""
+        """The folder of masks, if `roi` is not one of its keywords."""
         return None if self.roi in ROI_WORDS else self.roi
 
     @property
@@ -179,7 +179,8 @@ class Recipe:
         return [entry.get("weight", 1.0) for entry in self.techniques.values()] if self.techniques else None
 
     def class_names(self, kinds: Sequence[str] = ()) -> list[str]:
-        """The classes of labels, in the order of their numbers; `kinds` are those of the defects that may be drawn."""
+        """The classes of labels in the order of their numbers; `kinds` are those of the real defects that may be
+        drawn."""
         return list(dict.fromkeys(self.classes_by_label(kinds)[1]))
 
     def class_numbers(self, kinds: Sequence[str] = ()) -> dict[str, int]:
@@ -189,7 +190,7 @@ class Recipe:
         return {label: names.index(name) for label, name in zip(labels, classes, strict=True)}
 
     def classes_by_label(self, kinds: Sequence[str]) -> tuple[list[str], list[str]]:
-        """What a piece may be labeled, and the class of each label."""
+        """The possible labels of pieces, and the class of each label."""
         names = self.names
         if self.classes == "kind":
             labels = [label for name in names for label in (kinds if TECHNIQUES[name].takes_defects else [name])]
@@ -200,7 +201,8 @@ class Recipe:
 
     @property
     def per_normal(self) -> float:
-        """Anomalous images for each good one, where no number is given: a preset says which share is anomalous."""
+        """Number of anomalous images for each good one if no number is given; a preset defines the share of anomalous
+        images."""
         share = as_preset(self.preset).anomalous if self.preset else 0.5
         return share / (1 - share) if share < 1 else 1.0
 
@@ -221,7 +223,7 @@ class Recipe:
 
 
 def make_recipe(**options: Any) -> Recipe:
-    """A recipe from options as users give them; None is the default."""
+    """Make a recipe from given options; None means the default."""
     checks: dict[str, Any] = {entry.name: entry.metadata.get("check") for entry in fields(Recipe)}
     known = {*checks, "weights", "options"}
     for name in options:
@@ -240,7 +242,7 @@ def make_recipe(**options: Any) -> Recipe:
         techniques = _techniques(*chosen)
     recipe = Recipe(techniques=techniques, **{name: checks[name](name, value) for name, value in given.items()})
     if recipe.number is not None and recipe.per_image is not None:
-        raise ValueError("`number` and `per_image` must not be given both, got two numbers")
+        raise ValueError("`number` and `per_image` must not both be given, got two numbers")
     _check_shares(recipe)
     _check_bank(recipe)
     as_tiling(recipe.tile, recipe.overlap)
@@ -251,22 +253,22 @@ def make_recipe(**options: Any) -> Recipe:
 
 
 def combined(path: str | os.PathLike[str] | None, **options: Any) -> Recipe:
-    """The recipe of a file, if there is one, and of options that take precedence over it."""
+    """Combine the recipe of a file, if there is one, with options that take precedence over it."""
     return make_recipe(**combined_options(path, **options))
 
 
 def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dict[str, Any]:
-    """The options of a file, if there is one, and those that take precedence over them.
+    """Combine the options of a file, if there is one, with options that take precedence over them.
 
-    Options of the file that those that are given leave without meaning are dropped: they could not be unset otherwise.
-    Techniques that are given by name keep their keywords in the file.
+    Options of the file that have no meaning together with the given ones are dropped, because they could not be unset
+    otherwise. Techniques that are given by name keep their keywords of the file.
     """
     given = {name: value for name, value in options.items() if value is not None}
     loaded = load_options(path, whole=False) if path else {}
     for name, other in (("number", "per_image"), ("per_image", "number")):
         if name in given and other not in given:
-            loaded.pop(other, None)  # one of the two says how many images there are
-    if given.get("purpose") == "validation":  # which is one split
+            loaded.pop(other, None)  # only one of them defines the number of images
+    if given.get("purpose") == "validation":  # has one split
         loaded = {name: value for name, value in loaded.items() if name not in ("val_share", "test_share")}
     is_chosen = "techniques" in given or "preset" in given
     choice = _combined_choice(loaded, given)
@@ -276,7 +278,7 @@ def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dic
 
 
 def _combined_choice(loaded: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What says which techniques are drawn, and how: taken out of both, those that are given take precedence."""
+    """The options that define the techniques, removed from both dicts; given ones take precedence."""
     keys = ("preset", "techniques", "weights", "options")
     old, new = ({name: options.pop(name) for name in keys if name in options} for options in (loaded, given))
     tables = old.get("techniques")
@@ -308,36 +310,36 @@ def _drawn(choice: Mapping[str, Any]) -> list[str]:
 
 
 def _check_shares(recipe: Recipe) -> None:
-    """Raise where the splits cannot be made."""
+    """Raise an error if the splits cannot be made."""
     val, test = recipe.shares["val"], recipe.shares["test"]
     if recipe.purpose == "validation":
         for name, given in (("val_share", recipe.val_share), ("test_share", recipe.test_share)):
             if given is not None:
-                raise ValueError(f"`{name}` must be left out of a validation set, which is one split, got {given}")
+                raise ValueError(f"`{name}` must not be given for a validation set, which has one split, got {given}")
     elif val + test > 1 + 1e-9:
         raise ValueError(f"`val_share` and `test_share` must add up to 1 at most, got {val} and {test}")
     elif recipe.layout == "mvtec" and test == 0:
         raise ValueError(
             "`test_share` must be above 0 in the mvtec layout, where all anomalies are in the test split, got 0: "
-            "with layout 'flat' or 'yolo' anomalies are made of the training images"
+            "with layout 'flat' or 'yolo', anomalies are made from training images"
         )
 
 
 def _check_bank(recipe: Recipe) -> None:
     takers = [name for name in recipe.names if TECHNIQUES[name].takes_defects]
     if takers and recipe.defects is None:
-        raise ValueError(f"`defects` must be given, a folder or an annotation file, where {takers[0]} is drawn")
+        raise ValueError(f"`defects` must be given, as a folder or an annotation file, if {takers[0]} is drawn")
     if recipe.defects is not None and not takers and recipe.preset:
         raise ValueError(
-            f"`preset` {recipe.preset!r} must be given without `defects`, as none of its techniques takes a bank; "
-            "images that its techniques take their pixels from are passed as `source`"
+            f"`preset` {recipe.preset!r} must be given without `defects`, because none of its techniques uses a bank; "
+            "images from which its techniques take their pixels are passed as `source`"
         )
     if recipe.defects is not None and not takers:
-        raise ValueError(f"`techniques` must name 'real' where `defects` is given, got {', '.join(recipe.names)}")
+        raise ValueError(f"`techniques` must include 'real' if `defects` is given, got {', '.join(recipe.names)}")
 
 
 def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]]:
-    """The tables of a preset's techniques, to whose keywords those of `options`, or of tables, are added."""
+    """The tables of the techniques of a preset, with the keywords of `options` or of other tables added."""
     names = as_preset(preset).techniques
     _check_tables(techniques)
     if isinstance(techniques, Mapping) and weights is None and options is None:
@@ -351,12 +353,13 @@ def _of_preset(preset: Any, techniques: Any, weights: Any, options: Any) -> dict
 
 
 def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[str, Any]] | None:
-    """One table for each technique, from a list of names and families with weights, or from tables as in the file."""
+    """One table for each technique, from a list of names and families with weights, or from tables as in a recipe
+    file."""
     _check_tables(techniques)
     if isinstance(techniques, Mapping):
         tables = {name: dict(entry) for name, entry in techniques.items()}
         if weights is not None or options is not None:
-            raise ValueError("`techniques` must contain weights and options itself where it holds tables")
+            raise ValueError("`techniques` must contain weights and options itself if it consists of tables")
         as_options({name: {k: v for k, v in entry.items() if k != "weight"} for name, entry in tables.items()})
         for name, entry in tables.items():
             entry["weight"] = as_number(f"techniques.{name}.weight", entry.get("weight", 1), 0, 1e12)
@@ -369,7 +372,7 @@ def _techniques(techniques: Any, weights: Any, options: Any) -> dict[str, dict[s
     cumulative = mix.cumulated()
     shares = [float(b - a) for a, b in zip([0.0, *cumulative[:-1]], cumulative, strict=True)]
     tables = {}
-    for name, share in zip(mix.names, shares, strict=True):  # a technique may be named twice
+    for name, share in zip(mix.names, shares, strict=True):  # a technique may be listed twice
         entry = tables.setdefault(name, {"weight": 0.0, **keywords.get(name, {})})
         entry["weight"] = round(entry["weight"] + share, 12)
     return {name: _plain(entry) for name, entry in tables.items()}
@@ -382,21 +385,21 @@ def _check_tables(techniques: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """As TOML and JSON give it back, so that a recipe equals its own file."""
+    """The value as TOML and JSON would return it, so that a recipe equals the one read from its file."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"`techniques` must contain numbers, strings and lists of them, got {describe(value)}")
+    raise TypeError(f"`techniques` must contain only numbers, strings and lists of them, got {describe(value)}")
 
 
 def load_options(path: str | os.PathLike[str], *, whole: bool = True) -> dict[str, Any]:
-    """The options in a recipe file, checked where they are all there are.
+    """Load the options of a recipe file; with `whole`, they are checked together.
 
-    A relative folder of masks or defects is looked for beside the file first. The recipe of a finished set has the
-    paths of its run instead: what lies beside it is its own.
+    A relative folder of masks or defects is searched next to the file first. The recipe of a finished set is an
+    exception: its paths are those of the run, and the folders next to it belong to the set.
     """
     path = Path(path)
     try:
@@ -411,19 +414,19 @@ def load_options(path: str | os.PathLike[str], *, whole: bool = True) -> dict[st
         if is_of_set or not isinstance(given, str) or given in ROI_WORDS:
             continue
         if (path.parent / given).exists():
-            options[name] = str(path.parent / given)  # passed on together with its recipe
+            options[name] = str(path.parent / given)  # stored together with its recipe
     if whole:
         make_recipe(**options)
     return options
 
 
 def parse_options(text: str) -> dict[str, Any]:
-    """The options in the text of a recipe file."""
+    """Parse the text of a recipe file."""
     return dict(tomllib.loads(text))
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML; what is None stays out."""
+    """The recipe as TOML, without options that are None."""
     import tomli_w
 
     values = {name: value for name, value in asdict(recipe).items() if value is not None}

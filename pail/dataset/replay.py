@@ -1,4 +1,4 @@
-"""Make one image of a data set again from its line of the manifest, and compare the bytes."""
+"""Reproduce one image of a data set from its manifest line, and compare the bytes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from pail.io.read import UnreadableError, decode
 
 
 class Remade(NamedTuple):
-    """The image's file, whether image and mask have the bytes of those in the set, and where not, what differs."""
+    """The file of the image, whether image and mask have the same bytes as in the set, and if not, what differs."""
 
     image: bytes
-    suffix: str  # of its name in the set
+    suffix: str  # suffix of its name in the set
     is_same: bool
     reason: str = ""
 
@@ -41,10 +41,10 @@ def remake(
     defects: Any = None,
     roi: str | os.PathLike[str] | None = None,
 ) -> Remade:
-    """Make the image with that index again, and compare it with the one in the set.
+    """Reproduce the image with that index, and compare it with the one in the set.
 
-    `defects` is the bank of real defects, or where it is now, if not in the place that the recipe names; `roi` is the
-    same for a folder of masks.
+    `defects` is the bank of real defects or its current path, if it is not where the recipe says; `roi` is the current
+    path of the folder of masks.
     """
     folder = Store(dataset)
     versions = _versions(folder)
@@ -52,7 +52,9 @@ def remake(
     line = next((entry for entry in lines if entry["label"]), lines[0])
     recipe = make_recipe(**parse_options(folder.read("recipe.toml").decode()))
     if roi is not None and recipe.roi_folder is None:
-        raise ValueError(f"`roi` must be left out: the set was made with {recipe.roi!r}, not with a folder of masks")
+        raise ValueError(
+            f"`roi` must not be given, because the set was made with {recipe.roi!r}, not with a folder of masks"
+        )
     recipe = recipe if roi is None else replace(recipe, roi=str(roi))
     if line.get("source") and source is None:
         raise ValueError("`source` must be given: the image was made with a source")
@@ -78,16 +80,16 @@ def remake(
         return Remade(image, suffix, True)
     now = {"pail": __version__, **stack()}
     other = [
-        f"{name} {was} there, {now.get(name, 'none')} here" for name, was in versions.items() if was != now.get(name)
+        f"{name} {was} then, {now.get(name, 'none')} now" for name, was in versions.items() if was != now.get(name)
     ]
-    why = "; ".join(other) or "all versions are the same, so that other files were read or the set was changed"
+    why = "; ".join(other) or "all versions are the same, so the input files differ or the set was changed"
     if recipe.roi_folder is not None:
         why += f"; the regions were read from {recipe.roi_folder}"
     return Remade(image, suffix, False, f"{', '.join(differing)} ({why})")
 
 
 def _bank(recipe: Recipe, line: dict[str, Any], given: Any) -> tuple[Defects | None, tuple[str, ...]]:
-    """The bank of real defects, if it is the one that the image was made with."""
+    """The bank of real defects. Raises an error if it is not the one that the image was made with."""
     recorded = line["record"].get("defects") if line["label"] else None
     if recorded is None:
         return None, ()
@@ -104,12 +106,12 @@ def _bank(recipe: Recipe, line: dict[str, Any], given: Any) -> tuple[Defects | N
 def _root(argument: str, where: Paths, recipe: Recipe, *, normal: bool = False) -> Store:
     """The folder to which the names in the manifest are relative."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said when the set was made
+        warnings.simplefilter("ignore", UserWarning)  # these warnings were shown when the set was made
         return find_images(argument, where, recipe, normal=normal)[0]
 
 
 def _versions(folder: Store) -> dict[str, str]:
-    """What the set was made with; an error where that cannot be replayed."""
+    """The versions that the set was made with. Raises an error if they cannot be replayed."""
     try:
         description = json.loads(folder.read("dataset.json"))
         versions = {"pail": str(description["version"]), **description["stack"]}
@@ -119,16 +121,16 @@ def _versions(folder: Store) -> dict[str, str]:
         ) from error
     if versions["pail"].split(".")[:2] != __version__.split(".")[:2]:
         raise ValueError(
-            f"`dataset` must be of version {'.'.join(__version__.split('.')[:2])} of the library, got "
+            f"`dataset` must be made by version {'.'.join(__version__.split('.')[:2])} of the library, got "
             f"{versions['pail']} in {folder}"
         )
     return versions
 
 
 def _differing(folder: Store, lines: list[dict[str, Any]], made: Made) -> list[str]:
-    """Which files have other bytes, and whether at least their pixels are the same."""
+    """The files with other bytes, and whether at least their pixels are the same."""
     if len(lines) != len(made.lines):
-        return [f"there are {len(made.lines)} tiles and not {len(lines)}"]
+        return [f"there are {len(made.lines)} tiles instead of {len(lines)}"]
     found = []
     for line, own in zip(lines, made.lines, strict=True):
         for role in ("image", "mask"):
@@ -142,12 +144,12 @@ def _differing(folder: Store, lines: list[dict[str, Any]], made: Made) -> list[s
             except UnreadableError:
                 same = False
             of = f"{role} of tile {line['tile']['row']}, {line['tile']['column']}" if "tile" in line else role
-            found.append(f"the {of} has {'the same pixels in another file' if same else 'other pixels'}")
+            found.append(f"the {of} has {'the same pixels in other bytes' if same else 'other pixels'}")
     return found
 
 
 def _lines(folder: Store, index: int) -> list[dict[str, Any]]:
-    """The line of an image, or those of its tiles, which follow each other."""
+    """The manifest line of an image, or the adjacent lines of its tiles."""
     lines = groupby(manifest_lines(folder), key=lambda line: line["index"])
     found = next((list(group) for number, group in lines if number == index), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""What a run is: its inputs and its plan, checked before anything is touched, and its claim on the output folder."""
+"""A run: its inputs and its plan, which are checked before anything is written, and its claim on the output folder."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ PARTS = ".pail/parts"  # a file for each finished chunk
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a run needs, checked."""
+    """Everything that a run needs, already checked."""
 
     inputs: Inputs
     out: Store
     plan: Plan
     chunks: range  # of this shard
-    fingerprint: str  # of the lists of files and the shard
+    fingerprint: str  # hash of the lists of files, and the shard
     files: FileStates
     verify: bool = False
-    values: ValuesInUse | None = None  # where `data_range` was "auto"
-    given: tuple[str, str] = ("", "")  # the normal images and the sources, as the command line takes them
+    values: ValuesInUse | None = None  # if `data_range` was "auto"
+    given: tuple[str, str] = ("", "")  # the normal images and the sources as command-line arguments
 
     @property
     def recipe(self) -> Recipe:
@@ -68,10 +68,10 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command line that makes the data set again, beside it."""
+        """The command that makes the data set again next to it."""
         source = ["--source", self.given[1]] if self.inputs.sources else []
         out = self.out.url.rstrip("/")
-        recipe = f"{out}/recipe.toml" if self.out.is_local else "recipe.toml"  # which is downloaded first
+        recipe = f"{out}/recipe.toml" if self.out.is_local else "recipe.toml"  # which has to be downloaded first
         return shlex.join(["pail", "generate", self.given[0], f"{out}-again", *source, "--recipe", recipe])
 
 
@@ -123,7 +123,7 @@ def prepare_run(
 
 
 def _check_kinds(recipe: Recipe, bank: Defects | None) -> None:
-    """Raise for a kind that the bank has not, before a trial does in other words."""
+    """Raise an error for a kind that is not in the bank, before a trial insertion raises a less specific one."""
     for name in recipe.names if bank is not None else ():
         if TECHNIQUES[name].takes_defects and bank is not None:
             try:
@@ -133,12 +133,12 @@ def _check_kinds(recipe: Recipe, bank: Defects | None) -> None:
 
 
 def _warn_of_sources(recipe: Recipe, source: Any) -> None:
-    """Say what the paper of a preset takes, where techniques would take their texture from the image itself."""
+    """Warn if the paper of a preset uses sources and none are given."""
     kind = as_preset(recipe.preset).source if recipe.preset else "none"
     if kind != "none" and source is None:
         what = {"textures": "textures", "normal": "other normal images", "defects": "real anomalous images"}[kind]
         warnings.warn(
-            f"`preset` {recipe.preset!r} takes {what} for sources, and there are none: techniques take the image "
+            f"`preset` {recipe.preset!r} uses {what} as sources, but none are given: techniques use the image "
             "itself; pass source=FOLDER (--source FOLDER)",
             UserWarning,
             stacklevel=2,
@@ -148,11 +148,11 @@ def _warn_of_sources(recipe: Recipe, source: Any) -> None:
 def _found(
     argument: str, where: Paths | None, recipe: Recipe, out: Store, *, normal: bool = False
 ) -> tuple[Store | None, list[str]]:
-    """The images of an argument and where they lie, apart from the data set."""
+    """The images of an argument and their store, which must be separate from the data set."""
     if where is None:
         return None, []
     if isinstance(where, str | os.PathLike):
-        _check_apart(out, Store(where))  # before a long search
+        _check_apart(out, Store(where))  # first, because the search may take long
     store, found = find_images(argument, where, recipe, normal=normal)
     if found.grows:
         _check_apart(out, store)
@@ -161,12 +161,13 @@ def _found(
             name for name in found.names if Path(store.path(name)).resolve().is_relative_to(Path(out.url).resolve())
         ]
         if inside:
-            raise ValueError(f"`out` must not hold files that are read, got {out} around {store.path(inside[0])}")
+            raise ValueError(f"`out` must not contain input files, got {out}, which contains {store.path(inside[0])}")
     return store, found.names
 
 
 def words_of(placeholder: str, where: Paths | None, store: Store | None) -> str:
-    """What selects these images on the command line; for a list of Python the name of a file that would list them."""
+    """The command-line argument that selects these images; for a Python list, the name of a file that would list
+    them."""
     if isinstance(where, str | os.PathLike):
         return Store(where).url
     return "" if store is None else f"{placeholder}.txt"
@@ -177,9 +178,9 @@ def _check_apart(out: Store, other: Store) -> None:
         return
     here, there = Path(out.url).resolve(), Path(other.url).resolve()
     if there in (here, *here.parents):
-        raise ValueError(f"`out` must not lie inside a folder that is read, got {here} in {there}")
-    if here in there.parents:  # overwriting it would delete what is read
-        raise ValueError(f"`out` must not hold a folder that is read, got {here} around {there}")
+        raise ValueError(f"`out` must not be inside an input folder, got {here} in {there}")
+    if here in there.parents:  # overwriting it would delete the inputs
+        raise ValueError(f"`out` must not contain an input folder, got {here}, which contains {there}")
 
 
 def _as_shard(shard: Any) -> tuple[int, int]:
@@ -198,7 +199,8 @@ def _as_shard(shard: Any) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def locked(out: Store) -> Iterator[None]:
-    """Allow one run at a time. The operating system releases the lock if the process dies; object stores have none."""
+    """Lock the output folder for one run at a time. The operating system releases the lock if the process dies. Object
+    stores have no lock."""
     if not out.is_local:
         yield
         return
@@ -218,10 +220,11 @@ def locked(out: Store) -> Iterator[None]:
 
 
 def check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
-    """Whether the output folder holds a data set that this run started; raises if it holds anything else."""
+    """Whether the output folder contains a data set that this run started. Raises an error if it contains anything
+    else."""
     if resume and overwrite:
         raise ValueError(
-            "`resume` and `overwrite` must not be given both: one keeps what is there, the other deletes it"
+            "`resume` and `overwrite` must not both be given: one keeps the existing files, the other deletes them"
         )
     if run.out.is_local and Path(run.out.url).exists() and not Path(run.out.url).is_dir():
         raise ValueError(f"`out` must be a folder, got {run.out}")
@@ -234,7 +237,7 @@ def check_claim(run: Run, *, resume: bool, overwrite: bool) -> bool:
         hint = "resume=True (--resume) or overwrite=True (--overwrite)" if started else "a new folder"
         raise ValueError(f"`out` must be new or empty, got {run.out}; pass {hint}")
     if not started:
-        raise ValueError(f"`out` must be a started data set to resume, got {run.out}")
+        raise ValueError(f"`out` must be a data set that was started, to be resumed, got {run.out}")
     _check_same(run, _read_claim(run.out))
     return True
 
@@ -256,27 +259,28 @@ def _read_claim(out: Store) -> dict[str, Any]:
         claim["version"], claim["inputs"], claim["recipe"]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"`out` must contain a whole {CLAIM}, got a damaged one in {out}: the run cannot be resumed; "
+            f"`out` must contain a valid {CLAIM}, got a damaged one in {out}, so the run cannot be resumed; "
             "overwrite=True (--overwrite) deletes the set and starts over"
         ) from error
     return dict(claim)
 
 
 def _check_same(run: Run, claim: dict[str, Any]) -> None:
-    """Raise if another run started the data set: its files and those of this run would not fit together."""
+    """Raise an error if another run started the data set, because its files and those of this run would not fit
+    together."""
     own = _claim_of(run)
     wanted = f"`out` must have been started with the same recipe, files and version, got {run.out}"
     if claim["version"] != own["version"]:
-        raise ValueError(f"{wanted} of version {claim['version']}, this is {own['version']}")
+        raise ValueError(f"{wanted} of version {claim['version']}, but this is version {own['version']}")
     before, now = (parse_options(text) for text in (claim["recipe"], own["recipe"]))
     if claim.get("defects") != own["defects"]:
         raise ValueError(
             f"{wanted} with another bank of real defects, {claim.get('defects')}; `defects` is {own['defects']}"
         )
     for options in (before, now):
-        options.pop("defects", None)  # the same bank in another place
+        options.pop("defects", None)  # the bank may have been moved
     other = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
-    if other and (other != ["data_range"] or run.values is None):  # values that were measured follow the files
+    if other and (other != ["data_range"] or run.values is None):  # a measured window depends on the files
         raise ValueError(f"{wanted} with another {', '.join(other)}")
     if run.verify and not claim.get("verify"):
         raise ValueError(f"`verify` must have been set when the run was started, got no checksums in {run.out}")
@@ -289,13 +293,13 @@ def _check_same(run: Run, claim: dict[str, Any]) -> None:
         )
     if claim["inputs"] != own["inputs"]:
         shards = (text.rpartition(" ")[2] for text in (claim["inputs"], own["inputs"]))
-        raise ValueError(f"{wanted} of shard {' and not '.join(shards)}")
+        raise ValueError(f"{wanted} of shard {', not '.join(shards)}")
 
 
 def claim_output(run: Run, *, resume: bool, overwrite: bool) -> None:
-    """Write the claim, and delete an existing data set. From then on an interrupted run can be resumed."""
+    """Write the claim, and delete an existing data set. After that, an interrupted run can be resumed."""
     started = check_claim(run, resume=resume, overwrite=overwrite)
-    run.out.delete_temporary()  # under the lock, so that they are no other run's
+    run.out.delete_temporary()  # the lock ensures that they do not belong to another run
     if not started:
         # Files that name other files are deleted first, and the old claim is replaced last: if the run is interrupted
         # in between, the old data set can still be resumed, and the new one can be started again.

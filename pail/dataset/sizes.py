@@ -18,18 +18,17 @@ def fitted(pixels: np.ndarray, size: Size, fit: str = "crop", *, nearest: bool =
     Parameters
     ----------
     pixels : ndarray of shape (H, W) or (H, W, C)
-        The image as its file has it.
+        The image as it is in its file.
     size : int, (int, int) or None
-        Pixels of the shorter side, with the proportions kept; or height and
-        width. None leaves the image as it is.
+        Length of the shorter side in pixels, keeping the proportions; or
+        height and width. None leaves the image unchanged.
     fit : {"crop", "pad", "stretch"}
-        What becomes of an image of other proportions than height and width:
-        the largest part around its center is taken; or the whole image is
-        shown, and its outermost pixels are repeated on both sides; or the
-        proportions change. Repeated pixels, unlike bars of one color, add no
-        edge that a model could learn and leave the background as it was.
+        How an image with other proportions than height and width is fitted. "crop" takes the largest part around its
+        center. "pad" keeps the whole image and repeats its outermost pixels on both sides; unlike bars of one color,
+        these add no edge that a model could learn, and they do not change the background. "stretch" changes the
+        proportions.
     nearest : bool
-        Take the nearest pixel, which suits masks.
+        Whether to use nearest-neighbor interpolation, as for masks.
 
     Returns
     -------
@@ -53,14 +52,14 @@ def fitted(pixels: np.ndarray, size: Size, fit: str = "crop", *, nearest: bool =
     rows, columns = place
     small = resize(pixels, (rows.stop - rows.start, columns.stop - columns.start), nearest=nearest)
     borders = rows.start, size[0] - rows.stop, columns.start, size[1] - columns.stop
-    if small.ndim == 3 and small.shape[2] > 4:  # which OpenCV does not pad
+    if small.ndim == 3 and small.shape[2] > 4:  # OpenCV does not pad these
         return np.pad(small, (borders[:2], borders[2:], (0, 0)), mode="edge")
     padded = cv2.copyMakeBorder(small, *borders, cv2.BORDER_REPLICATE)
     return padded if small.ndim == 2 else with_axis(padded)
 
 
 def inside(shape: tuple[int, ...], size: Size, fit: str) -> tuple[slice, slice] | None:
-    """The rows and columns of the output that show an image of that shape; None where they are all."""
+    """The rows and columns of the output that show an image of that shape; None if all of them do."""
     if fit != "pad" or size is None or isinstance(size, int):
         return None
     scale = min(want / have for want, have in zip(size, shape, strict=False))

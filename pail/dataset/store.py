@@ -1,4 +1,4 @@
-"""Where files lie: a local folder, or any URL that fsspec knows (``s3://``, ``memory://``, ``file://``)."""
+"""The location of files: a local folder, or any URL that fsspec supports (``s3://``, ``memory://``, ``file://``)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import IO, Any
 from pail._install import install_hint
 from pail.io.listing import Listing, sift, walk
 
-CLAIM = ".pail/inputs.json"  # by which run a data set was started, and from which files
+CLAIM = ".pail/inputs.json"  # identifies the run that started a data set, and its files
 LOCK = ".pail/lock"
-PART = ".part"  # the end of a name under which a file is written before it gets its own
+PART = ".part"  # suffix of the temporary name under which a file is written
 
 
 class StoppedError(RuntimeError):
-    """Nothing more can be written: disk full, limit reached, or no right."""
+    """A file cannot be written: the disk is full, a limit is reached, or permission is missing."""
 
 
 def _below(root: str, path: str) -> str:
-    """A remote path as a name."""
+    """A remote path as a name relative to the root."""
     return path.lstrip("/")[len(root.lstrip("/")) + 1 :]
 
 
 def _drop(system: Any, path: str) -> None:
-    with contextlib.suppress(Exception):  # what a file system raises is its own, and the first error counts
+    with contextlib.suppress(Exception):  # file systems raise errors of many types, and only the first error counts
         if system.exists(path):
             system.rm(path)
 
@@ -53,7 +53,7 @@ MARKS = (
 
 
 def _remote_stamp(entry: dict[str, Any]) -> tuple[int, str]:
-    """Size, and the first thing that a file system says about a file's state."""
+    """The size of a file, and the first available information on its state."""
     mark = next((str(entry[key]) for key in MARKS if entry.get(key) is not None), "")
     return int(entry["size"] or 0), mark
 
@@ -67,7 +67,7 @@ def _named(path: str) -> Iterator[None]:
 
 
 class _Writer:
-    """A file whose write errors are told apart from all others that happen while it is open."""
+    """A file whose write errors are distinguished from other errors that occur while it is open."""
 
     def __init__(self, file: IO[bytes], path: str) -> None:
         self._file, self._named = file, path
@@ -78,12 +78,12 @@ class _Writer:
 
 
 class Store:
-    """A folder. Names are relative, with forward slashes; a file is there whole, or not at all."""
+    """A folder. Names are relative, with forward slashes. A file either exists completely or not at all."""
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.url = os.fspath(url).removeprefix("file://")
         self.is_local = "://" not in self.url
-        self._path = Path(self.url).absolute()  # wherever the process, or a worker of it, goes later
+        self._path = Path(self.url).absolute()  # absolute, because the process or a worker may change its folder
 
     def __repr__(self) -> str:
         return self.url
@@ -101,14 +101,14 @@ class Store:
 
     def read(self, name: str) -> bytes:
         if self.is_local:
-            if not stat.S_ISREG((self._path / name).stat().st_mode):  # a pipe would be waited for
+            if not stat.S_ISREG((self._path / name).stat().st_mode):  # reading from a pipe would block
                 raise OSError(errno.EINVAL, "not a regular file")
             return (self._path / name).read_bytes()
         system, root = self._remote()
         return bytes(system.cat_file(f"{root}/{name}"))
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """The lines of a file, one after the other."""
+        """Iterate over the lines of a file."""
         if self.is_local:
             with (self._path / name).open("rb") as file:
                 yield from file
@@ -118,7 +118,8 @@ class Store:
             yield from file
 
     def write(self, name: str, data: bytes) -> None:
-        """Under a temporary name in the same folder, then renamed; an object is put whole, or dropped."""
+        """Write a file under a temporary name in the same folder, and rename it. A remote object is stored completely
+        or not at all."""
         if not self.is_local:
             system, root = self._remote()
             try:
@@ -143,7 +144,7 @@ class Store:
             raise
 
     def _open_in_folder(self, part: str, folder: str, data: bytes) -> None:
-        """Write a file; its folder is made when it is found to lack."""
+        """Open a file for writing; its folder is created if it does not exist."""
         try:
             file = open(part, "wb", buffering=0)  # noqa: PTH123, SIM115
         except FileNotFoundError:
@@ -156,7 +157,8 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """A file for many writes that gets its name at the end, or never: when the block raises, it is dropped."""
+        """Open a file for several writes. It gets its name at the end of the block, and is discarded if the block
+        raises an error."""
         part = f"{name.rpartition('/')[0]}/.{name.rpartition('/')[2]}.{uuid.uuid4().hex}{PART}".lstrip("/")
         system, root = (None, "") if self.is_local else self._remote()
         file = None
@@ -177,7 +179,7 @@ class Store:
         except BaseException:
             with contextlib.suppress(Exception):
                 discard = getattr(file, "discard", None)
-                discard() if discard else None  # what was not sent yet of a remote file
+                discard() if discard else None  # the part of a remote file that was not uploaded yet
             with contextlib.suppress(Exception):
                 file.close() if file else None
             if system is None:
@@ -188,7 +190,7 @@ class Store:
             raise
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, None where there is none."""
+        """Size of a file in bytes, or None if it does not exist."""
         if self.is_local:
             try:
                 found = os.stat(os.path.join(self._path, name))  # noqa: PTH116, PTH118
@@ -203,12 +205,12 @@ class Store:
         return found["size"] if found["type"] == "file" else None
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of all files below: one request where the files are far away."""
+        """Sizes in bytes of all files below; a single request for remote files."""
         system, root = self._remote()
         return {_below(root, path): entry["size"] for path, entry in system.find(root, detail=True).items()}
 
     def stamps(self, names: list[str]) -> dict[str, tuple[int, str]]:
-        """Size of each file, and what else tells that it was changed: when it was written, or a checksum."""
+        """Size of each file, and its modification time or checksum, from which changes are detected."""
         if self.is_local:
             return {name: self._stamp(name) for name in names}
         system, root = self._remote()
@@ -219,7 +221,7 @@ class Store:
     def _stamp(self, name: str) -> tuple[int, str]:
         try:
             found = (self._path / name).stat()
-        except OSError:  # a link to nowhere
+        except OSError:  # a broken link
             return 0, ""
         return found.st_size, str(found.st_mtime_ns)
 
@@ -234,7 +236,7 @@ class Store:
         return self.listing().names
 
     def listing(self, *, follow_links: bool = False) -> Listing:
-        """All images below, and what was passed over; see `pail.io.listing`."""
+        """All images below, and what was skipped; see `pail.io.listing`."""
         if self.is_local:
             return sift(*walk(self._path, follow_links=follow_links))
         return sift(self.remote_names())
@@ -245,7 +247,7 @@ class Store:
         return [_below(root, path) for path in system.find(root)]
 
     def is_empty(self) -> bool:
-        """Whether no file and no link lies below, but for a lock and a claim that was not finished."""
+        """Whether there is no file or link below, except for a lock and an unfinished claim."""
         if self.is_local:
             return not any(
                 self._counts(Path(folder), name)
@@ -259,7 +261,7 @@ class Store:
         return inside != LOCK.partition("/")[0] or not (name == LOCK.rpartition("/")[2] or name.endswith(PART))
 
     def remove(self, names: list[str]) -> None:
-        """Files or folders of those names, where they are there."""
+        """Delete files or folders with those names, if they exist."""
         import shutil
 
         for name in names:
@@ -272,7 +274,7 @@ class Store:
                     system.rm(f"{root}/{name}", recursive=True)
 
     def delete_temporary(self) -> None:
-        """Delete the temporary files that a killed run has left."""
+        """Delete the temporary files of a killed run."""
         if self.is_local and self._path.is_dir():
             for folder, _, files in os.walk(self._path):
                 for file in files:

@@ -1,4 +1,4 @@
-"""Large images as square tiles."""
+"""Square tiles of large images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from pail.core.checks import MAX_SIDE, as_number
 
 SMALLEST = 32  # pixels of a tile's side
-IDS = 1 << 12  # more tiles than this side by side there are none
+IDS = 1 << 12  # an upper bound of the number of tiles in a row
 
 
 class Tile(NamedTuple):
     """A square part of an image."""
 
-    row: int  # of the grid, from 0
+    row: int  # row in the grid, from 0
     column: int
-    top: int  # in the image
+    top: int  # position in the image
     left: int
     side: int
 
@@ -32,24 +32,24 @@ class Tile(NamedTuple):
         return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
     def cut(self, array: np.ndarray) -> np.ndarray:
-        """The part of an image or mask."""
+        """Cut the tile out of an image or mask."""
         part: np.ndarray = array[self.slices]
         return part
 
 
 def as_tiling(tile: Any, overlap: Any) -> tuple[int | None, int]:
-    """The side of tiles, or None, and how many pixels of it the next tile shares."""
+    """The side of tiles, or None, and the number of pixels that neighboring tiles share."""
     if tile is None:
         if overlap:
-            raise ValueError(f"`overlap` must be left out where `tile` is not given, got {overlap!r}")
+            raise ValueError(f"`overlap` must not be given without `tile`, got {overlap!r}")
         return None, 0
     side = int(as_number("tile", tile, SMALLEST, MAX_SIDE, integer=True))
     return side, int(as_number("overlap", overlap, 0, side // 2, integer=True))
 
 
 def tiles_of(shape: tuple[int, ...], side: int, overlap: int) -> list[Tile]:
-    """The tiles of an image, row by row. They all have the same size: the last ones of rows and columns are shifted
-    inward, and overlap more.
+    """The tiles of an image, row by row. All have the same size: the last ones of rows and columns are shifted inward
+    and overlap more.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def tiles_of(shape: tuple[int, ...], side: int, overlap: int) -> list[Tile]:
 
 
 def too_small(shape: tuple[int, ...], side: int) -> str:
-    """What is wrong with an image."""
+    """The reason why an image cannot be cut into tiles."""
     return f"its height and width {(shape[0], shape[1])} are smaller than `tile`={side}"
 
 
@@ -80,12 +80,12 @@ class Tiling:
     shapes : iterable of (str, (int, int))
         Label, height and width of each image.
     side, overlap : int
-        As `as_tiling` gives them.
+        As returned by `as_tiling`.
 
     Raises
     ------
     ValueError
-        If an image is smaller than a tile; it is named.
+        If an image is smaller than a tile; the message names it.
     """
 
     def __init__(self, shapes: Iterable[tuple[str, tuple[int, int]]], side: int, overlap: int) -> None:
@@ -104,7 +104,7 @@ class Tiling:
         return int(self.ends[-1])
 
     def __getitem__(self, index: int) -> tuple[int, Tile]:
-        """The number of the image, and the tile."""
+        """Return the number of the image, and the tile."""
         image = int(np.searchsorted(self.ends, index, side="right"))
         before = int(self.ends[image - 1]) if image else 0
         return image, tiles_of(self.shapes[image], self.side, self.overlap)[index - before]

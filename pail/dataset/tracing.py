@@ -1,7 +1,7 @@
-"""The compiled tracing of outlines, a module of its own because importing numba takes its time.
+"""The compiled tracing of outlines, in a separate module because importing numba takes time.
 
-`cv2.findContours` sorts holes into their contours in a time that grows with the square of their number, minutes for a
-mask of fine noise. This walk visits every boundary edge once.
+`cv2.findContours` assigns holes to contours in a time that grows with the square of their number, which is minutes for
+a mask of fine noise. This code visits every boundary edge once.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _compile(function: F) -> F:
     compiled: Any = njit(nogil=True)(function)
-    with contextlib.suppress(RuntimeError):  # no folder that can be written to: compiled anew in each process
+    with contextlib.suppress(RuntimeError):  # no writable folder: compiled again in each process
         compiled.enable_caching()
     return cast(F, compiled)
 
 
 @_compile
 def trace(pieces: np.ndarray, holes: np.ndarray, count: int, *, corners: bool) -> tuple[np.ndarray, np.ndarray]:
-    """One closed outline around each piece, with its holes.
+    """Trace one closed outline around each piece, including its holes.
 
-    Each hole is joined to what lies above it by a bridge through the piece: from the hole's first pixel up to the next
-    pixel that is not of the piece, there and back. The pixel above a hole's first one lies higher than the hole, so
-    bridges never form a ring, and one walk along the boundary meets all holes.
+    Each hole is connected to the area above it by a bridge through the piece: a line from the first pixel of the hole
+    up to the next pixel outside of the piece, which is traversed in both directions. Since the pixel above the first
+    one is always higher than the hole, bridges never form a cycle, and a single traversal of the boundary visits all
+    holes.
 
     Parameters
     ----------
     pieces : int32 array (H, W)
         The number of the 8-connected piece, from 1, or 0; the outermost rows and columns are 0.
     holes : int32 array (H, W)
-        The number of the 4-connected part of what is 0 in `pieces`, from 1, which is the outside.
+        The number of the 4-connected component of the pixels that are 0 in `pieces`, from 1, which is the outside.
     count : int
-        How many pieces there are.
+        Number of pieces.
     corners : bool
-        Whether outlines run along the corners of pixels, which is exact for readers that take coordinates as points
-        of the plane, or through the centers of the pixels of the boundary, which is exact for `cv2.fillPoly`.
+        Whether outlines run along the corners of pixels, which is exact for readers that interpret coordinates as
+        points of the plane, or through the centers of the boundary pixels, which is exact for `cv2.fillPoly`.
 
     Returns
     -------
     points : int32 array (N, 2)
-        x and y, piece by piece; pixel (0, 0) has its corners at 0 and 1.
+        x and y of the points, piece by piece; pixel (0, 0) has its corners at 0 and 1.
     ends : int64 array (count + 1,)
         Points ``ends[k - 1]`` to ``ends[k]`` are those of piece k.
     """
@@ -85,16 +86,16 @@ def trace(pieces: np.ndarray, holes: np.ndarray, count: int, *, corners: bool) -
 
 @_compile
 def _bridges(pieces: np.ndarray, holes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Where outlines are joined, and where they begin.
+    """Where holes are connected to outlines, and where outlines begin.
 
     Returns
     -------
     bridges : int32 array (H, W)
-        At both ends of a bridge the row of its other end, elsewhere -1.
+        At both ends of a bridge, the row of its other end; elsewhere -1.
     first : int32 array (count + 1, 2)
         y and x of the first pixel of each piece.
     most : int
-        The number of points that outlines have at the most.
+        An upper bound of the number of points of all outlines.
     """
     height, width = pieces.shape
     bridges = np.full((height, width), -1, np.int32)
@@ -125,7 +126,8 @@ def _bridges(pieces: np.ndarray, holes: np.ndarray, count: int) -> tuple[np.ndar
 
 @_compile
 def _add(points: np.ndarray, start: int, size: int, x: int, y: int) -> int:
-    """One more point of an outline, in place of the last where that lies on the way to it; the new number."""
+    """Add a point to an outline, replacing the last one if it is on the same straight line. Returns the new number of
+    points."""
     if size > start:
         dx, dy = x - points[size - 1, 0], y - points[size - 1, 1]
         if dx == 0 and dy == 0:

@@ -1,4 +1,4 @@
-"""The work of a run: chunks of images that are made by any number of workers, on any backend of joblib."""
+"""The work of a run: chunks of images that are made by any number of workers on any joblib backend."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from pail.dataset.run import PARTS, Run
 from pail.dataset.store import Store
 from pail.registry import TECHNIQUES, is_own, register, unregister
 
-Chunk = tuple[int, int, list[Heard]]  # images, skipped files, and warnings of a worker process
+Chunk = tuple[int, int, list[Heard]]  # number of images, number of skipped files, and warnings of a worker process
 
 
 def part_of(chunk: int) -> str:
-    """The file that says what a chunk has made; it is there once all files of the chunk are."""
+    """The file that lists what a chunk has made. It is written after all files of the chunk."""
     return f"{PARTS}/{chunk // 1000:06}/{chunk:09}.jsonl"
 
 
@@ -60,8 +60,9 @@ def work(run: Run, workers: int | None, *, progress: bool) -> None:
 
 
 def _finished(run: Run) -> Callable[[int], int]:
-    """A function of a chunk: how many images an earlier run has made of it, 0 unless all of its files are there."""
-    sizes: dict[str, int] | None = None  # of all files, in one request where each would be one over the network
+    """A function that returns how many images of a chunk an earlier run has made, which is 0 unless all files of the
+    chunk exist."""
+    sizes: dict[str, int] | None = None  # sizes of all files, read in a single request for remote files
 
     def is_whole(name: str, expected: list[int]) -> bool:
         nonlocal sizes
@@ -87,7 +88,7 @@ def _finished(run: Run) -> Callable[[int], int]:
 
 
 def _results(tasks: Any, workers: int | None) -> Iterator[Chunk]:
-    """What the chunks return, on joblib's configured backend; on processes of loky where none is configured."""
+    """Iterate over the results of the chunks, on the configured joblib backend or, by default, on loky processes."""
     backend, configured = joblib.parallel.get_active_backend()
     jobs = workers or configured or -1
     if type(backend).__name__ == "LokyBackend":
@@ -98,7 +99,7 @@ def _results(tasks: Any, workers: int | None) -> Iterator[Chunk]:
         threads = {} if backend.inner_max_num_threads else {"inner_max_num_threads": 1}
         with joblib.parallel_config("loky", n_jobs=jobs, **threads):
             yield from joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="3*n_jobs")(tasks)
-    elif not getattr(backend, "supports_return_generator", False):  # batches keep memory flat and the bar moving
+    elif not getattr(backend, "supports_return_generator", False):  # batches limit memory and update the bar
         pool = joblib.Parallel(n_jobs=jobs, batch_size=1)
         with pool:
             while some := list(islice(tasks, 3 * joblib.effective_n_jobs(jobs))):
@@ -117,7 +118,7 @@ def _make_chunk(
     ticks: str | None,
     runner: int,
 ) -> Chunk:
-    """Make the files of some items, then the part that lists them."""
+    """Make the files of some items, and then the part that lists them."""
     is_worker = end_with(runner)
     _register(own, only=recipe.techniques is None)
     lines, skipped = [], 0
@@ -139,9 +140,9 @@ def _make_chunk(
 
 
 class _OneThread:
-    """Limits OpenCV to one thread while a block runs; blocks may overlap in several threads of the process.
+    """Limit OpenCV to one thread during a block. Blocks may overlap in several threads of the process.
 
-    OpenCV's number of threads is a setting of the process. The environment of the workers limits BLAS and numba.
+    OpenCV's number of threads is global to the process. BLAS and numba are limited by the environment of the workers.
     """
 
     def __init__(self) -> None:
@@ -165,7 +166,7 @@ ONE_THREAD = _OneThread()
 
 
 def _register(own: dict[str, Any], *, only: bool) -> None:
-    """Register the user's techniques as the parent process has them: workers stay alive from earlier runs."""
+    """Register the same techniques as in the parent process, because workers may be left from earlier runs."""
     stale = [name for name in TECHNIQUES if is_own(name) and (only or name in own)]
     for name in stale:
         if TECHNIQUES[name] is not own.get(name):

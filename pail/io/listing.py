@@ -40,7 +40,7 @@ class Listing:
     links: list[str] = field(default_factory=list)
 
     @property
-    def passed_over(self) -> str:
+    def skipped_summary(self) -> str:
         """One line about skipped files and folders that a user might miss, or an empty str."""
         parts = [f"{count} {suffix} file{'s' * (count > 1)} (no reader)" for suffix, count in self.unread.items()]
         if self.links:

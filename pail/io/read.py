@@ -419,7 +419,7 @@ def _picture(pixels: np.ndarray, header: _Header, *, alpha: bool | None = None, 
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is not an image")
+        raise UnreadableError(f"the file contains an array of shape {pixels.shape}, which is not an image")
     turns, mirrored = TURNS.get(header.orientation, (0, False))
     if mirrored:
         pixels = pixels[:, ::-1]
@@ -465,7 +465,7 @@ def _through_pillow(data: bytes) -> tuple[np.ndarray, bool]:
 def _read_npy(data: bytes, max_pixels: int | None) -> Picture:
     array = np.load(io.BytesIO(data), allow_pickle=False)
     if array.ndim not in (2, 3):
-        raise UnreadableError(f"the file holds an array of shape {array.shape}; (H, W) and (H, W, C) are images")
+        raise UnreadableError(f"the file contains an array of shape {array.shape}; (H, W) and (H, W, C) are images")
     header = _Header("npy", *array.shape[:2])
     _check_size(header, max_pixels)
     return _picture(array, header)
@@ -548,7 +548,7 @@ def _tiff_array(page: Any) -> np.ndarray | None:
     if axes == "SYX":
         pixels = np.moveaxis(pixels, 0, 2)
     elif axes not in ("YX", "YXS"):
-        raise UnreadableError(f"the file holds an array of shape {pixels.shape}, which is not an image")
+        raise UnreadableError(f"the file contains an array of shape {pixels.shape}, which is not an image")
     if pixels.dtype == np.bool_:
         pixels = np.negative(pixels.view(np.uint8))
     if page.photometric.name == "MINISWHITE" and pixels.dtype.kind == "u":

@@ -1,1 +1,1 @@
-"""What several techniques share: noise, foreground, places, photometric changes, superpixels."""
+"""Code that several techniques share: noise, foreground, placing, photometric changes, superpixels."""

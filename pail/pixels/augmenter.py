@@ -1,7 +1,7 @@
-"""Patches and sources changed by the built-in augmentation or by the user's own.
+"""Augmentation of patches and sources, built in or given by the user.
 
-An augmenter of the user's is a callable image -> image or an augmenter of imgaug. No other module knows imgaug, which
-is optional.
+A user's augmenter is a callable that takes and returns an image, or an imgaug augmenter. No other module depends on
+imgaug, which is optional.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from pail.pixels.draem import augment
 
 
 def import_imgaug() -> Any:
-    """The imgaug package, on NumPy 2 too.
+    """Import the imgaug package, also on NumPy 2.
 
-    imgaug 0.4.0 reads `numpy.sctypes` while it is imported and never again;
-    NumPy 2 has no such name, so it is defined during the import only.
+    imgaug 0.4.0 reads `numpy.sctypes` only while it is imported. NumPy 2 does not have this name, so it is defined
+    during the import.
     """
     missing = "imgaug" not in sys.modules and not hasattr(np, "sctypes")
     if missing:
@@ -53,7 +53,7 @@ def import_imgaug() -> Any:
 
 
 def _is_imgaug(value: Any) -> bool:
-    """Whether `value` is an augmenter of imgaug or of a class derived from one, without importing it."""
+    """Whether `value` is an imgaug augmenter or an instance of a derived class, without importing imgaug."""
     return hasattr(value, "augment_image") and any(
         kind.__module__.partition(".")[0] == "imgaug" for kind in type(value).__mro__
     )
@@ -61,7 +61,7 @@ def _is_imgaug(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Augmenter(Parameter):
-    """A callable image -> image, or an augmenter of imgaug."""
+    """A callable that takes and returns an image, or an imgaug augmenter."""
 
     instead: tuple[str | None, ...] = (None,)
 
@@ -76,7 +76,7 @@ class Augmenter(Parameter):
 
 
 def as_transform(name: str, value: Any) -> Any:
-    """A flag, or an augmenter as in `Augmenter`."""
+    """A bool, or an augmenter as in `Augmenter`."""
     if callable(value) or _is_imgaug(value):
         return value
     if isinstance(value, bool | np.bool_ | int | np.integer) and value in (0, 1):
@@ -87,7 +87,7 @@ def as_transform(name: str, value: Any) -> Any:
 
 
 def change_patch(image: NormalImage, sampler: Sampler, patch: np.ndarray, transform: Any) -> np.ndarray:
-    """A patch after the instance's `transform`: True for CutPaste's color jitter, False for none, or an augmenter."""
+    """Apply the instance's `transform` to a patch: True is CutPaste's color jitter, False is none, or an augmenter."""
     if transform is True:
         return color_jitter(patch, sampler, image.max_value, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     if transform is False:
@@ -98,9 +98,9 @@ def change_patch(image: NormalImage, sampler: Sampler, patch: np.ndarray, transf
 def augmented_source(
     image: NormalImage, sampler: Sampler, source: np.ndarray | None, augmenter: Any, *, always: bool
 ) -> np.ndarray:
-    """The source, or the image itself without one, at the image's size, changed by the user's augmenter.
+    """The source (or else the image itself) at the size of the image, changed by the user's augmenter.
 
-    Without one DRAEM's augmenters change it where `always` is set.
+    Without an augmenter, DRAEM's augmenters are used if `always` is set.
     """
     pixels = image.crop() if source is None else resize(source, image.shape)
     if augmenter is not None:
@@ -111,7 +111,8 @@ def augmented_source(
 def apply_augmenter(
     augmenter: Any, pixels: np.ndarray, sampler: Sampler, image: NormalImage, name: str = "augmenter"
 ) -> np.ndarray:
-    """`pixels` through the user's augmenter, back in the working dtype and channels; its size may have changed.
+    """Apply the user's augmenter to `pixels`, and convert the result to the working dtype and channels. Its size may
+    change.
 
     A callable gets a copy in the image's own dtype and range, (h, w) for images of that shape and (h, w, C) otherwise.
     An imgaug augmenter gets 8 bits; a copy of it is used, seeded from `sampler`. Errors name it `name`.
@@ -131,11 +132,11 @@ def apply_augmenter(
     try:
         result = function(own[..., 0] if image.pixels.ndim == 2 else own)
     except Exception as error:
-        raise ValueError(f"`{name}` must turn an image into an image, but it raised {error!r}") from error
+        raise ValueError(f"`{name}` must take and return an image, but it raised {error!r}") from error
     if isinstance(result, np.ndarray):
         if not is_imgaug and result.dtype.kind == dtype.kind == "f":
             result = result.astype(dtype, copy=False)
         elif is_imgaug and dtype == np.uint8 and not image.is_byte:
             result = np.rint(result * np.float32(image.max_value / 255) + np.float32(image.window.low)).astype(np.uint8)
-    # Four channels are four bands where the image has four, instead of three and alpha.
+    # If the image has four bands, four channels are not three and alpha.
     return as_source(result, image, f"{name}(image)", alpha=False if image.channels == 4 else None)

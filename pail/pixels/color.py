@@ -1,4 +1,4 @@
-"""torchvision's ColorJitter computed with OpenCV, and what it shares with the augmenters."""
+"""torchvision's ColorJitter computed with OpenCV, and functions that the augmenters also use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def through_float(function: Callable[..., np.ndarray], image: np.ndarray, max_va
 
 
 def scale_values(image: np.ndarray, gain: float, offset: float, max_value: float) -> np.ndarray:
-    """gain * image + offset, rounded for 8-bit images and clipped, whatever the number of channels."""
+    """gain * image + offset, rounded for 8-bit images and clipped, for any number of channels."""
     flat = image.reshape(image.shape[0], -1)
     changed = cv2.addWeighted(flat, gain, flat, 0, offset)
     if image.dtype != np.uint8:
@@ -63,10 +63,10 @@ def apply_jitter(
 ) -> np.ndarray:
     """`image` after brightness (0), contrast (1), saturation (2) and hue (3) in that order, by those factors.
 
-    Brightness, contrast and saturation together are gain * (blend * x + (1 - blend) * gray(x)) + offset, whatever
-    their order. They are collected and applied at once: at the end; where a value could leave [0, max_value], so that
-    clipping happens where it would if each change were applied by itself; and before a rotation of the hue, which
-    commutes with gain and offset but not with `blend`. Mean grays commute with `blend`.
+    Brightness, contrast and saturation in any order have the form gain * (blend * x + (1 - blend) * gray(x)) + offset.
+    They are collected and applied together: at the end; when a value could leave [0, max_value], so that values are
+    clipped as if each change were applied separately; and before a rotation of the hue, which commutes with gain and
+    offset but not with `blend`. The mean gray commutes with `blend`.
     """
     if image.dtype == np.uint8 and max_value != 255:
         return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
@@ -136,7 +136,7 @@ def _rotate_hue(image: np.ndarray, degrees: float) -> np.ndarray:
     rows, columns, channels = image.shape
     result = np.empty_like(image) if channels == 3 else image.copy()
     shifts = np.zeros((columns, 3), np.float32)
-    shifts[:, 0] = degrees % 360  # OpenCV takes hues beyond the full circle, but none below 0
+    shifts[:, 0] = degrees % 360  # OpenCV accepts hues above 360 degrees, but not below 0
     step = max(1, STRIP_PIXELS // columns)
     for top in range(0, rows, step):
         strip = image[top : top + step, :, :3].astype(np.float32)

@@ -152,7 +152,8 @@ def _gamma_table(levels: _Levels, gammas: list[float]) -> np.ndarray:
 
 
 def gamma_contrast(image: np.ndarray, max_value: float, gammas: list[float]) -> np.ndarray:
-    """max_value * (v / max_value) ** gamma, with a gamma for each channel (the three repeat beyond the third)."""
+    """max_value * (v / max_value) ** gamma, with a gamma for each channel (the three are repeated for further
+    channels)."""
     # Rounding can leave values just below 0, of which a power is NaN.
     planes = cv2.split(np.maximum(image, 0) * np.float32(1 / max_value))
     raised = [cv2.pow(plane, gamma) for plane, gamma in zip(planes, np.resize(gammas, len(planes)), strict=True)]
@@ -292,7 +293,7 @@ def _posterize_table(levels: _Levels, bits: int) -> np.ndarray | None:
 
 
 def posterize(image: np.ndarray, max_value: float, bits: int) -> np.ndarray:
-    """Round each value down to one of 2 ** bits levels; 8 bits change nothing, whatever the dtype."""
+    """Round each value down to one of 2 ** bits levels; 8 bits change nothing, for any dtype."""
     if bits == 8:
         return image
     step = (1 << (8 - bits)) * max_value / 255
@@ -390,7 +391,7 @@ def rotate(image: np.ndarray, max_value: float, angle: float) -> np.ndarray:
     return result
 
 
-# Of gamma three numbers are drawn for gray images too: what is drawn later must not depend on the channels.
+# Three gammas are drawn for gray images, too, because later random numbers must not depend on the channels.
 AUGMENTERS: dict[str, Augmenter] = {
     "gamma_contrast": Augmenter(
         lambda sampler: {"gammas": [sampler.uniform("gamma", 0.5, 2.0) for _ in range(3)]}, gamma_contrast, _gamma_table

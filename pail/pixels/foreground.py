@@ -1,18 +1,19 @@
 """The automatic foreground: objects on a plain background.
 
-1. A thumbnail without contrast, or whose border looks like the whole (a textured surface), has no foreground.
-2. The background is a plane in each channel, fitted to the colors along the border, less those that stand out.
-3. The distance from the background is divided by Otsu's threshold. Where one sign of the difference in brightness
-   separates better, that is used instead: it holds objects on a background with shades, like a vignette's.
-4. The result is rejected if it is on most of the border, looks like the light and shade of a surface, or is nearly
-   empty or nearly everything; gaps are closed and specks removed.
+1. A thumbnail has no foreground if it has no contrast, or if its border looks like the whole image (a textured
+   surface).
+2. The background is a plane in each channel, fitted to the colors along the border without outliers.
+3. The distance from the background is divided by Otsu's threshold. If only one sign of the difference in brightness
+   separates better, it is used instead, as for objects on a background with vignetting.
+4. The result is rejected if it covers most of the border, looks like the shading of a surface, or covers almost nothing
+   or almost everything. Gaps are closed and specks removed.
 
 If there is no foreground, the whole image is the foreground. All decisions are made on the thumbnail, and the mask is
 enlarged with smooth edges.
 
 References: Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
-Cybernetics, 1979. The papers' codes use a fixed threshold for each category of MVTec AD instead; `cdo_foreground` is
-CDO's.
+Cybernetics, 1979. The code of the papers uses a fixed threshold for each category of MVTec AD instead; `cdo_foreground`
+is that of CDO.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from pail.core.ops import as_bytes, with_axis
 THUMBNAIL_SIDE = 192  # of the thumbnail that decides on the foreground
 COARSE_SIDE = 96  # ... and on whether a single point is on it
 SMALLEST_SIDE = 8  # a thumbnail with a shorter side has no useful border
-LEVELS = 8  # an image with fewer gray levels than this between its darkest and brightest pixel is constant
+LEVELS = 8  # an image that spans fewer gray levels than this is constant
 FLOAT_LEVELS = 4095  # gray levels of a float image
 RELATIVE_SPAN = 0.03  # ... and so is one with a smaller span, as a share of its brightest pixel
-EVEN_SPREAD, EVEN_MEAN = 0.8, 0.15  # of a surface: spread of its border at least, difference of its mean at most, in
+EVEN_SPREAD, EVEN_MEAN = 0.8, 0.15  # of a surface: smallest spread of its border, largest difference of its mean, in
 # spreads of the whole; the closest of all test scenes with an object, one in a corner, differs by 0.21 in the mean
 SMALLEST_OBJECT = 0.001  # of the area
 AREA_LIMITS = (0.01, 0.95)  # a smaller or larger foreground is rejected
 BORDER_VOTE = 0.6  # the share of the border that must be background
-BORDER_SHARE = 0.3  # a surface's light and shade reach the border: more than this share as often as anywhere
-SEPARATION, SAFE_SEPARATION = 0.8, 0.9  # between-class variance over variance; the second for an object on the border
+BORDER_SHARE = 0.3  # shading of a surface reaches the border: at least this share of its frequency elsewhere
+SEPARATION, SAFE_SEPARATION = 0.8, 0.9  # between-class variance / variance; the second for an object at the border
 FINE_EDGES = 8  # a mask with longer edges than this, in sides of the image, is grain or a pattern
 PLANE_ROUNDS = 3
-SMALLEST_STEP = 24  # of 255: one sign of the difference with a lower threshold holds only noise
+SMALLEST_STEP = 24  # of 255: one sign of the difference with a lower threshold contains only noise
 SIDE_GAIN = 0.05
 GRAYS = np.arange(256)
 CDO_SIDE = 256
@@ -79,7 +80,7 @@ def threshold_foreground(image: NormalImage, bg_threshold: float, bg_reverse: bo
 
 
 def cdo_foreground(image: NormalImage) -> np.ndarray:
-    """CDO's foreground: what is neither dark nor bright, without a wide seam along what is."""
+    """CDO's foreground: pixels that are neither dark nor bright, except close to dark or bright ones."""
 
     def find(normal: NormalImage) -> np.ndarray:
         mean = _mean(_thumbnail(normal, CDO_SIDE).astype(np.float32, copy=False))
@@ -107,7 +108,7 @@ def _thumbnail(image: NormalImage, side: int) -> np.ndarray:
     if scale < 0.5:  # every n-th pixel is enough
         pixels = with_axis(cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST_EXACT))
     pixels = np.ascontiguousarray(pixels[..., : image.channels])
-    if image.window.clips:  # before neighbors are averaged: a dead pixel is no more than black or white
+    if image.window.clips:  # before averaging, so that a dead pixel counts only as black or white
         pixels = image.window.inside(pixels)
     small = with_axis(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
     return small if image.is_byte else small.astype(np.float32) * np.float32(255 / image.max_value)
@@ -186,9 +187,9 @@ def _is_constant(image: NormalImage, small: np.ndarray) -> bool:
 
 
 def _is_even(small: np.ndarray) -> bool:
-    """Whether the border has the mean and the spread of the whole in each channel: a surface, found cheaply.
+    """Whether the border has the mean and the spread of the whole image in each channel: a fast test for a surface.
 
-    An object on a background adds to the spread inside, or moves the mean away from the border's.
+    An object on a background increases the spread inside, or changes the mean relative to the border.
     """
 
     def statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +214,7 @@ class _Split(NamedTuple):
 
 
 def _separate(small: np.ndarray) -> _Split:
-    """What is far from the background, or on one side of it in brightness where that separates better."""
+    """The pixels that are far from the background, or only brighter or darker ones if that separates better."""
     backgrounds = _background(small)
     far: np.ndarray | None = None
     for channel, background in enumerate(backgrounds):  # OpenCV's `split` takes three times as long
@@ -244,12 +245,12 @@ def _border_positions(height: int, width: int) -> np.ndarray:
 
 
 def _background(small: np.ndarray) -> list[np.ndarray]:
-    """The plane in each channel through the colors along the border, less those that stand out from it."""
+    """The plane in each channel through the colors along the border, without outliers."""
     height, width, channels = small.shape
     rows, columns = (np.arange(n, dtype=np.float32) / n - np.float32(0.5) for n in (height, width))
     positions, colors = _border_positions(height, width), _border(small)[::4].astype(np.float32, copy=False)
     plane = np.zeros((3, channels), np.float32)
-    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # makes the slope unique where all colors stand out
+    ridge = np.float32(1e-4) * np.eye(3, dtype=np.float32)  # makes the slope unique if all colors are outliers
     plane[0] = _median(colors.T)
     kept: np.ndarray | None = None
     for _ in range(PLANE_ROUNDS):
@@ -282,7 +283,7 @@ def _mask_of(found: _Split) -> np.ndarray:
 
 
 def _otsu(levels: np.ndarray) -> tuple[int, float]:
-    """Otsu's threshold and its between-class variance over the variance."""
+    """Otsu's threshold, and its between-class variance divided by the variance."""
     share = cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel().astype(np.float64) / levels.size
     below = np.cumsum(share)
     sums = np.cumsum(share * GRAYS)
@@ -293,7 +294,7 @@ def _otsu(levels: np.ndarray) -> tuple[int, float]:
 
 
 def _is_surface(mask: np.ndarray, separation: float) -> bool:
-    """Whether the two classes are the light and shade of one surface, not an object and its background."""
+    """Whether the two classes are the shading of one surface, and not an object and its background."""
     on_border = float(_border(mask).mean()) / 255
     alike = on_border > BORDER_SHARE * cv2.countNonZero(mask) / mask.size
     edges = cv2.countNonZero(cv2.absdiff(mask[1:], mask[:-1]))

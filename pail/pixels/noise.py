@@ -1,4 +1,4 @@
-"""Perlin noise over images of any size and proportions, and the masks that DRAEM makes of it.
+"""Perlin noise over images of any size and proportions, and the masks that DRAEM makes from it.
 
 Noise on a lattice of 2^a x 2^b cells, a and b independent, is rotated and thresholded. DRAEM's code needs images whose
 sides are multiples of the number of cells; here the noise is evaluated for any shape, and cells are measured on the
@@ -6,7 +6,7 @@ shorter side. Three choices differ from the paper's code:
 
 - The lattice covers the whole rotated canvas, so rotation leaves no empty corners, and it starts at a random place of a
   cell.
-- The mask is rotated, not the noise: the nearest pixel in place of interpolated noise.
+- The mask is rotated with nearest-neighbor interpolation, instead of the noise.
 - An empty mask (1 in 20 of the paper's) is drawn again, lattice included.
 
 References: Perlin, "Improving noise", SIGGRAPH 2002; Zavrtanik, Kristan, Skocaj, "DRAEM", ICCV 2021,
@@ -30,20 +30,20 @@ from pail.core.sampler import Sampler
 from pail.pixels.placing import fallback_box
 
 MASK_TRIES = 10
-LAST_SHARE = 0.05  # of the area: the highest noise, where ten masks in a row were empty
-LEAST_SAMPLE = 10_000  # values, of which half a percent are enough to estimate a level
+LAST_SHARE = 0.05  # of the area: covered by the highest noise after ten empty masks in a row
+LEAST_SAMPLE = 10_000  # number of values, half a percent of which are enough to estimate a level
 MAX_RANDOM_COVERAGE = 0.5  # a threshold drawn at random may cover nearly everything
 STRIP_PIXELS = 32_768  # noise is computed in strips of about this many pixels
 LARGE_SIDE = 2048  # pixels; masks of larger images are computed at a smaller size and enlarged
 LONGEST_TILE = 2  # times the shorter side: longer images are computed tile by tile
 SMALLEST_TILE = 512  # pixels; a tile is not made shorter
 SAMPLE_SIDE = 256  # side of a square of as many pixels as the sample for quantiles
-CELL_SAMPLES = 3  # along a cell at least, where there are that many pixels
-COARSE_CELL = 16  # pixels that a cell keeps at least where a mask is computed at a smaller size
-WASTE = 2.5  # times as large as its tile: only the needed columns of such a canvas are computed
+CELL_SAMPLES = 3  # samples along a cell at least, if it has that many pixels
+COARSE_CELL = 16  # pixels: smallest cell if a mask is computed at a smaller size
+WASTE = 2.5  # ratio of canvas to tile above which only the needed columns are computed
 LEAST_CELL = 2  # pixels; the noise of a cell of one pixel is 0 everywhere
 LEAST_SIDE = 8  # pixels; the shorter side of thinner images counts as this many
-MOST_NODES = 512  # a side; a longer lattice repeats itself after this many cells
+MOST_NODES = 512  # per side; a longer lattice repeats itself after this many cells
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
@@ -91,9 +91,9 @@ def perlin_mask(
 ) -> np.ndarray:
     """Perlin noise above a threshold as a mask: uint8 {0, 255} (H, W), with a pixel inside `roi` (None: anywhere).
 
-    It is computed at `shape`, the image's own by default, and has the image's size. The noise is redrawn, lattice
-    included, while nothing of the mask is inside. A severity sets the share of the area that is covered. Where the
-    image has a region of interest, the noise spans the bounding box of `roi`, and the area is that of `roi`.
+    It is computed at `shape`, by default that of the image, and has the size of the image. Noise and lattice are
+    redrawn while the mask has no pixel inside. A severity sets the share of the area that is covered. If the image has
+    a region of interest, the noise spans the bounding box of `roi`, and the area is that of `roi`.
     """
     box = image.whole if roi is None or image.roi is None else Box.around(roi)
     inside = roi if roi is None else roi[box.slices]
@@ -121,7 +121,7 @@ def _mask_on_box(
     size: tuple[int, int],
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """The mask at `size` inside `inside`, from noise at `shape`; all 0 where `inside` has no pixel at `shape`."""
+    """The mask at `size` inside `inside`, from noise at `shape`; all 0 if `inside` has no pixel at `shape`."""
     region = None if inside is None else resize(inside, shape, nearest=True)
     counted = None if image.roi is None else region
     for _ in range(MASK_TRIES):
@@ -151,7 +151,8 @@ def draw_noise(
 
 
 def _level(noise: Noise, sampler: Sampler, threshold: float | str, region: np.ndarray | None) -> float:
-    """The level above which the noise is in the mask; with a severity, the one that covers its share of the region."""
+    """The noise level above which a pixel is in the mask; with a severity, the level that covers the corresponding
+    share of the region."""
     if sampler.severity is None:
         if isinstance(threshold, str):
             values = noise.values()
@@ -182,8 +183,8 @@ def _level_of_share(values: np.ndarray, share: float) -> float:
 class Noise(NamedTuple):
     """Perlin noise over an image of `shape`, rotated by `angle` degrees counterclockwise about its center.
 
-    The lattice has no border: it covers whatever the image shows of it after the rotation, and starts at a random
-    place of a cell. So each pixel has the same distribution, whatever the image's proportions.
+    The lattice has no border: it covers the whole rotated image, and starts at a random position in a cell. Each pixel
+    therefore has the same distribution for any proportions of the image.
 
     The canvas is the image before the rotation, extended as far as needed. At a pixel in a cell, with u and v from 0
     to 1 across and down, and the fade s(t) = 6t^5 - 15t^4 + 10t^3, the noise is sqrt(2) times the blend, by s(u) and
@@ -194,8 +195,8 @@ class Noise(NamedTuple):
 
     shape: tuple[int, int]
     pitch: tuple[float, float]  # cells a pixel, along the canvas's rows and columns
-    start: tuple[float, float]  # where on the lattice the canvas's first pixel lies; cells
-    gx: np.ndarray  # (n, m) float32: the gradients of the lattice's nodes, which repeat where that is too few
+    start: tuple[float, float]  # position of the first pixel of the canvas on the lattice, in cells
+    gx: np.ndarray  # (n, m) float32: the gradients of the nodes of the lattice, repeated if necessary
     gy: np.ndarray
     angle: float = 0.0
 
@@ -268,7 +269,7 @@ class Noise(NamedTuple):
             flags = drawn.view(bool)
             for place, values in self._strips(canvas, tile):
                 np.greater(values, level, out=flags[place])
-        if self.angle != 0:  # the nearest pixel: interpolation would lower the peaks of fine noise
+        if self.angle != 0:  # nearest neighbor, because interpolation would reduce the maxima of fine noise
             matrix = np.array(_to_canvas(self.shape, self.angle))
             matrix[:, 2] += matrix[:, :2] @ (tile.left, tile.top) - (canvas.left, canvas.top)
             drawn = cv2.warpAffine(drawn, matrix, tile[:1:-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
@@ -277,7 +278,7 @@ class Noise(NamedTuple):
     def _strips(self, canvas: Box, tile: Box) -> Iterator[tuple[slice | tuple[slice, slice], np.ndarray]]:
         """A few rows of the canvas at a time, and the noise there in a buffer that fits the cache.
 
-        Of a canvas much larger than its tile, only the columns that the tile shows.
+        If the canvas is much larger than its tile, only the columns that the tile needs are computed.
         """
         row, fy, sy = self._lattice(0, canvas.top, canvas.height)
         column, fx, sx = self._lattice(1, canvas.left, canvas.width)
@@ -349,7 +350,7 @@ def _footprint(tile: Box, canvas: Box, shape: tuple[int, int], angle: float) -> 
     corners = [(x - canvas.left, y - canvas.top) for x, y in _corners(tile, shape, angle)]
     for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
         near = (row >= min(y0, y1) - 1) & (row <= max(y0, y1) + 1)
-        for reach in (-1, 1):  # a pixel is needed by what lies less than a row above or below
+        for reach in (-1, 1):  # a pixel is needed if one less than a row above or below is needed
             y = np.clip(row[near] + reach, min(y0, y1), max(y0, y1))
             for x in (x0, x1) if y0 == y1 else (x0 + (x1 - x0) * (y - y0) / (y1 - y0),):
                 low[near], high[near] = np.minimum(low[near], x), np.maximum(high[near], x)

@@ -1,4 +1,4 @@
-"""How an anomaly is looked at: the image with the mask's outline, a zoomed crop, and what changed."""
+"""Pictures of an anomaly: the image with the outline of the mask, an enlarged crop, and the difference."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 OUTLINE = (255, 221, 0)
-UNDERLINE = (0, 0, 0)  # of the frame, so that it shows on bright surfaces
+UNDERLINE = (0, 0, 0)  # dark line below the frame, so that it is visible on bright surfaces
 LARGE = 480  # pixels of a picture's longer side from which lines are 2 pixels wide, not 1
 FRAME = (255, 255, 255)
-PERCENTILES = (0.1, 99.9)  # of the normal image, between which depths beyond 8 bit are displayed
-MARGIN = 0.3  # of the anomaly's side, around it in the crop
+PERCENTILES = (0.1, 99.9)  # of the normal image: displayed range of images with more than 8 bits
+MARGIN = 0.3  # of the side of the anomaly: margin around it in the crop
 SMALLEST_CROP = 1 / 8  # of the image's shorter side
 
 
@@ -32,10 +32,10 @@ class Shades(NamedTuple):
 
 
 def shades(image: np.ndarray) -> Shades:
-    """Black and white of an image: bytes as they are, other depths stretched to what the image holds."""
+    """The displayed range of an image: 0 to 255 for 8 bits, else the range of its values."""
     if image.dtype == np.uint8:
         return Shades(0, 255)
-    # Every nth pixel is enough for a percentile, and keeps large images cheap.
+    # Every nth pixel is enough for a percentile, and is fast for large images.
     step = max(1, max(image.shape[:2]) // 1024)
     low, high = np.percentile(image[::step, ::step], PERCENTILES)
     if high > low:
@@ -44,7 +44,8 @@ def shades(image: np.ndarray) -> Shades:
 
 
 def to_display(image: np.ndarray, limits: Shades) -> np.ndarray:
-    """8-bit RGB of an image of any depth and number of channels: gray is repeated, bands beyond three are left out."""
+    """An image with any bit depth and number of channels as 8-bit RGB: gray is repeated, and only three bands are
+    used."""
     pixels = _bands(image)
     if pixels.dtype != np.uint8 or limits != (0, 255):
         scale = 255 / (limits.high - limits.low)
@@ -74,7 +75,7 @@ def view(
     anchor: tuple[int, int] | None = None,
     detail: int | None = None,
 ) -> View:
-    """The anomaly in an image of `side` pixels, and crop and change at half of that or `detail` pixels."""
+    """Show the anomaly in an image of `side` pixels, and crop and difference at half of that or `detail` pixels."""
     limits, detail = shades(i_n), detail or side // 2
     mask = m_a.reshape(m_a.shape[:2])
     crop = crop_around(mask, anchor)
@@ -111,14 +112,14 @@ def middle(mask: np.ndarray) -> tuple[int, int]:
 
 
 def _span(start: int, length: int, side: int, limit: int) -> slice:
-    """`side` pixels about a stretch, moved into the image."""
+    """An interval of `side` pixels around another one, shifted into the image."""
     side = min(side, limit)
     first = min(max(0, start + length // 2 - side // 2), limit - side)
     return slice(first, first + side)
 
 
 def shrink(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask at another size, 0 and 255; the thinnest scratch still shows in the smallest picture."""
+    """The mask at another size, 0 and 255. Even the thinnest scratch stays visible."""
     small = mask
     for axis, size in enumerate((height, width)):
         if small.shape[axis] > size:
@@ -139,7 +140,7 @@ def outline(shown: np.ndarray, mask: np.ndarray, crop: tuple[slice, slice] | Non
         ]
         cv2.rectangle(result, corners[0], corners[1], UNDERLINE, thin + 1)
         cv2.rectangle(result, corners[0], corners[1], FRAME, thin)
-    # Around the mask and not on it, so that a small anomaly can be seen inside.
+    # Around the mask and not on it, so that a small anomaly is visible inside.
     line = cv2.dilate(small, np.ones((2 * thin + 1, 2 * thin + 1), np.uint8))
     rim = cv2.dilate(line, np.ones((3, 3), np.uint8))
     result[(rim > 0) & (line == 0)] //= 3
@@ -153,7 +154,7 @@ def _scaled(span: slice, of: int, to: int, end: str) -> int:
 
 
 def difference(i_n: np.ndarray, i_a: np.ndarray, limits: Shades) -> np.ndarray:
-    """What changed, the most over the channels; black is nothing, and faint changes are lifted by a square root."""
+    """The largest change over the channels. Black is no change, and faint changes are amplified by a square root."""
     gap = cv2.absdiff(i_a, i_n) if i_a.dtype.kind == "u" else np.abs(i_a.astype(np.float32) - i_n)
     share = gap.reshape(*i_n.shape[:2], -1).max(axis=2).astype(np.float32) / (limits.high - limits.low)
     return colors(np.sqrt(np.clip(share, 0, 1)))

@@ -1,4 +1,4 @@
-"""Size and place of an anomaly: always inside the image, and inside the region of interest where there is room."""
+"""Size and place of an anomaly: always inside the image, and inside the region of interest if it fits."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pail.core.ops import Box
 from pail.core.sampler import Sampler
 
 FALLBACK_FRACTION = 1 / 16  # side of the square that replaces an empty random mask
-REJECTION_TRIES = 8  # at uniform places, before all places are compared
-PICKS = 20  # of places with the largest correlation, until the overlap is confirmed
+REJECTION_TRIES = 8  # number of random places, before all places are compared
+PICKS = 20  # number of places with the largest correlation whose overlap is checked
 
 
 def place(image: NormalImage, sampler: Sampler, height: int, width: int, shape: np.ndarray | None = None) -> Box:
-    """A box of that size inside the image, which has room for it: uniform over
-    the places where all of it fits.
+    """Find a box of that size inside the image, uniform over the places
+    where all of it fits.
 
     `shape` is the uint8 mask (height, width) of the pixels that count, None
-    for all. With an ROI, a place fits where every pixel that counts lies
-    inside; where there is none, the box covers the ROI as well as it can,
-    with one pixel at least.
+    for all. With an ROI, every pixel that counts has to be inside. If there
+    is no such place, the box covers as much of the ROI as possible, and at
+    least one pixel.
     """
     if image.roi is None:
         top = sampler.integer("top", 0, image.height - height)
@@ -43,7 +43,7 @@ def fallback_box(image: NormalImage, sampler: Sampler, roi: np.ndarray | None = 
 def rectangle_size(area: float, aspect: float, shape: tuple[int, int]) -> tuple[int, int]:
     """(height, width) in pixels of a rectangle of `area` px^2 and `aspect` width / height inside `shape`.
 
-    Where one side does not fit, the other grows to keep the area, as far as it fits.
+    If one side does not fit, the other one grows to keep the area, as far as it fits.
     """
     rows, columns = shape
     width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
@@ -77,7 +77,7 @@ def _place_in_roi(roi: np.ndarray, rng: np.random.Generator, height: int, width:
         found = _fullest(roi, rng, fits, (height, width), shape)
         if found and _overlap(roi, found, shape) == full:
             return found
-    # Nothing fits: the box meets the bounding box of the ROI.
+    # Nothing fits: the box has to overlap the bounding box of the ROI.
     meets = corners(around.top - height + 1, around.left - width + 1, around.bottom - 1, around.right - 1)
     found = _fullest(roi, rng, meets, (height, width), shape)
     if found:
@@ -97,7 +97,7 @@ def _overlap(roi: np.ndarray, box: Box, shape: np.ndarray | None) -> int:
 def _fullest(
     roi: np.ndarray, rng: np.random.Generator, corners: Box, size: tuple[int, int], shape: np.ndarray | None
 ) -> Box | None:
-    """A uniform choice among the places with the largest overlap; None where no place has any."""
+    """A random choice among the places with the largest overlap; None if no place overlaps."""
     rows = slice(corners.top, corners.top + corners.height - 1 + size[0])
     part = roi[rows, corners.left : corners.left + corners.width - 1 + size[1]]
     part = np.ascontiguousarray((part > 0).view(np.uint8))
@@ -113,7 +113,7 @@ def _fullest(
         found = _overlap(roi, trial, shape)
         if found > most:
             best, most = trial, found
-        if found >= sums.max() - 0.5:  # a correlation is rounded; pixels are counted exactly
+        if found >= sums.max() - 0.5:  # the correlation is rounded, whereas pixels are counted exactly
             break
     return best
 

@@ -1,4 +1,4 @@
-"""Poisson blending inside a mask (Perez et al., 2003): a patch takes on the colors around its new place.
+"""Poisson blending inside a mask (Perez et al., 2003): a patch adapts to the colors around its new place.
 
 Inside the mask the result has the gradients of the patch and meets the background without a step at the mask's border.
 The equation is solved exactly there, with the background as boundary values, so nothing outside the mask takes part.
@@ -14,7 +14,7 @@ import numpy as np
 from pail.core.ops import Box, with_axis
 
 TOLERANCE = 3e-3  # residual of the equation relative to its right-hand side; a tenth of a gray level on photographs
-MAX_ITERATIONS = 60  # bounded: a ragged mask converges slowly, and what is left then is not visible
+MAX_ITERATIONS = 60  # a limit for irregular masks, which converge slowly; the remaining error is not visible
 DENSE_SIDE = 128  # up to this side, a sine transform as a product of matrices is faster than a fast transform
 MAX_DENSE_SIDE = 512  # ... and up to this one than a fast transform of an unfavorable length
 
@@ -25,9 +25,9 @@ def blend(background: np.ndarray, patch: np.ndarray, mask: np.ndarray, *, mixed:
     Parameters
     ----------
     background, patch : ndarray (h, w, C), uint8 or float32
-        What is there and what is inserted, in the same range.
+        The image and the patch to insert, in the same range of values.
     mask : ndarray (h, w), uint8 {0, 255}
-        Where the patch is inserted. Beyond the array, both images are taken to go on as they end.
+        Where the patch is inserted. Beyond the array, both images continue with their border values.
     mixed : bool, default False
         Take the stronger gradient of patch and background for each pair of neighbors, so that the texture of the
         background shows through.
@@ -88,9 +88,9 @@ def _solve(right: np.ndarray, inside: np.ndarray) -> np.ndarray:
     right = np.ascontiguousarray(np.moveaxis(right, 2, 0), np.float32)
     if inside.all():
         return np.moveaxis(_Rectangle(height, width)(right), 0, 2)
-    from scipy.fft import next_fast_len  # at its first use: importing it takes its time
+    from scipy.fft import next_fast_len  # imported at its first use, because importing it takes time
 
-    # The rectangle may be larger than the mask's: sides that a fast transform likes cost a half to a tenth.
+    # The rectangle may be larger than that of the mask: sides for which the transform is fast take a half to a tenth.
     sides = [size if size <= DENSE_SIDE else next_fast_len(size + 1) - 1 for size in (height, width)]
     padding = (0, sides[0] - height), (0, sides[1] - width)
     within = np.pad(inside, padding).astype(np.float32)
@@ -140,7 +140,8 @@ def _eigenvalues(size: int) -> np.ndarray:
 
 
 def favorable_side(side: int, limit: int) -> int:
-    """The nearest side of a patch, with its frame of one pixel, that the transform is fast at; up to 3 % away."""
+    """The nearest side of a patch, with its frame of one pixel, for which the transform is fast; it differs by up to 3
+    %."""
     from scipy.fft import next_fast_len
 
     if side <= DENSE_SIDE:

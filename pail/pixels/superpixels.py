@@ -17,8 +17,8 @@ from pail.core.ops import resize, with_axis
 SIDE = 128  # a thumbnail has about SIDE x SIDE pixels, at any aspect ratio
 PIXELS_PER_SEGMENT = 16  # in a thumbnail at least
 ITERATIONS = 3  # more would leave fewer segments on texture
-LAB_RANGE = 100  # from black to white
-SMOOTHING = 0.9  # of an enlarged outline, in pixels of the thumbnail
+LAB_RANGE = 100  # range of Lab from black to white
+SMOOTHING = 0.9  # smoothing of an enlarged outline, in pixels of the thumbnail
 COARSE_SIDE = 32  # of the thumbnail for coarse segments
 COARSE_COMPACTNESS = 10
 COARSE_SIGMA = 1
@@ -31,7 +31,7 @@ def superpixels(
 ) -> np.ndarray:
     """Labels 0..K-1 of a thumbnail of the image (h, w, C), each one connected piece, as int32 (rows, columns).
 
-    K is near `n_segments` where the image is flat and smaller where its texture breaks superpixels into pieces.
+    K is close to `n_segments` if the image is flat, and smaller if its texture breaks superpixels into pieces.
     """
     n_segments = max(1, min(n_segments, image.shape[0] * image.shape[1] // 4))
     small = _thumbnail(image, _small_shape(image.shape[:2], n_segments, SIDE), max_value)
@@ -59,7 +59,7 @@ def coarse_segments(image: np.ndarray, mask: np.ndarray, max_value: float, count
 
 def _cluster(small: np.ndarray, n_segments: int, compactness: float, sigma: float) -> np.ndarray:
     """SLIC of a thumbnail in [0, 1]; `sigma` is in pixels of an image of 256 pixels a side."""
-    from skimage.segmentation import slic  # takes half a second, so only where it is used
+    from skimage.segmentation import slic  # takes half a second to import
 
     color = _color(small)
     if sigma > 0:
@@ -93,14 +93,14 @@ def grid_labels(shape: tuple[int, int], n_segments: int) -> np.ndarray:
 
 
 def _cells(shape: tuple[int, int], n_segments: int) -> tuple[int, int]:
-    """Rows and columns of about `n_segments` squares, rounded as SLIC does at full size, where that matters less."""
+    """Rows and columns of about `n_segments` squares, rounded like SLIC at full size."""
     step = math.sqrt(shape[0] * shape[1] / n_segments)
     rows, columns = (min(max(1, round(size / step)), size) for size in shape)
     return rows, columns
 
 
 def _small_shape(shape: tuple[int, int], n_segments: int, side: int) -> tuple[int, int]:
-    """Of the thumbnail, which keeps the image's proportions."""
+    """The shape of the thumbnail, which keeps the proportions of the image."""
     pixels = max(side * side, PIXELS_PER_SEGMENT * n_segments)
     scale = min(1.0, math.sqrt(pixels / (shape[0] * shape[1])))
     rows, columns = (max(1, round(size * scale)) for size in shape)
@@ -134,4 +134,4 @@ def enlarge(small: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     grown = cv2.threshold(cv2.resize(soft, shape[::-1]), 127, 255, cv2.THRESH_BINARY)[1]
     if cv2.hasNonZero(grown) or not cv2.hasNonZero(small):
         return grown
-    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)  # all of it was too thin to blur
+    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)  # the mask was too thin for the blur

@@ -1,1 +1,1 @@
-"""Pages and sheets for people: preview and report."""
+"""Pages and sheets to look at: preview and report."""

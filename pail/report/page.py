@@ -1,4 +1,4 @@
-"""Self-contained HTML pages from the templates of a package: nothing is fetched, and all text is escaped."""
+"""Self-contained HTML pages from the templates of a package. They load nothing, and all text is escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Pictures that enlarge together, or the reason why there are none."""
+    """Pictures that are enlarged together, or the reason why there are none."""
 
     title: str
     pictures: list[Picture]
@@ -36,12 +36,12 @@ class Cell(NamedTuple):
 
 @cache
 def static(package: str, name: str) -> str:
-    """The text of a style or script of a package."""
+    """The contents of a style or script of a package."""
     return (files(package) / "static" / name).read_text(encoding="utf-8")
 
 
 def environment(package: str, quote: Callable[[Any], str]) -> Environment:
-    """The templates of a package, in which `quote` escapes every value that is not markup."""
+    """The templates of a package; `quote` escapes every value that is not markup."""
     made = Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -55,13 +55,13 @@ def environment(package: str, quote: Callable[[Any], str]) -> Environment:
 
 
 def text(value: Any) -> str:
-    """A value as HTML text or attribute; what is no character, or controls, is spelled out."""
+    """A value as HTML text or attribute; control characters and invalid characters are shown as escapes."""
     spelled = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
     return html.escape(printable(spelled))
 
 
 def printable(value: str) -> str:
-    """The text on one line: characters that cannot be printed are spelled out."""
+    """The text on one line; characters that cannot be printed are shown as escapes."""
     if value.isprintable():  # such as a picture, of many thousand characters
         return value
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)

@@ -1,4 +1,4 @@
-"""What each technique does to your own images: a contact sheet, and the same as a page."""
+"""Show what each technique does to your own images, as a contact sheet or as an HTML page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pail.report.page import TEMPLATES, Cell, Picture, data_uri, in_words, print
 
 SEVERITIES = (0.25, 0.5, 0.75, 1.0)
 SHEET_SIDE = 208  # pixels of an image on the sheet
-PAGE_SIDE = 560  # and on the page, where it enlarges
+PAGE_SIDE = 560  # and on the page, where it can be enlarged
 GAP, MARGIN, LABEL, HEAD = 4, 24, 248, 92
 PITCH = 10  # pixels for each character of the command
-DETAIL = SHEET_SIDE // 2  # pixels of the enlarged part and of what changed there
+DETAIL = SHEET_SIDE // 2  # pixels of the enlarged part and of the difference
 CELL = SHEET_SIDE + GAP + DETAIL
 BETWEEN = 12  # pixels between the columns
-WIDE, VERY_WIDE = 1.6, 6.0  # width over height from which details are below the image, and cells below each other
-SEVERITY = 124  # pixels of the severity in front of a line
+WIDE, VERY_WIDE = 1.6, 6.0  # width / height above which details are below the image, and cells below each other
+SEVERITY = 124  # pixels: width of the severity in front of a line
 CHOICES = ("--techniques", "--preset")  # options that choose techniques
 DEFAULTS, OF_PAPERS = "defaults", "papers' defaults"  # the title of the first column, where nothing else was set
 SETTINGS = "the recipe's settings"
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
     name: str
     cells: list[tuple[str, float, View]]  # title, share of the image, pictures
-    settings: list[str]  # in words, what is not as by default
+    settings: list[str]  # changed settings, in words
 
 
 def preview(
@@ -61,17 +61,17 @@ def preview(
     severity: Any = None,
     tile: int | None = None,
 ) -> Image.Image:
-    """A contact sheet with a row for each technique, a column with the defaults and one for each severity.
+    """Make a contact sheet with a row for each technique, a column with the defaults and one for each severity.
 
-    Each cell has the image with the mask's outline, the part around the anomaly enlarged, and what changed in it. A
-    row is one image at one place; the next row takes the next image and the next source.
+    Each cell shows the image with the outline of the mask, the enlarged anomaly, and the difference there. A row shows
+    one image at one place; the next row uses the next image and the next source.
 
     Parameters
     ----------
     images : sequence of ndarray
-        Normal images of any size, depth and number of channels. Depths beyond 8 bit are stretched for display.
+        Normal images of any size, depth and number of channels. Images with more than 8 bits are stretched for display.
     sources : sequence of ndarray, optional
-        Source images; without them a technique takes the image itself.
+        Source images; without them, techniques use the image itself.
     techniques : str or sequence of str, optional
         Names or families of techniques; all by default.
     severities : sequence of float, default (0.25, 0.5, 0.75, 1.0)
@@ -79,17 +79,17 @@ def preview(
     seed : int, default 0
         The same seed makes the same sheet.
     roi : None, "foreground", mask or list, optional
-        Where anomalies may land; a list has one entry for each image.
+        Where anomalies may be inserted; a list has one entry for each image.
     command : str
-        The line that generates a data set from these images; it stands below.
+        The command that generates a data set from these images; it is printed at the bottom.
     insertion : Anomaly_Insertion, optional
-        The instance that inserts, where images need settings (`data_range`, `alpha`).
+        The instance that inserts, if images need settings (`data_range`, `alpha`).
     options : dict of str to dict, optional
-        Keywords of techniques by their names, in place of the defaults.
+        Keywords of techniques by their names, instead of the defaults.
     defects : Defects, optional
-        The bank of real defects, for `real_defect`; then it alone is shown where no techniques are named.
+        The bank of real defects for `real_defect`. If no techniques are named, only `real_defect` is shown.
     weights : dict of str to float, optional
-        The weight of each technique in the data set, where they differ; it stands beside them.
+        The weight of each technique in the data set, if weights differ; it is shown next to the technique.
     anomalies : (int, int), default (1, 1)
         How many anomalies an image gets.
     severity : float or (float, float), optional
@@ -105,7 +105,7 @@ def preview(
     Raises
     ------
     ValueError
-        If there is no image or no severity, a technique is unknown, or a list of regions has another length.
+        If there is no image or no severity, a technique is unknown, or a list of regions has the wrong length.
     """
     names = as_names(techniques, defects)
     columns = 1 + len(severities)
@@ -147,11 +147,11 @@ def preview_page(
     tile: int | None = None,
     narrowed: str | None = None,
 ) -> str:
-    """The sheet of `preview` as one self-contained HTML page.
+    """Make the sheet of `preview` as a self-contained HTML page.
 
-    Cells enlarge, techniques are ticked on and off, and the command follows the ticks. Nothing is fetched: write the
-    text to a file in UTF-8 and open it anywhere. Parameters and errors are those of `preview`. `narrowed` is the line
-    to which the techniques are added if not all are ticked; by default it is `command` without its own.
+    Cells can be enlarged, techniques can be selected, and the command follows the selection. The page loads nothing:
+    write the text to a file in UTF-8 and open it anywhere. Parameters and errors are those of `preview`. `narrowed` is
+    the line to which the techniques are added if not all are ticked; by default it is `command` without its own.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def as_names(techniques: Any, defects: Any = None) -> list[str]:
 
 
 def without_techniques(command: str) -> str:
-    """The command without its choice of techniques; as it is where its quotes do not close."""
+    """The command without its choice of techniques, or the unchanged command if its quotes are not closed."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -212,7 +212,7 @@ def without_techniques(command: str) -> str:
 
 
 class _Rows(NamedTuple):
-    """What the rows are made of."""
+    """The inputs from which rows are made."""
 
     images: Sequence[np.ndarray]
     sources: Sequence[np.ndarray] | None
@@ -233,7 +233,7 @@ class _Rows(NamedTuple):
         return OF_PAPERS if all(pai.TECHNIQUES[name].reference for name in names) else DEFAULTS
 
     def settings(self, name: str) -> list[str]:
-        """In words, what is not as by default for a technique."""
+        """The settings of a technique that differ from the defaults, in words."""
         given = {"weight": self.weights.get(name), "severity": self.severity, **self.options.get(name, {})}
         if self.anomalies != (1, 1):
             given["anomalies"] = self.anomalies if self.anomalies[0] != self.anomalies[1] else self.anomalies[0]
@@ -245,9 +245,9 @@ class _Rows(NamedTuple):
         return [self.images[order.index(name) % len(self.images)].shape for name in names]
 
     def rows(self, names: list[str], sides: Callable[[np.ndarray], tuple[int, int]]) -> Iterator[Row]:
-        """The rows, one at a time. What a row shows does not depend on which others are shown.
+        """Make the rows one at a time. A row does not depend on which other rows are shown.
 
-        `sides` says of an image how large it is shown, and how large the enlarged part.
+        `sides` returns for an image the size of its picture and the size of the enlarged part.
         """
         images, roi = self.images, self.roi
         if len(images) == 0 or len(self.severities) == 0:
@@ -298,7 +298,7 @@ def _cells(
 
 
 def _sides(image: np.ndarray, columns: int) -> tuple[int, int]:
-    """The longer side of an image on the sheet, and that of its details: wide images use the width."""
+    """The longer side of an image on the sheet, and that of its details. Wide images use the full width."""
     ratio = image.shape[1] / image.shape[0]
     if ratio >= VERY_WIDE:
         return _width(columns) - 2 * MARGIN - LABEL - 2 * (DETAIL + GAP) - SEVERITY, DETAIL
@@ -306,7 +306,7 @@ def _sides(image: np.ndarray, columns: int) -> tuple[int, int]:
 
 
 def _page_sides(image: np.ndarray) -> tuple[int, int]:
-    """The same for the page, where pictures are enlarged."""
+    """The same sizes for the page, where pictures can be enlarged."""
     ratio = image.shape[1] / image.shape[0]
     return (2 * PAGE_SIDE if ratio >= VERY_WIDE else PAGE_SIDE), PAGE_SIDE // 2
 
@@ -316,7 +316,7 @@ def _font(size: int) -> Any:
 
 
 class _Pitch:
-    """Characters of one width, as a terminal has them: in Pillow's own font two hyphens read as a dash."""
+    """A monospaced font; in Pillow's default font, two hyphens look like a dash."""
 
     def getlength(self, line: str) -> float:
         return PITCH * len(line)
@@ -327,7 +327,7 @@ def _width(columns: int) -> int:
 
 
 def _wrap(line: str, font: Any, width: int) -> list[str]:
-    """The text in lines of at most that width; what has no spaces is cut where it must be."""
+    """Wrap the text to lines of at most that width; words that are too long are cut."""
     lines = [""]
     for word in line.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
@@ -354,7 +354,7 @@ def _title(severity: float) -> str:
 
 
 def _strip(row: Row, width: int) -> Image.Image:
-    """A row of the sheet: what the technique is, and its cells beside or below each other."""
+    """A row of the sheet: the name of the technique, and its cells next to or below each other."""
     whole = row.cells[0][2].whole
     ratio = whole.shape[1] / whole.shape[0]
     texts = [
@@ -394,7 +394,7 @@ def _texts(row: Row) -> list[tuple[str, int, str]]:
 
 
 def _cell(pictures: View, *, wide: bool) -> Image.Image:
-    """The three pictures of a cell, each in the middle of its place: details beside the image, or below a wide one."""
+    """The three pictures of a cell, each centered in its place: details are next to the image, or below a wide one."""
     if wide:
         half, high = (CELL - GAP) // 2, pictures.whole.shape[0]
         low = max(pictures.zoom.shape[0], pictures.change.shape[0])
@@ -412,7 +412,7 @@ def _cell(pictures: View, *, wide: bool) -> Image.Image:
 
 
 def _line(cell: tuple[str, float, View]) -> Image.Image:
-    """The pictures of a cell of a very wide image, one beside the other, with its title in front."""
+    """The pictures of a cell of a very wide image next to each other, with the title in front."""
     title, _, pictures = cell
     height = max(18, *(shown.shape[0] for shown in pictures))
     line = Image.new("RGB", (SEVERITY + pictures.whole.shape[1] + 2 * (DETAIL + GAP), height), PAPER)

@@ -16,20 +16,20 @@ from pail.dataset.recipe import SPLITS
 from pail.pixels.panels import colors, crop_around, fit, outline, shades, shrink, to_display
 from pail.report.page import TEMPLATES, Cell, Picture, data_uri
 
-GRID = 64  # cells a side of the map of positions
-DECADES = 5  # of area that the histogram spans, up to the whole image
-BINS = 40  # for each decade
+GRID = 64  # cells per side of the map of positions
+DECADES = 5  # decades of area in the histogram, up to the whole image
+BINS = 40  # bins per decade
 COARSE = 8  # bins for each bar
-EXACT = 10_000  # areas that are kept, of which quantiles are exact
+EXACT = 10_000  # number of areas that are kept; up to this number, quantiles are exact
 SIDE = 360  # pixels of a sample
-KIND = ", "  # between a technique and the kind of a real defect
-MOST_SKIPPED = 1000  # rows of the table
+KIND = ", "  # separates a technique and the kind of a real defect
+MOST_SKIPPED = 1000  # rows of the table of skipped files
 
 Line = Mapping[str, Any]
 
 
 class Sample:
-    """A few lines out of many, each with the same chance, in bounded memory and the same at every run."""
+    """A uniform random sample of a few lines, in bounded memory and the same in every run."""
 
     def __init__(self, size: int) -> None:
         self.size, self.seen = size, 0
@@ -48,13 +48,13 @@ class Sample:
 
 
 def _kept(line: Line) -> Line:
-    """What a sample is shown with; a record may be large."""
+    """The entries of a line that a sample needs, without the record, which may be large."""
     return {key: line.get(key) for key in ("image", "mask", "techniques", "area")}
 
 
 @dataclass
 class Tally:
-    """What is counted of one technique, or of all."""
+    """The statistics of one technique, or of all."""
 
     sample: Sample
     count: int = 0
@@ -76,7 +76,7 @@ class Tally:
         self.heat[_cells(line)] += 1
 
     def quantile(self, share: float) -> float:
-        """The area up to which `share` of the anomalies are; of more than `EXACT` to the precision of the bins."""
+        """The quantile of the areas at `share`. For more than `EXACT` anomalies it has the precision of the bins."""
         if self.count <= EXACT:
             return float(np.quantile(self.first, share, method="inverted_cdf"))
         reached = np.cumsum(self.areas)
@@ -86,13 +86,13 @@ class Tally:
 
 @dataclass
 class Tallies:
-    """What is counted of a whole set."""
+    """The statistics of a whole set."""
 
     samples: int
     total: Tally = field(init=False)
     normal: Sample = field(init=False)
     techniques: dict[str, Tally] = field(default_factory=dict)
-    splits: dict[str, dict[str, int]] = field(default_factory=dict)  # of each the images and the pieces a technique
+    splits: dict[str, dict[str, int]] = field(default_factory=dict)  # per split: images, and pieces of each technique
     sizes: dict[str, list[int]] = field(default_factory=lambda: {"width": [], "height": []})
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Tallies:
 
 
 def _counted_as(piece: Mapping[str, Any]) -> list[str]:
-    """The rows of the table in which a piece counts: its technique, and its kind if it is a real defect."""
+    """The rows of the table in which a piece is counted: its technique, and its kind if it is a real defect."""
     kind = piece.get("kind")
     return [piece["technique"]] + ([] if kind is None else [f"{piece['technique']}{KIND}{kind}"])
 
@@ -133,28 +133,30 @@ def report_page(
     lacking: Sequence[str] = (),
     samples: int = 8,
 ) -> str:
-    """A self-contained HTML page about a finished set.
+    """Make a self-contained HTML page about a finished set.
 
-    Sample images of each technique, histograms of the area, maps of the position, and the files that were skipped.
-    Nothing is fetched. The memory does not grow with the set.
+    It contains sample images of each technique, histograms of the area,
+    maps of the position, and the skipped files. The page loads nothing, and
+    the memory does not grow with the set.
 
     Parameters
     ----------
     title : str
         The name of the set.
     lines : iterable of dict
-        The lines of the manifest, read once and in their order.
+        The lines of the manifest, which are read once and in order.
     open_picture : callable
-        Makes an image (ndarray or PIL) of a path as the manifest has it: of the samples' images and masks only. One
-        that raises leaves a note in place of the sample.
+        Opens the path of an image or mask of a sample as an ndarray or PIL
+        image. If it raises an error, a note replaces the sample.
     skipped : iterable of dict, optional
-        The skipped files, a row of the table for each; the keys are the columns.
+        The skipped files, one row of the table for each; the keys are the
+        columns.
     facts : dict, optional
         Further facts by name: command, seed, version.
     lacking : sequence of str, optional
-        What was requested and is not there, a line for each.
+        What was requested but not made, one line for each.
     samples : int, default 8
-        Images of each technique, and normal images.
+        Number of samples of each technique, and of normal images.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def _bin(area: float) -> int:
 
 
 def _cells(line: Line) -> tuple[slice, slice]:
-    """The cells of the map that a bounding box touches."""
+    """The cells of the map that a bounding box overlaps."""
     x, y, width, height = line["bbox"]
     return _stretch(y, height, line["height"]), _stretch(x, width, line["width"])
 
@@ -214,12 +216,12 @@ def _stretch(start: int, length: int, whole: int) -> slice:
 
 
 def _percent(share: float) -> str:
-    """A share in percent, with as many digits as it needs."""
+    """A share in percent, with a suitable number of digits."""
     return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:.1f} %"
 
 
 def _cards(tallies: Tallies) -> dict[str, str]:
-    """The most important numbers of the set by their names."""
+    """The most important numbers of the set, by name."""
     total = tallies.total
     cards = {
         "Images": f"{total.count + tallies.normal.seen:,}",
@@ -251,7 +253,7 @@ def _sample(name: str, line: Line, open_picture: Callable[[str], Any]) -> Cell:
         image, mask = np.asarray(open_picture(line["image"])), np.asarray(open_picture(line["mask"]))
         mask = mask.reshape(*mask.shape[:2], -1).max(axis=2)
         shown, crop = to_display(image, shades(image)), crop_around(mask)
-    except Exception as error:  # whatever a reader raises: the report shows what can be read
+    except Exception as error:  # readers may raise any error; the report shows the samples that can be read
         return Cell(line["image"], [], "", str(error))
     whole, part = outline(fit(shown, SIDE), mask, crop), fit(shown[crop], SIDE // 2)
     silhouette = cv2.cvtColor(shrink(mask, *whole.shape[:2]), cv2.COLOR_GRAY2RGB)
@@ -273,7 +275,8 @@ def _normal(line: Line, open_picture: Callable[[str], Any]) -> Cell:
 
 
 def _charts(tally: Tally) -> dict[str, Any]:
-    """Bars over the logarithm of the area, and the map of how often a place lies in an anomaly's bounding box."""
+    """The histogram of the logarithm of the area, and the map of how often a place is in the bounding box of an
+    anomaly."""
     counts = tally.areas.reshape(-1, COARSE).sum(axis=1)
     highest, width = max(1, int(counts.max())), 100 / len(counts)
     edges = [f"{float(f'{100 * 10 ** (index * COARSE / BINS - DECADES):.2g}'):g} %" for index in range(len(counts) + 1)]
@@ -310,7 +313,7 @@ def _charts(tally: Tally) -> dict[str, Any]:
 
 
 def _skipped(skipped: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The table of skipped files: the first of them, and how many more there are."""
+    """The table of skipped files: the first ones, and the number of further ones."""
     entries = iter(skipped)
     rows = [*islice(entries, MOST_SKIPPED)]
     more = sum(1 for _ in entries)

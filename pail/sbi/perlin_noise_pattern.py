@@ -33,7 +33,7 @@ def perlin_noise_pattern(
     min_perlin_scale: CoarsestScale,
     perlin_scale: FinestScale,
     rotation: Rotation,
-    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="share of the normal image")],
+    beta_range: Annotated[tuple[float, float], Pair(0, 1, unit="fraction of the normal image")],
     augment_source: Annotated[bool, Flag()],
     augmenter: Annotated[Any, Augmenter()],
 ) -> Insertion:

@@ -66,12 +66,12 @@ def perlin_with_roi_anomaly(
 def _region(
     image: NormalImage, use_mask: bool, mask: np.ndarray | None, bg_threshold: float | None, bg_reverse: bool
 ) -> np.ndarray | None:
-    """Where the anomaly may land: the user's mask, else the given thresholds, else the automatic foreground.
+    """The region of the anomaly: the user's mask, else that of the given thresholds, else the automatic foreground.
 
-    An automatic foreground without a pixel in the ROI gives way to the ROI; a user's mask does not.
+    An automatic foreground without a pixel in the ROI is replaced by the ROI; for a user's mask this is an error.
     """
     if mask is not None and not use_mask:
-        raise ValueError("`mask` must be None where `use_mask` is False, got a mask")
+        raise ValueError("`mask` must be None if `use_mask` is False, got a mask")
     if mask is not None:
         check_shape("mask", mask, image.shape)
         region = mask
@@ -86,12 +86,13 @@ def _region(
     if cv2.hasNonZero(region):
         return region
     if mask is not None:
-        raise ValueError("`mask` must share at least one pixel with `roi`; they do not overlap")
+        raise ValueError("`mask` and `roi` must overlap in at least one pixel, got masks that do not overlap")
     return image.roi
 
 
 def shuffle_cells(image: np.ndarray, sampler: Sampler, grid: int) -> np.ndarray:
-    """The image cut into grid x grid near-equal cells, which are exchanged at random and resized where they differ."""
+    """The image cut into grid x grid near-equal cells, which are exchanged at random and resized if their sizes
+    differ."""
     rows, columns = (np.linspace(0, size, min(grid, size) + 1).round().astype(int) for size in image.shape[:2])
     cells = [
         (slice(top, bottom), slice(left, right)) for top, bottom in pairwise(rows) for left, right in pairwise(columns)

@@ -6,8 +6,9 @@
 3. It is divided into superpixels by SLIC; their number is one of `n_segments`, also in the region if there is one.
 4. A share `fraction` of the superpixels, never all, is pasted unblended.
 
-The paper's code takes 10 % of the superpixels with replacement; here `fraction` of them without. One that is too large
-(more than twice the share, and more than a tenth of the region) is not taken, which happens where few labels remain.
+The paper's code takes 10 % of the superpixels with replacement; here `fraction` of them without. A superpixel that is
+too large (more than twice the share, and more than a tenth of the region) is not used; this happens if only few labels
+remain.
 
 References: Shah, Urmonov, Kim, "Two-stage coarse-to-fine image anomaly segmentation and detection model", Image and
 Vision Computing, 2023, https://doi.org/10.1016/j.imavis.2023.104817; Achanta et al., "SLIC superpixels compared to
@@ -33,13 +34,13 @@ from pail.pixels.placing import fallback_box
 from pail.pixels.superpixels import enlarge, grid_labels, superpixels
 
 TASAD_AUGMENTERS = ("gamma_contrast", "brightness", "sharpness", "autocontrast")
-TASAD_COUNT = 3  # of them, all different
+TASAD_COUNT = 3  # number of augmenters, all different
 TASAD_TURNS = (0, 3, 2)  # quarters counterclockwise: TASAD's 0, 90 and 180 degrees clockwise
 NONZERO_TURNS = (1, 2, 3)
 ROTATIONS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
-FIRMER = 2  # times as compact, where texture breaks superpixels into pieces
+FIRMER = 2  # factor on the compactness if texture breaks superpixels into pieces
 MOST_SEGMENTS = 4000  # in the bounding box of a thin region
-LEAST_CAP = 0.1  # of the region: a single superpixel may be this large, however small `fraction` is
+LEAST_CAP = 0.1  # of the region: a single superpixel may have this size for any `fraction`
 
 
 def superpixel_anomaly(
@@ -48,7 +49,7 @@ def superpixel_anomaly(
     source: np.ndarray | None,
     *,
     n_segments: Annotated[tuple[int, ...], Several(Number(1, 1_000_000, integer=True))],
-    fraction: Annotated[float, Number(0, 1, above=True, below=True, unit="share of the superpixels")],
+    fraction: Annotated[float, Number(0, 1, above=True, below=True, unit="fraction of the superpixels")],
     compactness: Annotated[float, Number(1e-3, 1e6)],
     sigma: Annotated[float, Number(0, 100, unit="pixels")],
     rotate: Annotated[bool, Flag()],
@@ -96,7 +97,7 @@ def _mask(
     around = image.region_box
     pixels = content[around.slices]
     roi = None if image.roi is None else np.ascontiguousarray(image.roi[around.slices])
-    # So many in the bounding box that the region itself has as many as an image without a region.
+    # The number in the bounding box is such that the region has as many as an image without a region.
     count = min(round(count * around.area / image.region_area), MOST_SEGMENTS)
     cap = max(LEAST_CAP, min(1.0, 2 * fraction))
     for firmness in (compactness, FIRMER * compactness, None):
@@ -126,7 +127,7 @@ def _areas(roi: np.ndarray | None, labels: np.ndarray) -> tuple[np.ndarray, np.n
     if roi is None:
         return areas, areas
     finer = (4 * labels.shape[0], 4 * labels.shape[1])
-    if roi.shape[0] > finer[0] and roi.shape[1] > finer[1]:  # sixteen samples a cell are enough, at an integer factor
+    if roi.shape[0] > finer[0] and roi.shape[1] > finer[1]:  # sixteen samples per cell are enough, at an integer factor
         roi = resize(roi, finer, nearest=True)
     overlap = resize(roi, labels.shape).astype(float)
     return areas, np.bincount(labels.ravel(), weights=overlap.ravel(), minlength=len(areas)) / 255

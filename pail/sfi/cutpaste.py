@@ -24,7 +24,7 @@ from pail.pixels.augmenter import change_patch
 from pail.pixels.placing import place, rectangle_size
 
 PAPER_AREA_RATIO = (0.02, 0.15)
-TRIES = 10  # at a place other than the patch's own
+TRIES = 10  # tries to find another place than that of the patch
 
 
 def cutpaste(
@@ -32,14 +32,14 @@ def cutpaste(
     sampler: Sampler,
     transform: Any,
     *,
-    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the area")],
+    area_ratio: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the area")],
     aspect_ratio: Annotated[tuple[tuple[float, float], ...], Several(Pair(1e-3, 1e3), 2, unit="width / height")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.cutpaste`."""
     area = sampler.scaled("area_ratio", *area_ratio) * image.region_area
     aspect = sampler.uniform("aspect", *sampler.choice("aspect_range", aspect_ratio))
     height, width = rectangle_size(area, aspect, image.region_box[2:])
-    if image.roi is not None and height * width > area:  # rounding up would show in a small region
+    if image.roi is not None and height * width > area:  # rounding up would matter in a small region
         if height >= width:
             height = max(int(area / width), 1)
         else:
@@ -48,7 +48,7 @@ def cutpaste(
     origin = Box(top, sampler.integer("source_left", 0, image.width - width), height, width)
     for _ in range(TRIES):
         target = place(image, sampler, height, width)
-        if transform is not False or target != origin:  # an unchanged patch at its own place would be no anomaly
+        if transform is not False or target != origin:  # an unchanged patch at its own place would not be an anomaly
             break
     content = change_patch(image, sampler, image.crop(origin), transform)
     return Insertion(target, content, opacity=sampler.opacity())

@@ -7,8 +7,8 @@
 4. It is pasted, unblended, at a uniform place in the region. The mask is the rotated strip.
 
 Reference: Li, Sohn, Yoon, Pfister, "CutPaste: Self-supervised learning for anomaly detection and localization",
-CVPR 2021, https://arxiv.org/abs/2104.04015. The paper gives no ranges in pixels; those below, at 256 pixels, are of two
-implementations that agree.
+CVPR 2021, https://arxiv.org/abs/2104.04015. The paper gives no ranges in pixels; the defaults, at 256 pixels, are those
+of two implementations that agree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pail.core.sampler import Sampler
 from pail.pixels.augmenter import change_patch
 from pail.pixels.placing import place
 
-Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")]
+Side = Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")]
 
 
 def cutpaste_scar(

@@ -5,9 +5,9 @@
    colors are jittered (`p_jitter`; see `pail.pixels.color`). At least one of the three changes it.
 3. The rectangle of the copy is pasted, unblended.
 
-Only the rectangle of the copy is computed: it covers a ninth of the image on average, so that is 6 to 8 times as fast,
-from 512 pixels a side on, as augmenting the whole image and cropping. Each step is therefore a `View`, which reads the
-pixels of any box from the view before it.
+Only the rectangle of the copy is computed. It covers a ninth of the image on average, so from 512 pixels per side on
+this is 6 to 8 times as fast as augmenting the whole image and cropping. Each step is therefore a `View`, which reads
+the pixels of any box from the view before it.
 
 Reference: Song, Kong, Park, Kim, Kang, "AnoSeg: Anomaly segmentation network using self-supervised learning", 2021,
 https://arxiv.org/abs/2110.03396. The paper has no code and gives no probabilities; those here are 1/2.
@@ -32,7 +32,7 @@ from pail.pixels.color import LUMA, color_jitter
 from pail.pixels.placing import place, rectangle_size
 
 ASPECT_RATIO = ((0.3, 1.0), (1.0, 3.3))  # CutPaste's
-ORDERS = tuple(itertools.permutations(range(4)))[1:]  # of the quadrants, without the one that changes nothing
+ORDERS = tuple(itertools.permutations(range(4)))[1:]  # orders of the quadrants, without the identity
 QUARTER = 90
 
 Chance = Annotated[float, Number(0, 1, unit="probability")]
@@ -48,7 +48,7 @@ class Steps(NamedTuple):
 
 
 class View(NamedTuple):
-    """An augmented image of which only the boxes that are read are computed."""
+    """An augmented image, of which only the requested boxes are computed."""
 
     shape: tuple[int, int]
     read: Callable[[Box], np.ndarray]
@@ -63,12 +63,12 @@ def hard_aug_cutpaste(
     p_perm: Chance,
     p_jitter: Chance,
     area_ratio: Annotated[
-        tuple[float, float] | None, Pair(0, 1, above=True, unit="share of the area", instead=(None,))
+        tuple[float, float] | None, Pair(0, 1, above=True, unit="fraction of the area", instead=(None,))
     ],
     brightness: Strength,
     contrast: Strength,
     saturation: Strength,
-    hue: Annotated[float, Number(0, 0.5, unit="share of the circle")],
+    hue: Annotated[float, Number(0, 0.5, unit="fraction of the circle")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.hard_aug_cutpaste`."""
     turns = [angle // QUARTER % 4 for angle in angles]
@@ -86,7 +86,7 @@ def hard_aug_cutpaste(
 
 
 def _rectangle(image: NormalImage, sampler: Sampler, area_ratio: tuple[float, float] | None) -> Box:
-    """Where it is pasted: of an area and aspect as in CutPaste, or between two uniform points."""
+    """The rectangle: with area and aspect ratio as in CutPaste, or between two random points."""
     around = image.region_box
     if area_ratio is not None:
         area = sampler.scaled("area_ratio", *area_ratio) * image.region_area
@@ -102,7 +102,7 @@ def _rectangle(image: NormalImage, sampler: Sampler, area_ratio: tuple[float, fl
 
 
 def _steps(sampler: Sampler, turns: Sequence[int], chances: dict[str, float], shape: tuple[int, int]) -> Steps:
-    """Draw which steps are taken; at least one that changes something."""
+    """Draw the steps; at least one of them changes the image."""
     possible = {"rotate": any(turns), "perm": min(shape) >= 2, "jitter": True}
     taken = {name: sampler.flag(name, chance) and possible[name] for name, chance in chances.items()}
     if not any(taken.values()):

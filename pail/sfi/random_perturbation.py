@@ -34,7 +34,7 @@ def random_perturbation(
     sampler: Sampler,
     *,
     patch_number: Annotated[tuple[int, int], Pair(1, MAX_PATCHES, integer=True)],
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the sides")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the sides")],
     skip_background: Annotated[bool | None, Flag(instead=(None,))],
     max_try: Annotated[int, Number(1, 100_000, integer=True)],
 ) -> Insertion:
@@ -49,7 +49,7 @@ def random_perturbation(
 
 
 def _foreground(image: NormalImage, skip_background: bool | None) -> np.ndarray | None:
-    """Where centers may lie; None for everywhere, also if the foreground and the ROI do not overlap."""
+    """Where centers may be; None for everywhere, also if the foreground and the ROI do not overlap."""
     if skip_background is False:
         return None
     mask = cdo_foreground(image) if skip_background else coarse_foreground(image)
@@ -106,7 +106,7 @@ def _fill(image: NormalImage, sampler: Sampler, boxes: list[Box]) -> Insertion:
 def _noise(image: NormalImage, rng: np.random.Generator, pixels: int) -> np.ndarray:
     """Uniform noise (pixels, channels); all levels of an integer image are equally likely."""
     count = pixels * image.channels
-    if image.is_byte:  # drawn eight at a time, which takes a third of the time
+    if image.is_byte:  # eight bytes are drawn at a time, which takes a third of the time
         words = rng.integers(0, 2**64 - 1, -(-count // 8), np.uint64, endpoint=True)
         noise: np.ndarray = words.view(np.uint8)[:count]
     elif image.pixels.dtype == np.uint8 and not image.window.clips:

@@ -58,7 +58,7 @@ pytestmark = [pytest.mark.filterwarnings(line) for line in GRADIO]
 
 @pytest.fixture(scope="module", autouse=True)
 def collected():
-    """What gradio leaves is collected here, and not in another file's test."""
+    """Collect garbage of gradio here, and not in a test of another file."""
     yield
     gc.collect()
 
@@ -70,7 +70,7 @@ def write(path, pixels):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Parts of two sizes and sources, and beside them a file that is nobody's business."""
+    """Parts of two sizes and sources, and next to them a private file."""
     root = tmp_path_factory.mktemp("tune")
     for i, (height, width) in enumerate([(96, 128), (96, 128), (80, 64)]):
         write(root / "parts" / ("deep" if i == 2 else ".") / f"part {i}.png", photograph(height, width, i))
@@ -87,7 +87,7 @@ def bench(folders):
 
 
 def painting(height=48, width=64, *, rows=slice(10, 30), columns=slice(5, 40)):
-    """What the canvas of the page sends."""
+    """The data that the canvas of the page sends."""
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[rows, columns] = 255
     return PREFIX + base64.b64encode(encode(pixels, "png", 1)).decode()
@@ -300,7 +300,7 @@ GIVEN = {
 @pytest.mark.parametrize("whole_folder", [False, True])
 @pytest.mark.parametrize("case", GIVEN)
 def test_a_given_recipe_makes_what_is_shown(case, whole_folder, folders, tmp_path, monkeypatch):
-    """Options of a recipe for which the page has no control: all files that are exported are those of the set."""
+    """Options of a recipe without a control on the page: all exported files are those of the set."""
     bench = Bench(folders / "parts", folders / "sources", GIVEN[case])
     settings = PageSettings(
         (Entry("scratch"), Entry("superpixel_anomaly")), image=1, anomalies=(1, 2), size=GIVEN[case].get("size")
@@ -354,7 +354,7 @@ def test_an_image_smaller_than_a_tile_is_named(folders):
 
 
 def test_gray_with_alpha_has_the_region_of_the_set(tmp_path, monkeypatch):
-    """Alpha of two channels is no second band, where the part is looked for."""
+    """Alpha of two channels is not a second band when the object is searched."""
     from PIL import Image
 
     gray = np.full((64, 80), 250, np.uint8)
@@ -489,7 +489,7 @@ def test_masks_of_a_given_recipe(folders, tmp_path):
 
 @pytest.mark.parametrize("region", ["auto", "everywhere", "painted"])
 def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, monkeypatch):
-    """No anomaly may land on repeated pixels, in the exported call as in the data set."""
+    """No anomaly may be on repeated pixels, neither in the exported call nor in the data set."""
     bench = Bench(folders / "parts", None, {"fit": "pad"})
     painted = painting() if region == "painted" else ""
     for seed in range(3):
@@ -508,7 +508,7 @@ def test_the_python_call_knows_what_padding_added(region, folders, tmp_path, mon
         assert not names["m_a"][..., 0][~names["region"]].any()
 
 
-@pytest.mark.filterwarnings("ignore:.*(skipped: |several pages|next to images)")
+@pytest.mark.filterwarnings("ignore:.*(skipped|several pages|next to images)")
 def test_a_given_recipe_says_which_files_are_used(folders, tmp_path):
     """Names that it excludes, links to folders that it follows, and each page of files with several."""
     from PIL import Image
@@ -593,7 +593,7 @@ def bomb(side):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-@pytest.mark.filterwarnings("ignore:.*skipped: ")
+@pytest.mark.filterwarnings("ignore:.*skipped")
 def test_links_that_lead_out_are_not_listed_and_not_read(folders, tmp_path):
     parts = tmp_path / "parts"
     write(parts / "b.png", photograph(40, 40, 1))
@@ -630,7 +630,7 @@ def test_a_source_that_leads_out_is_an_error_and_no_other_is_taken(folders, tmp_
         bench.draw(settings, bench.recipe(settings), bench.items(settings)[0])
     with pytest.raises(OutsideError):
         export(bench, settings)
-    with pytest.raises(ValueError, match="nothing but links"):
+    with pytest.raises(ValueError, match="only links that lead out"):
         Bench(tmp_path / "s")
 
 
@@ -660,7 +660,7 @@ def test_decoded_images_are_kept_within_a_bound(folders, monkeypatch):
 
 
 def test_decoded_images_are_shared_by_threads(tmp_path, monkeypatch):
-    """Many threads, a bound that is always reached, and switches as often as Python can make them."""
+    """Many threads, a limit that is always reached, and the shortest switch interval of Python."""
     from concurrent.futures import ThreadPoolExecutor
 
     for index in range(12):
@@ -703,8 +703,8 @@ def test_what_the_canvas_may_send():
         *((sent(whole[:end]), "`region` must be a") for end in range(0, len(whole) - 12, 9)),
         (PREFIX + "!!!", "must be a PNG"),
         (PREFIX + "A" * 3_000_000, "at most 2 MB"),
-        ("file:///etc/passwd", "as the page paints it"),
-        ({"path": "/etc/passwd"}, "as the page paints it"),
+        ("file:///etc/passwd", "as sent by the page"),
+        ({"path": "/etc/passwd"}, "as sent by the page"),
     ]:
         with pytest.raises(ValueError, match=message):
             as_mask(data)
@@ -723,7 +723,7 @@ def test_newest():
 
 @pytest.fixture
 def page(bench, tmp_path):
-    """What the events call, with the values of a fresh page."""
+    """The object that handles the events, with the values of a new page."""
     need("gradio")
     from pail.app.page import build
 
@@ -780,7 +780,7 @@ def test_wrong_settings_are_shown_and_the_page_goes_on(page):
 
 
 def test_the_original_is_beside_the_anomaly(page, bench):
-    """What the button at the picture shows is the image without the anomaly, everywhere else the same."""
+    """The button of the picture shows the image without the anomaly, which is the same everywhere else."""
     shown = drawn(page, severity=[1, 1])
     sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', shown)
     after, before = (decode(base64.b64decode(source)).astype(int) for source in sources[:2])
@@ -836,7 +836,7 @@ def test_techniques_are_offered_by_what_they_look_like(page, bright_square):
 
 
 def test_everywhere_is_also_beside_the_part():
-    """Techniques that look for the part by themselves do not, unless a parameter of theirs says so."""
+    """Techniques that search for the part do not do so, unless a parameter enables it."""
     given = recipe(PageSettings((Entry("perlin_with_roi_anomaly"), Entry("cutpaste")), region="everywhere"), 3, {})
     assert given.roi == "none" and given.options == {"perlin_with_roi_anomaly": {"use_mask": False}, "cutpaste": {}}
     own = Entry("perlin_with_roi_anomaly", {"use_mask": True})
@@ -1032,7 +1032,7 @@ class Pressed:
 
 
 def pressed(page, do, **changed):
-    """The values that the page has after a button of the bar at the picture."""
+    """The values of the page after a button of the toolbar was pressed."""
     given = values(page, **changed)
     answer = page.act(Asked, Pressed(do), *given)
     kept = {key: old if _skips(new) else new for key, old, new in zip(page.form.components, given, answer, strict=True)}
@@ -1070,7 +1070,7 @@ def test_another_example_is_another_seed(page):
 
 
 def made(page, folder, number=5, layout="flat", **changed):
-    """What the page says in the end, and whether it said how far it was."""
+    """The final message of the page, and whether it showed progress."""
     said = [*page.make(str(folder), number, layout, *values(page, **changed))]
     return said[-1][0], [html for html, _ in said if "<progress" in html]
 
@@ -1117,12 +1117,12 @@ def test_a_folder_with_files_is_refused(page, tmp_path):
     (tmp_path / "set-regions" / "other.png").write_text("keep")
     painted = {"region": "painted", "painted": painting()}
     for folder, changed, message in (
-        (tmp_path / "mine", {}, "holds files. Nothing was written"),
+        (tmp_path / "mine", {}, "contains files. Nothing was written"),
         (tmp_path / "file", {}, "which is a file"),
         (" ", {}, "the box is empty"),
-        (page.bench.normals.folder.absolute(), {}, "holds files"),
-        (Path(page.bench.normals.folder.absolute()) / "set", {}, "must not lie inside a folder that is read"),
-        (tmp_path / "set", painted, "set-regions, which holds files"),
+        (page.bench.normals.folder.absolute(), {}, "contains files"),
+        (Path(page.bench.normals.folder.absolute()) / "set", {}, "must not be inside an input folder"),
+        (tmp_path / "set", painted, "set-regions, which contains files"),
         (tmp_path / "set", {"severity": [3, 4]}, "severity"),
     ):
         said, _ = made(page, folder, **changed)
@@ -1154,7 +1154,7 @@ def test_a_set_can_be_stopped_and_finished_later(page, folders, tmp_path):
     assert 0 < there < 800
     assert not (tmp_path / "second").exists()
     said, _ = made(page, tmp_path / "set")
-    assert "holds files" in said  # and is not overwritten
+    assert "contains files" in said  # and is not overwritten
     options = {"source": folders / "sources", "recipe": tmp_path / "set" / "recipe.toml", "workers": 1}
     assert pail.generate(folders / "parts", tmp_path / "set", **options, resume=True).anomalies == 800
 
@@ -1199,7 +1199,7 @@ def server(folders, tmp_path_factory):
 
 
 def ask(page, path, *, method="GET", body=None, host=None, headers=None):
-    """Status and body of a request whose path is sent as it is."""
+    """Status and body of a request whose path is sent unchanged."""
     port = page.server_port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -1326,7 +1326,7 @@ def test_a_body_without_a_length_is_bounded():
 
 
 def test_no_session_can_read_a_file_through_an_event(server):
-    """The events of the page, asked directly with file names where a number or a picture belongs."""
+    """Call the events of the page directly, with file names instead of numbers or pictures."""
     import json
 
     page, _ = server

@@ -57,7 +57,7 @@ def server(folders):
 
 @contextmanager
 def browsing(server, width=1280, height=900, **settings):
-    """An opened page; at the end nothing was complained about and nothing asked for elsewhere."""
+    """An opened page. At the end there must be no error and no request to another host."""
     said, asked = [], []
     with driver.chromium(width, height, said, asked, **settings) as page:
         driver.opened(page, server.local_url)
@@ -72,12 +72,12 @@ def facts(page):
 
 
 def is_inside(page):
-    """Whether nothing stands over the right edge."""
+    """Whether nothing extends beyond the right edge."""
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_choose_drag_paint_collection_export(server, folders, tmp_path):
-    """From the images to a data set whose bytes are those that the page showed."""
+    """From the images to a data set with the bytes that the page showed."""
     with browsing(server) as page:
         driver.choose(page, 1, "cutpaste_scar")
         before = facts(page)
@@ -145,7 +145,7 @@ def compare(archive, folders, tmp_path):
 
 
 def compare_call(python, tmp_path):
-    """The pasted lines make the first of the draws."""
+    """The exported code makes the first of the examples."""
     script = f"{python}\nimport numpy\nnumpy.savez('call.npz', i_a=i_a, m_a=m_a)\n"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "unpacked", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -461,7 +461,7 @@ def test_the_data_set_is_made_stopped_and_shown(server, folders, tmp_path):
 
 
 def test_dragging_leaves_no_stale_work(server, monkeypatch):
-    """Many changes in a moment: few are drawn, the last one is shown."""
+    """Of many quick changes, few are drawn, and the last one is shown."""
     drawn = []
     draw = Bench.draw
 
@@ -484,7 +484,7 @@ def test_dragging_leaves_no_stale_work(server, monkeypatch):
 
 
 def test_a_change_is_on_the_screen_soon(server):
-    """At 512 pixels, the quickest of ten: other load on the machine is not the page's."""
+    """At 512 pixels, the fastest of ten, because other load of the machine must not matter."""
     with browsing(server) as page:
         driver.choose(page, 0, "fract_aug")
         times = [driver.latency(page, "fract_aug-rotation") for _ in range(10)]
@@ -577,7 +577,7 @@ def test_a_recipe_is_the_start(folders, tmp_path):
 
 
 def test_the_pictures_of_the_guide_are_made(tmp_path):
-    """As docs/tune_pictures.py makes them; those in the repository are of the promised sizes."""
+    """docs/tune_pictures.py makes them, and those in the repository have the expected sizes."""
     root = DRIVER.parent.parent
     page = tune(root / "example_img", source=root / "anom_source_imgs", browser=False, wait=False)
     try:

@@ -1,4 +1,4 @@
-"""The whole contract, and the replay of the record, on combinations of whatever a call accepts."""
+"""The whole contract, and the replay of the record, on combinations of everything that a call accepts."""
 
 import os
 from collections import Counter
@@ -58,7 +58,7 @@ def test_the_repr_of_a_case_makes_it_again():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_region_is_the_same_in_every_form(form):
-    """What the draws are made of: each form has exactly the true pixels of the plain mask."""
+    """Each form of a region has exactly the true pixels of the plain mask."""
     case = Case("cutpaste", 40, 50, 3, "uint8", "plain", None, "noise", seed=3)
     for kind in ("disc", "ring", "islands", "pixel", "line", "all"):
         mask = region(case, kind)
@@ -91,7 +91,7 @@ IMAGE = np.concatenate([photograph(40, 50), photograph(40, 50, 1)[..., :1]], axi
 
 
 class Broken:
-    """An instance whose results are spoilt."""
+    """An instance whose results are corrupted."""
 
     def __init__(self, kind):
         self.kind, self.plain = kind, pai.Anomaly_Insertion(data_range=200)

@@ -282,7 +282,7 @@ def test_instances_name_the_anomaly_on_top():
 
 
 def check_layers(image, result):
-    """The whole of several anomalies: the contract against the normal image, and numbers that fit the mask."""
+    """Check several anomalies together: the contract relative to the normal image, and numbers that fit the mask."""
     Expected("insert", image, n_anomalies=len(result.techniques)).check(result)
     marked = result.m_a[..., 0] > 0
     assert result.instances.dtype == np.uint16 and np.array_equal(result.instances > 0, marked)
@@ -297,7 +297,7 @@ def small_roi(shape, side=8):
 
 
 def test_a_later_anomaly_cannot_give_back_the_normal_image():
-    """Without a jitter a patch of a gray image is the image: what shifted the first must not be undone."""
+    """Without jitter, a patch of a gray image equals the image: it must not undo the shift of the first anomaly."""
     gray, roi = np.full((64, 64, 3), 128, np.uint8), small_roi((64, 64))
     for seed in range(20):
         for count in (2, 3, 4):
@@ -320,7 +320,7 @@ def test_several_anomalies_in_a_small_region_of_a_black_image(dtype):
 
 @pytest.fixture
 def squares():
-    """Techniques that paint a square at a given place: a level, or the normal image's."""
+    """Techniques that insert a square at a given place: with one level, or with the pixels of the normal image."""
 
     def painted(frame, draw, *, top=0, left=0, side=8, level=0):
         content = np.full((side, side, frame.channels), level, frame.working_dtype)
@@ -339,7 +339,7 @@ def squares():
 
 
 def insert_in_order(instance, image, first, second, **keywords):
-    """The seed whose draw is the first technique and then the second, and its result."""
+    """A seed for which the first and then the second technique is drawn, and its result."""
     for seed in range(100):
         result = instance.insert(image, techniques=[first, second], n_anomalies=2, options=keywords, rng=seed)
         if result.techniques == (first, second):

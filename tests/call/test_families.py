@@ -1,4 +1,4 @@
-"""What goes beyond the eleven, in `insert`, in records and in what stands around them."""
+"""The techniques beyond the eleven, in `insert`, in records and in related functions."""
 
 import json
 import pickle
@@ -149,7 +149,7 @@ def test_options_add_to_those_of_a_preset():
 @pytest.mark.parametrize("rotation", [(0, 0), (90, 90), (180, 180), (-180, 180)])
 @pytest.mark.parametrize("shape", [(16, 400), (400, 16), (40, 52), (128, 128)])
 def test_a_defect_as_large_as_the_image_is_made_to_fit(shape, rotation):
-    """Its rounded edge may be a row more than there is room for."""
+    """Its rounded edge may exceed the image by a row."""
     photo, mask = np.array(photograph(30, 30, 7)), np.zeros((30, 30), np.uint8)
     mask[2:28, 2:28] = 255
     photo[mask > 0] //= 4

@@ -99,7 +99,7 @@ def region(shape, *boxes):
 
 
 def chi_square(values, low, high):
-    """p of a uniform distribution of integers on low..high."""
+    """The p-value of a uniform distribution of integers in low..high."""
     counts = np.bincount(np.array(values) - low, minlength=high - low + 1)
     assert len(counts) == high - low + 1
     return stats.chisquare(counts).pvalue
@@ -129,7 +129,7 @@ def test_places_in_two_regions_are_uniform_over_all_fits():
 
 @pytest.mark.parametrize("angle", [0, 17, 45, 80])
 def test_a_turned_shape_in_a_seam_is_never_cut_where_it_fits(angle):
-    """A strip along a seam of its own angle, 14 pixels wide."""
+    """A strip in a band of the same angle, 14 pixels wide."""
     roi, shape = np.zeros((400, 400), np.uint8), np.zeros((61, 61), np.uint8)
     along = np.array([np.cos(np.radians(angle)), -np.sin(np.radians(angle))])
     start, end = (tuple(int(v) for v in np.array([200, 200]) + sign * 150 * along) for sign in (-1, 1))
@@ -150,7 +150,7 @@ def test_the_best_partial_place_only_where_nothing_fits():
 
 @pytest.mark.parametrize("name", ["cutpaste_scar", "random_perturbation", "fract_aug"])
 def test_anomalies_in_a_narrow_region_are_whole(name):
-    """What is drawn in a region that has room has the share of it that is drawn of an image."""
+    """In a region that is large enough, an anomaly covers the same share as in an image."""
     roi = region((256, 256), (33, 21, 200, 180))
     options = {"size_range": (0.1, 0.2)} if name != "cutpaste_scar" else {}
     image, areas = photograph(256, 256), {}
@@ -272,7 +272,7 @@ def test_copies_draw_anew_without_a_seed_and_go_on_with_one(duplicate):
 
 
 def test_numpy_takes_a_trailing_zero_for_nothing():
-    """Documented where `rng` is: the pair with an index never meets another pair."""
+    """As documented for `rng`: different pairs with an index give different streams."""
     assert draws_of(5) == draws_of((5, 0)) != draws_of((5, 1))
     assert "(5, 0)" in pai.Anomaly_Insertion.__doc__
 
@@ -304,7 +304,7 @@ def test_flags_take_0_and_1():
 
 
 def test_each_axis_is_resized_in_its_own_way():
-    """Stripes of a pixel shrink to gray, whatever the other axis does."""
+    """Stripes of one pixel shrink to gray, independent of the other axis."""
     stripes = np.zeros((2000, 100), np.uint8)
     stripes[::2] = 255
     assert np.abs(resize(stripes, (256, 256)).astype(int) - 128).max() <= 20
@@ -395,7 +395,7 @@ def test_what_would_be_ignored_is_refused():
 
 
 def test_insert_without_a_source_does_as_the_methods_do():
-    """The image itself lends its pixels: what is pasted of one with two colors has no other."""
+    """Pixels come from the image itself: for an image with two colors, the anomaly has no other color."""
     image = np.where(IMAGE[:96, :96, :1] > 120, np.uint8([200, 90, 40]), np.uint8([20, 60, 110]))
     for seed in seeds("itself", 20):
         i_a, m_a = checked("insert", image, techniques="superpixel_anomaly", rng=seed)

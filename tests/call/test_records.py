@@ -1,4 +1,4 @@
-"""Records: whatever a call accepts goes through JSON and back, and a replay is the same bytes or an error."""
+"""Records: everything that a call accepts can be stored as JSON, and a replay gives the same bytes or an error."""
 
 import enum
 import gc
@@ -198,7 +198,7 @@ def test_masks_of_any_dtype_are_packed_as_bits(dtype):
 
 
 def ranges(low, high):
-    """Two numbers in order, as whatever holds two numbers."""
+    """Two numbers in order, in every form that contains two numbers."""
     pair = st.tuples(st.floats(low, high), st.floats(low, high)).map(sorted)
     holders = st.sampled_from(
         [
@@ -243,7 +243,7 @@ def sequences(entry):
 
 
 def masks(shape=SHAPE):
-    """A mask in every form in which one is taken."""
+    """A mask in every accepted form."""
     forms = [
         lambda m: m,
         lambda m: m[..., None],
@@ -410,7 +410,7 @@ BEYOND = {
 
 
 def options_of(name):
-    """A few of a technique's own keywords."""
+    """A few keywords of a technique."""
     known = {key: BEYOND.get(name, ARGUMENTS)[key] for key in pai.TECHNIQUES[name].parameters}
     return st.sets(st.sampled_from(sorted(known)), max_size=4).flatmap(
         lambda keys: st.fixed_dictionaries({key: known[key] for key in sorted(keys)})
@@ -526,7 +526,7 @@ def test_any_call_replays_to_the_byte(case):
 
 @pytest.mark.parametrize("name", ALL)
 def test_options_that_are_drawn_are_accepted(name):
-    """So that the calls above are made, and not refused."""
+    """The options of the calls above must be accepted."""
 
     @drawn(10)
     @given(options_of(name))
@@ -812,7 +812,7 @@ def several_options(result):
 
 
 def test_what_is_registered_later_does_not_change_a_replay(registered):
-    """Families and None are recorded as the techniques that they were."""
+    """Families and None are recorded as the techniques that they stood for."""
     results = [
         pai.Anomaly_Insertion().insert(IMAGE, SOURCE, techniques=names, weights=weights, n_anomalies=4, rng=0)
         for names, weights in ((None, None), ("SFI", None), (["SBI", "cutpaste"], [1, 3]))
@@ -825,7 +825,7 @@ def test_what_is_registered_later_does_not_change_a_replay(registered):
 @drawn(EXAMPLES // 2)
 @given(values())
 def test_any_option_of_an_own_technique_replays(value):
-    """The technique gets the very value again, and what it does to it does not change the record."""
+    """The technique gets an equal value again, and changes that it makes do not affect the record."""
     seen = []
 
     def remember(frame, draw, *, options=None):

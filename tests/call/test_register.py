@@ -1,4 +1,4 @@
-"""A technique of the user's own goes wherever the eleven go."""
+"""A registered technique can be used everywhere like the eleven."""
 
 import functools
 import json
@@ -128,8 +128,8 @@ BAD = {  # what it answers, the error, and what that says
     "an image": (lambda frame, draw: frame.pixels, TypeError, "pail.Insertion"),
     "a tuple as box": (answer((0, 0, 2, 2)), TypeError, "box is a pail.Box"),
     "no box": (answer(None), TypeError, "box is a pail.Box"),
-    "floats in the box": (answer(pail.Box(0.0, 0.0, 2.0, 2.0)), TypeError, "box holds integers"),
-    "a text in the box": (answer(pail.Box(0, "0", 2, 2)), TypeError, "box holds integers"),
+    "floats in the box": (answer(pail.Box(0.0, 0.0, 2.0, 2.0)), TypeError, "box contains integers"),
+    "a text in the box": (answer(pail.Box(0, "0", 2, 2)), TypeError, "box contains integers"),
     "outside": (answer(pail.Box(-1, 0, 2, 2)), ValueError, "inside the image"),
     "below": (answer(pail.Box(95, 0, 2, 2)), ValueError, "inside the image"),
     "an empty box": (answer(pail.Box(3, 3, 0, 2), WHITE[:0]), ValueError, "has a pixel"),
@@ -162,7 +162,7 @@ BAD = {  # what it answers, the error, and what that says
 
 @pytest.fixture
 def registered():
-    """`register` for the time of a test."""
+    """`register` for the duration of a test."""
     names = []
 
     def register(name, function, **keywords):
@@ -203,7 +203,7 @@ def annotated(
     frame,
     draw,
     *,
-    size: Annotated[float, Number(0, 1, above=True, unit="share of the side")] = 0.2,
+    size: Annotated[float, Number(0, 1, above=True, unit="fraction of the side")] = 0.2,
     span: "Annotated[tuple[int, int], Pair(1, 9, integer=True)]" = (1, 3),
     shape: Annotated[str, Choice(("square", "disk"))] = "square",
     mode: "Unknown" = None,  # noqa: F821
@@ -229,7 +229,7 @@ def test_annotated_options_are_checked_and_the_others_passed_as_they_are(registe
         with pytest.raises(error, match=rf"^`{key}(\[0\])?` must be"):  # before anything is drawn
             instance.insert(IMAGE, techniques="cutpaste", options={"noted": {key: value}})
     assert set(pail.TECHNIQUES["noted"].accepted) == {"size", "span", "shape"}
-    assert pail.TECHNIQUES["noted"].accepted["size"].unit == "share of the side"
+    assert pail.TECHNIQUES["noted"].accepted["size"].unit == "fraction of the side"
 
 
 def test_annotations_are_found_behind_wrappers(registered):
@@ -302,7 +302,7 @@ def test_a_technique_that_misses_the_region_is_named(registered):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
 def test_what_a_technique_gets_cannot_be_written_to(registered, dtype, channels):
-    """Neither the caller's image nor the source, nor what is shared between the draws."""
+    """This applies to the caller's image, the source, and arrays that are shared between draws."""
     seen = []
 
     def writes(frame, draw, source):
@@ -350,7 +350,7 @@ def test_every_attribute_and_every_file_of_a_data_set_is_refused():
 
 
 def test_the_guide_is_enough(tmp_path):
-    """Its code, as it stands, in an empty folder."""
+    """Its unchanged code runs in an empty folder."""
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
     (tmp_path / "guide.py").write_text("\n".join(blocks))
     subprocess.run([sys.executable, "guide.py"], cwd=tmp_path, check=True, capture_output=True)

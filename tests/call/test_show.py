@@ -1,4 +1,4 @@
-"""`pail.show` and what a notebook displays of a result."""
+"""`pail.show`, and how a notebook displays a result."""
 
 import base64
 import html

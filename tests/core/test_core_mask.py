@@ -1,4 +1,4 @@
-"""The one way in for masks: whatever came, the result is that of a clean bool mask."""
+"""The only entry point for masks: every accepted form gives the result of a plain bool mask."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_every_form_is_the_same_mask(form):
 
 
 def made_with(mask):
-    """What each place that takes a mask makes of it."""
+    """The results of every function that accepts a mask."""
     insertion = pai.Anomaly_Insertion()
     changed = IMAGE.copy()
     changed[12:40] = 255 - changed[12:40]

@@ -1,4 +1,4 @@
-"""What comes in: formats, layouts, sources, and everything that has to be refused."""
+"""Inputs: formats, layouts, sources, and everything that has to be refused."""
 
 import subprocess
 import sys
@@ -119,7 +119,7 @@ def test_a_palette_with_transparency_has_alpha():
 
 @pytest.mark.parametrize("name", SBI)
 def test_a_sources_value_range_is_converted(name):
-    """A white source is white at every depth: full scale of the image."""
+    """A white source is white at every bit depth: the full scale of the image."""
     black = np.zeros((64, 64, 3), np.float32)
     for white in (np.full((9, 9, 3), 255, np.uint8), np.full((9, 9), 65535, np.uint16), np.ones((9, 9, 1))):
         peaks = [call(name, black, white, rng=seed)[0].max() for seed in range(8)]
@@ -157,7 +157,7 @@ def test_a_sources_value_range_is_converted(name):
     ],
 )
 def test_what_is_no_image_is_refused(image, error, words):
-    """Before a technique is chosen, so one method with a source stands for all."""
+    """Images are checked before the technique, so one method with a source represents all."""
     with pytest.raises(error, match=words) as caught:
         call("superpixel_anomaly", image)
     assert "`image`" in str(caught.value)

@@ -1,4 +1,4 @@
-"""What a type checker and a tab key see."""
+"""Type hints and tab completion."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""Windows of values: 12-bit, thermal and other images that fill a part of their dtype."""
+"""Windows of values: 12-bit, thermal and other images that use a part of the range of their dtype."""
 
 import copy
 import itertools
@@ -21,7 +21,7 @@ SOURCE = photograph(50, 60, seed=1)
 
 
 def thermal(dtype=np.uint16, low=LOW, span=SPAN, noise=6):
-    """A warm disc before a cool ground, within `span` from `low` on, with a dead and a hot pixel outside of it."""
+    """A warm disk on a cool background, within `span` from `low` on, with a dead and a hot pixel outside of it."""
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     disc = ((rows - 48) ** 2 + (columns - 70) ** 2 < 30**2).astype(np.float32)
     share = 0.1 + 0.1 * columns / SHAPE[1] + 0.6 * cv2.GaussianBlur(disc, (0, 0), 1)
@@ -54,7 +54,8 @@ def test_the_contract_holds_in_a_window(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_window_is_the_same_picture_elsewhere(name):
-    """Shifted by its lower end, an image gives what it gives from 0 on: to a level, and the same mask."""
+    """An image that is shifted by the lower end gives the same result as from 0 on, within one level, and the same
+    mask."""
     plain = as_type(photograph(*SHAPE), "uint16") // 80
     source = photograph(40, 50, seed=1) if takes_source(name) else None
     for seed in range(3):
@@ -92,7 +93,7 @@ def test_the_faintest_scar_of_a_thermal_image_is_faint():
 
 
 def test_precision_is_kept_in_windows_far_from_zero():
-    """float64 around 1e9 with a span of 1: float32 alone would know 64ths of a unit only."""
+    """float64 around 1e9 with a span of 1, where float32 has a resolution of only 64."""
     image = 1e9 + as_type(photograph(64, 64), "float64")
     i_a, m_a = call("simplex_noise_anomlay", image, rng=0, data_range=(1e9, 1e9 + 1), severity=0)
     plain, mask = call("simplex_noise_anomlay", image - 1e9, rng=0, severity=0)
@@ -400,7 +401,7 @@ def test_alpha_does_not_hide_a_narrow_image():
     ("dtype", "low", "width"), [("f4", 1e6, 0.25), ("f4", 1e6, 0.125), ("f4", -5, 2e-6), ("f8", 1e15, 1)]
 )
 def test_a_window_of_a_few_floats_still_shows_its_anomalies(dtype, low, width):
-    """Far from 0 a float's next value is more than the faintest change away."""
+    """Far from 0, adjacent floats differ by more than the faintest change."""
     values = (low + width * np.random.default_rng(0).random((24, 24))).astype(dtype)
     for image in (values, np.full_like(values, low)):
         for name, seed in itertools.product(("cutpaste_scar", "hard_aug_cutpaste", "affined_anomlay"), range(4)):

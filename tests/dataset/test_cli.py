@@ -1,4 +1,4 @@
-"""The command line: what it says, in one line where something is wrong. Help is read in a process of its own."""
+"""The command line: its output, with one line for an error. Help is read in a separate process."""
 
 import json
 import os
@@ -84,7 +84,7 @@ PREVIEW_OPTIONS = (
 
 
 def pail(*arguments, status=0, columns=80):
-    """What a command says, on both streams."""
+    """The output of a command on both streams."""
     if columns == 80:
         done = pail_command(*arguments)
     else:  # a terminal's width is read when the process starts
@@ -98,7 +98,7 @@ def pail(*arguments, status=0, columns=80):
 
 
 def in_80_columns(*arguments):
-    """The same in a process, whose terminal has that width."""
+    """The same in a process with a terminal of 80 columns."""
     command = [sys.executable, "-m", "pail", *arguments]
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", env=environment)
@@ -166,7 +166,7 @@ def test_named_techniques_are_shown_with_their_parameters():
 
 def test_the_table_says_default_bounds_and_unit_of_each_parameter():
     text = pail("techniques", *library.TECHNIQUES, columns=400)
-    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], share of the area" in text
+    assert "area_ratio = (0.2, 0.25): a pair (low, high) in (0, 1], fraction of the area" in text
     assert "threshold = 0.5: a number in [-1, 1] or 'random', noise level" in text
     assert "variant = None: one of None, 'AA', 'AAC', 'AAS'" in text
     assert "angles = (0, 90, 180, 270): a sequence, each an integer in [-3600, 3600], a multiple of 90, degrees" in text

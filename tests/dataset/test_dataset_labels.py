@@ -398,14 +398,14 @@ def test_one_normal_image_leaves_a_split_empty(tmp_path, layout, empty):
 
 def test_dry_run_says_what_anomalies_are_made_of(parts, tmp_path):
     done = pail_command("generate", parts, tmp_path / "set", "-n", 9, "--dry-run")
-    assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made only of the 4 of test" in done.stdout
+    assert "12 normal images (8 in train, 4 in test)" in done.stdout and "made only from the 4 of test" in done.stdout
     done = pail_command("generate", parts, tmp_path / "set", "--layout", "yolo", "--val-share", 0.5, "--dry-run")
-    assert "made of the 6 of train and the 6 of val" in done.stdout
+    assert "made from the 6 of train and the 6 of val" in done.stdout
 
 
 def test_a_set_says_where_anomalies_are(parts, tmp_path):
     done = pail_command("generate", parts, tmp_path / "set", "-n", 3, "--workers", 1)
-    assert "made only of the 4 images of the test split; train/ has no anomalies" in done.stdout
+    assert "made only from the 4 images of the test split; train/ has no anomalies" in done.stdout
     for options in (("--layout", "flat"), ("--for", "validation")):
         done = pail_command("generate", parts, tmp_path / options[1], "-n", 3, "--workers", 1, *options)
         assert done.returncode == 0 and "made only" not in done.stdout

@@ -1,4 +1,4 @@
-"""The plan of a data set: lazy, split by normal image, anomalies dealt evenly."""
+"""The plan of a data set: lazy, split by normal image, anomalies distributed evenly."""
 
 import gc
 import time
@@ -94,7 +94,7 @@ def test_shares_that_leak_or_do_not_fit_are_errors():
     with pytest.raises(ValueError, match="add up to 1"):
         recipes.make_recipe(layout="yolo", val_share=0.6, test_share=0.5)
     for name in ("val_share", "test_share"):
-        with pytest.raises(ValueError, match=f"`{name}` must be left out"):
+        with pytest.raises(ValueError, match=f"`{name}` must not be given"):
             recipes.make_recipe(purpose="validation", **{name: 0.5})
 
 

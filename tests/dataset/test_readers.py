@@ -1,4 +1,4 @@
-"""Data sets as the readers of other tools see them, where these are installed."""
+"""Data sets in the readers of other tools, if these are installed."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""examples/real_defects.py as a process: without a folder, and on folders of its own kind."""
+"""examples/real_defects.py as a process: without a folder, and on different kinds of folders."""
 
 import subprocess
 import sys

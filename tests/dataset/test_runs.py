@@ -1,4 +1,4 @@
-"""`pail generate` as a long run: sizes, what is known before it starts, resuming, interrupting, replaying."""
+"""`pail generate` as a long run: sizes, checks before the start, resuming, interrupting, replaying."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def manifest(folder):
 
 
 def images(folder):
-    """The files of a set but for what says how it was called."""
+    """The files of a set, except those that contain the command."""
     kept = (".png", ".txt", ".jsonl")
     return {
         p.relative_to(folder).as_posix(): p.read_bytes()
@@ -60,7 +60,7 @@ def images(folder):
 
 @pytest.fixture
 def said(capsys):
-    """What a command says, its exit status checked."""
+    """The output of a command, whose exit status is checked."""
 
     def call(*arguments, status=0):
         code = 0
@@ -79,7 +79,7 @@ def said(capsys):
 
 @pytest.fixture
 def failing():
-    """A technique that raises what it is told to."""
+    """A technique that raises a given error."""
 
     def faulty(frame, draw, *, kind="TypeError"):
         if frame.shape != (48, 48):  # the size of the trial before a run
@@ -96,7 +96,7 @@ def failing():
 
 
 def ramp(height, width):
-    """Columns grow from left to right, rows from top to bottom: what is shown of it can be read off."""
+    """Values increase from left to right and from top to bottom, so that a crop can be located."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.dstack([rows * 255 / (height - 1), columns * 255 / (width - 1)]).astype(np.float32)
 
@@ -310,7 +310,7 @@ def test_errors_of_reading_are_not_said_to_be_errors_of_writing(tmp_path):
 
 
 class Full:
-    """A remote file that takes some bytes, and the error of a full disk."""
+    """A remote file that accepts some bytes, and then raises the error of a full disk."""
 
     def __init__(self, file):
         self.file = file
@@ -351,7 +351,7 @@ def test_urls_are_not_published_half_written(monkeypatch):
 
 def test_a_missing_encoder_is_known_at_once(parts, tmp_path, monkeypatch):
     def missing():
-        raise ImportError("`coco` needs an encoder")
+        raise ImportError("`coco` needs a package")
 
     monkeypatch.setattr("pail.dataset.run.coco_encoder", missing)
     with pytest.raises(ImportError, match="encoder"):
@@ -577,7 +577,7 @@ def test_the_tracker_of_joblib_prints_nothing_below_the_command(tmp_path, silent
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_workers_end_with_a_run_that_was_killed(parts, tmp_path):
-    """They would go on writing into the folder, whatever set is made there next."""
+    """They would continue to write into the folder, even if another set is made there."""
     out = tmp_path / "set"
     words = [sys.executable, "-m", "pail", "generate", str(parts), str(out), "-n", "20000", "--workers", "2"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=unmeasured())
@@ -656,7 +656,7 @@ def test_options_are_named_as_on_the_command_line(parts, tmp_path, said):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_warnings_of_workers_are_said_once_or_not_at_all(tmp_path, workers):
-    """In a process of its own, since the workers' standard error is not the test's."""
+    """In a separate process, because the standard error of workers is not that of the test."""
     for i in range(4):
         write(tmp_path / "parts" / f"{i}.png", photograph(40, 48, i)[..., 0].astype(np.uint16) + 50_000)
         write(tmp_path / "rois" / f"{i}.png", photograph(40, 48, i)[..., 0])
@@ -688,7 +688,7 @@ def test_replay_compares_bytes_and_names_versions(parts, tmp_path, said, monkeyp
     path = out / manifest(out)[1]["mask"]
     path.write_bytes(cv2.imencode(".png", decode(path.read_bytes()), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes())
     text = said("replay", out, 1, "--images", parts, status=1)
-    assert "the mask has the same pixels in another file" in text and "pillow 1.0 there" in text and "numpy" not in text
+    assert "the mask has the same pixels in other bytes" in text and "pillow 1.0 then" in text and "numpy" not in text
     write(parts / manifest(out)[1]["normal"], photograph(48, 64, 99))
     assert "the image has other pixels" in said("replay", out, 1, "--images", parts, status=1)
 
@@ -728,7 +728,7 @@ def test_the_window_is_the_quantiles_of_the_folder(tmp_path):
     assert values_in_use(["a", "b"], nan.get).images == 1
     one = {"a": picture(np.zeros((9, 9), np.uint8))}
     for arrays in ({"a": picture(thermal(1)), "b": picture(photograph(9, 9))}, one, {"a": nan["a"]}):
-        with pytest.raises(ValueError, match="`data_range` must be numbers"):
+        with pytest.raises(ValueError, match="`data_range` must be given as numbers"):
             values_in_use(sorted(arrays), arrays.get)
 
 

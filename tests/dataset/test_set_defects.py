@@ -126,9 +126,9 @@ def test_the_command_and_the_recipe(parts, bank, tmp_path):
     done = pail_command("generate", parts, tmp_path / "a", "--recipe", tmp_path / "recipe.toml", "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert 'names:\n  0: "dirt"\n  1: "cutpaste"\n' in (tmp_path / "a" / "data.yaml").read_text()
-    assert "alone" not in done.stdout and "pieces in train: " in done.stdout
+    assert "only real_defect" not in done.stdout and "pieces in train: " in done.stdout
     done = pail_command("generate", parts, tmp_path / "b", "--defects", bank, "-n", 4, "--workers", 1)
-    assert done.returncode == 0 and "real_defect alone, since --defects is given" in done.stdout
+    assert done.returncode == 0 and "only real_defect is used, because --defects is given" in done.stdout
     done = pail_command(
         "generate", parts, tmp_path / "c", "--defects", bank, "-n", 12, "--techniques", "real,SFI", "--workers", 1
     )
@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_said(parts, tmp_path, options, match):
 
 
 def test_unknown_kinds(parts, bank, tmp_path):
-    with pytest.raises(ValueError, match=r"`options\['real_defect'\]`: `kinds` must be out of cut, dirt"):
+    with pytest.raises(ValueError, match=r"`options\['real_defect'\]`: `kinds` must be one of cut, dirt"):
         pail.generate(parts, tmp_path / "set", defects=bank, options={"real_defect": {"kinds": "hole"}}, workers=1)
 
 
@@ -197,7 +197,7 @@ def test_a_number_beats_the_presets_share(parts, tmp_path):
 
 @LACKS
 def test_a_preset_with_further_options(parts, tmp_path):
-    with pytest.warns(UserWarning, match="'draem' takes textures for sources"):
+    with pytest.warns(UserWarning, match="'draem' uses textures as sources"):
         pail.generate(
             parts, tmp_path / "set", preset="draem", number=2, workers=1, layout="flat",
             options={"perlin_noise_pattern": {"threshold": 0.4}},

@@ -1,4 +1,4 @@
-"""Where the anomalies of a set may be: on the object, anywhere, and what is said about it."""
+"""Where the anomalies of a set may be: on the object or anywhere, and the messages about it."""
 
 import json
 import warnings
@@ -15,7 +15,7 @@ from pail.io.read import decode
 
 
 def part(seed):
-    """A disc with texture on a plain background."""
+    """A disk with texture on a plain background."""
     rng = np.random.default_rng(seed)
     image = np.full((96, 128, 3), 215, np.uint8)
     disc = cv2.circle(np.zeros((96, 128), np.uint8), (64 + seed, 48), 30, 255, -1)
@@ -46,7 +46,7 @@ def manifest(folder):
 
 
 def off_the_object(folder):
-    """The share of the pixels of masks that are beside the disc, for images with one."""
+    """The share of the pixels of masks that are outside the disk, for images with one."""
     shares = []
     for line in manifest(folder):
         if line["label"] and line["normal"].startswith("disc"):
@@ -97,7 +97,7 @@ def test_the_command_has_the_same_default(mixed, tmp_path):
         "region: on the object in 4 of 6 normal images; no object was found in 2 (texture0.png, texture1.png), where"
         in said
     )
-    assert "--roi FOLDER takes masks" in said
+    assert "--roi FOLDER reads masks" in said
     pail.generate(mixed, tmp_path / "python", number=6, workers=1, layout="flat")
     assert (tmp_path / "command" / "manifest.jsonl").read_bytes() == (
         tmp_path / "python" / "manifest.jsonl"

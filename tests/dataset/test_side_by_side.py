@@ -1,4 +1,4 @@
-"""Data sets whose features meet: their own recipes, other folders, quiet runs, shards without an image."""
+"""Combinations of features of data sets: their own recipes, other folders, quiet runs, shards without an image."""
 
 import json
 
@@ -15,7 +15,7 @@ from pail.dataset.replay import remake
 
 @pytest.fixture
 def parts(tmp_path, monkeypatch):
-    """Six photographs with names like those of a set, and a folder of masks called as a set calls its own."""
+    """Six photographs with names like those of a set, and a folder of masks with the name that a set uses."""
     monkeypatch.chdir(tmp_path)
     for folder in ("parts", "masks"):
         (tmp_path / folder).mkdir()
@@ -51,7 +51,7 @@ def test_replay_finds_moved_regions(parts, monkeypatch):
 
 def test_replay_says_that_regions_were_not_from_a_folder(parts):
     pail.generate("parts", "set", number=2, layout="flat", roi="none", techniques=["SFI"], workers=1)
-    with pytest.raises(ValueError, match=r"`roi` must be left out.*'none'"):
+    with pytest.raises(ValueError, match=r"`roi` must not be given.*'none'"):
         remake("set", 0, "parts", roi="masks")
 
 
@@ -66,7 +66,7 @@ def test_replay_writes_new_files_only_and_with_the_sets_suffix(parts):
 
 
 def test_options_take_precedence_before_a_recipe_is_judged(parts):
-    """What a file alone may not say is right together with an option."""
+    """A file that is invalid alone is valid together with an option."""
     (parts / "a.toml").write_text('layout = "mvtec"\ntest_share = 0.0\n')
     assert recipes.combined("a.toml", layout="flat").layout == "flat"
     (parts / "b.toml").write_text("overlap = 8\n")

@@ -1,4 +1,4 @@
-"""Large images as tiles: the grid, the files of a set, its labels, and that they are parts of the whole."""
+"""Large images as tiles: the grid, the files and labels of a set, and that tiles are parts of the whole image."""
 
 import json
 from itertools import pairwise
@@ -61,7 +61,7 @@ def test_the_grid_of_an_example():
     ("options", "match"),
     [
         ({"tile": 31}, "`tile`"),
-        ({"overlap": 3}, "`overlap` must be left out"),
+        ({"overlap": 3}, "`overlap` must not be given"),
         ({"tile": 64, "overlap": 33}, "`overlap`"),
         ({"tile": 64, "size": 63}, "`tile` must fit"),
         ({"tile": 64, "size": (64, 60)}, "`tile` must fit"),
@@ -174,7 +174,7 @@ def test_coco_labels_of_tiles(parts, tmp_path):
 
 def test_the_command_counts_tiles(parts, tmp_path):
     command = ("generate", parts, tmp_path / "set", "--tile", 64, "-n", 3, "--layout", "yolo")
-    assert "are cut into tiles of 64 pixels a side" in pail_command(*command, "--dry-run").stdout
+    assert "are cut into tiles of 64x64 pixels" in pail_command(*command, "--dry-run").stdout
     done = pail_command(*command, "--workers", 1)
     labels = [line["label"] for line in manifest(tmp_path / "set")]
     assert f"{labels.count(0)} good and {labels.count(1)} anomalous tiles of 8 images in" in done.stdout

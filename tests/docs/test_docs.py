@@ -1,4 +1,4 @@
-"""README, docs, docstrings and examples run as they stand."""
+"""README, docs, docstrings and examples run unchanged."""
 
 import doctest
 import importlib
@@ -50,7 +50,7 @@ def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
 
 
 def test_the_first_block_runs_in_an_empty_folder(tmp_path):
-    """With what the wheel brings, and no file of the project's."""
+    """It needs only the installed package, and no file of the project."""
     (tmp_path / "first.py").write_text(blocks_of(PAGES[0])[0])
     subprocess.run([sys.executable, "first.py"], cwd=tmp_path, check=True, capture_output=True)
 
@@ -77,7 +77,7 @@ def test_what_guides_repeat_is_that_of_the_maintainers_tables(tables):
 
 
 def test_the_table_of_sizes_is_measured(tables):
-    """Fewer draws than the page's, so only roughly the same areas."""
+    """With fewer draws than for the page, the areas agree only roughly."""
 
     def areas(table):
         return {name: float(area) for name, area in re.findall(r"^\| `(\w+)` \| ([\d.]+) %", table, re.M)}

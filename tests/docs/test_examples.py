@@ -42,13 +42,13 @@ def picture(path):
 
 
 def assert_not_blank(image):
-    """Gray levels of all kinds, beyond the paper around the panels."""
+    """The image has various gray levels, in addition to the background of the panels."""
     panels = image[(image < 250).any(axis=2)]
     assert len(panels) > 0.3 * image[..., 0].size and panels.std() > 15
 
 
 def likeness(a, b):
-    """Structural similarity of two pictures as they look at half of their size; 1 is the same."""
+    """Structural similarity of two pictures at half of their size; 1 means equal."""
     gray = [
         cv2.cvtColor(cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         for x in (a, b)
@@ -99,7 +99,7 @@ def test_a_plot_runs_alone_in_an_empty_folder_and_makes_its_figures(name, alone)
 
 
 def test_a_plot_takes_the_projects_photograph_where_there_is_one(tmp_path):
-    """And the helpers are the same text in every plot."""
+    """The helpers also have the same code in every plot."""
     need("matplotlib")
     texts = {}
     for name in PLOTS:
@@ -143,7 +143,7 @@ def gallery(tmp_path_factory):
 
 
 def columns(folder, name):
-    """The pictures in a technique's row: normal, source where there is one, result, mask and difference."""
+    """The pictures in the row of a technique: normal, source if there is one, result, mask and difference."""
     import gallery as module
 
     row = picture(folder / pai.TECHNIQUES[name].family / f"{name}.png").astype(int)
@@ -188,7 +188,7 @@ def test_the_gallery_differs_between_techniques(sheet, gallery):
 @pytest.mark.slow
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_the_readmes_pictures_are_what_the_library_makes(sheet, gallery):
-    """After a change of looks on purpose: make pictures, look at them, commit them."""
+    """After an intended change: run make pictures, look at them, and commit them."""
     committed, made = picture(PICTURES / f"{sheet}.jpg"), picture(gallery / f"{sheet}.png")
     assert committed.shape == made.shape
     for name, old, new in zip(
@@ -237,7 +237,7 @@ def test_the_first_picture_is_what_the_library_makes(gallery):
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_comparison_notices_another_look(name, monkeypatch):
-    """A technique with another seed is told from its tile."""
+    """A technique with another seed is distinguished from its tile."""
     import gallery as module
 
     old = np.asarray(module.tile(name, module.insert(name)))
@@ -266,7 +266,7 @@ def test_the_quick_start_runs(tmp_path):
 
 @pytest.mark.slow
 def test_downloads_run_alone(tmp_path):
-    """Without the project around them, and without what only a training needs."""
+    """They run without the project, and without packages that only training needs."""
     for name in ("quickstart.py", "on_your_images.py", "detector.py", "choose_techniques.py"):
         shutil.copy(EXAMPLES / name, tmp_path)
     cv2.imwrite(str(tmp_path / "part.jpg"), np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
@@ -301,7 +301,7 @@ def test_the_table_of_severities_is_written_into_the_page(tmp_path, monkeypatch)
 
 
 def test_on_your_images(tmp_path):
-    """A gray, a color and a 16-bit image, among files that are none."""
+    """A gray, a color and a 16-bit image, among other files."""
     folder = tmp_path / "parts"
     (folder / "deeper").mkdir(parents=True)
     random = np.random.default_rng(0)

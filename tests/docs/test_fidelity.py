@@ -1,4 +1,4 @@
-"""Each keyword that the table of differences names restores what it says."""
+"""Each keyword in the table of differences restores the described behavior."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ ROWS = [(cells[0], cells[4]) for cells in CELLS if cells[4]]
 
 
 def drawn(name, count=300, source=None, **keywords):
-    """What was drawn by name, and the masks."""
+    """The drawn numbers by name, and the masks."""
     results = [call(name, IMAGE, source, rng=s, **keywords) for s in seeds(name, count)]
     return [r.record["drawn"] for r in results], [r.m_a[..., 0] > 0 for r in results]
 
@@ -37,7 +37,7 @@ TESTED: set[tuple[str, str, str]] = set()  # what `way_back` handed to tests, as
 
 
 def way_back(name, **keywords):
-    """Marks the test of a way back: it gets these keywords, which a row of the technique has to name."""
+    """Mark a test of keywords that restore a setting; a row of the technique has to name these keywords."""
     TESTED.update((name, keyword, repr(value)) for keyword, value in keywords.items())
     return pytest.mark.parametrize("keywords", [keywords], ids=str)
 
@@ -81,7 +81,7 @@ def test_rectangles_of_the_originals_simplex(keywords):
 
 @way_back("hard_aug_cutpaste", p_rotate=1, p_perm=1, p_jitter=1)
 def test_the_originals_hard_augmentation(keywords):
-    """Three of four calls are turned, all are permuted and jittered."""
+    """Three of four calls are rotated, all are permuted and jittered."""
     records, _ = drawn("hard_aug_cutpaste", 600, **keywords)
     assert 0.7 < np.mean([record["turns"] != 0 for record in records]) < 0.8
     assert all(record["perm"] and record["jitter"] for record in records)
@@ -89,7 +89,7 @@ def test_the_originals_hard_augmentation(keywords):
 
 @way_back("random_perturbation", skip_background=True)
 def test_the_background_of_cdo(keywords):
-    """True asks CDO's thresholds, and False, which the page names too, nothing."""
+    """True uses CDO's thresholds, and False, which the page also names, no foreground."""
     image = np.full((256, 256, 3), 250, np.uint8)
     image[96:160, 96:160] = 128
 
@@ -128,7 +128,7 @@ def test_tasads_augmenters(keywords):
 
 @way_back("rand_augmented_cut_paste", elastic=False)
 def test_no_elastic_deformation(keywords):
-    """The affine part is dropped, too: without operations the source is pasted as it is."""
+    """The affine part is dropped, too: without operations, the source is pasted unchanged."""
     for s in seeds("elastic", 10):
         i_a, m_a = call("rand_augmented_cut_paste", IMAGE, SOURCE, rng=s, n_aug=0, in_fg_region=False, **keywords)
         assert np.array_equal(i_a[m_a[..., 0] > 0], SOURCE[m_a[..., 0] > 0])
@@ -160,7 +160,7 @@ def test_points_of_the_papers_fractals(keywords):
 
 @way_back("fract_aug", anom_source_img=None)
 def test_the_texture_of_the_papers_fractals(keywords):
-    """Without a source the square is cut from the image: nothing of a red source comes in."""
+    """Without a source, the square is cut from the image, and contains no red."""
     image, red = np.repeat(IMAGE[..., :1], 3, axis=2), np.zeros_like(IMAGE)
     red[..., 0] = 255
 
@@ -177,7 +177,7 @@ def test_the_texture_of_the_papers_fractals(keywords):
 
 @way_back("affined_anomlay", ssim_threshold=1)
 def test_every_tile_is_kept(keywords):
-    """With a threshold of 1 no tile is too like the original; fewer are warped at a low one."""
+    """With a threshold of 1, no tile is discarded as too similar; with a low one, fewer are warped."""
     kept, few = (
         np.mean([m.mean() for m in drawn("affined_anomlay", 20, variant="AA", **options)[1]])
         for options in (keywords, {"ssim_threshold": 0.2})

@@ -39,7 +39,7 @@ def text_of(notebook):
 
 
 def check(notebook):
-    """No error, no warning, and pictures on which there is something."""
+    """No error, no warning, and pictures that are not blank."""
     assert not [
         output for output in outputs(notebook) if output.output_type == "error" or output.get("name") == "stderr"
     ]

@@ -147,7 +147,7 @@ def test_the_package_index_is_named_only_where_a_release_is_made():
 
 
 def test_what_is_installed_from_the_folder_exists():
-    """Each extra that a page or a message names is one of the project's."""
+    """Each extra that a page or a message names exists in the project."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = re.findall(r"^(\w+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.M)
     named = set()

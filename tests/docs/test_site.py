@@ -64,7 +64,7 @@ LOOK = """async () => {
 
 
 class Page(HTMLParser):
-    """What leads out of a page, and what can be led to in it."""
+    """The links of a page, and its anchors."""
 
     def __init__(self, path):
         super().__init__()
@@ -117,7 +117,7 @@ def server(site):
 
 @contextmanager
 def browser_page(faults, **settings):
-    """A page of Chromium; what goes wrong in it, and what it asks of other machines, is added to `faults`."""
+    """A page of Chromium; errors and requests to other hosts are added to `faults`."""
     sync_api = need("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=need("chromium"), args=ARGUMENTS)
@@ -138,7 +138,7 @@ def is_here(url):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_page_in_a_browser(screen, theme, server, pages):
-    """No error, nothing from elsewhere, no picture missing, and nothing that makes the page scroll sideways."""
+    """No error, no request to another host, no missing picture, and no horizontal scrolling."""
     faults = []
     with browser_page(faults, viewport=SCREENS[screen], color_scheme=theme) as page:
         for path in pages:
@@ -154,7 +154,7 @@ def test_every_page_in_a_browser(screen, theme, server, pages):
 
 
 def test_every_link_leads_somewhere(site, pages):
-    """To a file of the site, and to a place in it where the link names one."""
+    """Links point to existing files of the site, and to existing anchors."""
     checked, broken = 0, []
     for path, page in pages.items():
         for link in page.links:
@@ -170,7 +170,7 @@ def test_every_link_leads_somewhere(site, pages):
 
 
 def test_no_page_is_forgotten(site, pages):
-    """Each guide, technique and example is there, and can be reached from the landing page."""
+    """Each guide, technique and example exists, and can be reached from the landing page."""
     guides = {path.stem for path in (ROOT / "docs").glob("*.md")}
     wanted = {f"{name}.html" for name in guides | {"start", "changelog", "contributing", "guides", "notebooks"}}
     wanted |= {f"maintainers/{path.stem}.html" for path in (ROOT / "docs" / "maintainers").glob("*.md")}

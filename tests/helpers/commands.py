@@ -1,4 +1,4 @@
-"""The command line in this process, for tests of what a command says and writes and not of processes."""
+"""Run the command line in this process, for tests of its output and files."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from pail.cli import run
 
 
 class Done(NamedTuple):
-    """What is left of a command, under the names that subprocess has for it."""
+    """The result of a command, with the names of subprocess."""
 
     returncode: int
     stdout: str
@@ -18,8 +18,8 @@ class Done(NamedTuple):
 
 
 def unmeasured() -> dict[str, str]:
-    """The environment for a process that is stopped or runs out of space: the report on coverage waits for no such one,
-    which would say on its streams that it cannot save what it has measured."""
+    """The environment for a process that is stopped or runs out of disk space, without coverage measurement, whose
+    error messages would appear in the output."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 

@@ -1,4 +1,4 @@
-"""What several test files use."""
+"""Helpers of several test files."""
 
 import contextlib
 import functools
@@ -44,7 +44,7 @@ def call(name, image, source=None, *, on=None, **keywords):
 
 
 def make(name, image, sampler, *inputs, **options):
-    """The Insertion of a technique's function: options as users give them, the others as by default."""
+    """The Insertion of the function of a technique, with given options, and defaults for the others."""
     technique = pai.TECHNIQUES[name]
     if technique.jitters and not inputs:
         inputs = (True,)
@@ -68,7 +68,7 @@ def bank(full: float = 255) -> pail.Defects:
 
 @functools.lru_cache
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A read-only RGB image with structure at several scales, as a surface has it."""
+    """A read-only RGB image with structure at several scales, like a surface."""
     rng = np.random.default_rng(seed)
     image = np.full((height, width, 3), 118.0)
     for cells in (2, 5, 12, 40):
@@ -89,7 +89,7 @@ def as_type(image: np.ndarray, dtype) -> np.ndarray:
 
 
 def checked(name, image, source=None, *, on=None, **keywords):
-    """`call`, with every invariant of an insertion checked: the inputs are copied before, the call is made here."""
+    """Make a call, and check every invariant of an insertion against copies of the inputs."""
     expected = Expected(name, image, source, on=on, **keywords)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -100,7 +100,7 @@ def checked(name, image, source=None, *, on=None, **keywords):
 
 
 class Expected:
-    """What has to hold after a call: made before it, from copies, without any of the library's own conversions."""
+    """The conditions after a call, prepared before it from copies, without conversions of the library."""
 
     def __init__(self, name, image, source=None, *, on=None, **keywords):
         settings = {key: getattr(on, key) if on else keywords.get(key) for key in ("data_range", "alpha")}
@@ -160,7 +160,7 @@ class Expected:
 
 
 def frozen(value):
-    """A value as what must be equal after a call, byte for byte; nothing of objects that are meant to change."""
+    """The part of a value that must be equal after a call, byte by byte; None for objects that may change."""
     if isinstance(value, dict):
         return [(key, frozen(entry)) for key, entry in value.items()]
     if isinstance(value, list | tuple):
@@ -193,7 +193,7 @@ def as_array(image):
 
 
 def alpha_of(image, pixels, said):
-    """Whether the last channel is alpha: what was said, else PIL's word, else the fourth of four."""
+    """Whether the last channel is alpha: as given, else by PIL's mode, else the fourth of four."""
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if said is not None:
         return said and channels in (2, 4)
@@ -210,7 +210,7 @@ def range_of(dtype, data_range):
 
 
 def region_of(mask):
-    """Where a mask is true, whatever its dtype; None without one, and for the automatic foreground."""
+    """Where a mask is true, for any dtype; None without a mask and for the automatic foreground."""
     if mask is None or isinstance(mask, str):
         return None
     mask = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) else mask)
@@ -228,14 +228,14 @@ def global_generators():
 
 
 def frame_and_draw(image, seed=0, *, roi=None, severity=None, data_range=None) -> tuple[NormalImage, Sampler]:
-    """What a technique sees of a call."""
+    """The image and the sampler that a technique gets in a call."""
     frame = as_normal_image(image, data_range).restrict(roi)
     return frame, Sampler(np.random.default_rng(seed), severity)
 
 
 @contextmanager
 def time_limit(seconds: int):
-    """Ends a hanging block with a TimeoutError, where the platform has alarms."""
+    """Stop a hanging block with a TimeoutError, if the platform supports alarms."""
     if os.name != "posix":
         yield
         return

@@ -1,4 +1,5 @@
-"""Fuzzing: every combination of what a call accepts, images with a flaw, junk at every keyword, and a soak.
+"""Fuzzing: combinations of everything that a call accepts, damaged images, invalid values for every keyword, and a long
+run.
 
 ``python tests/helpers/fuzz.py [count] [--seed N]`` tries `count` combinations (100,000 by default) on both cores, and
 says how many were tried, how many refused and how many violated the contract; it ends with an error if one did. Each
@@ -32,7 +33,7 @@ NUMBERS = re.compile(r"\[.*|\d[\d.e+-]*", re.S)  # what differs between violatio
 
 
 def try_case(rng) -> tuple[str, object, str]:
-    """A case from the generator: "valid", or what went wrong; the case, and its size for the report."""
+    """Try a random case. Returns "valid" or the violation, the case, and its size for the report."""
     case = random_case(rng)
     try:
         check(case)
@@ -46,7 +47,7 @@ def try_case(rng) -> tuple[str, object, str]:
 
 
 def try_flaw(rng) -> tuple[str, object, str]:
-    """An image with a flaw, at a technique: "refused" by an error that names the image."""
+    """Try a damaged image, which must be "refused" by an error that names the image."""
     case, flaw = random_case(rng), FLAWS[int(rng.integers(len(FLAWS)))]
     name = ALL[int(rng.integers(len(ALL)))]
     shown = f"{name}, {flaw}: {case!r}"
@@ -91,7 +92,7 @@ def keywords_of(name: str) -> list[str]:
 
 
 def try_junk(name: str, keyword: str, index: int) -> str:
-    """ "valid", "refused", or what went wrong, for one junk value at one keyword of a method of the class."""
+    """ "valid", "refused", or the violation, for one invalid value of one keyword of a method."""
     image = photograph(24, 20)
     needed = {"defects": bank()} if name != "insert" and pai.TECHNIQUES[name].takes_defects else {}
     try:
@@ -141,7 +142,7 @@ def junk_batch(part: list[tuple[str, str, int]]) -> list[tuple[str, object, str]
 
 
 def report(title: str, results: list[tuple[str, object, str]]) -> int:
-    """Print how many of what there were, and of each kind of violation the smallest case."""
+    """Print the counts of the results, and the smallest case of each kind of violation."""
     said = [result for result, _, _ in results]
     violated = [entry for entry in results if entry[0] not in ("valid", "refused")]
     print(f"{title}: {len(said)} inputs, {said.count('refused')} refused, {len(violated)} violated", flush=True)

@@ -1,4 +1,4 @@
-"""What the techniques make of a few calls, as checksums and as pictures to look at; tests/golden/README.md says more.
+"""Record the results of a few calls of each technique as checksums and pictures; see tests/golden/README.md.
 
 ``python tests/helpers/golden.py`` writes all of them anew. That is a decision, with a line in the changelog.
 """
@@ -26,12 +26,12 @@ def opencv():
 
 
 def versions():
-    """What the bytes of the pictures depend on, besides the library itself."""
+    """The packages on which the bytes of the pictures depend."""
     return {**stack(), "opensimplex": importlib.metadata.version("opensimplex"), "machine": platform.machine()}
 
 
 def checksum(name):
-    """Of the images and masks of four calls: regions, depths, severities."""
+    """The checksum of the images and masks of four calls: regions, bit depths, severities."""
     roi = np.zeros((97, 118), bool)
     roi[20:70, 30:90] = True
     image, source = photograph(97, 118), photograph(61, 47, seed=1)
@@ -50,7 +50,7 @@ def checksum(name):
 
 
 def scene():
-    """A brushed disc on a dark ground, and tiles as source: integers alone, so the same with every version."""
+    """A brushed disk on a dark background, and tiles as source; computed with integers, so equal in all versions."""
     rows, columns = np.indices((SIDE, SIDE))
     ground = 40 + rows // 4 + (rows * columns) % 7
     disc = 140 + columns // 2 + (rows * 5) % 11

@@ -1,4 +1,4 @@
-"""What a test needs beyond the ordinary dependencies: skipped where it is missing, failed with PAIL_TEST_ALL=1."""
+"""Optional dependencies of tests: a test is skipped if they are missing, and fails with PAIL_TEST_ALL=1."""
 
 import importlib
 import os

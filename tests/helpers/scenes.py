@@ -1,4 +1,4 @@
-"""Pictures with a known foreground: a shape cut out of one surface lies on another, so the truth is exact."""
+"""Pictures with a known foreground: a shape of one surface is pasted onto another, so the ground truth is exact."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PHOTOS = Path(skimage.__file__).parent / "data"
 
 @cache
 def photo(name: str) -> np.ndarray:
-    """A photograph that scikit-image ships, RGB."""
+    """An RGB photograph from scikit-image."""
     return np.ascontiguousarray(cv2.imread(str(PHOTOS / name), cv2.IMREAD_COLOR)[..., ::-1])
 
 
 def surface(name: str, shape: tuple[int, int] = SIZE, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """A crop of a photograph as float32, enlarged where it is too small."""
+    """A crop of a photograph as float32, enlarged if it is too small."""
     pixels = photo(name)[corner[0] :, corner[1] :]
     scale = max(1.0, shape[0] / pixels.shape[0], shape[1] / pixels.shape[1])
     if scale > 1:
@@ -51,7 +51,7 @@ def ring(row: float, column: float, radius: float) -> np.ndarray:
 
 
 def lay(part: np.ndarray, ground: np.ndarray, shape: np.ndarray) -> Scene:
-    """The part on the ground, with the soft edge of a lens."""
+    """Paste the object onto the background, with the soft edge of a lens."""
     alpha = cv2.GaussianBlur(shape.astype(np.float32), (3, 3), 0)[..., None]
     return np.clip(np.rint(part * alpha + ground * (1 - alpha)), 0, 255).astype(np.uint8), shape
 
@@ -129,7 +129,7 @@ def part_on_bricks() -> Scene:
 
 @cache
 def _coins() -> np.ndarray:
-    """The coins flooded from their insides and from the ground, up to the steepest edge between the two."""
+    """The coins, flooded from inside and from the background up to the steepest edge between them."""
     from scipy.ndimage import binary_fill_holes
     from skimage.filters import sobel
     from skimage.segmentation import watershed

@@ -4,5 +4,5 @@ import zlib
 
 
 def seeds(name, count):
-    """Seeds that no other test shares: of the generators 0, 1, 2, ... the first numbers average 0.56."""
+    """Seeds that no other test uses. The first numbers of the generators 0, 1, 2, ... have a mean of 0.56."""
     return [(zlib.crc32(name.encode()), i) for i in range(count)]

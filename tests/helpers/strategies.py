@@ -51,7 +51,7 @@ COUNTS = (1, 1, 2, 3, (1, 4), (2, 2))
 
 
 class Inverted:
-    """An augmenter, whose repr is its name here, so that that of a case can be evaluated."""
+    """An augmenter whose repr is its name here, so that the repr of a case can be evaluated."""
 
     def __call__(self, pixels):
         return np.ascontiguousarray(pixels[..., ::-1])
@@ -65,7 +65,7 @@ inverted = Inverted()
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask of the image's size, by words."""
+    """A mask of the image's size, described by words."""
 
     region: str
     form: str
@@ -255,7 +255,7 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A call by words and a seed; its repr makes it again."""
+    """A call that is described by words and a seed; its repr recreates it."""
 
     method: str
     height: int
@@ -376,7 +376,7 @@ def draw_range(pick, dtype: str):
 
 
 def draw_technique(pick, name: str, has_source: bool, is_whole: bool) -> dict:
-    """Some options of a technique, which go together with each other and with the region."""
+    """Some options of a technique that are compatible with each other and with the region."""
     options = {}
     for keyword, values in OPTIONS[name].items():
         if pick.one((False, False, False, True)):
@@ -422,7 +422,7 @@ def draw_insert(pick, _: str, has_source: bool, is_whole: bool) -> dict:
 
 
 def can_be_nested(value) -> bool:
-    """A record cannot hold objects, and one inside of `options` cannot be passed again."""
+    """A record cannot contain objects, and an object inside of `options` cannot be passed again."""
     return not callable(value)
 
 
@@ -451,7 +451,7 @@ def pixels(case: Case) -> np.ndarray:
 
 
 def scaled(image: np.ndarray, dtype: np.dtype, data_range) -> np.ndarray:
-    """Values from 0 to 1 in the data range; beyond a window at both ends, where it leaves room."""
+    """Scale values from 0 to 1 to the data range; values exceed a window at both ends if possible."""
     full = 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
     if isinstance(data_range, tuple):
         low, high = data_range
@@ -515,7 +515,7 @@ def region(case: Case, kind: str) -> np.ndarray:
 
 
 def formed(mask: np.ndarray, form: str):
-    """A mask as whatever a user may have it in."""
+    """A mask in one of the forms that users may pass."""
     number = mask.astype(np.uint8)
     if form == "odd bool":
         return (number * 6).view(bool)
@@ -560,7 +560,7 @@ def range_of_source(kind: str | None) -> float:
 
 
 def arguments(case: Case):
-    """The image, the source and the keywords of a call, and what a replay has to be given again."""
+    """The image, the source and the keywords of a call, and the arguments that a replay needs again."""
     image = laid_out(pixels(case), case.layout)
     if case.mode is not None:
         image = as_pil(image, case.mode)

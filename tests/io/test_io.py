@@ -94,7 +94,7 @@ FILES = {  # mode: formats that keep it
 
 
 def same_everywhere(image, data, array, alpha):
-    """The file's pixels are the PIL image's and the array's, and so is what comes of them, good and anomalous."""
+    """File, PIL image and array have the same pixels, and give the same good and anomalous images."""
     picture = read_picture(data)
     assert picture.pixels.dtype == array.dtype and np.array_equal(picture.pixels, array)
     assert picture.alpha == alpha
@@ -218,7 +218,7 @@ def test_compressions_of_tiff(mode, compression):
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
 def test_deep_color_with_lzw(dtype):
-    """What OpenCV writes by default, and tifffile alone does not read."""
+    """OpenCV writes this by default, and tifffile cannot read it without another package."""
     color = as_type(PHOTO, dtype)
     whole, data = cv2.imencode(".tiff", color[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     assert whole and np.array_equal(decode(data.tobytes()), color)
@@ -236,7 +236,7 @@ def test_planes_and_white_that_is_zero():
 @pytest.mark.parametrize("writer", ["tifffile", "opencv"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_tiff_is_turned_once(dtype, writer):
-    """Whether or not the reader that takes the file turns it by itself."""
+    """Independent of whether the reader of the file rotates it."""
     color = as_type(PHOTO, dtype)
     data = tiff(color, extratags=[(274, "H", 1, 6, True)])
     if writer == "opencv":  # it writes no orientation: that of the planes, which is the default, makes room for one
@@ -339,7 +339,7 @@ def test_truncated_files_are_refused(kind, share):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "NPY"])
 def test_nothing_but_unreadable_is_raised(kind):
-    """Whatever is wrong with a file, one kind of error says so, and a run goes on with the next."""
+    """Every error of a file has the same type, and a run continues with the next file."""
     data = npy(PHOTO) if kind == "NPY" else saved(Image.fromarray(PHOTO), kind)
     rng = np.random.default_rng(0)
     logging.getLogger("tifffile").disabled = True
@@ -420,7 +420,7 @@ def test_more_than_pillows_limit():
 
 
 def test_the_limit_is_no_matter_of_the_process(monkeypatch):
-    """Pillow's own limit is neither asked nor changed, whatever other threads do."""
+    """Pillow's own limit is neither read nor changed, independent of other threads."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     files = [saved(Image.fromarray(PHOTO), kind) for kind in ("PNG", "JPEG", "TIFF", "BMP", "GIF")]
     found = []
@@ -457,7 +457,7 @@ def test_each_page_can_be_read(tmp_path):
         assert read_size(path, page=index) == SHAPE
     with pytest.raises(UnreadableError, match="3 pages, so there is no page 4"):
         decode(path, page=3)
-    with pytest.raises(UnreadableError, match="one page, no page 2"):
+    with pytest.raises(UnreadableError, match="one page, so there is no page 2"):
         decode(saved(Image.fromarray(PHOTO), "PNG"), page=1)
     images = [Image.fromarray(page) for page in pages]
     for compression in ("tiff_lzw", "jpeg", "packbits"):
@@ -621,7 +621,7 @@ def test_one_listing_for_all(messy):
 @pytest.mark.skipif(os.name != "posix", reason="symbolic links")
 def test_linked_folders_are_named_or_followed_once(messy):
     listing = list_images(messy)
-    assert listing.links == ["again", "linked"] and "2 linked folders (again, linked)" in listing.passed_over
+    assert listing.links == ["again", "linked"] and "2 linked folders (again, linked)" in listing.skipped_summary
     followed = list_images(messy, follow_links=True)
     assert followed.names == sorted([*LISTED, "linked/far.png"]) and not followed.links
 
@@ -733,7 +733,7 @@ def test_stacks_of_gray_images():
 
 
 def test_arrays_are_not_copied_before_they_are_asked_for():
-    """A stack with its channels in front, seen the other way round, may be larger than what memory has left."""
+    """A transposed view of a stack with its channels in front may be larger than the free memory."""
     channels_first = np.stack([photograph(*SHAPE, seed).transpose(2, 0, 1) for seed in range(3)])
     images = Images("normal", channels_first.transpose(0, 2, 3, 1))
     assert all(np.shares_memory(entry.pixels, channels_first) for entry in images.entries)

@@ -1,4 +1,4 @@
-"""Which images are meant: folders, patterns, lists, categories, and what lies beside images."""
+"""Selection of images: folders, patterns, lists, categories, and files next to images."""
 
 import json
 import os
@@ -203,9 +203,9 @@ def test_a_set_beside_listed_images_is_allowed_but_none_around_them(parts):
     (parts / "list.csv").write_text("a.png\nline0/b.png\n")
     pail.generate(parts / "list.csv", parts / "set", number=2, workers=1, layout="flat")
     shutil.rmtree(parts / "set")
-    with pytest.raises(ValueError, match="`out` must not hold files that are read"):
+    with pytest.raises(ValueError, match="`out` must not contain input files"):
         pail.generate(parts / "list.csv", parts / "line0", number=2, workers=1)
-    with pytest.raises(ValueError, match="`out` must not lie inside"):
+    with pytest.raises(ValueError, match="`out` must not be inside"):
         pail.generate(f"{parts}/**/*.png", parts / "other", number=2, workers=1)
 
 

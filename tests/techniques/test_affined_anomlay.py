@@ -16,7 +16,7 @@ FREE = {"ssim_threshold": 2.0}  # every tile is accepted
 
 @pytest.fixture
 def seeds(request):
-    """Seeds of a test's own: those of 0, 1, 2 ... have first draws that lie too high."""
+    """Seeds for one test; the first numbers of the seeds 0, 1, 2, ... are too high."""
     return lambda count: [(zlib.crc32(request.node.originalname.encode()), i) for i in range(count)]
 
 
@@ -29,7 +29,7 @@ def drawn(image, source, seed, roi=None, severity=None, **options):
 
 
 def touched(mask, side):
-    """Which tiles the mask meets."""
+    """The tiles that the mask overlaps."""
     rows, columns = (-(-size // side) * side for size in mask.shape)
     whole = np.zeros((rows, columns), bool)
     whole[: mask.shape[0], : mask.shape[1]] = mask

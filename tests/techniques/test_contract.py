@@ -154,7 +154,7 @@ def test_something_changes_on_textured_images(name):
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
 @pytest.mark.parametrize("name", [name for name in ALL if name not in BY_PIXELS])
 def test_depths_agree(name, dtype):
-    """The same draws make the same mask and, but for rounding, the same picture at every depth."""
+    """The same random numbers give the same mask and, except for rounding, the same image at every bit depth."""
     image, source = photograph(96, 80), photograph(96, 80, seed=1)
     i_8, m_8 = call(name, image, source, rng=4)
     i_n, m_n = call(name, as_type(image, dtype), as_type(source, dtype), rng=4)

@@ -173,7 +173,7 @@ def test_rectangle_size(area, aspect, shape, expected):
 
 @pytest.mark.parametrize("channels", [5, 16])
 def test_a_patch_of_many_channels_and_few_pixels_comes_back_from_a_callable(channels):
-    """Four rows of five columns and channels are no image with its channels in front: the number is known."""
+    """Four rows of five columns and channels are not mistaken for an image with its channels in front."""
     image = np.full((40, 40, channels), 100, np.uint8)
     side = channels / 40
     seen = []

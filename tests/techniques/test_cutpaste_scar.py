@@ -51,7 +51,8 @@ def test_the_strip_lies_inside_and_is_never_wider_than_long():
 
 
 def test_the_scar_fits_its_mask():
-    """On an image of two flat halves the pasted values are of the halves: no dark rim from the turning."""
+    """On an image of two flat halves, the pasted values are those of the halves, without a dark rim from the
+    rotation."""
     image = np.full((128, 128, 3), 200, np.uint8)
     for seed in range(30):
         frame, draw = frame_and_draw(image, seed)

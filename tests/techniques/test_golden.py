@@ -1,4 +1,4 @@
-"""Checksums and pictures of a few calls of each technique, so that a moved draw is a decision and not an accident.
+"""Checksums and pictures of a few calls of each technique, so that results do not change by accident.
 
 The checksums hold for the major version of OpenCV that their file names; the pictures to the byte for the versions that
 it lists, and within a tolerance elsewhere. ``python tests/helpers/golden.py`` writes both after a change that is meant.
@@ -24,7 +24,7 @@ def test_the_bytes_are_those_of_the_last_release(name):
 
 
 def compare(name, made, folder, exact=EXACT):
-    """Fails where a picture is not the recorded one, with all that is needed to see why in `folder`."""
+    """Fail if a picture differs from the recorded one, and write files that show the difference to `folder`."""
     expected = golden.read(golden.FOLDER / f"{name}.png")
     difference = np.abs(expected.astype(int) - made)
     masks = [image[:, golden.SIDE :, 0] > 0 for image in (expected, made)]

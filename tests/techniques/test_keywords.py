@@ -1,4 +1,4 @@
-"""Every keyword of every technique has an effect: two values of it give different outputs from the same draws."""
+"""Every keyword of every technique has an effect: two values give different outputs for the same random numbers."""
 
 import dataclasses
 import functools
@@ -121,12 +121,12 @@ def test_two_values_of_a_keyword_differ(name, keyword, default):
 
 
 class Seen(Exception):  # noqa: N818
-    """Ends a call where its technique would begin."""
+    """Raised to stop a call before its technique begins."""
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_methods_pass_every_keyword_on(monkeypatch, name):
-    """Each under its own name, as it came: every keyword of the technique gets an object of its own."""
+    """Every keyword is passed on unchanged under its own name."""
     technique, seen = pai.TECHNIQUES[name], {}
 
     @functools.wraps(technique.function)

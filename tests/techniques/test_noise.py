@@ -12,7 +12,7 @@ from pail.sfi.simplex_noise.noise import simplex
 
 
 def plain_perlin(noise):
-    """The definition, pixel by pixel: where a pixel lies after turning, and the four gradients around it."""
+    """The definition, pixel by pixel: the position of a pixel after rotation, and the four gradients around it."""
     (height, width), turn = noise.shape, math.radians(noise.angle)
     fade = lambda t: 6 * t**5 - 15 * t**4 + 10 * t**3  # noqa: E731
     nodes, values = noise.gx.shape, np.empty(noise.shape)
@@ -112,7 +112,7 @@ def test_parts_of_the_noise_are_the_noise(shape):
 
 
 def test_masks_of_large_images_are_enlarged():
-    """Made on every second pixel, against every pixel: they part only along the outline."""
+    """Masks from every second pixel and from every pixel differ only along the outline."""
     for seed in range(3):
         noise = Noise.drawn((2304, 2100), (16, 32), np.random.default_rng(seed), 20.0)
         assert np.mean((noise.above(0.5) > 0) != (noise.values() > 0.5)) < 0.005

@@ -68,7 +68,7 @@ def test_resize_changes_the_mask_only():
 
 
 def test_the_mask_is_made_at_the_size_of_resize():
-    """Of 32 pixels a side and tripled, it consists of blocks."""
+    """A mask of 32 pixels per side that is tripled consists of blocks."""
     blocks = []
     for seed in seeds("resize", 20):
         _, m_a = call("perlin_noise_pattern", photograph(96, 96), rng=seed, resize=(32, 32))
@@ -177,7 +177,7 @@ PROPORTIONS = ((400, 400), (200, 800), (80, 2000), (2000, 80))
 
 @functools.lru_cache
 def shapes_of(size, rotation):
-    """For 150 masks: the share of the image, and how it is dealt to the fifths of the longer side."""
+    """For 150 masks: the share of the image, and its distribution over the fifths of the longer side."""
     fifths = []
     for seed in seeds("proportions", 150):
         frame, draw = frame_and_draw(np.zeros(size, np.uint8), seed)
@@ -221,7 +221,7 @@ def test_masks_of_thin_and_tiny_images_are_parts(size):
 
 
 def test_a_region_is_the_canvas_of_the_noise():
-    """Of a part of the image as much as of a whole one, in pieces as small."""
+    """The mask covers the same share of a region as of an image, in pieces of the corresponding size."""
     image, roi = photograph(256, 256), np.zeros((256, 256), bool)
     roi[100:164, 30:94] = True
     masks = [call("perlin_noise_pattern", image, rng=seed, roi=roi)[1][..., 0] for seed in seeds("canvas", 150)]

@@ -42,7 +42,7 @@ def picture(height: int = 90, width: int = 110, channels: int = 3, seed: int = 0
 
 
 def calm(height: int = 90, width: int = 110, seed: int = 0) -> np.ndarray:
-    """Colors that stay away from the ends of the range."""
+    """Colors that are not close to the ends of the range."""
     return (90 + picture(height, width, seed=seed) // 4).astype(np.uint8)
 
 
@@ -324,7 +324,7 @@ HISTOGRAMS = {
 @pytest.mark.parametrize("name", HISTOGRAMS)
 @pytest.mark.parametrize("cutoff", [0, 1, 7, 20])
 def test_autocontrast_is_pils(name, cutoff):
-    """imgaug hands this over to PIL.ImageOps.autocontrast, in a way that Pillow 11 and later refuse."""
+    """imgaug calls PIL.ImageOps.autocontrast in a way that Pillow 11 and later refuse."""
     image = HISTOGRAMS[name]()
     expected = np.asarray(ImageOps.autocontrast(Image.fromarray(image), cutoff=cutoff))
     assert np.array_equal(AUGMENTERS["autocontrast"](image, 255, cutoff=cutoff), expected)
@@ -409,7 +409,7 @@ def test_every_augmenter_takes_every_image(name, channels):
 
 @pytest.mark.parametrize("name", AUGMENTERS)
 def test_channels_beyond_the_third(name):
-    """The first three are treated as a color image is; only what is about color leaves the others alone."""
+    """The first three are treated like a color image; only changes of color leave the others unchanged."""
     image = picture(40, 50, 5)
     parameters = {
         **AUGMENTERS[name].sample(draw_of(4)),

@@ -1,4 +1,4 @@
-"""Presets: each number as its paper or its code has it, written down here a second time."""
+"""Presets: each number of the paper or its code, repeated here independently."""
 
 import pickle
 

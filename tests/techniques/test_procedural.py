@@ -169,7 +169,7 @@ def test_stains_are_dark_wherever_that_can_be_seen():
 
 
 def test_amplitude_follows_contrast_and_the_local_spread():
-    """4 % of the range where the surface is even, the spread of the texture where it is rough."""
+    """4 % of the range on a smooth surface, the spread of the texture on a rough one."""
     strongest = {}
     for name, image in (("even", surface(200, 1.0)), ("rough", surface(200, 16.0))):
         changes = []
@@ -182,7 +182,7 @@ def test_amplitude_follows_contrast_and_the_local_spread():
 
 
 def side_of(first, second, light, reach=3):
-    """How much more of `second` lies beside `first` towards the light than away from it, in [-1, 1]."""
+    """How much more of `second` is next to `first` toward the light than away from it, in [-1, 1]."""
     angle = math.radians(light)
     towards, away = (
         cv2.warpAffine(
@@ -197,7 +197,7 @@ def side_of(first, second, light, reach=3):
 
 @pytest.mark.parametrize("kind", ["scratch", "pitting", "crack"])
 def test_hollows_are_bright_away_from_the_light(kind):
-    """The bright rim of a hollow lies beside its dark inside, on the far side from the light."""
+    """The bright rim of a hollow is next to its dark inside, on the side away from the light."""
     image = surface(170, 0.5)
     for light in (0, 90, 180, 270, 45):
         sides = []
@@ -377,7 +377,7 @@ def test_cracks_multiply_the_image():
 
 
 def test_stains_keep_texture():
-    """Under a stain the texture is weaker, and still there."""
+    """Under a stain the texture is weaker, but still visible."""
     image = photograph(256, 256)[..., 0]
     fine = cv2.Laplacian(image, cv2.CV_32F)
     kept = []

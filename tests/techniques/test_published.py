@@ -1,4 +1,4 @@
-"""NSA and GLASS: what their papers say, and the contract."""
+"""NSA and GLASS: the definitions of their papers, and the contract."""
 
 import json
 

@@ -18,7 +18,7 @@ PLAIN = {"n_aug": 0, "elastic": False}  # the source as it is
 
 @pytest.fixture
 def seeds(request):
-    """As many seeds as asked for that no other test uses: the first uniforms of 0, 1, 2, ... lean upwards."""
+    """The requested number of seeds that no other test uses; the first uniform numbers of 0, 1, 2, ... are too high."""
     key = zlib.crc32(request.node.originalname.encode())
     return lambda count: [(key, i) for i in range(count)]
 
@@ -31,7 +31,7 @@ def inserted(image, source=None, seed=0, *, roi=None, severity=None, **options):
 
 
 def coordinates(height, width):
-    """A source that says of each pixel where it was."""
+    """A source whose pixels contain their coordinates."""
     rows, columns = np.mgrid[:height, :width].astype(np.uint16)
     return np.dstack([rows, columns])
 
@@ -170,7 +170,7 @@ def test_a_source_mask_may_have_the_sources_size():
 
 
 def test_components_move_whole_with_their_pixels(monkeypatch, seeds):
-    """Off the object, each piece goes onto it: same shapes, and every pixel carries what it showed at its old place."""
+    """Pieces outside the object are moved onto it: with the same shapes, and the same pixels as at their old places."""
     shape, foreground = (200, 160), square((200, 160), 60, 30, 110, 90)
     monkeypatch.setattr(module, "foreground_of", lambda frame: foreground)
     image = np.full((*shape, 2), 60_000, np.uint16)
@@ -321,7 +321,7 @@ def test_as_many_operations_as_asked_for(count):
 
 @pytest.mark.parametrize("operation", list(OPERATIONS))
 def test_what_is_drawn_is_done(operation, monkeypatch, seeds):
-    """A call in which an operation acts differs from the source, one in which it does not shows the source."""
+    """If an operation is applied, the result differs from the source; otherwise it shows the source."""
     image, acted = photograph(64, 64), set()
     for i_a, _, drawn in forced(monkeypatch, operation, image, seeds(80)):
         idle = not any(drawn.get(operation, [True])) or drawn.get("quarter_turns") == [0]
@@ -383,7 +383,7 @@ def test_min_area_redraws_what_is_too_small(seeds):
 
 
 def test_a_source_mask_is_the_shape():
-    """The same pixels as the defect, at its place, whatever the draw."""
+    """The mask is that of the defect, at its place, for any seed."""
     image, spots = photograph(200, 160), two_spots()
     for seed in range(10):
         i_a, mask, _ = inserted(image, 255 - image, seed, source_mask=spots, in_fg_region=False, **PLAIN)
@@ -449,7 +449,7 @@ def test_contrast_and_color_are_those_of_opencv():
 
 @pytest.mark.parametrize("size", [(64, 256), (40, 1000), (1000, 40)])
 def test_every_fifth_of_a_long_image_holds_a_fifth(size):
-    """A turn about the center shows nothing of the original at the ends, where it is mirrored."""
+    """After a rotation about the center, the ends show only mirrored pixels."""
     image, fifths, areas = photograph(*size), [], []
     for seed in range(100):
         _, m_a = checked("rand_augmented_cut_paste", image, rng=seed, in_fg_region=False)

@@ -1,4 +1,4 @@
-"""The bank of real defects in every format, what is wrong with banks, and real defects moved to new places."""
+"""The bank of real defects in every format, errors in banks, and real defects moved to new places."""
 
 import base64
 import json
@@ -69,7 +69,7 @@ def run_lengths(mask):
 
 
 def compressed(counts):
-    """COCO's text for run lengths."""
+    """COCO's compressed run lengths."""
     text = ""
     for i, count in enumerate(counts):
         number = count - (counts[i - 2] if i > 2 else 0)
@@ -173,7 +173,7 @@ FORMATS = [
 
 
 def test_a_defect_that_two_formats_name_counts_once(tmp_path):
-    """A file of annotations beside folders of masks, and a file for each split beside one for all."""
+    """An annotation file next to folders of masks, and a file for each split next to one for all."""
     mvtec(tmp_path)
     corners = [10, 10, 25, 10, 25, 15, 10, 15]
     told = coco([{"segmentation": [corners]}])
@@ -274,7 +274,7 @@ def test_depths_are_kept(dtype, tmp_path):
 
 
 def named(tmp_path, *words):
-    """One usable defect beside what is wrong, which a warning names."""
+    """One usable defect together with invalid ones, which a warning names."""
     with pytest.warns(UserWarning) as caught:
         bank = Defects.read(tmp_path)
     text = " | ".join([*bank.skipped, *(str(w.message) for w in caught)])
@@ -330,9 +330,9 @@ def test_broken_files_are_named(tmp_path):
     ("shape", "word"),
     [
         ({"points": [[1, 1], [5, 5]]}, "2 points"),
-        ({"points": []}, "no pairs of numbers"),
-        ({"points": [[1, 1, 1]]}, "no pairs of numbers"),
-        ({"points": "here"}, "no pairs of numbers"),
+        ({"points": []}, "not pairs of numbers"),
+        ({"points": [[1, 1, 1]]}, "not pairs of numbers"),
+        ({"points": "here"}, "not pairs of numbers"),
         ({"points": [[500, 500], [600, 500], [600, 600]]}, "no pixel"),
         ({"points": [[float("nan"), 1], [5, 5], [1, 5]]}, "not finite"),
         ({"points": [[1e30, 1], [5, 5], [1, 5]]}, "far outside"),
@@ -360,7 +360,7 @@ def test_annotations_of_labelme_that_cannot_be_used_are_named(shape, word, tmp_p
         (None, "no segmentation"),
         ([[1, 1, 5]], "even number"),
         ([[1, 1, 5, 5]], "2 points"),
-        ([["a", 1, 5, 5, 1, 1]], "no pairs of numbers"),
+        ([["a", 1, 5, 5, 1, 1]], "not pairs of numbers"),
     ],
 )
 def test_annotations_of_coco_that_cannot_be_used_are_named(area, word, tmp_path):
@@ -375,7 +375,7 @@ def test_annotations_of_coco_that_cannot_be_used_are_named(area, word, tmp_path)
     [
         ("0 0.5 0.5 0.1 0.1", "box"),
         ("0 0.1 0.1 0.2 0.2 0.3", "odd number"),
-        ("0 0.1 x 0.2 0.2 0.3 0.4", "something else than numbers"),
+        ("0 0.1 x 0.2 0.2 0.3 0.4", "something other than numbers"),
         ("0 0.1 0.1", "1 points"),
         ("0", "no pairs"),
     ],
@@ -513,7 +513,7 @@ def test_a_photograph_that_is_gone_is_named(tmp_path):
     beside(tmp_path)
     bank = Defects.read(tmp_path)
     (tmp_path / "x.png").unlink()
-    with pytest.raises(ValueError, match=r"x\.png cannot be read any more"):
+    with pytest.raises(ValueError, match=r"x\.png can no longer be read"):
         bank[0]
 
 

@@ -1,4 +1,4 @@
-"""Sizes and severity in a region of interest: fractions of the region, at every severity another one."""
+"""Sizes and severity in a region of interest: sizes are fractions of the region and increase with the severity."""
 
 import functools
 from itertools import pairwise
@@ -23,7 +23,7 @@ CENTERS = ((0.2, 0.2), (0.25, 0.75), (0.7, 0.2), (0.75, 0.7), (0.5, 0.47))  # of
 
 @functools.lru_cache
 def region(kind, share):
-    """Bool (SIDE, SIDE), of nearly that share of the image."""
+    """A bool mask (SIDE, SIDE) that covers about that share of the image."""
     rows, columns = np.indices((SIDE, SIDE)) + 0.5
     distance = np.hypot(rows - SIDE / 2, columns - SIDE / 2)
     if kind == "islands":

@@ -1,4 +1,4 @@
-"""The automatic foreground against scenes whose foreground is known, and the two forms that techniques have."""
+"""The automatic foreground on scenes with a known foreground, and the two special foregrounds of techniques."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_specks_beside_a_part_are_dropped_and_pinholes_closed() -> None:
 
 
 def test_edges_of_an_enlarged_mask_are_smooth() -> None:
-    """A disc's outline, as a thumbnail's steps would lengthen it."""
+    """The outline of a disk, which the steps of a thumbnail would lengthen."""
     rows, columns = np.ogrid[:1536, :1536]
     picture = np.where((rows - 768) ** 2 + (columns - 768) ** 2 < 400**2, 40, 220).astype(np.uint8)
     mask = foreground(picture).view(np.uint8)

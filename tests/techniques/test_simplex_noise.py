@@ -51,7 +51,7 @@ def spectrum(name, **keywords):
 
 
 def test_frequency_is_the_first_wavelength():
-    """The waves of one octave are as many times shorter as `frequency` is smaller."""
+    """The wavelength of one octave is proportional to `frequency`."""
     centers = []
     for frequency in (1 / 8, 1 / 16, 1 / 32):
         power = spectrum("frequency", octaves=1, frequency=frequency) ** 2
@@ -110,7 +110,7 @@ print(os.environ.get("NUMBA_CACHE_DIR", ""))
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_numba_without_a_folder_to_write_to():
-    """Neither the packages nor a home can be written to, as in a container with a read-only root."""
+    """Neither the packages nor a home folder is writable, as in a container with a read-only root."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for package in ("pail", "opensimplex"):

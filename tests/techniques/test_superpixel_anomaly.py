@@ -13,7 +13,7 @@ from pail.sbi.superpixel_anomaly import TASAD_AUGMENTERS
 
 @pytest.fixture
 def seeds(request):
-    """Seeds of a test's own: those of 0, 1, 2 ... have first draws that lie too high."""
+    """Seeds for one test; the first numbers of the seeds 0, 1, 2, ... are too high."""
     return lambda count: [(zlib.crc32(request.node.originalname.encode()), i) for i in range(count)]
 
 

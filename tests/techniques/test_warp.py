@@ -12,7 +12,7 @@ SHAPES = [(64, 64), (1, 1), (2, 3), (7, 255), (257, 311)]
 
 @pytest.fixture
 def seeds(request):
-    """As many seeds as asked for that no other test uses."""
+    """The requested number of seeds that no other test uses."""
     key = zlib.crc32(request.node.originalname.encode())
     return lambda count: [(key, i) for i in range(count)]
 

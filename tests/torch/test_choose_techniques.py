@@ -1,4 +1,4 @@
-"""The example that chooses techniques by a few real defects, on settings as small as they get."""
+"""The example that chooses techniques by a few real defects, with minimal settings."""
 
 import json
 
@@ -67,7 +67,7 @@ def test_where_nothing_can_be_told_there_is_no_recipe(example, monkeypatch, tmp_
     (tmp_path / "recipe.toml").write_text("of an earlier call")
     result = choose(example, monkeypatch, tmp_path, scores(example, 1, cutpaste=1.05, nsa=0.9))
     assert result["better"] == [] and not (tmp_path / "recipe.toml").exists()
-    assert "Nothing can be told from 10 defective photographs" in capsys.readouterr().out
+    assert "No significant difference with 10 defective photographs" in capsys.readouterr().out
 
 
 def test_the_nearest_feature_is_said_to_be_better_and_is_no_recipe(example, monkeypatch, tmp_path, capsys):

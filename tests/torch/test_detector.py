@@ -1,4 +1,4 @@
-"""The example detector, on settings as small as they get."""
+"""The example detector, with minimal settings."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def model(example, parts, tmp_path_factory):
 
 
 def error(capsys, example, *arguments):
-    """The one line that a wrong call prints."""
+    """The one-line message of an invalid call."""
     with pytest.raises(SystemExit) as stopped:
         example.main([str(argument) for argument in arguments])
     assert stopped.value.code == 2
@@ -259,7 +259,7 @@ def test_a_model_of_another_version(example, model, parts, tmp_path, capsys):
 
 
 def test_a_model_is_not_overwritten(example, model, parts, capsys):
-    assert "already holds a model" in error(capsys, example, "train", parts / "train" / "good", "--out", model)
+    assert "already contains a model" in error(capsys, example, "train", parts / "train" / "good", "--out", model)
 
 
 @pytest.mark.parametrize(

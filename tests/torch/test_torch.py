@@ -480,7 +480,7 @@ def test_bytes_where_an_image_or_a_transform_is_something_else():
 
 @pytest.mark.parametrize("name", sorted(name for name, entry in pai.TECHNIQUES.items() if not entry.takes_defects))
 def test_each_technique_is_tried_when_the_data_set_is_made(name):
-    """However seldom it is drawn."""
+    """This includes techniques that are rarely drawn."""
     other = "cutpaste" if name != "cutpaste" else "fract_aug"
     for keyword, value in pai.TECHNIQUES[name].parameters.items():
         with pytest.raises((TypeError, ValueError), match=f"`{keyword}"):
@@ -505,7 +505,8 @@ def left_part(image):
 
 
 def combined(**keywords):
-    """All at once: a region by a function, severity, weights, options, several anomalies, augmentation, bytes."""
+    """All options together: a region by a function, severity, weights, options, several anomalies, augmentation,
+    bytes."""
     return PseudoAnomalyDataset(
         list(IMAGES),
         SOURCES,

@@ -94,7 +94,7 @@ def on_the_part():
 
 
 def inside_only(before, after, mask):
-    """Whether an image changed, inside the mask alone."""
+    """Whether an image changed, only inside the mask."""
     return np.array_equal(before[mask == 0], after[mask == 0]) and not np.array_equal(before, after)
 
 
@@ -115,7 +115,7 @@ def test_each_image_keeps_its_own_pixels_and_every_mask_is_united():
 
 
 def test_a_mask_holds_what_any_image_lost():
-    """The region is what is not black, so that the anomalies of two images differ."""
+    """The region is the part that is not black, so that the anomalies of two images differ."""
     found = A.Compose([on_the_part()], additional_targets={"image2": "image"}, seed=1)(
         image=HALVES[0], image2=HALVES[1], mask=EMPTY
     )
@@ -224,7 +224,7 @@ def test_a_replay_draws_the_same_anomaly_into_another_image():
 
 
 class Samples:
-    """A data set of the simplest kind, with a pipeline in the workers."""
+    """A minimal data set with a pipeline in the workers."""
 
     def __init__(self):
         self.pipeline = A.Compose([InsertAnomaly(p=0.5), A.HorizontalFlip(p=0.5)], seed=4)

@@ -1,4 +1,4 @@
-"""What docs/training.md shows of anomalib and Lightning, run where anomalib is installed."""
+"""The anomalib and Lightning code of docs/training.md, which is run if anomalib is installed."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Runs the block of the page with that word in it, in a folder with crops of a wall; its names afterward."""
+    """Run the code block of the page that contains a word, in a folder with crops of a wall. Returns its names."""
     pytest.importorskip("anomalib", reason=f"needs anomalib ({install_hint('anomalib')})", exc_type=ImportError)
     wall, rng = skimage.data.brick(), np.random.default_rng(0)
     for folder, count in (("parts", 24), ("textures", 2), ("real", 4)):
@@ -81,7 +81,7 @@ def test_lightning_tells_the_data_set_its_epoch(page, monkeypatch):
 
 @pytest.fixture
 def batch():
-    """Two images of a wall, as anomalib hands them to a model."""
+    """Two images of a wall, in the form that anomalib passes to a model."""
     pytest.importorskip("anomalib", reason=f"needs anomalib ({install_hint('anomalib')})", exc_type=ImportError)
     import torch
     from anomalib.data import ImageBatch

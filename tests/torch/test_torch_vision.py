@@ -191,7 +191,7 @@ def test_the_anomaly_is_appended_to_instance_masks(tv, dtype):
 
 
 def corners_of(boxes):
-    """Left, top, right and bottom of upright boxes in any format."""
+    """Left, top, right and bottom of axis-aligned boxes in any format."""
     values, name = plain(boxes).double(), boxes.format.value
     if name.startswith("XYXY"):
         return torch.stack(

@@ -1,4 +1,4 @@
-"""A user's script, as strict type checkers have to accept it; tests/core/test_typing.py runs them, and it."""
+"""A user's script that strict type checkers have to accept. tests/core/test_typing.py checks and runs it."""
 
 from __future__ import annotations
 

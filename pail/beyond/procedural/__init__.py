@@ -1,1 +1,1 @@
-"""Defects that an inspector can name, drawn from their geometry: the family "defects"."""
+"""The family "defects": defects that an inspector can name, drawn from their geometry."""

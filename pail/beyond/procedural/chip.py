@@ -1,4 +1,4 @@
-"""A chip: a faceted bite out of an edge."""
+"""A chip: a piece with a faceted outline that is broken out of an edge."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from pail.core.sampler import Sampler
 from pail.pixels.foreground import coarse_foreground
 
 FILLS = (None, "background", "fracture")
-CORNERS = (4, 8)  # of the broken line
-BURIED = 0.45  # of a chip's width: how far its outline reaches beyond the edge
-BLUR = 3.0  # pixels across which the edge of a photograph changes: the mirrored background stays clear of it
+CORNERS = (4, 8)  # number of corners of the fracture line
+BURIED = 0.45  # of the width of a chip: how far its outline extends beyond the edge
+BLUR = 3.0  # pixels: width of an edge in a photograph, which the mirrored background excludes
 
 
 class _Edge(NamedTuple):
-    """A point of an edge and what lies around it."""
+    """A point of an edge and its surroundings."""
 
     x: float
     y: float
     inward: tuple[float, float]  # the unit vector (x, y)
     around: Box
-    solid: np.ndarray | None  # uint8 {0, 255} on that box: what can chip; None for all of the image
+    solid: np.ndarray | None  # uint8 {0, 255} on that box: the material that can chip; None for the whole image
 
 
 def chip(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     fill_with: Annotated[str | None, Choice(FILLS)],
     contrast: Contrast,
     light: Light,
@@ -56,15 +56,15 @@ def chip(
     if edge.solid is not None:
         solid = edge.solid[box.within(edge.around).slices]
         gap = cv2.bitwise_and(as_bytes(bite >= FAINTEST), solid)
-        # One piece breaks off: not also one of a neighbor that the outline meets.
+        # Only one piece breaks off, without pieces of neighboring objects that the outline crosses.
         count, labels = cv2.connectedComponents(gap, connectivity=8, ltype=cv2.CV_16U)
         if count > 2:
             bite = bite * (labels == 1 + int(np.argmax(np.bincount(labels.reshape(-1))[1:])))
-        if image.roi is None:  # the pixels in which part and background mix go with it
+        if image.roi is None:  # including the pixels in which object and background are mixed
             solid = cv2.dilate(solid, np.ones((3, 3), np.uint8))
         bite, rim = bite * (solid > 0), rim * (solid > 0)
     alpha = np.maximum(bite, rim)
-    if alpha.max() < FAINTEST:  # a region of a few pixels, between which the chip fell
+    if alpha.max() < FAINTEST:  # a region of a few pixels, none of which the chip covers
         alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
     site = find_site(image, sampler, alpha, contrast, tone="hollow", box=box)
     beyond = _mirrored(image, site.pixels, box, edge) if shown == "background" else None
@@ -105,7 +105,7 @@ def _find_edge(image: NormalImage, sampler: Sampler, width: float) -> _Edge:
 
 
 def _edge_at(image: NormalImage, coarse: np.ndarray, point: tuple[float, float], width: float) -> _Edge:
-    """The edge near a point (x, y), to the pixel where the mask is coarser than the image."""
+    """The edge near a point (x, y), with pixel accuracy if the mask is coarser than the image."""
     x, y = point
     reach = math.ceil(1.3 * width + 6 + 2 * image.height / coarse.shape[0])
     around = Box(int(y) - reach, int(x) - reach, 2 * reach + 1, 2 * reach + 1).intersect(image.whole)
@@ -129,7 +129,7 @@ def _edge_at(image: NormalImage, coarse: np.ndarray, point: tuple[float, float],
         inward_y = moments["m01"] / moments["m00"] + window.top + 0.5 - y
     length = math.hypot(inward_x, inward_y)
     inward = (inward_x / length, inward_y / length) if length > 1e-6 else (0.0, 1.0)
-    for _ in range(reach):  # onto the edge of the finer mask
+    for _ in range(reach):  # move to the edge of the finer mask
         row, column = math.floor(y) - around.top, math.floor(x) - around.left
         if not (0 <= row < around.height and 0 <= column < around.width) or solid[row, column]:
             break
@@ -138,7 +138,7 @@ def _edge_at(image: NormalImage, coarse: np.ndarray, point: tuple[float, float],
 
 
 def _sharpened(pixels: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    """A coarse mask that follows the pixels where it is in doubt: they go to the nearer one of the two sides."""
+    """Refine a coarse mask: uncertain pixels are assigned to the side whose color is closer."""
     flat, doubt = pixels.reshape(-1, pixels.shape[2]).astype(np.float32), soft.reshape(-1)
     inside, outside = doubt > 250, doubt < 5
     solid = doubt > 127
@@ -150,14 +150,14 @@ def _sharpened(pixels: np.ndarray, soft: np.ndarray) -> np.ndarray:
 
 
 def _bite(image: NormalImage, sampler: Sampler, edge: _Edge, width: float, depth: float) -> tuple[Box, np.ndarray]:
-    """The box of a chip, and how much of each pixel it takes away: a broken line of straight facets."""
+    """The box of a chip, and its coverage of each pixel; the outline is a line of straight facets."""
     rng = sampler.rng
     count = sampler.integer("corners", *CORNERS)
     angle = np.linspace(0, math.pi, count + 2)
     angle[1:-1] += rng.uniform(-0.35, 0.35, count) * math.pi / (count + 1)
     across = -np.cos(angle) * width / 2
     inwards = np.sin(angle) * depth * rng.uniform(0.65, 1.1, count + 2)
-    # Fractures are rough: each facet breaks once more.
+    # Fractures are rough, so each facet is broken once more.
     fine = np.linspace(0, count + 1, 3 * (count + 1) + 1)
     across, inwards = (np.interp(fine, np.arange(count + 2), values) for values in (across, inwards))
     inwards[1:-1] += rng.standard_normal(len(fine) - 2) * 0.025 * width
@@ -173,7 +173,7 @@ def _bite(image: NormalImage, sampler: Sampler, edge: _Edge, width: float, depth
 
 
 def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> np.ndarray:
-    """What lies beyond the edge, mirrored at it; the background's mean where more of the part is found there."""
+    """The background beyond the edge, mirrored at the edge; its mean where the mirrored pixels belong to the object."""
     assert edge.solid is not None
     around = edge.around
     inward_x, inward_y = (np.float32(value) for value in edge.inward)
@@ -197,7 +197,7 @@ def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> 
 
 
 def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towards: np.ndarray) -> np.ndarray:
-    """The light on a fracture, (h, w) about in [-1, 1]: a few planes that face it more or less, and roughness."""
+    """The shading of a fracture, (h, w) in about [-1, 1]: a few planes with different orientations, and roughness."""
     count = 5
     centers = rng.uniform(0, 1, (count, 2)) * np.array(shape)[::-1]
     tilt = rng.uniform(0, 2 * math.pi, count)

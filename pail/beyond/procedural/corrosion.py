@@ -17,14 +17,14 @@ from pail.core.sampler import Sampler
 
 RUST = np.array([(52, 34, 26), (112, 58, 34), (150, 84, 44), (186, 120, 66)], np.float32) / 255  # from old to fresh
 SATELLITES = (4, 14)
-PATCHY = 0.42  # of the noise against the envelope of the cluster
+PATCHY = 0.42  # weight of the noise relative to the envelope of the cluster
 
 
 def corrosion(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     opacity: Annotated[tuple[float, float], Pair(0.2, 1, unit="share that is hidden")],
     contrast: Contrast,
 ) -> Insertion:
@@ -73,14 +73,14 @@ def _cluster(sampler: Sampler, radius: float) -> tuple[np.ndarray, np.ndarray]:
         cv2.circle(spots, center, round(16 * max(0.5, spread * rng.uniform(0.02, 0.09))), 255, cv2.FILLED, 8, 4)
     soft = cv2.GaussianBlur(spots, (0, 0), max(0.6, 0.03 * spread)).reshape(shape).astype(np.float32)
     pattern = smooth_field(rng, shape, max(2.0, 0.45 * spread), 5)
-    np.clip(pattern, -1.7, 1.7, out=pattern)  # beyond the box the envelope is stronger
+    np.clip(pattern, -1.7, 1.7, out=pattern)  # outside of the box the envelope dominates
     cover = envelope + np.float32(PATCHY) * pattern
     cover = np.maximum(cover, soft * np.float32(1 / 255) * (0.7 + 0.4 * pattern) - 0.15)
     return enlarged(smoothstep(cover, 0, 0.38), step), enlarged(pattern, step)
 
 
 def _rust(level: np.ndarray, amplitude: float, max_value: float, age: np.ndarray) -> np.ndarray:
-    """Colors of rust (n, 3): as bright as the light on the surface, and at least `amplitude` away from its color."""
+    """Colors of rust (n, 3), as bright as the surface and with a difference of at least `amplitude` from its color."""
     exposure = 0.5 + 0.8 * float(level.mean()) / max_value
     base = RUST[1] * max_value * exposure
     apart = float(np.abs(base - level).max())

@@ -15,10 +15,10 @@ from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 TURN = math.radians(15)  # standard deviation of a turn
-PERSISTENCE = 0.86  # how much of its turns a crack keeps: it wanders about a direction
-STEPS = (8, 40)  # of a walk
-STEP = 0.02  # of the shorter side, within those bounds
-PIECES = 3  # that a step breaks into
+PERSISTENCE = 0.86  # share of its deviation that a crack keeps at each step, so that it returns to its direction
+STEPS = (8, 40)  # number of steps of a random walk
+STEP = 0.02  # length of a step: of the shorter side, within the bounds of STEPS
+PIECES = 3  # number of pieces of a step
 LIP = 0.5  # of the amplitude: the bright edge
 
 
@@ -27,8 +27,8 @@ def crack(
     sampler: Sampler,
     *,
     n_branches: Annotated[tuple[int, int], Pair(0, 100, integer=True)],
-    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
-    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     factor: Annotated[tuple[float, float], Pair(0, 1, unit="times the value")],
     contrast: Contrast,
     light: Light,
@@ -55,7 +55,7 @@ def crack(
 
     reach = max(0.8, 0.45 * widest)
     coverage = fill(outlines, reach + 3, blur=focus(image))
-    # Where it gapes it is black, where it is closed the light still gets in.
+    # A wide crack is black inside; where it is narrow, it is less dark.
     gape = smooth_field(sampler.rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
     coverage *= np.clip(gape, 0.4, 1)
     lip = LIP * flanks(coverage, towards, reach)[0]
@@ -77,7 +77,7 @@ def crack(
 
 
 def _walk(sampler: Sampler, heading: float, length: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The points of a crack and its heading at each: long turns from step to step, and jagged pieces in between."""
+    """The points of a crack and its heading at each: gradual turns from step to step, and jagged pieces in between."""
     rng = sampler.rng
     steps = min(max(round(length / max(STEP * side, 1)), STEPS[0]), STEPS[1])
     off, headings = 0.0, np.empty(steps)
@@ -89,7 +89,7 @@ def _walk(sampler: Sampler, heading: float, length: float, side: int) -> tuple[n
 
 
 def _ragged(sampler: Sampler, points: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The outline of a crack of that width, each edge broken on its own."""
+    """The outline of a crack of that width; both edges are jagged independently."""
     rng, count = sampler.rng, len(points)
     swell = np.exp(0.35 * smooth_noise(rng, count, count / 5))
     jags = np.clip(1 + 0.4 * rng.standard_normal((2, count)), 0.2, 2)

@@ -1,4 +1,4 @@
-"""A dent: a smooth hollow or bump that only light and the bent texture show."""
+"""A dent: a smooth hollow or bump that is visible only by its shading and the distorted texture."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pail.core.ops import with_axis
 from pail.core.parameters import Flag, Pair
 from pail.core.sampler import Sampler
 
-PULL = 0.12  # of the radius: how far the texture moves where it is steepest
-FLATTEST = 0.45  # of the axes of the ellipse
-CRISP = 0.7  # exponent of the shading against the slope: a surface shines, so that bright and dark meet fast
-DEPTH = 0.35  # of the shading: how much a hollow darkens as a whole
+PULL = 0.12  # of the radius: displacement of the texture at the steepest slope
+FLATTEST = 0.45  # smallest ratio of the axes of the ellipse
+CRISP = 0.7  # exponent of the shading as a function of the slope; below 1 for a glossy surface
+DEPTH = 0.35  # of the shading: overall darkening of a hollow
 
 
 def dent(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     raised: Annotated[bool | None, Flag(instead=(None,))],
     contrast: Contrast,
     light: Light,
@@ -72,7 +72,7 @@ def _relief(
     cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
     u, v = x * cosine + y * sine, (y * cosine - x * sine) * np.float32(1 / flat)
     inside = 1 - u * u - v * v
-    inside += smooth_field(sampler.rng, inside.shape, 0.9 * radius / step) * np.float32(0.17)  # no dent is an ellipse
+    inside += smooth_field(sampler.rng, inside.shape, 0.9 * radius / step) * np.float32(0.17)  # not an exact ellipse
     np.maximum(inside, 0, out=inside)
     # Height inside^2, whose slope is 0 on the contour and steepest at half of the radius.
     slope_x = inside * -4 * (u * cosine - v * np.float32(sine / flat))
@@ -81,10 +81,11 @@ def _relief(
     steepest = np.float32(1 / max(float(slope.max()), 1e-9))
     shade = (slope_x * np.float32(towards[0]) + slope_y * np.float32(towards[1])) * steepest
     height = inside * inside
-    # The height is that of a bump: where it rises towards the light it is in the shade, and a hollow is lit there.
+    # The height is that of a bump: slopes that rise toward the light are in the shade, whereas in a hollow they are
+    # lit.
     shade *= np.float32(-1 if bump else 1)
     shade += np.float32(DEPTH if bump else -DEPTH) * height
-    # What neither slopes nor lies deep is no dent to the eye.
+    # Pixels without slope or depth are not visible as a dent.
     alpha = np.minimum(1, np.hypot(slope * steepest, DEPTH * height))
     shade /= np.maximum(alpha, 1e-3)
     shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)

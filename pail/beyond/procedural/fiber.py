@@ -16,7 +16,7 @@ from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 SAMPLES = 96  # along a fiber
-TINTS = (  # of the change, per channel of RGB
+TINTS = (  # factors of the change for each channel of RGB
     (1.0, 1.0, 1.0),
     (1.0, 1.0, 1.0),
     (0.95, 1.0, 1.08),
@@ -30,8 +30,8 @@ def fiber(
     image: NormalImage,
     sampler: Sampler,
     *,
-    length: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="share of the shorter side")],
-    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    length: Annotated[tuple[float, float], Pair(0, 10, above=True, unit="fraction of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     curl: Annotated[tuple[float, float], Pair(0, 20, unit="full turns")],
     contrast: Contrast,
     tone: Tone,
@@ -43,7 +43,7 @@ def fiber(
     thick = max(1.0, sampler.scaled("width", *width) * side)
     turns = sampler.uniform("curl", *curl) * 2 * math.pi * sampler.choice("curl_side", (-1, 1))
     towards = draw_light(sampler, light)
-    # Its bend changes slowly, as a thread's does that was wound once.
+    # Its curvature changes slowly, as that of a thread that was wound up.
     bend = 0.45 + 0.9 * smooth_noise(rng, SAMPLES, 6) + 0.5 * smooth_noise(rng, SAMPLES, 24)
     headings = sampler.uniform("angle", 0, 2 * math.pi) + np.cumsum(bend) * turns / SAMPLES
     points = along(headings, run / SAMPLES)
@@ -52,7 +52,7 @@ def fiber(
     body = trace(points, thick, drop + 0.6 * thick + 4, blur=focus(image))
     shadow = cv2.GaussianBlur(moved(body, -towards * drop), (0, 0), 0.5 * thick).reshape(body.shape)
     shadow = np.maximum(shadow - body, 0) * np.float32(SHADOW)
-    lit = moved(body, towards * 0.3 * thick) * body  # the back of the thread that faces the light
+    lit = moved(body, towards * 0.3 * thick) * body  # the side of the thread that faces the light
     body *= np.clip(0.9 + 0.13 * smooth_field(rng, body.shape, max(3.0, 0.08 * run)), 0.55, 1)
     alpha = np.maximum(body, shadow)
     part = trimmed(alpha, FAINTEST, image.shape)
@@ -65,7 +65,7 @@ def fiber(
         solid = (body.reshape(-1)[where] / weight)[:, None]
         below = (shadow.reshape(-1)[where] / weight)[:, None] * (1 - solid)
         back = (lit.reshape(-1)[where] / weight)[:, None]
-        # A thread hides what is under it: a part of the texture goes.
+        # A thread hides what is below it, so part of the texture is removed.
         base = original + np.float32(0.35) * (site.level.astype(np.float32) - original)
         if site.darkens:
             thread = base + site.darker(original) * tint * (1.05 - 0.35 * back)

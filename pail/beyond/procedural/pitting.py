@@ -14,13 +14,13 @@ from pail.core.image import NormalImage
 from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
-CORNERS = 11  # of a pit's outline
+CORNERS = 11  # number of corners of the outline of a pit
 SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
-GOLDEN_ANGLE = 2.39996  # radians, from pit to pit: neighbors in rank are no neighbors in place
-ROUGH = 0.45  # of the depth: how uneven the ground is
-DARK, LIT = 0.8, 0.9  # of the amplitude: how much depth darkens, and how much slopes shine
+GOLDEN_ANGLE = 2.39996  # radians between consecutive pits, which are therefore not next to each other
+ROUGH = 0.45  # of the depth: roughness of the bottom
+DARK, LIT = 0.8, 0.9  # of the amplitude: darkening by depth, and brightening of slopes
 CRISP = 0.7  # exponent of the change
-DENSITY = 1.5  # the cluster's radius, in mean radii times about the root of the number of pits
+DENSITY = 1.5  # radius of the cluster, in mean radii times about the square root of the number of pits
 
 
 def pitting(
@@ -28,7 +28,7 @@ def pitting(
     sampler: Sampler,
     *,
     n_pits: Annotated[tuple[int, int], Pair(1, 1000, integer=True)],
-    radius: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="share of the shorter side")],
+    radius: Annotated[tuple[float, float], Pair(0, 0.5, above=True, unit="fraction of the shorter side")],
     contrast: Contrast,
     light: Light,
 ) -> Insertion:
@@ -39,7 +39,7 @@ def pitting(
     radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), *radius) * side
     radii = np.maximum(radii, 0.5)
     towards = draw_light(sampler, light)
-    # Dense in the middle, single pits around it; longer in one direction, as a track or a contact is.
+    # Dense in the middle with single pits around, and elongated like a track or a contact area.
     rank = (np.arange(count) + 0.5) / count
     away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * float(radii.mean())
     bearing = (
@@ -58,10 +58,10 @@ def pitting(
 
     reach = max(0.9, 0.45 * float(radii.mean()))
     coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(image))
-    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * float(radii.mean())), 2)  # of the walls and the ground
+    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * float(radii.mean())), 2)  # roughness of walls and bottom
     depth = np.clip(1 + ROUGH * rough, 0.2, 1.8) * coverage
     bright, _ = flanks(coverage, towards, reach)
-    # What rises away from the light is lit: the far wall, and the broken ground inside.
+    # Slopes that face the light are bright: the far wall, and parts of the rough bottom.
     step = towards * 0.6 * reach
     lit = moved(depth, -step) - moved(depth, step)
     alpha = np.maximum(coverage, bright)
@@ -69,5 +69,5 @@ def pitting(
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(image, sampler, alpha, contrast, tone="hollow")
     value = (DARK * depth - LIT * lit - 0.5 * bright)[part] / np.maximum(alpha, 1e-3)
-    # Dark and bright meet in a line: a pixel of the rim is one of the two.
+    # The boundary between dark and bright is sharp: a pixel of the rim is one of the two.
     return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))

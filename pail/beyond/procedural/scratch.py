@@ -14,10 +14,10 @@ from pail.core.image import NormalImage
 from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
-SPREAD = 6.0  # degrees between the strokes at most
+SPREAD = 6.0  # largest angle between strokes in degrees
 SAMPLES = 28  # along a stroke
 STRAIGHT = np.linspace(-0.5, 0.5, SAMPLES)
-BEND = 0.06  # of its length: how far a stroke leaves the straight line at most
+BEND = 0.06  # of its length: largest deviation of a stroke from a straight line
 
 
 def scratch(
@@ -25,8 +25,8 @@ def scratch(
     sampler: Sampler,
     *,
     n_strokes: Annotated[tuple[int, int], Pair(1, 100, integer=True)],
-    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
-    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    length: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
+    width: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     contrast: Contrast,
     tone: Tone,
     light: Light,
@@ -47,7 +47,7 @@ def scratch(
         run = t * longest * share
         bend = sampler.uniform("bend", -BEND, BEND) * longest * share
         across = bend * (1 - 4 * t * t) + smooth_noise(rng, SAMPLES, 6) * 0.15 * thick
-        if i:  # beside the first one, and not at the same height
+        if i:  # next to the first one, and shifted along it
             run = run + longest * (1 - share) * sampler.uniform("stroke_start", -0.5, 0.5)
             across = across + sampler.uniform("stroke_offset", -1, 1) * (4 * widest + 0.05 * longest)
         cosine, sine = math.cos(heading), math.sin(heading)
@@ -60,24 +60,25 @@ def scratch(
     core = fill(outlines, reach + 3, blur=focus(image))
     core = _worn(rng, core, angle, longest, widest)
     away, near = flanks(core, towards, reach)
-    # The wall that faces the light stands out, the other one is hardly darker than the groove's shadow.
+    # The wall that faces the light is clearly visible; the other one is hardly darker than the shadow in the groove.
     bright, dark = 0.75 * away, 0.25 * near
     alpha = np.maximum(core, np.maximum(bright, dark))
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(image, sampler, alpha, contrast, tone=tone)
     value = core[part] - bright[part] + dark[part]
-    if not site.darkens:  # a bright core: its bright wall is one with it, and the other wall is in the shadow
+    if not site.darkens:  # a bright core merges with the bright wall, and the other wall is dark
         value = core[part] + 0.4 * bright[part] - near[part] * 0.75
         alpha = np.maximum(core[part], np.maximum(0.4 * bright[part], 0.75 * near[part]))
     return shade(site, alpha, value / np.maximum(alpha, 1e-3))
 
 
 def _worn(rng: np.random.Generator, core: np.ndarray, angle: float, length: float, width: float) -> np.ndarray:
-    """The strokes where the tool touched, (h, w): 1-D noise along them, and the fine lines of its grains."""
+    """The parts of the strokes where the tool touched the surface, (h, w): 1-D noise along them, and fine lines of its
+    grains."""
     where = np.flatnonzero(core)
     rows, columns = np.divmod(where, core.shape[1])
-    # Not square to the strokes, so that neighbors do not skip at one place.
+    # Not perpendicular to the strokes, so that adjacent strokes do not skip at the same place.
     along = columns * math.cos(angle + 0.9) + rows * math.sin(angle + 0.9)
     across = rows * math.cos(angle) - columns * math.sin(angle)
     along, across = along - along.min(), across - across.min()

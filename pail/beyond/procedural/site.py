@@ -1,4 +1,4 @@
-"""Where a procedural defect lies, how strong it must be to show there, and how it gets into the image."""
+"""The place of a procedural defect, the strength that makes it visible there, and its insertion into the image."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pail.core.parameters import Choice, Number, Pair
 from pail.core.sampler import Sampler
 from pail.pixels.placing import place
 
-FAINTEST = 0.1  # alpha below it is set to 0, and does not belong to the mask
-FAINTEST_AT_MOST = 0.5  # ... nor does what is fainter than can be seen, as long as that is less than this
-MARGIN = 1.45  # of what is cut off beyond what can be seen: pixels differ in how much they change
+FAINTEST = 0.1  # smaller alpha is set to 0 and does not belong to the mask
+FAINTEST_AT_MOST = 0.5  # ... and neither does alpha that is too small to be visible, up to this value
+MARGIN = 1.45  # factor on the smallest visible alpha, because the change differs between pixels
 SMALLEST_SPREAD = 0.04  # of the range
-HEADROOM = 0.7  # of the way from the local level to an end of the range that an amplitude may use
-SPREAD_REACH = 1 / 32  # of the shorter side: the distance at which pixels are compared for the local spread
-SAMPLES = 4096  # pixels that are enough to measure a level
-HOLLOW = 0.1  # of the range: a hollow that can get darker by so much is dark
-LINES = 16  # of pixels along either axis that tell how sharp an image is
-FOCUS_RATIOS, FOCUS_BLURS = (0.36, 0.5), (1.0, 0.55)  # from the ratio of the two differences to pixels
+HEADROOM = 0.7  # of the distance from the local level to an end of the range: largest amplitude
+SPREAD_REACH = 1 / 32  # of the shorter side: distance of the pixels that are compared for the local spread
+SAMPLES = 4096  # number of pixels from which a level is measured
+HOLLOW = 0.1  # of the range: a hollow is dark if it can get darker by at least this much
+LINES = 16  # rows and columns from which the sharpness of an image is measured
+FOCUS_RATIOS, FOCUS_BLURS = (0.36, 0.5), (1.0, 0.55)  # maps the ratio of the two differences to blur in pixels
 TONES = (None, "dark", "bright")
 
 Contrast = Annotated[tuple[float, float], Pair(0, 100, above=True, unit="times the local spread")]
@@ -36,9 +36,10 @@ Defect = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def focus(image: NormalImage) -> float:
-    """The blur of the image in pixels, as the standard deviation of a Gaussian: a defect must not be sharper.
+    """The blur of the image, as the standard deviation of a Gaussian in pixels. A defect must not be sharper.
 
-    In a sharp image neighbors differ nearly as much as pixels that are three apart, in a blurred one by a third.
+    In a sharp image, adjacent pixels differ nearly as much as pixels at a distance of three; in a blurred one, by a
+    third of that.
     """
     result: float = image.cached("focus", _find_focus)
     return result
@@ -64,15 +65,15 @@ def draw_light(sampler: Sampler, light: float | None) -> np.ndarray:
 
 @dataclass(slots=True)
 class Site:
-    """The place of a defect and what was measured there.
+    """The place of a defect and the measurements there.
 
-    `above` and `below` are the changes to brighter and to darker that the
-    amplitude allows; the main one is to darker where `darkens`.
+    `above` and `below` are the largest changes to brighter and to darker that the amplitude allows. If `darkens`, the
+    main direction is to darker.
     """
 
     image: NormalImage
     box: Box
-    pixels: np.ndarray  # (h, w, C) in the working dtype: never written to
+    pixels: np.ndarray  # (h, w, C) in the working dtype; never modified
     level: np.ndarray  # (C,) the mean under the mask
     amplitude: float
     above: float
@@ -93,13 +94,13 @@ class Site:
         return self.above if self.darkens else self.below
 
     def brighter(self, original: np.ndarray) -> np.ndarray:
-        """The change of pixels (n, C) to brighter: more where they are dark, so that colors fade to white."""
+        """The change of pixels (n, C) to brighter. It is larger for dark pixels, so that colors fade to white."""
         top = self.image.max_value
         room = (np.float32(top) - original) * np.float32(1 / max(top - self.gray, 1e-30))
         return np.clip(room, 0.6, 1.5, out=room) * np.float32(self.above)
 
     def darker(self, original: np.ndarray) -> np.ndarray:
-        """The change of pixels (n, C) to darker: more where they are bright, so that colors keep their hue."""
+        """The change of pixels (n, C) to darker. It is larger for bright pixels, so that colors keep their hue."""
         share = original * np.float32(1 / max(self.gray, 1e-6 * self.image.max_value))
         return np.clip(share, 0.6, 1.5, out=share) * np.float32(-self.below)
 
@@ -113,10 +114,10 @@ def find_site(
     tone: str | None = None,
     box: Box | None = None,
 ) -> Site:
-    """Place a defect of that alpha (h, w), not larger than the image, and measure the place.
+    """Place a defect with that alpha (h, w), which is not larger than the image, and measure the place.
 
     The amplitude is `contrast` times the larger of the local spread and 4 % of the range. The main direction of the
-    change is the one with more headroom, or the one of `tone`; "hollow" is dark wherever darker can be seen.
+    change is the one with more headroom, or the one of `tone`; "hollow" is dark wherever a darker change is visible.
     """
     mask = as_bytes(alpha >= FAINTEST)
     if box is None:
@@ -139,8 +140,8 @@ def find_site(
 def _local_spread(image: NormalImage, box: Box) -> float:
     """The standard deviation of the texture around a box.
 
-    It is half of a variogram: differences at a short distance, so that the border between a part and its background,
-    or a shadow, which are no texture, do not raise it much.
+    It is computed from differences at a short distance, like a variogram, so that the border between an object and its
+    background, or a shadow, hardly increases it.
     """
     reach = max(1, round(image.side * SPREAD_REACH))
     top, left = max(box.top - reach, 0), max(box.left - reach, 0)
@@ -159,12 +160,12 @@ def _local_spread(image: NormalImage, box: Box) -> float:
 def blend(
     site: Site, alpha: np.ndarray, defect: Defect, strength: np.ndarray | None = None, *, is_solid: bool = False
 ) -> Insertion:
-    """An insertion of ``defect(original, where)`` with a per-pixel alpha.
+    """Make an insertion of ``defect(original, where)`` with an alpha for each pixel.
 
     `where` are the flat indices of the pixels of the mask in the box, `original` their values (n, C) float32; what
-    `defect` returns is mixed in by alpha. Alpha is set to 0, and the pixel left out of the mask, where it is faint:
-    below 0.1, or where `strength`, the change in units of the main one (alpha by default), promises nothing to see.
-    With `is_solid`, what the mask encloses belongs to it.
+    `defect` returns is blended by alpha. If alpha is below 0.1, or if `strength` (the change in units of the main one,
+    by default alpha) is too small to be visible, alpha is set to 0 and the pixel does not belong to the mask. With
+    `is_solid`, enclosed pixels belong to the mask.
     """
     image, box = site.image, site.box
     strength = alpha if strength is None else strength
@@ -186,7 +187,8 @@ def blend(
 
 
 def shade(site: Site, alpha: np.ndarray, value: np.ndarray) -> Insertion:
-    """An insertion that changes the level by `value` (h, w) in [-1, 1], 1 the main direction, and keeps the texture."""
+    """Make an insertion that changes the level by `value` (h, w) in [-1, 1] (1 is the main direction) and keeps the
+    texture."""
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         amount = value.reshape(-1)[where][:, None]

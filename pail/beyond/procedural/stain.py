@@ -1,4 +1,4 @@
-"""A stain: a few blots that run into each other, over the texture."""
+"""A stain: a few merged blots, through which the texture shows."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pail.core.image import NormalImage
 from pail.core.parameters import Number, Pair
 from pail.core.sampler import Sampler
 
-TINTS = (  # what each channel of RGB takes of the change to darker: what is dried, of a mean of 1
+TINTS = (  # factors of the change to darker for each channel of RGB, with a mean of 1
     (0.85, 1.0, 1.15),  # dirt, oil: grayish brown
     (0.7, 1.0, 1.3),  # coffee, rust water: brown
     (0.6, 0.95, 1.45),  # glue, resin: yellow
     (1.0, 1.0, 1.0),  # water
     (1.15, 1.0, 0.85),  # ink, coolant: bluish
 )
-WARP = 0.2  # of a blot's radius: how far its contour leaves the ellipse, as a standard deviation
-RIM = 0.4  # how much fainter a dried drop is inside than on its rim
-OUTER = 1.7  # radii that a warped contour can reach
+WARP = 0.2  # of the radius of a blot: standard deviation of its contour from the ellipse
+RIM = 0.4  # how much fainter a dried drop is inside than at its rim
+OUTER = 1.7  # radii: largest distance of a warped contour
 
 
 def stain(
@@ -31,7 +31,7 @@ def stain(
     sampler: Sampler,
     *,
     n_blots: Annotated[tuple[int, int], Pair(1, 100, integer=True)],
-    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     opacity: Annotated[tuple[float, float], Pair(0, 1, unit="share that is hidden")],
     rim: Annotated[float, Number(0, 1, unit="probability")],
     contrast: Contrast,
@@ -47,7 +47,7 @@ def stain(
     site = find_site(image, sampler, alpha, contrast, tone=tone or "hollow")
     tint = np.float32(sampler.choice("tint", TINTS) if image.channels == 3 else 1)  # type: ignore[arg-type]
 
-    # What dries bright is a deposit, such as lime, which is thin and granular.
+    # A bright stain is a deposit, such as lime, which is thin and granular.
     crust = np.clip(0.7 + 0.22 * smooth_field(rng, alpha.shape, max(1.5, 0.02 * side), 3), 0.3, 1)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def stain(
         else:
             change = site.brighter(original) * crust.reshape(-1)[where][:, None]
         flattened = np.float32(hidden) * (site.level.astype(np.float32) - original)
-        # Towards the mean only as far as the stain does not lose its own direction on a pixel.
+        # Toward the mean, but only so far that each pixel still changes in the direction of the stain.
         limit = 0.5 * np.abs(change)
         result: np.ndarray = original + change + np.clip(flattened, -limit, limit)
         return result

@@ -1,4 +1,4 @@
-"""Shapes with soft edges at subpixel positions, their flanks in the light, and smooth noise along and across them."""
+"""Shapes with soft edges at subpixel positions, the shading of their flanks, and smooth noise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from pail.core.ops import read_only
 
-SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
-FINE_PIXELS = 1 << 16  # a canvas of up to so many pixels is drawn at four times its size, a larger one at twice
+SHIFT = 4  # fractional bits of coordinates in OpenCV's drawing functions
+FINE_PIXELS = 1 << 16  # canvases up to this number of pixels are drawn at four times their size, larger ones at twice
 COARSE_RADIUS = 60  # pixels
 
 
@@ -30,23 +30,24 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], cell: float, 
     for octave in range(octaves):
         size = [min(max(2, math.ceil(side / max(cell / 2**octave, 1)) + 1), side + 1) for side in shape]
         values = rng.standard_normal(size, np.float32)
-        # bicubic where it shows: the coarse octaves would show the lattice
+        # bicubic for coarse octaves, in which the lattice would be visible otherwise
         how = cv2.INTER_CUBIC if octave < 2 else cv2.INTER_LINEAR
         layer = cv2.resize(values, shape[::-1], interpolation=how)
         cv2.scaleAdd(layer.reshape(shape), weight, field, field)
         total += weight * weight
         weight *= 0.6
-    field *= np.float32(1.2 / math.sqrt(total))  # interpolation takes some of the spread
+    field *= np.float32(1.2 / math.sqrt(total))  # interpolation reduces the spread
     return field
 
 
 def coarse_step(radius: float) -> int:
-    """Pixels between the samples of a shape of that radius whose contour is soft: what is large needs no more."""
+    """Distance in pixels between samples of a shape with a soft contour and that radius. Large shapes need fewer
+    samples."""
     return max(1, round(radius / COARSE_RADIUS))
 
 
 def enlarged(values: np.ndarray, step: int) -> np.ndarray:
-    """Samples at every `step`-th pixel as pixels."""
+    """Interpolate samples at every `step`-th pixel to all pixels."""
     if step == 1:
         return values
     size = values.shape[1] * step, values.shape[0] * step
@@ -54,7 +55,7 @@ def enlarged(values: np.ndarray, step: int) -> np.ndarray:
 
 
 def grain(rng: np.random.Generator, count: int) -> np.ndarray:
-    """`count` independent uniform values in [-1, 1], float32, from bytes, which are cheap."""
+    """`count` independent uniform values in [-1, 1], float32, drawn as bytes, which is fast."""
     return np.frombuffer(rng.bytes(count), np.uint8).astype(np.float32) * np.float32(2 / 255) - 1
 
 
@@ -71,7 +72,8 @@ def along_stroke(count: int) -> np.ndarray:
 
 
 def tapered(count: int, start: float, end: float) -> np.ndarray:
-    """From 0 over 1 to 0 along a stroke: it widens over the share `start` and narrows over the share `end`."""
+    """A profile from 0 to 1 and back to 0 along a stroke: it widens over the share `start` and narrows over the share
+    `end`."""
     t = along_stroke(count)
     result: np.ndarray = np.minimum(1, np.minimum(t / max(start, 1e-3), (1 - t) / max(end, 1e-3))) ** np.float32(0.7)
     return result
@@ -108,8 +110,8 @@ def fill(
 ) -> np.ndarray:
     """Coverage (h, w) float32 in [0, 1] of closed outlines (n, 2).
 
-    It has the given `shape`, in whose coordinates the outlines are, or that of the box around them and a margin in
-    pixels. `tones` are the values in [0, 1] that they are filled with, 1 for all by default; later ones lie on top.
+    It has the given `shape`, whose coordinates the outlines use, or the shape of their bounding box with a margin in
+    pixels. `tones` are the values in [0, 1] that they are filled with, by default 1; later ones are on top.
     `blur` is that of the image, in pixels.
     """
     points = np.concatenate(outlines)
@@ -124,7 +126,7 @@ def fill(
 
 
 def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np.ndarray:
-    """Coverage, as `fill` makes it, of a curve of constant width, which may cross itself."""
+    """Coverage, as in `fill`, of a curve of constant width, which may cross itself."""
     canvas, scale, origin = _canvas(points, margin + width)
     corners = _fixed_point(points, origin, scale)
     thickness = max(1, round(width * scale))
@@ -135,7 +137,7 @@ def trace(points: np.ndarray, width: float, margin: float, *, blur: float) -> np
 def _canvas(
     points: np.ndarray, margin: float, shape: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, int, np.ndarray]:
-    """An enlarged canvas around the points, by how much, and the place of its corner."""
+    """An enlarged canvas around the points, its scale, and the position of its corner."""
     if shape is None:
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         width, height = (max(1, math.ceil(length)) for length in high - low)
@@ -146,13 +148,13 @@ def _canvas(
 
 
 def _fixed_point(points: np.ndarray, origin: np.ndarray, scale: int) -> np.ndarray:
-    """Points as OpenCV draws them: pixel centers are whole numbers there, and halves here."""
+    """Points in OpenCV's coordinates, in which pixel centers are integers instead of half-integers."""
     result: np.ndarray = np.rint((points - origin) * (scale << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
     return result
 
 
 def _reduced(canvas: np.ndarray, scale: int, blur: float) -> np.ndarray:
-    """The canvas at the size of pixels, as the lens shows it."""
+    """The canvas reduced to pixels, with the blur of the lens."""
     size = canvas.shape[1] // scale, canvas.shape[0] // scale
     coverage = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
     coverage = cv2.GaussianBlur(coverage, (0, 0), blur, borderType=cv2.BORDER_CONSTANT)
@@ -162,13 +164,13 @@ def _reduced(canvas: np.ndarray, scale: int, blur: float) -> np.ndarray:
 
 
 def moved(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """The coverage moved by an offset (x, y) in pixels, 0 where nothing was."""
+    """The coverage shifted by an offset (x, y) in pixels, filled with 0."""
     matrix = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float64)
     return cv2.warpAffine(coverage, matrix, coverage.shape[::-1], flags=cv2.INTER_LINEAR).reshape(coverage.shape)
 
 
 def flanks(coverage: np.ndarray, light: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rims beside a shape, `reach` pixels wide: the one away from the light, and the one towards it.
+    """The rims next to a shape, `reach` pixels wide: the one away from the light, and the one toward it.
 
     Light falls on the far wall of a hollow, and on the near wall of a bump.
     """
@@ -177,7 +179,7 @@ def flanks(coverage: np.ndarray, light: np.ndarray, reach: float) -> tuple[np.nd
 
 
 def strengthen(coverage: np.ndarray) -> None:
-    """Make a coverage stronger, in place, that covers no pixel by half: the smallest defect is one pixel."""
+    """Strengthen a coverage, in place, that covers no pixel by half, because the smallest defect has one pixel."""
     strongest = float(coverage.max())
     if strongest < 0.5:
         row, column = divmod(int(coverage.argmax()), coverage.shape[1])
@@ -186,9 +188,10 @@ def strengthen(coverage: np.ndarray) -> None:
 
 
 def trimmed(alpha: np.ndarray, least: float, limit: tuple[int, int]) -> tuple[slice, slice]:
-    """The bounding box of what is at least `least` in alpha, around its strongest pixel where that exceeds `limit`.
+    """The bounding box of pixels with an alpha of at least `least`, centered on the strongest pixel if it exceeds
+    `limit`.
 
-    What is so small that no pixel is half covered is made stronger, in place: it covers one at least.
+    A shape that covers no pixel by half is strengthened, in place, so that it covers at least one.
     """
     strengthen(alpha)
     row, column = divmod(int(alpha.argmax()), alpha.shape[1])

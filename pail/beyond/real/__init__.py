@@ -1,1 +1,1 @@
-"""Real defects: a bank of them, and the technique that moves them to new places."""
+"""A bank of real defects, and the technique that moves them to new places."""

@@ -1,7 +1,7 @@
-"""Annotated defects on disk, in the layouts and formats that inspection data comes in.
+"""Read annotated defects from disk, in the usual layouts and formats of inspection data.
 
-Every reader fills a `Catalog`: which image each annotated defect is in, its mask, and its kind. Masks are read at once,
-since they decide what a defect is; of the images only the headers are read.
+Every reader fills a `Catalog` with the image, the mask and the kind of each annotated defect. Masks are read
+immediately, because they define the defects; of the images only the headers are read.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from pail.core.ops import Box
 from pail.io.listing import SUFFIXES, sift, walk
 from pail.io.read import UnreadableError, read_mask, read_picture, read_size
 
-DEFECT = "defect"  # the kind where nothing says another
+DEFECT = "defect"  # the kind if no other is given
 GOOD = ("good", "ok", "normal")  # folders of images without a defect
 MASK_ENDINGS = ("_mask", "-mask")
-MIN_PIXELS = 4  # a connected piece of a mask that has fewer is a speck of the annotation
-MAX_POINT = 1e6  # a polygon farther away than this is a mistake, and integers of OpenCV would overflow
+MIN_PIXELS = 4  # smaller connected pieces of a mask are ignored as specks
+MAX_POINT = 1e6  # larger coordinates are errors, and would overflow OpenCV's integers
 IMAGES, MASKS, LABELS = "images", "masks", "labels"
 TEST, TRUTH = "test", "ground_truth"
 
 
 class AnnotationError(ValueError):
-    """An annotation of which no mask can be made."""
+    """An annotation from which no mask can be made."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One annotated defect: where it is in its image."""
+    """An annotated defect: its mask and its position in the image."""
 
     kind: str
     box: Box
-    bits: bytes  # of the mask on the box, packed
+    bits: bytes  # the mask on the box as packed bits
     image: int  # the number of the image
 
     @classmethod
     def of_mask(cls, kind: str, mask: np.ndarray, image: int, box: Box | None = None) -> Piece:
-        """From a mask (H, W) of the image, which is not empty, or from its part on `box`."""
+        """Create a piece from a non-empty mask (H, W) of the image, or from its part on `box`."""
         around = Box.around(mask)
         part = np.ascontiguousarray(mask[around.slices])
         place = around if box is None else around.shift(box.top, box.left)
@@ -73,9 +73,9 @@ class Catalog:
     shapes : list of (int, int)
         Their heights and widths.
     pieces : list of Piece
-        The defects, those of one image together.
+        The defects, grouped by image.
     skipped : list of str
-        Whatever could not be read, or has no partner, each with the reason.
+        Everything that could not be read or has no matching file, with the reason.
     """
 
     images: list[Any] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Catalog:
         self.skipped.append(f"{name}: {reason}")
 
     def drop_repeated(self) -> None:
-        """Keep one of several equal defects: a file for each split may stand beside one for all."""
+        """Keep one of several equal defects, because there may be one file for each split and one for all."""
         seen: set[tuple[str, Box, bytes]] = set()
         kept = []
         for piece in self.pieces:
@@ -103,7 +103,7 @@ class Catalog:
         return len(self.images) - 1
 
     def add_mask(self, name: Any, kind: str, mask: np.ndarray, image: Any, shape: tuple[int, int]) -> None:
-        """Every connected piece of a mask as a defect of its own."""
+        """Add every connected piece of a mask as a separate defect."""
         if mask.shape != shape:
             raise AnnotationError(f"the mask of {name} has height and width {mask.shape}, its image {shape}")
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -111,7 +111,7 @@ class Catalog:
             raise AnnotationError(f"the mask of {name} is empty")
         if cv2.countNonZero(mask) == mask.size:
             raise AnnotationError(
-                f"the mask of {name} is true everywhere: nothing shows the surface without the defect"
+                f"the mask of {name} is true everywhere, so no pixel shows the surface without the defect"
             )
         large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= MIN_PIXELS]
         if not large:
@@ -123,7 +123,7 @@ class Catalog:
             self.pieces.append(Piece.of_mask(kind, (labels[box.slices] == n).view(np.uint8), number, box))
 
     def add_shapes(self, name: Any, image: Any, shape: tuple[int, int], shapes: Iterable[tuple[str, Any]]) -> None:
-        """Annotations of one image: each is (kind, a function of the shape that makes its mask)."""
+        """Add the annotations of one image; each is a kind and a function that returns the mask for a shape."""
         number = None
         for index, (kind, make) in enumerate(shapes):
             try:
@@ -131,7 +131,7 @@ class Catalog:
                 if not cv2.hasNonZero(mask):
                     raise AnnotationError("it covers no pixel of the image")
                 if cv2.countNonZero(mask) == mask.size:
-                    raise AnnotationError("it covers the whole image: nothing shows the surface without the defect")
+                    raise AnnotationError("it covers the whole image, so no pixel shows the surface without the defect")
             except AnnotationError as error:
                 self.skip(f"{name}, annotation {index + 1}", error)
                 continue
@@ -140,9 +140,9 @@ class Catalog:
 
 
 def read_catalog(path: Path) -> Catalog:
-    """All annotated defects of a folder, or of one annotation file.
+    """Read all annotated defects of a folder, or of one annotation file.
 
-    Annotation files come first, then folders of masks, then masks beside their images, then images with alpha.
+    Annotation files come first, then folders of masks, then masks next to their images, then images with alpha.
     """
     catalog = Catalog()
     if path.is_file():
@@ -159,7 +159,7 @@ def read_catalog(path: Path) -> Catalog:
     _read_masks_beside(catalog, files)
     rest = [name for name in files.images if name not in files.used]
     for name in rest:
-        if annotated or _parts(name) & set(GOOD):  # an image without an annotation is a good one
+        if annotated or _parts(name) & set(GOOD):  # an image without an annotation is good
             continue
         _read_alpha(catalog, path / name, name, _folder_kind(name))
     for suffix, count in files.unread.items():
@@ -190,7 +190,8 @@ class _Files:
         return cls(root, sorted(names), listing.names, listing.unread, stems=dict(stems))
 
     def partner(self, start: str, told: str | None) -> Path | None:
-        """The image of an annotation file: where it says, else the only one of the told name or its own stem."""
+        """The image of an annotation file: the path it contains, else the only image with that name or with the stem of
+        the file."""
         if told:
             told = told.replace("\\", "/")
             for place in (Path(self.root / start).parent / told, self.root / told):
@@ -211,7 +212,7 @@ class _Files:
     def _use(self, place: Path) -> None:
         try:
             self.used.add(place.resolve().relative_to(self.root.resolve()).as_posix())
-        except ValueError:  # beside the folder
+        except ValueError:  # outside of the folder
             return
 
 
@@ -220,7 +221,7 @@ def _parts(name: str) -> set[str]:
 
 
 def _folder_kind(name: str) -> str:
-    """The kind that the folder of a file names."""
+    """The kind of a defect, taken from the folder of its file."""
     parent = PurePosixPath(name).parent.name
     return DEFECT if parent in ("", IMAGES, MASKS, LABELS, TEST, TRUTH, "train", "val") else parent
 
@@ -258,7 +259,7 @@ def _read_mvtec(catalog: Catalog, files: _Files) -> None:
             continue
         at = parts.index(TEST)
         key = (*parts[:at], *parts[at + 1 : -1], PurePosixPath(name).stem)
-        if name in files.used:  # an annotation file said where its defects are
+        if name in files.used:  # its defects were read from an annotation file
             masks.pop(key, None)
             continue
         files.used.add(name)
@@ -292,7 +293,7 @@ def _read_mask_folders(catalog: Catalog, files: _Files) -> None:
     if not masks:
         return
     for key, name in images.items():
-        if name in files.used:  # an annotation file said where its defects are
+        if name in files.used:  # its defects were read from an annotation file
             continue
         files.used.add(name)
         if key in masks:
@@ -308,7 +309,7 @@ def _read_mask_folders(catalog: Catalog, files: _Files) -> None:
 def _read_masks_beside(catalog: Catalog, files: _Files) -> None:
     """`x.png` with `x_mask.png`."""
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in files.images}
-    taken = files.used.copy()  # an annotation file said where their defects are
+    taken = files.used.copy()  # their defects were read from an annotation file
     pairs = {
         stem: _without_ending(stem)
         for stem, name in by_stem.items()
@@ -331,7 +332,7 @@ def _read_masks_beside(catalog: Catalog, files: _Files) -> None:
 
 
 def _read_alpha(catalog: Catalog, path: Path, name: str, kind: str) -> None:
-    """An image whose alpha channel is the mask."""
+    """Read an image whose alpha channel is the mask."""
     try:
         picture = read_picture(path)
         pixels = picture.pixels
@@ -351,7 +352,7 @@ def _read_alpha(catalog: Catalog, path: Path, name: str, kind: str) -> None:
 
 
 def _read_annotations(catalog: Catalog, files: _Files) -> bool:
-    """JSON of labelme and COCO, and YOLO's text; whether there is any."""
+    """Read the annotation files of labelme, COCO and YOLO. Returns whether there are any."""
     found = False
     for name in files.names:
         path = files.root / name
@@ -361,7 +362,7 @@ def _read_annotations(catalog: Catalog, files: _Files) -> bool:
 
 
 def _read_json(catalog: Catalog, path: Path, files: _Files) -> bool:
-    """One file of labelme or COCO; False where it is neither."""
+    """Read one file of labelme or COCO. Returns False if it is neither."""
     name = path.relative_to(files.root).as_posix()
     try:
         content = json.loads(path.read_bytes())
@@ -369,7 +370,7 @@ def _read_json(catalog: Catalog, path: Path, files: _Files) -> bool:
         catalog.skip(name, error.strerror or error)
         return True
     except (ValueError, RecursionError) as error:
-        catalog.skip(name, f"no JSON, or truncated: {error}")
+        catalog.skip(name, f"not JSON, or truncated: {error}")
         return True
     if isinstance(content, dict) and "shapes" in content:
         _read_labelme(catalog, name, content, files)
@@ -383,7 +384,7 @@ def _read_json(catalog: Catalog, path: Path, files: _Files) -> bool:
 
 
 def _read_labelme(catalog: Catalog, name: str, content: dict[str, Any], files: _Files) -> None:
-    """One image; polygons, rectangles, circles and masks."""
+    """Read one image with its polygons, rectangles, circles and masks."""
     try:
         shapes = _entries(content, "shapes")
         told = content.get("imagePath")
@@ -440,7 +441,7 @@ class _LabelmeShape:
             return of_polygon(points[0] + rim, shape)
         if kind == "mask" and len(points) == 2:
             return self._mask(points, shape)
-        raise AnnotationError(f"a {kind!r} of {len(points)} points is no area")
+        raise AnnotationError(f"a {kind!r} with {len(points)} points has no area")
 
     def _mask(self, points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         try:
@@ -460,24 +461,24 @@ def as_points(value: Any) -> np.ndarray:
     try:
         points = np.array(value, np.float64)
     except (TypeError, ValueError) as error:
-        raise AnnotationError("its points are no pairs of numbers") from error
+        raise AnnotationError("its points are not pairs of numbers") from error
     if points.ndim != 2 or points.shape[1] != 2:
-        raise AnnotationError("its points are no pairs of numbers")
+        raise AnnotationError("its points are not pairs of numbers")
     if not np.isfinite(points).all() or np.abs(points).max() > MAX_POINT:
         raise AnnotationError("its points are not finite, or far outside the image")
     return points
 
 
 def of_polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The mask of a polygon: the pixels whose centers it holds, by the even-odd rule where it crosses itself.
+    """The mask of a polygon: the pixels whose centers are inside, by the even-odd rule if it crosses itself.
 
-    One so thin that it holds no center covers the pixels along it.
+    A polygon that is too thin to contain a center covers the pixels along it.
     """
     if len(points) < 3:
         raise AnnotationError(f"a polygon has {len(points)} points; it needs three")
     mask = np.zeros(shape, np.uint8)
-    centered = points - 0.5  # annotations count from the corner of a pixel
-    from skimage.draw import polygon  # half a second at import
+    centered = points - 0.5  # coordinates of annotations start at the corner of a pixel
+    from skimage.draw import polygon  # takes half a second to import
 
     rows, columns = polygon(centered[:, 1], centered[:, 0], shape)  # type: ignore[no-untyped-call]
     if len(rows):
@@ -540,20 +541,20 @@ class _CocoShape:
         if isinstance(area, dict):
             return _of_run_lengths(area, shape)
         if not isinstance(area, list) or not area:
-            raise AnnotationError("it has no segmentation; a box is no mask")
+            raise AnnotationError("it has no segmentation; a box is not a mask")
         polygons = []
         for flat in area:
             if not isinstance(flat, list) or len(flat) % 2:
-                raise AnnotationError("a polygon is no list of an even number of coordinates")
+                raise AnnotationError("a polygon is not a list of an even number of coordinates")
             polygons.append(as_points([flat[i : i + 2] for i in range(0, len(flat), 2)] or None))
         mask = np.zeros(shape, np.uint8)
-        for points in polygons:  # one by one: parts that overlap are no holes
+        for points in polygons:  # one by one, so that overlapping polygons do not form holes
             mask |= of_polygon(points, shape)
         return mask
 
 
 def _of_run_lengths(area: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
-    """COCO's run lengths, down the columns, plain or as text."""
+    """The mask of COCO's run lengths, in column order, as a list or compressed."""
     size, counts = area.get("size"), area.get("counts")
     if not isinstance(size, list) or [*size] != [*shape]:
         raise AnnotationError(
@@ -562,7 +563,7 @@ def _of_run_lengths(area: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
     if isinstance(counts, str):
         counts = _decompressed(counts)
     if not isinstance(counts, list) or not all(isinstance(n, int) and n >= 0 for n in counts):
-        raise AnnotationError("its run lengths are no list of numbers from 0 on")
+        raise AnnotationError("its run lengths are not a list of nonnegative numbers")
     if sum(counts) != shape[0] * shape[1]:
         raise AnnotationError(
             f"its run lengths add up to {sum(counts)} pixels, but the image has {shape[0] * shape[1]}"
@@ -572,13 +573,14 @@ def _of_run_lengths(area: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
 
 
 def _decompressed(text: str) -> list[int]:
-    """The numbers of COCO's text: five bits a group, with a sign; from the third on, differences to the second last."""
+    """Decompress COCO's run lengths: groups of five bits with a sign; from the third on, differences to the second to
+    last."""
     counts: list[int] = []
     number = shift = 0
     for character in text:
         code = ord(character) - 48
         if not 0 <= code < 64:
-            raise AnnotationError("its run lengths hold a character that has no meaning there")
+            raise AnnotationError("its run lengths contain an invalid character")
         number |= (code & 31) << shift
         shift += 5
         if code & 32:
@@ -626,7 +628,7 @@ def _read_yolo(catalog: Catalog, files: _Files) -> bool:
 
 
 def _class_names(files: _Files) -> dict[str, str]:
-    """Names by number, from `classes.txt` or the data set's YAML file."""
+    """The names of classes by number, from `classes.txt` or the YAML file of the data set."""
     for name in files.names:
         if PurePosixPath(name).name in ("classes.txt", "obj.names"):
             lines = (files.root / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
@@ -655,9 +657,9 @@ class _YoloShape:
         try:
             numbers = [float(text) for text in self.line.split()[1:]]
         except ValueError as error:
-            raise AnnotationError(f"a line holds something else than numbers: {self.line[:40]!r}") from error
+            raise AnnotationError(f"a line contains something other than numbers: {self.line[:40]!r}") from error
         if len(numbers) == 4:
-            raise AnnotationError("it is a box, which is no mask")
+            raise AnnotationError("it is a box, which is not a mask")
         if len(numbers) % 2:
             raise AnnotationError("a polygon has an odd number of coordinates")
         points = as_points([numbers[i : i + 2] for i in range(0, len(numbers), 2)] or None)
@@ -665,7 +667,7 @@ class _YoloShape:
 
 
 def warn_of(skipped: list[str], name: str) -> None:
-    """One warning for all that could not be used; the first of it is named."""
+    """Emit one warning about everything that could not be used; it names the first entries."""
     if skipped:
         shown = "; ".join(skipped[:5]) + ("; ..." if len(skipped) > 5 else "")
         warnings.warn(f"{len(skipped)} entries of {name} are not used: {shown}", UserWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""A bank of real defects, cut out of photographs when they are asked for."""
+"""A bank of real defects, which are cut out of photographs when they are requested."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from pail.io.read import UnreadableError, read_mask, read_picture
 from pail.pixels import poisson
 from pail.pixels.panels import fit, outline, shades, to_display
 
-MARGIN = 0.6  # of the longer side of a defect: what is cut out around it
+MARGIN = 0.6  # of the longer side of a defect: margin of the cut-out
 MIN_MARGIN = 8  # pixels
-SMALL_SIDE = 96  # the surface below a defect is interpolated on so many pixels a side
-RING, MIN_RING = 0.2, 2  # width of the ring around a defect: of the root of its area, and in pixels at least
+SMALL_SIDE = 96  # pixels: side of the grid on which the surface below a defect is interpolated
+RING, MIN_RING = 0.2, 2  # width of the ring around a defect: of the square root of its area; at least, in pixels
 NEAR, FAR, MIN_WEIGHT = 0.03, 0.3, 0.02  # widths of the averages around a defect, in sides of the cut-out
 MAX_BYTES = 256 << 20
 
 
 class Defect(NamedTuple):
-    """One defect and what is around it.
+    """A defect and its surroundings.
 
     Attributes
     ----------
     pixels : ndarray (h, w) or (h, w, C)
-        The cut-out, as the photograph has it.
+        The cut-out of the photograph.
     mask : ndarray (h, w), uint8 {0, 255}
         Where the defect is.
     ring : ndarray (h, w), uint8 {0, 255}
-        The pixels close around it that belong to no defect: what its place in the photograph looks like.
+        The pixels close around the defect that belong to no defect; they show the surface at its original place.
     surface : ndarray, shape and dtype of `pixels`
-        What the surface below the defect may look like: a smooth continuation of what is around it.
+        An estimate of the surface below the defect: a smooth continuation of its surroundings.
     kind : str
-        What it is called.
+        The kind of the defect.
     box : Box
-        Where the cut-out is in the photograph.
+        The position of the cut-out in the photograph.
     shape : (int, int)
         Height and width of the photograph.
     alpha : bool
@@ -69,31 +69,35 @@ class Defect(NamedTuple):
 
 
 class Defects(Sequence[Defect]):
-    """A bank of real defects: photographs of defective parts with a mask for each.
+    """A bank of real defects: photographs of defective parts with their
+    masks.
 
-    Every connected piece of a mask is a defect. Photographs are read when a defect of theirs is asked for.
+    Every connected piece of a mask is a defect. A photograph is read when
+    one of its defects is requested.
 
     Parameters
     ----------
     images : sequence of paths, ndarray or PIL.Image.Image
         Photographs of defective parts.
     masks : sequence of paths, ndarray or PIL.Image.Image
-        For each image where its defects are: bool, 0 and 255, or 0 and 1, of the image's height and width.
+        The masks of the defects in each image: bool, 0 and 255, or 0 and 1,
+        with the image's height and width.
     kinds : str or sequence of str, optional
-        What the defects of each image are called, or those of all; "defect" by default.
+        The kind of the defects of each image, or of all images; "defect" by
+        default.
     max_bytes : int, default 268435456
         Cut-outs are kept in memory up to this size.
 
     Attributes
     ----------
     skipped : tuple of str
-        What `read` could not use, each with the reason.
+        Everything that `read` could not use, with the reason.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or an image or mask cannot be read, is empty, true everywhere or of another
-        size.
+        If an argument is invalid, or if an image or mask cannot be read, is
+        empty, is true everywhere or has another size.
 
     Examples
     --------
@@ -129,10 +133,11 @@ class Defects(Sequence[Defect]):
     def read(cls, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Defects:
         """Read a bank from a folder or an annotation file.
 
-        The format is found out: the layout of MVTec AD (``test/<kind>`` with ``ground_truth/<kind>``), ``x.png`` with
+        The format is detected: the layout of MVTec AD (``test/<kind>`` with ``ground_truth/<kind>``), ``x.png`` with
         ``x_mask.png``, ``images/`` with ``masks/`` of equal stems, images with alpha, JSON of labelme, JSON of COCO
-        with polygons or run lengths, polygons of YOLO (``images/`` with ``labels/``). A folder, label or category
-        names the kind. What cannot be read or has no partner is named in a warning, and in `skipped`.
+        with polygons or run lengths, polygons of YOLO (``images/`` with
+        ``labels/``). The folder, label or category is the kind. A warning and
+        `skipped` name files that cannot be read or have no matching file.
 
         Parameters
         ----------
@@ -144,9 +149,9 @@ class Defects(Sequence[Defect]):
         Raises
         ------
         TypeError
-            If the path is none.
+            If the path is not a path.
         ValueError
-            If it does not exist, or holds no defect that can be used.
+            If the path does not exist, or contains no defect that can be used.
         """
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"`path` must be a folder or an annotation file, got {describe(path)}")
@@ -170,7 +175,7 @@ class Defects(Sequence[Defect]):
         self._used = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """A pickle holds no cut-outs: another process makes its own."""
+        """A pickle does not contain cut-outs; another process makes its own."""
         return {**self.__dict__, "_kept": {}, "_used": 0}
 
     def __len__(self) -> int:
@@ -204,7 +209,7 @@ class Defects(Sequence[Defect]):
         Raises
         ------
         TypeError, ValueError
-            If a kind is no text, or does not occur.
+            If a kind is not a str, or does not occur.
         """
         if kinds is None:
             return list(range(len(self)))
@@ -213,17 +218,18 @@ class Defects(Sequence[Defect]):
             raise TypeError(f"`kinds` must be None, a kind or a sequence of kinds, got {describe(kinds)}")
         for kind in wanted:
             if kind not in self.kinds:
-                raise ValueError(f"`kinds` must be out of {', '.join(self.kinds)}; got {describe(kind)}")
+                raise ValueError(f"`kinds` must be one of {', '.join(self.kinds)}; got {describe(kind)}")
         return [number for number, piece in enumerate(self._pieces) if piece.kind in wanted]
 
     @property
     def photographs(self) -> tuple[Any, ...]:
-        """The photographs with defects: paths, or what was passed."""
+        """The photographs with defects: paths, or the objects that were passed."""
         return tuple(self._images)
 
     @cached_property
     def identity(self) -> str:
-        """A checksum of the photographs, masks and kinds, wherever they are stored; photographs are read for it."""
+        """A checksum of the photographs, masks and kinds, which does not depend on their paths. All photographs are
+        read for it."""
         whole = hashlib.sha256()
         digests = [hashlib.sha256(_bytes_of(image)).digest() for image in self._images]
         for piece in self._pieces:
@@ -237,7 +243,7 @@ class Defects(Sequence[Defect]):
         Parameters
         ----------
         count : int, default 24
-            The most cut-outs, 1 to 1000, evenly spread over the bank.
+            Largest number of cut-outs, 1 to 1000, spread evenly over the bank.
         side : int, default 128
             Pixels of the longer side of a picture, 32 to 1024.
         """
@@ -279,7 +285,7 @@ class Defects(Sequence[Defect]):
         return Defect(part, mask, ring, surface, piece.kind, box, shape, alpha)
 
     def _clean(self, image: int, box: Box) -> np.ndarray:
-        """Where no defect of the photograph is, on a box, a pixel away from each."""
+        """Where the photograph has no defect, on a box, with a distance of one pixel to each."""
         found = np.zeros(box[2:], np.uint8)
         for other in self._pieces:
             if other.image != image:
@@ -291,7 +297,7 @@ class Defects(Sequence[Defect]):
 
 
 def as_defects(value: Any) -> Defects:
-    """The argument `defects`, which has to be a bank."""
+    """Check the argument `defects`, which has to be a bank."""
     if not isinstance(value, Defects):
         raise TypeError(
             f"`defects` must be a bank of real defects, pail.Defects(images, masks) or pail.Defects.read(folder), "
@@ -301,7 +307,7 @@ def as_defects(value: Any) -> Defects:
 
 
 def bank_of(value: Any) -> Defects | None:
-    """A bank, read where a folder or an annotation file is given; None for none."""
+    """The bank, which is read if a folder or an annotation file is given; None if nothing is given."""
     if value is None or not isinstance(value, str | os.PathLike):
         return None if value is None else as_defects(value)
     try:
@@ -311,7 +317,7 @@ def bank_of(value: Any) -> Defects | None:
 
 
 def ring_width(mask: np.ndarray) -> int:
-    """How wide the ring around a defect is whose level is compared."""
+    """The width of the ring around a defect whose level is compared."""
     return max(MIN_RING, round(RING * math.sqrt(cv2.countNonZero(mask))))
 
 
@@ -323,15 +329,16 @@ def ring_around(mask: np.ndarray) -> np.ndarray:
 
 
 def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The pixels with a smooth continuation of what is clean where it is not; on few pixels, since it is smooth."""
+    """The pixels in which defects are replaced by a smooth continuation of the clean surface, computed on few
+    pixels."""
     scale = min(1.0, SMALL_SIDE / max(mask.shape))
     height, width = (max(3, round(size * scale)) for size in mask.shape)
     weight = resize((clean > 0).astype(np.float32), (height, width))[..., None]
-    if not weight.any():  # no surface is to be seen: the defect fills the cut-out
+    if not weight.any():  # no surface is visible, because the defect fills the cut-out
         return pixels.copy()
     values = resize(with_axis(pixels.astype(np.float32)) * (clean > 0)[..., None], (height, width))
     near, far = (_averaged(values, weight, share * max(height, width)) for share in (NEAR, FAR))
-    # Where a defect reaches the border of the cut-out nothing clean is near, and the solver needs a value there.
+    # If a defect reaches the border of the cut-out, no clean pixel is near, but the solver needs a value there.
     smooth = np.where(near[1] > MIN_WEIGHT, near[0], far[0])
     hidden = np.where(weight[..., 0] < 0.5, np.uint8(255), np.uint8(0))
     filled = poisson.blend(smooth, np.zeros_like(smooth), hidden)
@@ -347,7 +354,7 @@ def _surface(pixels: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> np.ndar
 
 
 def _averaged(values: np.ndarray, weight: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """The average of the values that count, weighted by distance, and how much counts at each pixel."""
+    """The average of the valid values, weighted by distance, and the total weight at each pixel."""
     sigma = max(sigma, 1.0)
     spread = with_axis(cv2.GaussianBlur(weight, (0, 0), sigma))
     planes = [cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), sigma) for plane in np.moveaxis(values, 2, 0)]
@@ -365,14 +372,14 @@ def _as_list(name: str, value: Any) -> list[Any]:
 def _as_kinds(value: Any, count: int) -> list[str]:
     kinds = [DEFECT if value is None else value] * count if value is None or isinstance(value, str) else value
     if not isinstance(kinds, Sequence) or not all(isinstance(kind, str) and kind for kind in kinds):
-        raise TypeError(f"`kinds` must be None, a text or one for each image, got {describe(value)}")
+        raise TypeError(f"`kinds` must be None, a str or one str for each image, got {describe(value)}")
     if len(kinds) != count:
         raise ValueError(f"`kinds` must have one kind for each of the {count} images, got {len(kinds)}")
     return list(kinds)
 
 
 def _as_image(name: str, value: Any) -> Any:
-    """A path that can be read, or an array with whether it has alpha."""
+    """A path that can be read, or an array and whether it has alpha."""
     if isinstance(value, str | os.PathLike):
         try:
             read_picture(value)
@@ -400,7 +407,7 @@ def _pixels_of(image: Any) -> tuple[np.ndarray, bool]:
         picture = read_picture(image)
     except UnreadableError as error:
         raise ValueError(
-            f"{image if isinstance(image, Path) else 'an image'} cannot be read any more: {error}"
+            f"{image if isinstance(image, Path) else 'an image'} can no longer be read: {error}"
         ) from error
     return picture.pixels, picture.alpha
 

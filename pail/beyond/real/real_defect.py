@@ -22,18 +22,18 @@ from pail.pixels.foreground import foreground_of
 
 BLENDS = ("paste", "transfer", "poisson", None)
 PLACES = ("anywhere", "same")
-MIN_SAMPLES = 8  # pixels of a ring, to tell a level
-SOFT_EDGE, MIN_EDGE, MAX_EDGE = 0.035, 0.4, 2.0  # width of a soft edge: of the root of the area; pixels
-MIN_GAIN, MAX_GAIN = 2 / 3, 2.0  # how much the spread of a ring may damp or amplify a defect
-LEAST_SPREAD = 0.004  # of the range: a ring with less is flat
-JITTER = 0.02  # of the shorter side: how far from its own place a defect lands with `place="same"`
-PAD = 2  # pixels around a turned defect, for its soft edge and its gradients
-SHRINKS = 0.7  # below this factor an image is averaged before it is turned
+MIN_SAMPLES = 8  # pixels of a ring that are needed to measure a level
+SOFT_EDGE, MIN_EDGE, MAX_EDGE = 0.035, 0.4, 2.0  # width of a soft edge: of the root of the area; limits in pixels
+MIN_GAIN, MAX_GAIN = 2 / 3, 2.0  # limits of the factor by which the spread of a ring scales a defect
+LEAST_SPREAD = 0.004  # of the range: a ring with a smaller spread is flat
+JITTER = 0.02  # of the shorter side: largest distance from the original place with `place="same"`
+PAD = 2  # pixels around a rotated defect, for its soft edge and its gradients
+SHRINKS = 0.7  # below this factor an image is reduced before it is rotated
 
 
 @dataclass(frozen=True)
 class Kinds(Parameter):
-    """A kind of defects, or several; whether the bank has them is known to the technique only."""
+    """One or several kinds of defects. Only the technique can check whether the bank has them."""
 
     def usual(self, name: str, value: Any) -> tuple[str, ...]:
         kinds = as_sequence(name, [value] if isinstance(value, str) else value, lambda _, kind: kind)
@@ -47,12 +47,12 @@ class Kinds(Parameter):
 
 
 class Turned(NamedTuple):
-    """A defect after its geometric changes, in the working values of the image."""
+    """A defect after its geometric transform, in the working values of the image."""
 
-    pixels: np.ndarray  # (h + 2, w + 2, C) float32, or what it adds to its surface: a pixel more on every side
+    pixels: np.ndarray  # (h + 2, w + 2, C) float32, or its difference from the surface; one more pixel on every side
     alpha: np.ndarray  # (h, w) float32 in [0.5, 1] in the mask
     mask: np.ndarray  # (h, w) uint8 {0, 255}
-    scale: float  # in all, from the photograph
+    scale: float  # total scale relative to the photograph
 
 
 def real_defect(
@@ -95,22 +95,22 @@ def real_defect(
 
 
 def _working(image: NormalImage, defect: Defect, pixels: np.ndarray) -> np.ndarray:
-    """Pixels of a defect in the channels and the range of the image, float32."""
+    """Pixels of a defect in the channels and the range of the image, as float32."""
     return as_source(pixels, image, "defects", alpha=defect.alpha).astype(np.float32, copy=False)
 
 
 def _linear(factor: float, angle: float, flips: tuple[bool, bool]) -> np.ndarray:
-    """The 2 x 2 matrix that mirrors, turns by `angle` degrees counterclockwise and scales points (x, y)."""
+    """The 2 x 2 matrix that mirrors, rotates by `angle` degrees counterclockwise and scales points (x, y)."""
     turn = math.radians(angle)
     rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
     return factor * rotation @ np.diag([-1.0 if flips[1] else 1.0, -1.0 if flips[0] else 1.0])
 
 
 def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.ndarray) -> Turned:
-    """The defect and its mask after one affine change; smaller where it does not fit into the region."""
+    """The defect and its mask after one affine transform, which is reduced if they do not fit into the region."""
     outline = np.concatenate(cv2.findContours(defect.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])[:, 0]
     points = outline @ linear.T
-    span = np.ptp(points, axis=0) + math.sqrt(abs(np.linalg.det(linear)))  # x, y; the last pixel counts, too
+    span = np.ptp(points, axis=0) + math.sqrt(abs(np.linalg.det(linear)))  # x, y; including the last pixel
     room = np.array(image.region_box[:1:-1])
     shrink = min(1.0, *(room / span))
     linear, points = linear * shrink, points * shrink
@@ -118,11 +118,11 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
     low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
     size = [int(v) + 1 + 2 * PAD for v in high - low]
     mask = defect.mask
-    if scale < SHRINKS:  # an area is averaged, as a lens would
+    if scale < SHRINKS:  # area averaging, as in a lens
         smaller = [max(1, round(side * scale)) for side in mask.shape]
         factors = [new / old for new, old in zip(smaller, mask.shape, strict=True)]
         pixels, mask = (resize(part, (smaller[0], smaller[1])) for part in (pixels, mask))
-        # A pixel's center at x lies at (x + 0.5) * factor - 0.5 of the smaller image.
+        # The center of a pixel at x is at (x + 0.5) * factor - 0.5 in the smaller image.
         moved = np.array([(f - 1) / 2 for f in factors[::-1]])
         linear = linear @ np.diag([1 / f for f in factors[::-1]])
         shift = PAD - low - linear @ moved
@@ -137,7 +137,8 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
         row, column = (1 + int(v) for v in np.unravel_index(int(np.argmax(soft[1:-1, 1:-1])), soft[1:-1, 1:-1].shape))
         hard[row, column] = 255
     tight = Box.around(hard)
-    if tight.height > room[1] or tight.width > room[0]:  # by a row, where the edge of one that just fits was rounded up
+    # A defect that just fits may exceed the region by a row, because its edge was rounded up.
+    if tight.height > room[1] or tight.width > room[0]:
         tight = Box(tight.top, tight.left, min(tight.height, int(room[1])), min(tight.width, int(room[0])))
         if not cv2.hasNonZero(np.ascontiguousarray(hard[tight.slices])):
             hard[tight.slices] = 255
@@ -151,7 +152,7 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
 
 
 def _softened(soft: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The edge of a mask, wider where the defect is large: a hard step would look cut out."""
+    """The soft edge of a mask, which is wider for larger defects, because a hard step would look unnatural."""
     sigma = min(SOFT_EDGE * math.sqrt(cv2.countNonZero(mask)), MAX_EDGE)
     return cv2.GaussianBlur(soft, (0, 0), sigma) if sigma >= MIN_EDGE else soft
 
@@ -173,7 +174,7 @@ def _warped(pixels: np.ndarray, matrix: np.ndarray, size: list[int]) -> np.ndarr
 
 
 def _box(image: NormalImage, sampler: Sampler, defect: Defect, mask: np.ndarray, place: str) -> Box:
-    """Where the defect lands."""
+    """The box where the defect is inserted."""
     height, width = mask.shape
     height, width = min(height, image.height), min(width, image.width)
     if place == "same":
@@ -194,7 +195,7 @@ def _box(image: NormalImage, sampler: Sampler, defect: Defect, mask: np.ndarray,
 
 
 def _level(pixels: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and spread of each channel where a mask is true, None where that is too few pixels."""
+    """Mean and spread of each channel where a mask is true, or None if these are too few pixels."""
     if cv2.countNonZero(where) < MIN_SAMPLES:
         return None
     parts = [
@@ -208,7 +209,7 @@ def _level(pixels: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _matched(
     image: NormalImage, box: Box, turned: Turned, gain: float, own: tuple[np.ndarray, np.ndarray] | None
 ) -> np.ndarray:
-    """The defect's pixels, their level around it matched to that around the new place."""
+    """The pixels of the defect, with the level around it matched to that around the new place."""
     pixels = turned.pixels[1:-1, 1:-1]
     width = ring_width(turned.mask)
     grown = Box(box.top - width, box.left - width, box.height + 2 * width, box.width + 2 * width)

@@ -1,9 +1,9 @@
 """Random fractals: the points of iterated function systems, on a raster.
 
-An iterated function system is a few contracting affine maps. In the chaos game a point moves by one of them after the
-other, drawn with given probabilities; the points it visits form the fractal. Random systems are drawn as in Anderson
-and Farrell: rotations are uniform, and singular values are uniform among those whose weighted sum is a drawn value, so
-that the fractal is neither a speck nor a filled disc.
+An iterated function system is a few contracting affine maps. In the chaos game, a point is moved repeatedly by a map
+that is drawn with given probabilities; the visited points form the fractal. Random systems are drawn as in Anderson and
+Farrell: rotations are uniform, and singular values are uniform among those whose weighted sum is a drawn value, so that
+the fractal is neither a point nor a filled disk.
 
 Reference: Anderson, Farrell, "Improving fractal pre-training", WACV 2022, https://arxiv.org/abs/2110.03091.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from pail.core.sampler import Sampler
 
-DISCARDED = 20  # steps, in which the initial point approaches the fractal
+DISCARDED = 20  # first steps, in which the point approaches the fractal
 WALKERS = 512
 REDRAWS = 10
 TRIED_AT_ONCE = 64
@@ -36,7 +36,7 @@ BARNSLEY_FIRST_PROBABILITY = (0.005, 0.85)
 
 
 class Game(NamedTuple):
-    """How the points of a fractal are drawn."""
+    """The parameters of a chaos game."""
 
     start: complex
     iterations: int
@@ -45,7 +45,8 @@ class Game(NamedTuple):
 
 
 def draw_fractal(sampler: Sampler, game: Game, window: np.ndarray) -> np.ndarray | None:
-    """A random fractal stretched over `window`, a square mask, and cut to it; None if all tries are nearly empty."""
+    """A random fractal, stretched over the square mask `window` and restricted to it; None if all tries are nearly
+    empty."""
     least = LEAST_FILL * min(window.size, game.iterations)
     for _ in range(REDRAWS):
         maps, probabilities = (
@@ -61,7 +62,7 @@ def draw_fractal(sampler: Sampler, game: Game, window: np.ndarray) -> np.ndarray
 
 
 def random_maps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` contractions (a, b, c, d, e, f) and their probabilities, proportional to how much area they keep."""
+    """`count` contractions (a, b, c, d, e, f) and their probabilities, proportional to the area that they preserve."""
     weight = rng.uniform((5 + count) / 2, (6 + count) / 2)
     values = _singular_values(rng, count, weight)
     angles = rng.uniform(0, 2 * math.pi, (2, count))  # before and after the axes are scaled
@@ -86,11 +87,11 @@ def _singular_values(rng: np.random.Generator, count: int, weight: float) -> np.
 
 
 def _singular_values_in_turn(rng: np.random.Generator, count: int, weight: float) -> np.ndarray:
-    """Values with the same sum, drawn map after map: for many maps, where rejection sampling finds none."""
+    """Values with the same sum, drawn map by map: for many maps, for which rejection sampling fails."""
     values = np.empty((count, 2))
     left = weight
     for i in range(count - 1):
-        spare = left - 3 * (count - 1 - i)  # what the other maps cannot take up
+        spare = left - 3 * (count - 1 - i)  # the part that the other maps cannot take
         s1 = rng.uniform(max(0.0, spare / 3), min(1.0, left))
         s2 = rng.uniform(max(0.0, (spare - s1) / 2), min(s1, (left - s1) / 2))
         values[i] = s1, s2
@@ -135,7 +136,7 @@ def play(rng: np.random.Generator, game: Game, maps: np.ndarray, probabilities: 
 
 
 def _raster(points: np.ndarray, raster: int, stamp: int) -> np.ndarray | None:
-    """The points stretched over the square and dilated with a random 3 x 3 kernel; None for a speck or a line."""
+    """The points stretched over the square and dilated with a random 3 x 3 kernel; None for a point or a line."""
     x, y = points.real.copy(), points.imag.copy()  # contiguous, for speed
     left, bottom = x.min(), y.min()
     width, height = x.max() - left, y.max() - bottom

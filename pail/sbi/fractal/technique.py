@@ -10,7 +10,7 @@
    `dilate` pixels around it. The mask is what may have changed.
 6. It is pasted, unblended, at a uniform place inside the margin or in the region.
 
-The fractal is drawn anew for each call and at the paper's resolution, so that larger images get dense ones too; the
+A new fractal is drawn for each call at the paper's resolution, so that those of larger images are dense, too; the
 paper's code plots 100,000 points.
 
 Reference: Xia, Lv, He, Li, Liu, Ding, "FractalAD: A simple industrial anomaly detection method using fractal anomaly
@@ -36,9 +36,9 @@ from pail.sbi.fractal.chaos_game import Game, draw_fractal
 
 ENLARGED_LEVEL = 106  # threshold of an enlarged raster that keeps its mean fill; 127 would thin out single points
 MAX_ITERATIONS = 1_000_000
-FARTHEST = 1e6  # of the initial point
-MAX_GAIN = 2.0  # of a channel
-SPARSE = 2  # of a sparse region (a ring, islands) the side counts as at most so many times the root of its area
+FARTHEST = 1e6  # largest coordinate of the initial point
+MAX_GAIN = 2.0  # largest gain of a channel
+SPARSE = 2  # in sparse regions such as rings, the side is limited to this multiple of the square root of the area
 
 
 class Cut(NamedTuple):
@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
 
 class Rotation(NamedTuple):
-    """How the square is mirrored, then rotated; degrees, counterclockwise."""
+    """How the square is mirrored and then rotated, in degrees counterclockwise."""
 
     flip_rows: bool
     flip_columns: bool
@@ -66,16 +66,16 @@ def fract_aug(
     iterations: Annotated[int, Number(1, MAX_ITERATIONS, integer=True, unit="points")],
     system: Annotated[str, Choice(("random", "barnsley"))],
     n_maps: Annotated[int, Number(2, 64, integer=True)],
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the shorter side")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the shorter side")],
     rotation: Annotated[tuple[float, float], Pair(-360, 360, unit="degrees")],
     noise_amp: Annotated[float, Number(0, 255, unit="gray levels of 0 to 255")],
-    margin: Annotated[float, Number(0, 0.5, below=True, unit="share of the sides")],
+    margin: Annotated[float, Number(0, 0.5, below=True, unit="fraction of the sides")],
     dilate: Annotated[int, Number(0, 100, integer=True, unit="pixels at 256 a side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.fract_aug`."""
     game = Game(complex(*initial_point), iterations, system, n_maps)
     longest = min(image.region_side, SPARSE * math.sqrt(image.region_area))
-    least = 3 if image.roi is None else 1  # three pixels a side may be most of a small region
+    least = 3 if image.roi is None else 1  # three pixels per side may cover most of a small region
     side = min(max(int(sampler.scaled("size", *size_range) * longest), least), image.side)
     origin = _corner(image, sampler, "source_", side, margin)
     rotated = Rotation(sampler.flag("flip_rows"), sampler.flag("flip_columns"), sampler.uniform("angle", *rotation))
@@ -106,7 +106,8 @@ def _corner(image: NormalImage, sampler: Sampler, prefix: str, side: int, margin
 
 
 def _fractal(image: NormalImage, sampler: Sampler, game: Game, side: int, angle: float) -> np.ndarray | None:
-    """The fractal on the rotated square; for larger images at the paper's resolution, so that it is as dense."""
+    """The fractal on the rotated square; for larger images at the paper's resolution, so that it has the same
+    density."""
     raster = min(max(round(side * PAPER_SIDE / max(image.region_side, PAPER_SIDE)), 3), side)
     center = (raster - 1) / 2
     whole = np.full((raster, raster), 255, np.uint8)
@@ -136,7 +137,7 @@ def _pad(fractal: np.ndarray, side: int, dilate: int, region_side: float, *, who
 
 
 def _land(image: NormalImage, sampler: Sampler, cut: Cut, side: int, margin: float) -> tuple[Box, Box]:
-    """Where the padded square lands, which may cross the border of the image, and the box that changes."""
+    """The place of the padded square, which may cross the border of the image, and the box that changes."""
     tight = Box.around(cut.support)
     if image.roi is None:
         top, left, _, _ = _corner(image, sampler, "", side, margin).shift(-cut.pad, -cut.pad)

@@ -1,6 +1,7 @@
 """albumentations' changes of pixel values: noise, blur, sharpening, contrast and color.
 
-An effect takes (h, w, C) pixels in the working dtype, uint8 or float32 in [0, max_value], and returns as many.
+An effect takes (h, w, C) pixels in the working dtype, uint8 or float32 in [0, max_value], and returns the same number
+of pixels.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import numpy as np
 
 from pail.core.ops import with_axis
 
-TILES = 8  # of CLAHE along a side of the image
+TILES = 8  # tiles of CLAHE along a side of the image
 MARGIN = 4  # pixels around the shape that dense effects may use
 
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 class Effect(NamedTuple):
-    """A change of pixels, given the mask of those that are needed and a generator; `dense` ones use neighbors too."""
+    """A change of pixels, given a mask of the needed pixels and a generator. `dense` effects also use neighboring
+    pixels."""
 
     change: Change
     dense: bool = False

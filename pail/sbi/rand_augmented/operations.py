@@ -1,4 +1,4 @@
-"""BGAD's ten operations of albumentations; a few at random make an augmentation: a warp, then effects on its result.
+"""BGAD's ten operations of albumentations; an augmentation consists of a few random ones: first a warp, then effects.
 
 Each docstring gives albumentations' name, the parameters and the probability p. Parameters are albumentations' defaults
 where BGAD gives none.
@@ -20,7 +20,7 @@ from pail.sbi.rand_augmented import effects, warp
 
 @dataclass(slots=True)
 class Augmentation:
-    """What the drawn operations do: first the warp, then the effects, both in the order drawn."""
+    """The drawn operations: first the warp, then the effects, both in the order in which they were drawn."""
 
     warp: warp.Warp
     effects: list[effects.Effect] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Augmentation:
         return not self.warp.steps and not self.effects
 
     def apply(self, pixels: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> tuple[Box, np.ndarray]:
-        """The augmented pixels around those that are wanted, a uint8 mask, and the box where they lie."""
+        """The augmented pixels around the pixels in `wanted`, a uint8 mask, and their box."""
         box, dense = Box.around(wanted), any(effect.dense for effect in self.effects)
         if dense:
             margin = effects.MARGIN

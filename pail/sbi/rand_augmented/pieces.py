@@ -14,12 +14,12 @@ from pail.core.ops import Box, as_bytes, resize
 from pail.core.sampler import Sampler
 
 IN_PLACE = 2 / 3  # BGAD: a shape with more than this share on the object is not moved
-PLACING_SIDE = 128  # of the thumbnail of the region on which distances to its border are measured
-MAX_PIECES = 512  # the specks beyond this many pieces move as one
+PLACING_SIDE = 128  # pixels: side of the thumbnail on which distances to the border of the region are measured
+MAX_PIECES = 512  # further pieces, which are specks, move together
 
 
 class Piece(NamedTuple):
-    """A part of a shape: where it is cut out, its mask there, and where it is pasted."""
+    """A piece of a shape: the box where it is cut out, its mask, and the box where it is pasted."""
 
     box: Box
     mask: np.ndarray
@@ -27,7 +27,7 @@ class Piece(NamedTuple):
 
 
 def place_pieces(shape: np.ndarray, region: np.ndarray | None, sampler: Sampler) -> list[Piece]:
-    """The shape in place if most of it lies on the region, else its components, each at its own place."""
+    """The whole shape at its place if most of it lies in the region, else each component at its own place."""
     box = Box.around(shape)
     part = shape[box.slices]
     whole = [Piece(box, part, box)]
@@ -57,8 +57,8 @@ def confine(
 ) -> tuple[list[Piece], np.ndarray]:
     """Pieces and the mask that they cover, cut to the region.
 
-    If that and overlaps removed more than half of `area`, the mask grows inside the region to half of it, and a piece
-    in place, before the others, covers what was added.
+    If cutting and overlaps removed more than half of `area`, the mask grows inside the region to half of it. A first,
+    unmoved piece then covers the added pixels.
     """
     final = cv2.bitwise_and(final, region)
     missing = min((area + 1) // 2, cv2.countNonZero(region)) - cv2.countNonZero(final)
@@ -82,7 +82,8 @@ def confine(
 
 
 def _components(box: Box, part: np.ndarray) -> list[tuple[Box, np.ndarray]]:
-    """Box and mask of the 8-connected components of a shape in `box`, largest first; all beyond the limit are one."""
+    """Box and mask of the 8-connected components of a shape in `box`, largest first; those beyond the limit are
+    merged."""
     count, labels = cv2.connectedComponents(part, connectivity=8)
     found = _outer_boxes(part, labels)
     parts = [(place, as_bytes(labels[place.slices] == label)) for label, place in found[: MAX_PIECES - 1]]
@@ -120,7 +121,7 @@ class _Depth:
         small = resize(region, (max(1, round(region.shape[0] * scale)), max(1, round(region.shape[1] * scale))))
         self.cell = region.shape[0] / small.shape[0], region.shape[1] / small.shape[1]
         solid = as_bytes(small == 255)
-        if not cv2.hasNonZero(solid):  # a region thinner than a cell
+        if not cv2.hasNonZero(solid):  # the region is thinner than a cell
             if small.any():
                 solid = as_bytes(small == small.max())
             else:

@@ -7,7 +7,7 @@
    to its own place in the region. The region is `mask`, the region of interest or the automatic foreground.
 4. The augmented pixels are pasted, unblended.
 
-BGAD reads foreground masks from files; here they are found (see `pail.pixels.foreground`). Geometric operations are
+BGAD reads foreground masks from files; here they are computed (see `pail.pixels.foreground`). Geometric operations are
 composed on a grid and sampled once, instead of one after the other.
 
 Reference: Yao, Li, Zhang, Sun, Zhang, "Explicit boundary guided semi-push-pull contrastive learning for supervised
@@ -37,11 +37,11 @@ from pail.sbi.rand_augmented.operations import OPERATIONS, Augmentation, draw_au
 from pail.sbi.rand_augmented.pieces import Piece, confine, cover, place_pieces
 
 TRIES = 10
-LARGEST_DEFECT = 0.5  # of the region: with a severity, a larger defect is scaled down to it
+LARGEST_DEFECT = 0.5  # of the region: with a severity, larger defects are scaled down to this share
 
 
 class Region(NamedTuple):
-    """Where the shape should lie, None for anywhere, and whether it must not lie outside."""
+    """The region of the shape, None for anywhere, and whether it is strict."""
 
     mask: np.ndarray | None
     strict: bool
@@ -64,7 +64,7 @@ def rand_augmented_cut_paste(
     source_mask: Annotated[np.ndarray | None, Mask(instead=(None,))],
     n_aug: Annotated[int, Number(0, len(OPERATIONS), integer=True)],
     elastic: Annotated[bool, Flag()],
-    min_area: Annotated[float, Number(0, 1, unit="share of the area")],
+    min_area: Annotated[float, Number(0, 1, unit="fraction of the area")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.rand_augmented_cut_paste`."""
     defect = None if source_mask is None else _as_defect(source_mask, image, source, sampler)
@@ -72,7 +72,8 @@ def rand_augmented_cut_paste(
 
     def draw_one() -> Augmentation:
         augmentation = draw_augmentation(image, sampler, n_aug, elastic=elastic)
-        if source is None and defect is None and not elastic and augmentation.is_empty:  # the image would paste itself
+        # Otherwise the image would be pasted onto itself.
+        if source is None and defect is None and not elastic and augmentation.is_empty:
             augmentation.warp.steps.append(warp.flip(image.shape, vertical=True, horizontal=True))
         return augmentation
 
@@ -100,12 +101,13 @@ def _region(image: NormalImage, mask: np.ndarray | None, in_fg_region: bool) -> 
     if image.roi is not None:
         mask = cv2.bitwise_and(mask, image.roi)
         if not cv2.hasNonZero(mask):
-            raise ValueError("`mask` must share at least one pixel with `roi`; they do not overlap")
+            raise ValueError("`mask` and `roi` must overlap in at least one pixel, got masks that do not overlap")
     return Region(mask, strict=True)
 
 
 def _as_defect(defect: np.ndarray, image: NormalImage, source: np.ndarray | None, sampler: Sampler) -> Defect:
-    """The defect in the source, at the image's size, where even the smallest is kept, and how a severity scales it."""
+    """The defect in the source at the size of the image, where even the smallest defect is kept, and its scale at a
+    severity."""
     sizes = [image.shape] if source is None else [source.shape[:2], image.shape]
     if defect.shape not in sizes:
         known = " or ".join(str(size) for size in dict.fromkeys(sizes))
@@ -132,7 +134,7 @@ def _draw_shape(
     wanted: float,
     region: Region,
 ) -> tuple[Augmentation, np.ndarray]:
-    """An augmentation and the shape it produces, redrawn while that has fewer pixels than wanted; never empty."""
+    """An augmentation and the shape it produces, redrawn while it has too few pixels; never empty."""
     if defect is not None:  # a small defect stays small
         share = 1.0 if defect.share is None else defect.share
         wanted = max(1.0, min(wanted, share * cv2.countNonZero(defect.mask) / 2))
@@ -156,7 +158,7 @@ def _draw_shape(
 
 
 def _shape(image: NormalImage, sampler: Sampler, defect: Defect | None, augmentation: Augmentation) -> np.ndarray:
-    """The warped defect, or Perlin noise where the warp shows something of the source; a new mask."""
+    """The warped defect, or Perlin noise where the warp shows the source, as a new mask."""
     if defect is None:
         return augmentation.warp.drop_invalid(_blobs(image, sampler))
     if defect.share is not None:  # scaled down about its center

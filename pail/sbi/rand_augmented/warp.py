@@ -20,8 +20,8 @@ Step = Callable[[np.ndarray], np.ndarray]
 CELL = 16  # pixels between two nodes of the grid on which steps are composed
 STRIP_PIXELS = 1 << 17  # maps are computed for about this many pixels at a time, so that they fit the cache
 ELASTIC_ALPHA, ELASTIC_SIGMA, ELASTIC_AFFINE = 250, 50, 50  # PAI-Lib's alpha; the others are albumentations'
-LONG = 2  # times the shorter side: in a longer image a rotation about its center leaves the middle alone
-FIELD_NODES = 256  # a side of an elastic field at most
+LONG = 2  # times the shorter side: in longer images, only the middle remains inside after a rotation about the center
+FIELD_NODES = 256  # largest side of an elastic field
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Warp:
             for step in reversed(self.steps):
                 points = step(points)
             size = np.array(self.shape[::-1])
-            # Far enough not to bend what a cell at the border shows, or what a long image's ends mirror.
+            # Far enough that cells at the border, and the mirrored ends of long images, are not affected.
             reach = np.full(2, size.max()) if self.is_long else size + 4 * CELL
             self._nodes = np.minimum(np.maximum(points, -reach), 2 * reach).astype(np.float32)
         return self._nodes
@@ -51,7 +51,8 @@ class Warp:
     def drop_invalid(self, mask: np.ndarray) -> np.ndarray:
         """The mask without the pixels that show points outside the original.
 
-        All of it for a long image, most of which a rotation takes out of the canvas: there, the original is mirrored.
+        A long image keeps all of the mask, because a rotation moves most of it out of the canvas, and the original is
+        mirrored.
         """
         if not self.steps or self.is_long:
             return mask
@@ -66,7 +67,7 @@ class Warp:
     def image(self, image: np.ndarray, box: Box, where: np.ndarray | None = None) -> np.ndarray:
         """What the warped (h, w, C) image shows on `box`, as a new array, bilinear, mirrored at the borders.
 
-        With `where`, a uint8 mask of the canvas, pixels far from it may be left 0.
+        With `where`, a uint8 mask of the canvas, pixels far from the mask may be 0.
         """
         if not self.steps:
             return image[box.slices].copy()
@@ -235,8 +236,8 @@ def elastic(shape: tuple[int, int], rng: np.random.Generator) -> list[Step]:
 
     Three points, a third of the shorter side from the center, move by up to 50 pixels along either axis and the image
     with them; then every pixel moves by alpha = 250 times uniform noise in [-1, 1] under a Gaussian of sigma = 50.
-    The Gaussian leaves nothing that a grid of 16 pixels would miss, so the noise is made there, with the variance
-    that the mean of the pixels of a cell has.
+    The Gaussian removes all detail finer than a grid of 16 pixels, so the noise is made on this grid, with the variance
+    of the mean of the pixels of a cell.
     """
     side = min(shape)
     unit = side / PAPER_SIDE

@@ -2,7 +2,7 @@
 
 The kinds and their numbers are those of PAI-Lib's original code. Lengths are in pixels of an image whose shorter side
 has 256 pixels and scale with the picture. Each kind is a function of a `Canvas` and a `Sampler` that returns the
-damaged pixels; it may write to those of the canvas.
+damaged pixels; it may modify those of the canvas.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BROWN, GLUE = (120, 80, 60), (180, 180, 140)
 
 
 class Canvas(NamedTuple):
-    """A copy of the picture, which the damage may write to."""
+    """A copy of the picture, which the damage may modify."""
 
     pixels: np.ndarray  # (h, w, C) in a working dtype
     max_value: float
@@ -52,7 +52,7 @@ def damage(image: np.ndarray, sampler: Sampler, max_value: float, count: int) ->
 
 
 def _paint(canvas: Canvas, mask: np.ndarray, color: Color) -> np.ndarray:
-    """Fill the pixels under a mask with a color; with its gray where the picture does not have three channels."""
+    """Fill the pixels under a mask with a color, or with its gray value if the picture does not have three channels."""
     box, pixels = Box.around(mask), canvas.pixels
     channels = pixels.shape[2]
     levels = np.array(color if channels == 3 else [np.dot(color, LUMA)] * channels) * (canvas.max_value / 255)
@@ -66,7 +66,7 @@ def _paint(canvas: Canvas, mask: np.ndarray, color: Color) -> np.ndarray:
 
 
 def _point(canvas: Canvas, sampler: Sampler) -> tuple[int, int]:
-    """A random pixel, column first as OpenCV has it."""
+    """A random pixel, column first as in OpenCV."""
     row = sampler.integer("damage_row", 0, canvas.shape[0] - 1)
     return sampler.integer("damage_column", 0, canvas.shape[1] - 1), row
 
@@ -191,7 +191,7 @@ def blur(canvas: Canvas, sampler: Sampler, *, radius: tuple[float, float]) -> np
     return resize(soft, canvas.shape)
 
 
-# The order is part of what a seed draws.
+# The order is part of the results for a seed and must not change.
 DAMAGES: dict[str, Callable[[Canvas, Sampler], np.ndarray]] = {
     "scratch": partial(lines, count=(1, 5), width=(1, 3), color=GRAY),
     "hole": holes,

@@ -11,7 +11,7 @@ from pail.core.sampler import Sampler
 from pail.pixels.superpixels import coarse_segments
 
 SEGMENTS = 10
-RANGE_LINES = 64  # of pixels, a sample for the range of levels
+RANGE_LINES = 64  # rows and columns of pixels that are sampled for the range of levels
 
 
 def recolor(image: NormalImage, sampler: Sampler, content: np.ndarray, mask: np.ndarray) -> None:
@@ -38,7 +38,8 @@ def _spread(values: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> n
 def _levels(image: NormalImage, sampler: Sampler, count: int, region: np.ndarray) -> list[float]:
     """Uniform levels, from 0 to the span of the region's values.
 
-    Where the region is constant: from 0 to full scale, and at least an eighth of it from the region's own level.
+    In a constant region, levels are from 0 to full scale, and differ from that of the region by at least an eighth of
+    it.
     """
     lines = region[:: max(1, len(region) // RANGE_LINES)]
     low, high = float(lines.min()), float(lines.max())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-WINDOW = 7  # pixels a side
+WINDOW = 7  # pixels per side
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # stabilize the quotient
 
 

@@ -1,7 +1,7 @@
 """Tiles of the image warped by random affine maps: as they are (AA), recolored (AAC) or filled with a source (AAS).
 
-1. The part of the image around the region is divided into square tiles, whose side is one of `patch_sizes`, shares of
-   its shorter side. Each is selected with probability `p_patch`.
+1. The part of the image around the region is divided into square tiles. Their side is one of `patch_sizes`, which are
+   fractions of the shorter side. Each is selected with probability `p_patch`.
 2. The content of a selected tile is its own or, with probability 1/2, another tile's. It is warped by the affine map
    through three random pairs of pixels. The mask holds the pixels that the warped content covers.
 3. A tile is rejected where its structural similarity to the original is `ssim_threshold` or more. If all are, the
@@ -10,7 +10,7 @@
    with probability `p_damage` is first damaged `n_damage` times.
 
 PAI-Lib's original code is the only definition. It needs square images whose sides are multiples of the tiles', and
-compares the warped tile with the original where only one of the two is masked; here both are.
+compares the warped tile with the original although only one of the two is masked; here both are masked.
 
 Reference: Shah, Urmonov, Kim, "Self-Supervised Image Anomaly Detection Through Diverse Pseudo Anomaly Insertion", IEEE
 Access, 2025, https://doi.org/10.1109/ACCESS.2025.3580864.
@@ -38,7 +38,7 @@ from pail.sfi.affined.similarity import similarities
 from pail.sfi.affined.tiles import Block, Tiling, affine_maps, warp_tiles
 
 SMALLEST_TILE = 4
-SSIM_SAMPLES = 8  # a side of a tile, at most twice as many: of large tiles every n-th pixel is enough for a decision
+SSIM_SAMPLES = 8  # samples per side of a tile, up to twice as many; for large tiles every n-th pixel is enough
 BATCH_PIXELS = 1 << 17  # tiles are warped in batches that fit the cache
 
 Chance = Annotated[float, Number(0, 1, unit="probability")]
@@ -50,7 +50,7 @@ def affined_anomlay(
     source: np.ndarray | None,
     *,
     resize: Annotated[tuple[int, int] | None, Size(instead=(None,))],
-    patch_sizes: Annotated[tuple[float, ...], Several(Number(0, 1, above=True), unit="share of the shorter side")],
+    patch_sizes: Annotated[tuple[float, ...], Several(Number(0, 1, above=True), unit="fraction of the shorter side")],
     p_patch: Chance,
     ssim_threshold: Annotated[float, Number(-1, 2, unit="structural similarity")],
     variant: Annotated[str | None, Choice((None, "AA", "AAC", "AAS"))],
@@ -77,7 +77,7 @@ def affined_anomlay(
 
 
 def _variant(image: NormalImage, sampler: Sampler, variant: str | None, source: np.ndarray | None) -> str:
-    """The variant asked for; else AAS with a source, AA or AAC without, and AAC where warping would change nothing."""
+    """The requested variant; else AAS with a source, AA or AAC without, and AAC if warping would change nothing."""
     if variant == "AAS" and source is None:
         raise ValueError("`variant` 'AAS' needs `anom_source_img`, got None")
     if variant is not None:
@@ -104,7 +104,7 @@ def _tile_side(
     scale = 1.0 if measured_at is None else PAPER_SIDE / min(measured_at)
     side = round(sampler.choice("patch_size", sizes) * image.side * scale)
     smallest = SMALLEST_TILE
-    if image.roi is not None:  # a tile of that size may be most of a small region
+    if image.roi is not None:  # a tile of that size may cover most of a small region
         smallest = min(SMALLEST_TILE, max(2, image.side // SMALLEST_TILE))
     return sampler.keep("tile", min(max(side, smallest), image.side))
 
@@ -121,13 +121,13 @@ def _select(image: NormalImage, sampler: Sampler, tiling: Tiling, p_patch: float
     else:
         inside = tiling.inside(image.roi)
         flags &= inside > 0
-        if not flags.any():  # the tile of a uniform pixel of the region
+        if not flags.any():  # the tile of a random pixel of the region
             flags[np.searchsorted(np.cumsum(inside), spare * inside.sum(), side="right")] = True
     return sampler.keep("tiles", np.flatnonzero(flags))
 
 
 class _Rejected(NamedTuple):
-    """A warped tile that resembles the original too much, and how much it does."""
+    """A warped tile that is too similar to the original, and its similarity."""
 
     box: Box
     pixels: np.ndarray
@@ -136,9 +136,9 @@ class _Rejected(NamedTuple):
 
 
 class _WarpedTiles:
-    """The content and the mask, to which one tile after the other is added, and the least similar rejected tile.
+    """The content and the mask, to which tiles are added one by one, and the least similar rejected tile.
 
-    Without `keep_content` the mask is all that is wanted.
+    Without `keep_content`, only the mask is needed.
     """
 
     def __init__(
@@ -152,7 +152,8 @@ class _WarpedTiles:
         self.rejected: _Rejected | None = None
 
     def warp(self, selected: np.ndarray) -> None:
-        """Warp the tiles with these indices, and insert those that are unlike the original; at least one."""
+        """Warp the tiles with these indices, and insert those that are not too similar to the original, but at least
+        one."""
         rows, columns = np.divmod(selected, self.tiling.columns)
         accepted = False
         for block in self.tiling.blocks():
@@ -190,7 +191,7 @@ class _WarpedTiles:
     def _insert_unlike(
         self, block: Block, row: np.ndarray, column: np.ndarray, pixels: np.ndarray, valid: np.ndarray
     ) -> bool:
-        """Insert those tiles of a batch that are unlike the original; False if there is none.
+        """Insert those tiles of a batch that are not too similar to the original. Returns False if there is none.
 
         `pixels` (n, h, w, C) and `valid`, uint8 {0, 255} (n, h, w), are the tiles at `row` and `column` of the block.
         """
@@ -215,7 +216,8 @@ class _WarpedTiles:
         return False
 
     def _insert_rejected(self) -> None:
-        """Insert the tile that least resembles the original; a translated square if no tile has a valid pixel."""
+        """Insert the tile that is least similar to the original, or a translated square if no tile has a valid
+        pixel."""
         if self.rejected is not None:
             box, pixels, valid, _ = self.rejected
             self.mask[box.slices] = valid

@@ -1,4 +1,4 @@
-"""An image divided into tiles, and the tiles warped by random affine maps: all equal ones at once."""
+"""Divide an image into tiles, and warp tiles by random affine maps. Tiles of equal size are processed together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pail.core.sampler import Sampler
 
 DEGENERATE = 0.05  # twice the area of a triangle, as a share of a tile: smaller ones are drawn again
 REDRAWS = 20
-LONG_ROW = 256  # pixels of a row of tiles for OpenCV, which is slow at narrow images
+LONG_ROW = 256  # pixels of a row of tiles, because OpenCV is slow for narrow images
 SLACK = 1e-3  # pixels: rounding errors at the far border of a tile
 
 
@@ -24,7 +24,7 @@ class Block(NamedTuple):
     box: Box
     height: int
     width: int
-    row: int  # of its first tile in the tiling
+    row: int  # position of its first tile in the tiling
     column: int
 
     @property
@@ -92,8 +92,8 @@ def affine_maps(sampler: Sampler, count: int, height: int, width: int) -> np.nda
     """Maps (2, 3, count) from a tile's pixels to those of its content, each through three random pairs of pixels.
 
     The position of a pixel's content along an axis is row * map[axis, 0] + column * map[axis, 1] + map[axis, 2].
-    Degenerate triangles are drawn again; where `REDRAWS` do not help, as in tiny tiles, the map is a translation by at
-    least a pixel, if there is room.
+    Degenerate triangles are drawn again; if `REDRAWS` do not suffice, as in tiny tiles, the map is a translation by at
+    least one pixel, if possible.
     """
 
     def draw(number: int) -> np.ndarray:
@@ -145,7 +145,7 @@ def warp_tiles(
     """
     height, width = shape
     row, column = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
-    # All tiles in one call, as long rows: OpenCV is slow at many small images and at narrow ones.
+    # All tiles in one call, as long rows, because OpenCV is slow for many small images and for narrow ones.
     long = width * math.gcd(len(origins) * height, max(1, LONG_ROW // width))
     positions, valid = [], None
     for axis, size in enumerate(shape):

@@ -1,7 +1,7 @@
 """The compiled loop over opensimplex's 3-D noise. Imported at the first use only: importing numba is slow.
 
-The package's own array functions run numba's parallel backend, which ends the process when several threads call it
-at once or when a fork follows its first use. This loop has the package's kernel run in the calling thread.
+The package's own array functions run numba's parallel backend, which terminates the process when several threads call
+it at once, or after a fork. This loop runs the kernel of the package in the calling thread.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
-COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer waves of simplex noise are evaluated at every fourth pixel
+COARSE_WAVELENGTH, COARSE_STEP = 32, 4  # longer wavelengths are evaluated at every fourth pixel
 _LOADING = threading.Lock()
 
 
@@ -29,7 +29,7 @@ def simplex(
     """
     compiled = _load()
     tables = compiled.permutation(rng)
-    smooth = 0  # octaves of long waves
+    smooth = 0  # number of octaves with long wavelengths
     while smooth < octaves and wavelength / 2**smooth >= COARSE_WAVELENGTH:
         smooth += 1
     noise = np.zeros(shape, np.float32)
@@ -54,8 +54,8 @@ def _enlarge(coarse: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 def _load() -> ModuleType:
     """The compiled loop. numba is imported and compiles at the first use.
 
-    numba refuses functions that ask for its cache, as opensimplex's do, where it finds no folder to write to: neither
-    beside the package nor in the user's home. Such a process gets a folder that goes away with it.
+    numba refuses functions that use its cache, such as those of opensimplex, if neither the folder of the package nor
+    the user's home is writable. In this case a temporary folder is used, which is deleted when the process exits.
     """
     with _LOADING:
         try:
@@ -73,8 +73,8 @@ def _give_numba_a_cache() -> None:
 
     folder = tempfile.mkdtemp(prefix="pail-numba-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # By the environment, from which numba reads its settings again and again, and which processes started here inherit.
+    # Set in the environment, which numba reads repeatedly and which child processes inherit.
     os.environ["NUMBA_CACHE_DIR"] = folder
     numba.config.reload_config()  # type: ignore[no-untyped-call]
     for name in [name for name in sys.modules if name.partition(".")[0] == "opensimplex"]:
-        del sys.modules[name]  # what the failed import left behind
+        del sys.modules[name]  # modules of the failed import

@@ -3,7 +3,7 @@
 1. The sides of the rectangle are drawn from `size_range`, shares of the region's sides; its place is uniform.
 2. The noise is a sum of `octaves` of OpenSimplex noise. The first has a wavelength of `frequency` times the region's
    shorter side, at least 2 pixels, and amplitude 1; each further one has half the wavelength and `persistence` times
-   the amplitude of the one before.
+   the amplitude of the previous one.
 3. `amplitude`, as a share of full scale, times the noise is added to the image.
 
 RD++ uses one noise pattern for a whole data set; here each call has its own.
@@ -29,11 +29,11 @@ def simplex_noise_anomlay(
     image: NormalImage,
     sampler: Sampler,
     *,
-    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="share of the sides")],
+    size_range: Annotated[tuple[float, float], Pair(0, 1, above=True, unit="fraction of the sides")],
     octaves: Annotated[int, Number(1, 16, integer=True)],
     persistence: Annotated[float, Number(0, 1, above=True)],
-    amplitude: Annotated[float, Number(0, 1, above=True, unit="share of full scale")],
-    frequency: Annotated[float, Number(0, 1, above=True, unit="share of the shorter side")],
+    amplitude: Annotated[float, Number(0, 1, above=True, unit="fraction of full scale")],
+    frequency: Annotated[float, Number(0, 1, above=True, unit="fraction of the shorter side")],
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.simplex_noise_anomlay`."""
     height, width = (
