@@ -68,7 +68,7 @@ def result(draw: Preview, changed: Mapping[str, Any] | None = None) -> str:
 
     `changed` are the expert parameters that are not at their defaults, which the page may have folded away.
     """
-    limits = shades(draw.normal)
+    limits = shades(draw.normal, draw.i_a)
     crop = crop_around(draw.mask)
     before, after = (to_display(image, limits) for image in (draw.normal, draw.i_a))
     lines = [*_facts(draw), *([f"Changed parameters: {spelled(changed)}"] if changed else [])]
@@ -105,7 +105,9 @@ def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
         return None
     if isinstance(draw, Exception):
         return Failure(reason(draw))
-    shown = _figure(fit(to_display(draw.i_a, shades(draw.normal)), SMALL), _facts(draw), alt=f"Example {draw.number}")
+    shown = _figure(
+        fit(to_display(draw.i_a, shades(draw.normal, draw.i_a)), SMALL), _facts(draw), alt=f"Example {draw.number}"
+    )
     return shown._replace(outline=_outline(draw.mask, shown.width, shown.height))
 
 

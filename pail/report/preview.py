@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pail import pai
 from pail.core.checks import close_match
-from pail.pixels.panels import View, middle, view
+from pail.pixels.panels import View, middle, shades, view
 from pail.registry import FAMILIES, by_default
 from pail.report.page import TEMPLATES, Cell, Picture, data_uri, printable
 
@@ -226,12 +226,13 @@ def _cells(
     insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], side: int, detail: int
 ) -> list[tuple[float | None, float, View]]:
     """The same draws with the defaults and at each severity, looked at in one place, that of the first severity."""
-    cells: list[tuple[float | None, float, View]] = []
-    anchor = None
-    for severity in (*severities, None):
-        i_a, m_a = insert(severity=severity)
-        anchor = anchor or middle(m_a[..., 0])
-        cells.append((severity, np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail)))
+    results = [insert(severity=severity) for severity in (*severities, None)]
+    anchor = middle(results[0].m_a[..., 0])
+    limits = shades(image, *(i_a for i_a, _ in results))  # the same in a row
+    cells: list[tuple[float | None, float, View]] = [
+        (severity, np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail, limits))
+        for severity, (i_a, m_a) in zip((*severities, None), results, strict=True)
+    ]
     return [cells[-1], *cells[:-1]]
 
 
