@@ -36,7 +36,7 @@ def corrosion(
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha, pattern = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(pattern[part])
     alpha *= np.float32(solid)
-    site = find_site(image, sampler, alpha, contrast)
+    site = find_site(image, sampler, alpha, contrast, tone="hollow")
     crust = smooth_field(rng, alpha.shape, max(1.5, 0.012 * side), 2)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
