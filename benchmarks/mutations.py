@@ -273,7 +273,7 @@ MUTATIONS = (
     ),
     Mutation(
         "frame: the normal image forgotten by the next anomaly", "pail/core/image.py",
-        "self.roi, normal, self.found, self._reference", "self.roi, None, {}, self._reference",
+        "self.roi, normal, self.found, self._region", "self.roi, None, {}, self._region",
         "tests/call/test_promises.py -k foregrounds",
     ),
     Mutation(

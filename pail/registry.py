@@ -61,6 +61,7 @@ class Technique:
     image_name: str = "image"  # the original library's name of the first argument
     jitters: bool = False  # whether it takes the instance's `transform`
     method: Callable[..., Any] | None = None
+    is_own: bool = False  # whether a user added it
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -297,20 +298,19 @@ def register(
         raise TypeError(f"`function` must be callable, got {describe(function)}")
     family = as_choice("family", family, tuple(known for known in FAMILIES if known != "real"))
     takes_source = family in ("SBI", "hybrid") if takes_source is None else takes_source
-    technique = Technique(function, family, reference, summary, takes_source=takes_source)
+    technique = Technique(function, family, reference, summary, takes_source=takes_source, is_own=True)
     bad = [p for p, default in technique.parameters.items() if default is inspect.Parameter.empty or p in COMMON]
     if bad:
         raise ValueError(f"`function` must have options with defaults, other than {', '.join(COMMON)}; got {bad}")
     technique.check({})  # its defaults
     TECHNIQUES[name] = technique
-    _OWN.add(name)
 
 
 def unregister(name: str) -> None:
     """Remove a technique that `register` added."""
-    if name not in _OWN:
-        raise ValueError(f"`name` must be a registered technique of your own, one of {sorted(_OWN)}; got {name!r}")
-    _OWN.remove(name)
+    if not is_own(name):
+        own = sorted(known for known in TECHNIQUES if is_own(known))
+        raise ValueError(f"`name` must be a registered technique of your own, one of {own}; got {name!r}")
     del TECHNIQUES[name]
 
 
@@ -319,17 +319,14 @@ def read_defaults_of(methods: type) -> None:
     TECHNIQUES.update({name: replace(entry, method=getattr(methods, name)) for name, entry in TECHNIQUES.items()})
 
 
-_OWN: set[str] = set()  # names that users added
-
-
 def by_default() -> list[str]:
     """The techniques that are drawn if none are named: the eleven and the registered ones."""
-    return [*ELEVEN, *(name for name in TECHNIQUES if name in _OWN)]
+    return [*ELEVEN, *(name for name, technique in TECHNIQUES.items() if technique.is_own)]
 
 
 def is_own(name: str) -> bool:
     """Whether the technique was registered by a user."""
-    return name in _OWN
+    return name in TECHNIQUES and TECHNIQUES[name].is_own
 
 
 def reserve(names: Iterable[str], what: str) -> None:

@@ -244,8 +244,7 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
             **selecting,
         )
         if isinstance(data_range, str) and data_range == AUTO:
-            step = max(1, len(self.normal) // MOST_IMAGES)
-            data_range = data_range_of(self.normal[index] for index in range(0, len(self.normal), step))
+            data_range = data_range_of(self._some_colors())
         self.source = drawn_source(source, kept, unreadable, max_pixels, **selecting)
         self._insert = Inserter(
             self.source,
@@ -348,6 +347,13 @@ class PseudoAnomalyDataset(Dataset[dict[str, Any]]):
         if self.p_anomaly < 1 and np.random.default_rng((*key, COIN)).random() >= self.p_anomaly:
             return image, None
         return image, self._insert(image, key, alpha=alpha)
+
+    def _some_colors(self) -> Iterator[np.ndarray]:
+        """Up to 100 images, spread evenly, without their alpha."""
+        count = min(MOST_IMAGES, len(self.normal))
+        for index in (place * len(self.normal) // count for place in range(count)):
+            image = self.normal[index]
+            yield image[..., :1] if image.shape[2] == 2 and index in self.normal.gray_alpha else image
 
     def _as_index(self, index: Any) -> int:
         if isinstance(index, bool) or not hasattr(index, "__index__"):

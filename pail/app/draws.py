@@ -74,7 +74,7 @@ class Bench:
         if self.rois is not None:
             self.given["roi"] = self.rois.absolute()  # the exported recipe is run in another folder
         if self.given.get("data_range") == "auto":
-            found = values_in_use(self.names, lambda name: self.normals.get(name).pixels, alpha=self.given.get("alpha"))
+            found = values_in_use(self.names, self.normals.get, alpha=self.given.get("alpha"))
             self.given["data_range"] = (found.low, found.high)
         self.shown = [i for i, name in enumerate(self.names) if self.normals.folder.is_inside(name)]
         if not self.shown:

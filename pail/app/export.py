@@ -110,22 +110,26 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
     if roi is not None:
         keywords += [f"roi={roi!r}" if isinstance(roi, str) else "roi=region"]
     keywords += [f"rng={(checked.seed, item.number)}"]
+    instance = _instance(checked, as_alpha(picture, checked))
+    after = []
+    if checked.tile:
+        corners = [(tile.top, tile.left) for tile in tiles_of(pixels.shape, checked.tile, checked.overlap)]
+        part = f"top : top + {checked.tile}, left : left + {checked.tile}"
+        after = [f"tiles = [(i_a[{part}], m_a[{part}]) for top, left in {corners}]"]
+    return _script(paths, lines, f"pai.Anomaly_Insertion({instance})", [arguments, *keywords], after), files
 
+
+def _script(paths: dict[str, Any], lines: list[str], instance: str, arguments: list[str], after: list[str]) -> str:
+    """The text of a program: imports and folders that its lines use, the lines, the call of `insert`, and `after`."""
     body = "\n".join(lines)
     places = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
     places += [f"{key} = Path({path!r})" for key, path in paths.items() if re.search(rf"\b{key}\b", body)]
     imports = ["from pathlib import Path", ""]
     imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
     imports += ["from PIL import Image"] if "Image.open" in body else []
-    text = [*imports, "", f"from pail import {'Defects, ' * bool(checked.defects)}pai", "", *places, "", *lines]
-    text += [f"i_a, m_a = pai.Anomaly_Insertion({_instance(checked, as_alpha(picture, checked))}).insert("]
-    text += [f"    {word}," for word in (arguments, *keywords)]
-    text += [")"]
-    if checked.tile:
-        corners = [(tile.top, tile.left) for tile in tiles_of(pixels.shape, checked.tile, checked.overlap)]
-        part = f"top : top + {checked.tile}, left : left + {checked.tile}"
-        text += [f"tiles = [(i_a[{part}], m_a[{part}]) for top, left in {corners}]"]
-    return "\n".join([*text, ""]), files
+    text = [*imports, "", f"from pail import {'Defects, ' * ('DEFECTS' in paths)}pai", "", *places, "", *lines]
+    text += [f"i_a, m_a = {instance}.insert(", *(f"    {argument}," for argument in arguments), ")"]
+    return "\n".join([*text, *after, ""])
 
 
 # Several ways to read an image like `pail generate`. It depends on the file which of them gives the same pixels.

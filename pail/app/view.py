@@ -68,7 +68,7 @@ def result(draw: Preview, changed: Mapping[str, Any] | None = None) -> str:
 
     `changed` are the expert parameters with other values than their defaults, which may be folded on the page.
     """
-    limits = shades(draw.normal)
+    limits = shades(draw.normal, draw.i_a)
     crop = crop_around(draw.mask)
     before, after = (to_display(image, limits) for image in (draw.normal, draw.i_a))
     lines = [*_facts(draw), *([f"Changed parameters: {spelled(changed)}"] if changed else [])]
@@ -106,7 +106,8 @@ def _cell(draw: Preview | Exception | None) -> Figure | Failure | None:
         return None
     if isinstance(draw, Exception):
         return Failure(reason(draw))
-    shown = _figure(fit(to_display(draw.i_a, shades(draw.normal)), SMALL), _facts(draw), alt=f"Example {draw.number}")
+    pixels = fit(to_display(draw.i_a, shades(draw.normal, draw.i_a)), SMALL)
+    shown = _figure(pixels, _facts(draw), alt=f"Example {draw.number}")
     return shown._replace(outline=_outline(draw.mask, shown.width, shown.height), grid=_grid(draw, shown))
 
 

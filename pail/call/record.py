@@ -29,20 +29,19 @@ def snapshot(value: Any, depth: int = DEPTH) -> Any:
     kind = type(value)
     if kind in IMMUTABLE or depth == 0:
         return value
-    if kind is tuple:
-        return value if IMMUTABLE.issuperset(map(type, value)) else _entries(value, depth)
+    if isinstance(value, tuple):
+        is_flat = kind is tuple and IMMUTABLE.issuperset(map(type, value))
+        return value if is_flat else tuple([snapshot(entry, depth - 1) for entry in value])
     if isinstance(value, np.generic | numbers.Number | str):
         return value
     if isinstance(value, np.ndarray | Image.Image):
         return _copy(value, depth)
     if isinstance(value, Mapping):
         return {key: snapshot(entry, depth - 1) for key, entry in value.items()}
-    if isinstance(value, tuple):
-        return _entries(value, depth)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, Sequence):
-        return list(_entries(value, depth))
+        return [snapshot(entry, depth - 1) for entry in value]
     if isinstance(value, set | frozenset):
         return value.copy()
     return value
@@ -60,10 +59,6 @@ def _copy(value: np.ndarray | Image.Image, depth: int) -> Any:
         for i, entry in enumerate(flat):
             flat[i] = snapshot(entry, depth - 1)
     return copy
-
-
-def _entries(value: Sequence[Any], depth: int) -> tuple[Any, ...]:
-    return tuple([snapshot(entry, depth - 1) for entry in value])
 
 
 def _texts(value: Any) -> Any:

@@ -19,7 +19,7 @@ from pail.core.ops import read_only
 from pail.core.sampler import Sampler, as_rng, as_severity
 from pail.core.source import as_source
 from pail.core.window import AUTO
-from pail.registry import TECHNIQUES, is_own
+from pail.registry import TECHNIQUES
 from pail.roi import as_roi
 
 ATTEMPTS = 4  # to draw a visible anomaly, before its content is shifted
@@ -59,7 +59,7 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
         call.i_a, call.m_a = i_a, m_a
     else:
         call.lay(image, i_a, m_a)
-    if is_own(name):  # what it draws may be the caller's own objects
+    if technique.is_own:  # what it draws may be the caller's own objects
         sampler.drawn = snapshot(sampler.drawn)
     call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source))
 
@@ -104,7 +104,7 @@ def _visible(
     """
     technique = TECHNIQUES[name]
     make: Callable[[], Insertion | None] = partial(technique.function, image, sampler, *inputs, **options)
-    if is_own(name):
+    if technique.is_own:
         make = partial(answer_of, name, technique, image, sampler, inputs, options)
     hit: Insertion | None = None
     covering: tuple[np.ndarray, np.ndarray, dict[str, Any]] | None = None

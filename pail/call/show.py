@@ -71,7 +71,7 @@ def show(i_n: Any, i_a: Any, m_a: Any, *, side: int = 256, data_range: DataRange
             f"got {changed.shape} {changed.dtype}"
         )
     mask = as_mask("m_a", m_a, normal.shape[:2])
-    limits = Shades(*window[:2]) if window.clips else shades(normal)
+    limits = Shades(*window[:2]) if window.clips else shades(normal, changed)
     return _row(
         {
             "normal": fit(to_display(normal, limits), side),

@@ -53,7 +53,7 @@ def read_some(folder: str, recipe: Any) -> tuple[Any, list[Any], Any]:
     names = list_pages(store, selected.names, recipe)
     check_tiles(store, names, recipe)
     if recipe.data_range == "auto":
-        values = values_in_use(names, lambda name: read_image(store, name, recipe).pixels, alpha=recipe.alpha)
+        values = values_in_use(names, lambda name: read_image(store, name, recipe), alpha=recipe.alpha)
         recipe = dataclasses.replace(recipe, data_range=(values.low, values.high))
         err.print(f"data_range: {values}", highlight=False)
     warn_of_background(store, names, recipe)

@@ -59,14 +59,26 @@ def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) 
     i_a = image.pixels.copy()
     m_a = np.zeros((*image.shape, 1), np.uint8)
     m_a[box.slices] = 255 if mask is None else mask[..., None]
-    step = max(
-        1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize)
-    )  # intermediate results fit the cache
+    step = max(1, STRIP_BYTES // (box.width * content.shape[2] * content.itemsize))  # so that a strip fits the cache
     for top in range(0, box.height, step):
         rows = slice(top, min(top + step, box.height))
         part = Box(box.top + rows.start, box.left, rows.stop - rows.start, box.width)
-        pixels = _shift(image, part, opacity) if shift else _blend(image, part, content[rows], opacity)
-        _paste(image, i_a, part, to_dtype(pixels, image), None if mask is None else mask[rows])
+        where = None if mask is None else np.ascontiguousarray(mask[rows])
+        if where is not None and not cv2.hasNonZero(where):
+            continue
+        pixels = content[rows]
+        if shift:
+            pixels = _shifted(image, part, opacity)
+        elif opacity < 1:
+            original = image.crop(part).astype(pixels.dtype, copy=False)
+            pixels = with_axis(cv2.addWeighted(pixels, opacity, original, 1 - opacity, 0))
+        pixels, target = to_dtype(pixels, image), with_axis(i_a[part.slices])
+        if image.alpha:
+            pixels = np.concatenate([pixels, target[..., -1:]], axis=2)
+        if where is None:
+            target[...] = pixels
+        else:
+            cv2.copyTo(np.ascontiguousarray(pixels), where, target)
     return i_a, m_a
 
 
@@ -99,14 +111,7 @@ def _in_roi(allowed: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return inside if cv2.hasNonZero(np.ascontiguousarray(inside)) else allowed
 
 
-def _blend(image: NormalImage, box: Box, content: np.ndarray, opacity: float) -> np.ndarray:
-    if opacity >= 1:
-        return content
-    original = image.crop(box).astype(content.dtype, copy=False)
-    return with_axis(cv2.addWeighted(content, opacity, original, 1 - opacity, 0))
-
-
-def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
+def _shifted(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
     """The normal image shifted toward the more distant end of the range, pixel by pixel. A lower opacity shifts less.
 
     The shift is large enough to be visible after rounding to the dtype.
@@ -116,16 +121,3 @@ def _shift(image: NormalImage, box: Box, opacity: float) -> np.ndarray:
     spacing = 1.0 if image.is_integer else image.window.spacing(image.pixels.dtype)
     step = np.float32(max(share, math.ceil(VISIBLE * image.max_value / spacing) * spacing))
     return np.where(original < image.max_value / 2, original + step, original - step)
-
-
-def _paste(image: NormalImage, i_a: np.ndarray, box: Box, content: np.ndarray, mask: np.ndarray | None) -> None:
-    """Write `content` to `i_a` on `box` where the mask is true."""
-    if mask is not None and not cv2.hasNonZero(np.ascontiguousarray(mask)):
-        return
-    region = with_axis(i_a[box.slices])
-    if image.alpha:
-        content = np.concatenate([content, region[..., -1:]], axis=2)
-    if mask is None:
-        region[...] = content
-    else:
-        cv2.copyTo(np.ascontiguousarray(content), np.ascontiguousarray(mask), region)

@@ -104,13 +104,17 @@ class NormalImage:
     roi: np.ndarray | None = None  # uint8 {0, 255} (H, W), read-only: where anomalies may land
     normal: NormalImage | None = None  # for an image with earlier anomalies, the image without them
     found: dict[str, Any] = field(default_factory=dict)  # values that are computed once for the normal image
-    _reference: tuple[Box, int] | None = None  # bounding box and number of pixels of the region, once computed
+    _region: tuple[Box, int] | None = None  # bounding box and number of pixels of the region, once computed
     height: int = field(init=False)
     width: int = field(init=False)
     shape: tuple[int, int] = field(init=False)  # (height, width)
     whole: Box = field(init=False)  # the whole image as a box
     max_value: float = field(init=False)  # the largest working value: the full-scale value, or the width of the window
     is_byte: bool = field(init=False)  # whether the values are plain bytes: uint8 with a full scale of 255
+    # Of the region of interest, or of the whole image without one. Sizes that a technique draws are fractions of these.
+    region_box: Box = field(init=False)  # its bounding box
+    region_side: int = field(init=False)  # the shorter side of the box, against which lengths are measured
+    region_area: int = field(init=False)  # number of its pixels
 
     def __post_init__(self) -> None:
         self.height, self.width = self.pixels.shape[:2]
@@ -118,6 +122,11 @@ class NormalImage:
         self.whole = Box(0, 0, self.height, self.width)
         self.max_value = self.window.max_value
         self.is_byte = self.pixels.dtype == np.uint8 and self.max_value == 255
+        if self._region is None:
+            whole, roi = self.whole, self.roi
+            self._region = (whole, whole.area) if roi is None else (Box.around(roi), cv2.countNonZero(roi))
+        self.region_box, self.region_area = self._region
+        self.region_side = min(self.region_box[2:])
 
     @property
     def data_range(self) -> DataRange:
@@ -142,33 +151,6 @@ class NormalImage:
         return min(self.shape)
 
     @property
-    def region_box(self) -> Box:
-        """The bounding box of the region of interest, or the whole image without one.
-
-        Sizes that a technique draws are fractions of its height and width, of `region_side` and of `region_area`.
-        """
-        return self._region()[0]
-
-    @property
-    def region_side(self) -> int:
-        """The shorter side of `region_box`, against which lengths are measured."""
-        box = self.region_box
-        return min(box.height, box.width)
-
-    @property
-    def region_area(self) -> int:
-        """Number of pixels of the region of interest, or of the whole image without one."""
-        return self._region()[1]
-
-    def _region(self) -> tuple[Box, int]:
-        if self._reference is None:
-            whole = self.whole
-            self._reference = (
-                (whole, whole.area) if self.roi is None else (Box.around(self.roi), cv2.countNonZero(self.roi))
-            )
-        return self._reference
-
-    @property
     def channels(self) -> int:
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2] - self.alpha
 
@@ -181,11 +163,11 @@ class NormalImage:
         return np.uint8 if self.is_byte else np.float32
 
     def crop(self, box: Box | None = None) -> np.ndarray:
-        """The pixels of `box` (by default the whole image) in the working dtype. The array is read-only; copy it to
-        change it."""
-        if box is not None and (box.top < 0 or box.left < 0 or box.bottom > self.height or box.right > self.width):
+        """Pixels of `box` (all by default) in the working dtype. They are read-only; copy them to change them."""
+        box = box or self.whole
+        if not (0 <= box.top <= self.height - box.height and 0 <= box.left <= self.width - box.width):
             raise ValueError(f"`box` must lie inside the image of shape {self.shape}, got {box}")
-        pixels = with_axis(self.pixels if box is None else self.pixels[box.slices])
+        pixels = with_axis(self.pixels[box.slices])
         if self.alpha:
             pixels = np.ascontiguousarray(pixels[..., :-1])
         return read_only(pixels if self.is_byte else self.window.inside(pixels))
@@ -198,7 +180,7 @@ class NormalImage:
 
     def restrict(self, roi: np.ndarray | None) -> NormalImage:
         """A copy with a region of interest."""
-        return self if roi is None else replace(self, roi=read_only(roi), _reference=None)
+        return self if roi is None else replace(self, roi=read_only(roi), _region=None)
 
     def part(self, box: Box) -> NormalImage:
         """A crop of the image and its region as a separate image."""
@@ -206,13 +188,13 @@ class NormalImage:
             return self
         image = np.ascontiguousarray(self.pixels[box.slices])
         roi = None if self.roi is None else read_only(np.ascontiguousarray(self.roi[box.slices]))
-        return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _reference=None)
+        return replace(self, pixels=read_only(image), roi=roi, normal=None, found={}, _region=None)
 
     def after(self, image: np.ndarray) -> NormalImage:
         """The image for the next anomaly: new pixels, with everything that is known about the normal image."""
         normal = self.normal or self
         return NormalImage(
-            read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._reference
+            read_only(image), self.dtype, self.window, self.alpha, self.roi, normal, self.found, self._region
         )
 
 

@@ -13,7 +13,6 @@ from pail.call.record import stack
 from pail.dataset.labels import label_of, write_coco
 from pail.dataset.layouts import data_yaml
 from pail.dataset.make import json_line
-from pail.dataset.recipe import SPLITS
 from pail.dataset.run import Run
 from pail.dataset.store import Store
 from pail.dataset.work import part_of
@@ -84,15 +83,28 @@ class Summary:
 
 
 def finish(run: Run) -> Summary:
-    """Write the manifest and what is derived from it. The parts are kept, so that a finished set can be resumed as
-    well."""
-    pools = {split: len(names) for split, names in run.plan.pools.items()}
-    summary = Summary(run.out.url, data_range=run.recipe.data_range, pools=pools)
+    """Write the manifest and what is derived from it. The parts are kept, so a finished set can be resumed, too."""
+    summary = _write_manifest(run)
+    run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
+    if run.recipe.layout == "yolo":
+        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits, run.inputs.kinds).encode())
+    if run.recipe.coco:
+        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits, run.inputs.kinds)
+    run.out.write("dataset.json", _description(run, summary))
+    _report(run, summary)
+    return summary
+
+
+def _write_manifest(run: Run) -> Summary:
+    """Write the lines of all items, and count what is in them."""
+    names, numbers = run.recipe.class_names(run.inputs.kinds), run.recipe.class_numbers(run.inputs.kinds)
+    pools = {split: len(group) for split, group in run.plan.pools.items()}
+    classes = {split: dict.fromkeys(names, 0) for split in pools}
+    summary = Summary(run.out.url, data_range=run.recipe.data_range, pools=pools, classes=classes)
     seen: dict[tuple[str, str], dict[str, str]] = {}
     regions: dict[str, bool] = {}
     lacking: list[dict[str, str]] = []  # for each missing anomaly, the last normal image that was tried
     asked = 0  # requested anomalous images, before tiling
-    names, numbers = run.recipe.class_names(run.inputs.kinds), run.recipe.class_numbers(run.inputs.kinds)
     planned = (item for chunk in run.chunks for item in run.plan.items(chunk))
     with run.out.writing("manifest.jsonl") as manifest:
         for item, (lines, beside) in zip(planned, _entries(run), strict=True):
@@ -106,38 +118,19 @@ def finish(run: Run) -> Summary:
                 manifest.write(json_line(line))
                 summary.add(line)
                 for piece in line.get("pieces", ()):
-                    name = names[numbers[label_of(piece["technique"], piece.get("kind"), numbers)]]
-                    counts = summary.classes.setdefault(line["split"], {})
-                    counts[name] = counts.get(name, 0) + 1
+                    number = numbers[label_of(piece["technique"], piece.get("kind"), numbers)]
+                    classes[line["split"]][names[number]] += 1
                 if line["label"]:
                     regions[line["normal"]] = line["region"] is not None
             if not item.is_good:
                 asked += 1
                 lacking += [] if made else [tried[-1]]
-    _complete(summary, run)
     summary.skipped = [seen[key] for key in sorted(seen)]
     if run.recipe.roi in ("auto", "foreground"):
         summary.foreground = sorted(name for name, has_one in regions.items() if has_one)
         summary.everywhere = sorted(name for name, has_one in regions.items() if not has_one)
     summary.missing = _missing(run, asked, lacking)
-    run.out.write("skipped.jsonl", b"".join(json_line(entry) for entry in summary.skipped))
-    if run.recipe.layout == "yolo":
-        run.out.write("data.yaml", data_yaml(run.recipe, summary.splits, run.inputs.kinds).encode())
-    if run.recipe.coco:
-        write_coco(run.out, run.recipe, lambda: _made(run), summary.splits, run.inputs.kinds)
-    run.out.write("dataset.json", _description(run, summary))
-    _report(run, summary)
     return summary
-
-
-def _complete(summary: Summary, run: Run) -> None:
-    """Add a count of 0 for classes without pieces, in the order of the class numbers."""
-    names = run.recipe.class_names(run.inputs.kinds)
-    summary.classes = {
-        split: {name: summary.classes.get(split, {}).get(name, 0) for name in names}
-        for split in SPLITS
-        if split in run.plan.pools
-    }
 
 
 def _missing(run: Run, asked: int, lacking: list[dict[str, str]]) -> list[str]:

@@ -248,7 +248,7 @@ def warn_of_background(store: Store, names: Sequence[str], recipe: Recipe) -> No
         )
 
 
-def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, alpha: bool | None = None) -> ValuesInUse:
+def values_in_use(names: Sequence[str], read: Callable[[str], Picture], *, alpha: bool | None = None) -> ValuesInUse:
     """The 0.1 % and 99.9 % quantiles of the values in a folder.
 
     Parameters
@@ -257,10 +257,11 @@ def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, al
         The files. At most 100 of them are read, spread evenly over the list, so that the same list gives the same
         values.
     read : callable
-        Reads the image with a name as an array (H, W) or (H, W, C). Files for which it raises UnreadableError or
-        OSError are left out, as are those with NaN or infinity.
+        Reads the image with a name. Files for which it raises UnreadableError or OSError are left out, as are those
+        with NaN or infinity.
     alpha : bool, optional
-        Whether the last of two or four channels is alpha, which is ignored; by default that of four channels.
+        Whether the last of two or four channels is alpha, which is ignored; by default that of four channels, and that
+        of two channels if the file says so.
 
     Returns
     -------
@@ -278,15 +279,18 @@ def values_in_use(names: Sequence[str], read: Callable[[str], np.ndarray], *, al
         count = min(MOST_IMAGES, len(names))
         for name in (names[index * len(names) // count] for index in range(count)):
             try:
-                pixels = read(name)
+                picture = read(name)
             except (UnreadableError, OSError):
                 continue
+            pixels = picture.pixels
             if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
                 continue
             used.append(name)
-            if alpha is not None and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+            channels = pixels.shape[2] if pixels.ndim == 3 else 1
+            has_alpha = True if alpha is None and picture.alpha and channels == 2 else alpha
+            if has_alpha is not None and channels in (2, 4):
                 # One channel is treated like a color channel, and of three channels none is alpha.
-                pixels = pixels[..., :-1] if alpha else pixels.reshape(pixels.shape[0], -1)
+                pixels = pixels[..., :-1] if has_alpha else pixels.reshape(pixels.shape[0], -1)
             yield pixels
 
     try:

@@ -103,7 +103,7 @@ def prepare_run(
     check_tiles(normal_store, names, recipe)
     values = None
     if recipe.data_range == "auto":
-        values = values_in_use(names, lambda name: read_image(normal_store, name, recipe).pixels, alpha=recipe.alpha)
+        values = values_in_use(names, lambda name: read_image(normal_store, name, recipe), alpha=recipe.alpha)
         recipe = replace(recipe, data_range=(values.low, values.high))
     warn_of_background(normal_store, names, recipe)
     if recipe.defects not in (None, IN_MEMORY):

@@ -31,15 +31,13 @@ def encode(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool = Fal
     ValueError
         If the format cannot represent such an image.
     """
-    if kind in ("jpg", "bmp") and pixels.dtype != np.uint8:
-        raise ValueError(f"`format` must be 'png' or 'tiff' for {pixels.dtype} images, got {kind!r}")
-    if kind == "png" and pixels.dtype.kind == "f":
-        raise ValueError(f"`format` must be 'tiff' for {pixels.dtype} images, got {kind!r}")
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    holders = _holders(pixels.dtype, channels, alpha=alpha)
+    if kind not in holders:
+        names = " or ".join(", ".join(repr(name) for name in holders).rsplit(", ", 1))
+        raise ValueError(f"`format` must be {names} for {pixels.dtype} images with {channels} channels, got {kind!r}")
     if channels not in (1, 3, 4):
         return _encode_bands(pixels, kind, compression, alpha=alpha)
-    if kind == "jpg" and channels == 4:  # OpenCV would drop the fourth
-        raise ValueError(f"`format` must be 'png', 'tiff' or 'bmp' for images with 4 channels, got {kind!r}")
     if channels == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.dtype != np.float64 else pixels[..., ::-1].copy()
     elif channels == 4:
@@ -59,16 +57,21 @@ def encode(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool = Fal
     return data.tobytes()
 
 
+def _holders(dtype: np.dtype, channels: int, *, alpha: bool) -> tuple[str, ...]:
+    """The formats that can represent such images."""
+    if dtype.kind == "f" or channels > 4 or (channels == 2 and not (alpha and dtype == np.uint8)):
+        return ("tiff",)
+    if dtype != np.uint8 or channels == 2:
+        return ("png", "tiff")
+    return ("png", "tiff", "bmp") if channels == 4 else FORMATS  # OpenCV would drop the fourth in a JPEG
+
+
 def _encode_bands(pixels: np.ndarray, kind: str, compression: int, *, alpha: bool) -> bytes:
     """Encode two channels, or more than four, which OpenCV does not write."""
     memory = io.BytesIO()
-    if kind == "png" and alpha and pixels.shape[2] == 2 and pixels.dtype == np.uint8:
+    if kind == "png":  # gray and alpha
         Image.fromarray(pixels).save(memory, "PNG", compress_level=compression)
         return memory.getvalue()
-    if kind != "tiff":
-        raise ValueError(
-            f"`format` must be 'tiff' for {pixels.dtype} images with {pixels.shape[2]} channels, got {kind!r}"
-        )
     import tifffile  # imported here, because only these images need it
 
     extra = [2 if alpha and pixels.shape[2] == 2 else 0] * (pixels.shape[2] - 1)  # 2: unassociated alpha

@@ -12,6 +12,9 @@ UNDERLINE = (0, 0, 0)  # dark line below the frame, so that it is visible on bri
 LARGE = 480  # pixels of a picture's longer side from which lines are 2 pixels wide, not 1
 FRAME = (255, 255, 255)
 PERCENTILES = (0.1, 99.9)  # of the normal image: displayed range of images with more than 8 bits
+REACH = (
+    0.5  # share of this range by which it may be extended at either end for the anomaly, which then keeps its texture
+)
 MARGIN = 0.3  # of the side of the anomaly: margin around it in the crop
 SMALLEST_CROP = 1 / 8  # of the image's shorter side
 
@@ -31,16 +34,29 @@ class Shades(NamedTuple):
     high: float
 
 
-def shades(image: np.ndarray) -> Shades:
-    """The displayed range of an image: 0 to 255 for 8 bits, else the range of its values."""
+def shades(image: np.ndarray, *changed: np.ndarray) -> Shades:
+    """The displayed range of an image: 0 to 255 for 8 bits, else the range of its values.
+
+    The range is extended to the values of the changed copies, so that they are not clipped, unless that would take
+    too much contrast from the image itself.
+    """
     if image.dtype == np.uint8:
         return Shades(0, 255)
     # Every nth pixel is enough for a percentile, and is fast for large images.
     step = max(1, max(image.shape[:2]) // 1024)
-    low, high = np.percentile(image[::step, ::step], PERCENTILES)
-    if high > low:
-        return Shades(float(low), float(high))
-    return Shades(0, float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0)
+    part = _bands(image)[::step, ::step]
+    low, high = (float(end) for end in np.percentile(part, PERCENTILES))
+    if high <= low:
+        return Shades(0, float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0)
+    lowest, highest = low, high
+    for copy in changed:
+        values = _bands(copy)[::step, ::step]
+        values = values[values != part]
+        if values.size:
+            ends = np.percentile(values, PERCENTILES)
+            lowest, highest = min(lowest, float(ends[0])), max(highest, float(ends[1]))
+    reach = REACH * (high - low)
+    return Shades(max(lowest, low - reach), min(highest, high + reach))
 
 
 def to_display(image: np.ndarray, limits: Shades) -> np.ndarray:
@@ -74,9 +90,10 @@ def view(
     side: int,
     anchor: tuple[int, int] | None = None,
     detail: int | None = None,
+    limits: Shades | None = None,
 ) -> View:
     """Show the anomaly in an image of `side` pixels, and crop and difference at half of that or `detail` pixels."""
-    limits, detail = shades(i_n), detail or side // 2
+    limits, detail = limits or shades(i_n, i_a), detail or side // 2
     mask = m_a.reshape(m_a.shape[:2])
     crop = crop_around(mask, anchor)
     shown = to_display(i_a, limits)

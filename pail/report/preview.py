@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pail import pai
 from pail.core.checks import close_match
-from pail.pixels.panels import View, middle, view
+from pail.pixels.panels import View, middle, shades, view
 from pail.registry import FAMILIES, by_default
 from pail.report.page import TEMPLATES, Cell, Picture, data_uri, in_words, printable
 
@@ -288,12 +288,12 @@ def _cells(
     insert: Callable[..., Any], image: np.ndarray, severities: Sequence[float], own: Any, side: int, detail: int
 ) -> list[tuple[float, View]]:
     """The same draws as in the data set and at each severity, looked at in one place, that of the first severity."""
-    cells: list[tuple[float, View]] = []
-    anchor = None
-    for severity in (*severities, own):
-        i_a, m_a = insert(severity=severity)
-        anchor = anchor or middle(m_a[..., 0])
-        cells.append((np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail)))
+    results = [insert(severity=severity) for severity in (*severities, own)]
+    anchor = middle(results[0].m_a[..., 0])
+    limits = shades(image, *(i_a for i_a, _ in results))  # the same for all pictures of a row
+    cells = [
+        (np.count_nonzero(m_a) / m_a.size, view(image, i_a, m_a, side, anchor, detail, limits)) for i_a, m_a in results
+    ]
     return [cells[-1], *cells[:-1]]
 
 

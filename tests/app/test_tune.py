@@ -385,7 +385,7 @@ def odd_files(folder):
     image = photograph(48, 64, seed=4)
     write(folder / "alpha.png", np.dstack([image, image[..., 0]]))
     write(folder / "deep.png", image[..., 0].astype(np.uint16) * 256)
-    write(folder / "gray.tif", image[..., 0])
+    write(folder / "gray.tiff", image[..., 0])
     Image.fromarray(image).save(folder / "photo.jpg")
     rotated = Image.Exif()
     rotated[0x0112] = 6

@@ -763,6 +763,29 @@ def test_what_is_no_record_is_refused():
                 pail.replay({**record, key: junk}, IMAGE, SOURCE)
 
 
+def damaged(value, junk):
+    """The value with an invalid entry at each place in turn."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, entry in entries:
+        for changed in (junk, *damaged(entry, junk)):
+            again = value.copy()
+            again[key] = changed
+            yield again
+
+
+@pytest.mark.parametrize("junk", [None, [], {}, "junk", -1, 3.5e300], ids=str)
+def test_damage_anywhere_in_a_record_is_named(junk):
+    """An error names the damage, or it does not matter, as for a number that is drawn again."""
+    result = pai.Anomaly_Insertion().insert(IMAGE, SOURCE, techniques=["glass", "cutpaste"], n_anomalies=2, rng=0)
+    for record in damaged(through_json(result.record), junk):
+        try:
+            again = pail.replay(record, IMAGE, SOURCE)
+        except (TypeError, ValueError) as error:
+            assert "`" in str(error)
+        else:
+            assert again.i_a.tobytes() == result.i_a.tobytes() and again.m_a.tobytes() == result.m_a.tobytes()
+
+
 # Registered techniques
 
 

@@ -1,7 +1,6 @@
 """The public photographs of ball screws (BSData), if the environment variable PAIL_BALL_SCREWS names their folder."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 from commands import pail_command
-from optional import need
+from optional import ball_screws, good_screws, need
 
 import pail
 
@@ -18,19 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def folder():
-    place = os.environ.get("PAIL_BALL_SCREWS")
-    if not place:
-        pytest.skip("needs PAIL_BALL_SCREWS, the folder of BSData with data/ and label/")
-    return Path(place)
+    return ball_screws()
 
 
 @pytest.fixture(scope="module")
 def good(folder, tmp_path_factory):
     """A list of the images without an annotation."""
-    defective = {path.stem for path in (folder / "label").glob("*.json")}
-    names = [path.resolve() for path in sorted((folder / "data").glob("*.jpg")) if path.stem not in defective]
     path = tmp_path_factory.mktemp("lists") / "good.txt"
-    path.write_text("\n".join(map(str, names[:60])))
+    path.write_text("\n".join(map(str, good_screws(folder, 60))))
     return path
 
 

@@ -29,7 +29,7 @@ from pail.dataset.replay import remake
 from pail.dataset.run import prepare_run
 from pail.dataset.sizes import fitted, inside
 from pail.dataset.store import StoppedError, Store
-from pail.io.read import decode
+from pail.io.read import Picture, decode
 
 
 def write(path, image):
@@ -711,25 +711,42 @@ def thermal(seed, low=51_200, high=52_028):
     return (low + (high - low) * (image - image.min()) / np.ptp(image)).astype(np.uint16)
 
 
+def picture(pixels, alpha=False):
+    return Picture(pixels, alpha, 1, "png")
+
+
 def test_the_window_is_the_quantiles_of_the_folder(tmp_path):
-    arrays = {f"{i:03}": thermal(i) for i in range(250)}
+    arrays = {f"{i:03}": picture(thermal(i)) for i in range(250)}
     read = []
     found = values_in_use(sorted(arrays), lambda name: read.append(name) or arrays[name])
     assert len(read) == len(set(read)) == found.images == 100 and read[0] == "000" and read[-1] > "245"
-    values = np.concatenate([arrays[name].ravel() for name in read])
+    values = np.concatenate([arrays[name].pixels.ravel() for name in read])
     assert (found.low, found.high) == tuple(np.quantile(values, (0.001, 0.999), method="nearest"))
-    assert values_in_use(["a"], lambda _: photograph(50, 50).astype(np.float32) / 255).high <= 1
-    clear = np.dstack([photograph(50, 50) // 2, np.full((50, 50), 255, np.uint8)])
-    plain = values_in_use(["a"], lambda _: photograph(50, 50) // 2)
-    assert (
-        values_in_use(["a"], lambda _: clear)[:2] == values_in_use(["a"], lambda _: clear, alpha=True)[:2] == plain[:2]
-    )
-    assert values_in_use(["a"], lambda _: clear, alpha=False).high == 255 > plain.high
+    assert values_in_use(["a"], lambda _: picture(photograph(50, 50).astype(np.float32) / 255)).high <= 1
     nan = {"a": np.full((9, 9), np.nan, np.float32), "b": np.linspace(0, 1, 81, dtype=np.float32).reshape(9, 9)}
+    nan = {name: picture(pixels) for name, pixels in nan.items()}
     assert values_in_use(["a", "b"], nan.get).images == 1
-    for arrays in ({"a": thermal(1), "b": photograph(9, 9)}, {"a": np.zeros((9, 9), np.uint8)}, {"a": nan["a"]}):
+    one = {"a": picture(np.zeros((9, 9), np.uint8))}
+    for arrays in ({"a": picture(thermal(1)), "b": picture(photograph(9, 9))}, one, {"a": nan["a"]}):
         with pytest.raises(ValueError, match="`data_range` must be given as numbers"):
             values_in_use(sorted(arrays), arrays.get)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_is_no_value_in_use(channels, tmp_path):
+    """Of four channels it is always known, of two the file says so, and an option may say otherwise."""
+    colors = photograph(50, 50)[..., :channels] // 2
+    plain = values_in_use(["a"], lambda _: picture(colors))
+    clear = np.dstack([colors, np.full((50, 50), 255, np.uint8)])
+    for alpha in (None, True):
+        assert values_in_use(["a"], lambda _: picture(clear, alpha=True), alpha=alpha)[:2] == plain[:2]
+    assert values_in_use(["a"], lambda _: picture(clear, alpha=True), alpha=False).high == 255 > plain.high
+    if channels == 1:
+        assert values_in_use(["a"], lambda _: picture(clear, alpha=False)).high == 255  # two bands
+    (tmp_path / "parts").mkdir()
+    Image.fromarray(clear).save(tmp_path / "parts" / "a.png")
+    made = pail.generate(tmp_path / "parts", tmp_path / "set", number=1, layout="flat", data_range="auto", workers=1)
+    assert made.data_range == plain[:2]
 
 
 def test_a_set_with_a_window(tmp_path, said):

@@ -208,19 +208,60 @@ def test_a_preset_with_further_options(parts, tmp_path):
     assert combined(tmp_path / "set" / "recipe.toml", preset="cdo").names == ["random_perturbation"]
 
 
-def test_coco_with_kinds_scores_one(parts, bank, tmp_path):
+MIXED = {"techniques": ["real", "defects", "published", "random_perturbation"], "anomalies": (1, 3)}
+
+
+@LACKS
+@pytest.mark.parametrize("segmentation", ["rle", pytest.param("polygon", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("layout", "options"),
+    [
+        ("mvtec", MIXED),
+        ("mvtec", {**MIXED, "tile": 40, "overlap": 8}),
+        ("mvtec", {**MIXED, "purpose": "validation", "classes": "single"}),
+        ("flat", {"classes": "kind"}),
+        ("flat", {**MIXED, "tile": 40, "val_share": 0.3, "roi": "foreground", "severity": (0.5, 1)}),
+        ("flat", {"preset": "nsa", "shard": "1/2"}),
+        ("yolo", {**MIXED, "test_share": 0.2, "size": (56, 70), "fit": "pad"}),
+        ("yolo", {**MIXED, "tile": 40, "overlap": 20, "shard": "2/2"}),
+    ],
+)
+def test_the_truth_scores_one_by_the_codes_of_coco(parts, bank, tmp_path, layout, options, segmentation):
+    """Boxes and masks, class by class, in each file of a set; outlines of YOLO are the masks."""
     need("pycocotools")
     need("faster_coco_eval")
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    if options.get("classes") == "kind" or "real" in options.get("techniques", ()):
+        options = {**options, "defects": bank}
+    if "preset" in options:
+        options = {**options, "source": parts}
     out = tmp_path / "set"
-    pail.generate(parts, out, defects=bank, number=10, layout="flat", classes="kind", coco=True, workers=1)
-    truth = COCO(str(out / "annotations.json"))
-    assert [entry["name"] for entry in truth.loadCats(truth.getCatIds())] == ["cut", "dirt"]
-    found = [{**entry, "score": 1.0} for entry in truth.loadAnns(truth.getAnnIds())]
-    run = COCOeval(truth, truth.loadRes(found), "segm")
-    run.evaluate()
-    run.accumulate()
-    run.summarize()
-    assert run.stats[0] == pytest.approx(1)
+    pail.generate(parts, out, number=36, layout=layout, coco=True, segmentation=segmentation, workers=1, **options)
+    files, scored = sorted(out.glob("annotations*.json")), 0
+    for file in files:
+        truth = COCO(str(file))
+        entries = truth.loadAnns(truth.getAnnIds())
+        if not entries:
+            continue
+        found = [{**entry, "segmentation": truth.annToRLE(entry), "score": 1.0} for entry in entries]
+        for kind in ("bbox", "segm"):
+            run = COCOeval(truth, truth.loadRes(found), kind)
+            run.params.maxDets = [1, 100, 10_000]
+            run.evaluate()
+            run.accumulate()
+            precision = run.eval["precision"][:, :, :, 0, -1]
+            assert (precision > -1).any() and precision[precision > -1].min() > 1 - 1e-9, (file.name, kind)
+        scored += 1
+    assert scored == 1 if len(files) == 1 else scored >= 2
+    if options.get("classes") == "kind":
+        assert [entry["name"] for entry in truth.loadCats(truth.getCatIds())] == ["cut", "dirt"]
+    for line in manifest(out):
+        if layout == "yolo" and line["label"]:
+            mask = decode(out / line["mask"])
+            drawn = np.zeros_like(mask)
+            for row in (out / line["image"].replace("images/", "labels/")).with_suffix(".txt").read_text().splitlines():
+                corners = np.array(row.split()[1:], float).reshape(-1, 2) * mask.shape[::-1]
+                cv2.fillPoly(drawn, [corners.astype(np.int32)], 255)
+            assert np.array_equal(drawn, mask)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,20 @@ def need(name: str):
         return importlib.import_module(name)
     except ImportError:
         return _missing(name, MODULES.get(name, f"pip install {name.partition('.')[0]}"))
+
+
+def ball_screws() -> Path:
+    """The folder of the public photographs of ball screws (BSData); skips the test without it."""
+    place = os.environ.get("PAIL_BALL_SCREWS")
+    if not place:
+        pytest.skip("needs PAIL_BALL_SCREWS, the folder of BSData with data/ and label/", allow_module_level=True)
+    return Path(place)
+
+
+def good_screws(folder: Path, count: int) -> list[Path]:
+    """The first photographs without an annotation."""
+    defective = {path.stem for path in (folder / "label").glob("*.json")}
+    return [path.resolve() for path in sorted((folder / "data").glob("*.jpg")) if path.stem not in defective][:count]
 
 
 def _missing(name: str, how: str):

@@ -264,11 +264,28 @@ def test_orientations_are_pillows():
             assert np.array_equal(decode(buffer.getvalue()), expected), (orientation, kind)
 
 
-def test_jpg_cannot_hold_sixteen_bits():
-    with pytest.raises(ValueError, match="`format`"):
-        encode(np.zeros((4, 4), np.uint16), "jpg", 1)
-    with pytest.raises(ValueError, match="`format`"):
-        encode(np.zeros((4, 4), np.float32), "png", 1)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize(("channels", "alpha"), [(1, False), (2, True), (2, False), (3, False), (4, True), (5, False)])
+def test_a_format_that_cannot_hold_an_image_names_those_that_can(dtype, channels, alpha):
+    image = np.random.default_rng(0).integers(0, 200, (40, 50, channels)) / 200
+    image = (image if dtype.startswith("float") else image * np.iinfo(dtype).max).astype(dtype)
+    image = image[..., 0] if channels == 1 else image
+    refused, held = {}, set()
+    for kind in ("png", "tiff", "jpg", "bmp"):
+        try:
+            data = encode(image, kind, 1, alpha=alpha)
+        except ValueError as error:
+            refused[kind] = str(error)
+        else:
+            held.add(kind)
+            picture = read_picture(data)
+            assert picture.pixels.dtype == dtype and picture.pixels.shape == image.shape and picture.alpha == alpha
+            assert kind == "jpg" or np.array_equal(picture.pixels, image), kind
+    assert "tiff" in held
+    for kind, message in refused.items():
+        start, _, rest = message.partition(" for ")
+        assert start.startswith("`format` must be ") and f"got {kind!r}" in rest
+        assert {name for name in ("png", "tiff", "jpg", "bmp") if f"'{name}'" in start} == held, (kind, message)
 
 
 def test_no_format_leaves_a_channel_out(tmp_path):
@@ -276,7 +293,7 @@ def test_no_format_leaves_a_channel_out(tmp_path):
     four = np.dstack([photograph(40, 50), np.arange(2000, dtype=np.uint8).reshape(40, 50)])
     for kind in ("png", "tiff", "bmp"):
         assert np.array_equal(decode(encode(four, kind, 1)), four), kind
-    with pytest.raises(ValueError, match="`format` must be 'png', 'tiff' or 'bmp' for images with 4 channels"):
+    with pytest.raises(ValueError, match="`format` must be 'png', 'tiff' or 'bmp' for uint8 images with 4 channels"):
         encode(four, "jpg", 1)
     (tmp_path / "in").mkdir()
     Image.fromarray(four).save(tmp_path / "in" / "alpha.png")

@@ -167,6 +167,32 @@ class TestSheet:
         dim = photograph(64, 64).astype(np.uint16) * 16
         assert panels.to_display(dim, panels.shades(dim)).max() == 255
 
+    def test_a_bright_alpha_channel_does_not_darken_what_is_shown(self):
+        dim = np.dstack([photograph(64, 64).astype(np.uint16) * 16, np.full((64, 64), 65535, np.uint16)])
+        assert panels.to_display(dim, panels.shades(dim)).max() == 255
+        assert panels.shades(dim[..., 2:]) == panels.shades(dim[..., 2])
+
+    @pytest.mark.parametrize("sign", [-1, 1])
+    def test_an_anomaly_of_a_thermal_image_keeps_its_texture(self, sign):
+        """Where it leaves the values of the image, and the image keeps half of its contrast beside any anomaly."""
+        image = (50_000 + photograph(96, 96)[..., 0].astype(np.uint16)).astype(np.uint16)
+        spot = image.copy()
+        spot[20:60, 20:60] = 50_128 + sign * 150 + (image[20:60, 20:60].astype(int) - 50_128) // 2
+        for change in (spot, np.where(spot == image, image, np.uint16(30_000 if sign < 0 else 65_535))):
+            low, high = panels.shades(image, change)
+            assert high - low <= 1.51 * np.ptp(image)
+        limits = panels.shades(image, spot)
+        shown = panels.to_display(spot, limits)[20:60, 20:60]
+        assert ((shown > 0) & (shown < 255)).mean() > 0.98 and shown.std() > 5
+        assert panels.shades(image, image) == panels.shades(image)
+
+    def test_a_row_of_a_sheet_is_shown_in_one_light(self):
+        image = (50_000 + 2 * photograph(96, 96)[..., 0].astype(np.uint16)).astype(np.uint16)
+        insertion = pail.Anomaly_Insertion(data_range=(49_000, 52_000))
+        sheet = preview([image], techniques="cutpaste_scar", severities=(0.25, 1), command="", insertion=insertion)
+        first, last = (cell_of(sheet, 0, column)[:SHEET_SIDE, :SHEET_SIDE] for column in (1, 2))
+        assert (first == last).all(axis=2).mean() > 0.5
+
     def test_roi_for_each_image(self):
         image, roi = photograph(80, 80), np.zeros((80, 80), np.uint8)
         roi[:30, :30] = 255

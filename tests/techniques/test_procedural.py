@@ -151,7 +151,7 @@ def test_severity_raises_area_and_change(kind):
     assert all(later > 1.2 * earlier for earlier, later in pairwise(changes)), changes
 
 
-@pytest.mark.parametrize("kind", ["scratch", "fiber", "corrosion"])
+@pytest.mark.parametrize("kind", ["scratch", "fiber"])
 def test_the_direction_has_more_headroom(kind):
     for level, sign in ((215, -1), (45, 1)):
         image = surface(level)
@@ -160,12 +160,16 @@ def test_the_direction_has_more_headroom(kind):
             assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
 
 
-def test_stains_are_dark_wherever_that_can_be_seen():
-    for level, tone, sign in ((215, None, -1), (60, None, -1), (8, None, 1), (60, "bright", 1)):
-        image = surface(level)
-        for seed in range(8):
-            i_a, m_a = insert("stain", image, rng=seed, tone=tone)
-            assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
+@pytest.mark.parametrize(
+    ("kind", "level", "options", "sign"),
+    [(kind, level, {}, sign) for kind in ("stain", "corrosion") for level, sign in ((215, -1), (60, -1), (8, 1))]
+    + [("stain", 60, {"tone": "bright"}, 1)],
+)
+def test_stains_and_corrosion_are_dark_wherever_that_can_be_seen(kind, level, options, sign):
+    image = surface(level)
+    for seed in range(8):
+        i_a, m_a = insert(kind, image, rng=seed, **options)
+        assert sign * change(image, i_a)[m_a[..., 0] > 0].mean() > 0.01
 
 
 def test_amplitude_follows_contrast_and_the_local_spread():

@@ -682,3 +682,17 @@ class TestSelecting:
         with pytest.warns(UserWarning, match="1 linked folder"):
             assert len(PseudoAnomalyDataset(tmp_path / "parts")) == 1
         assert len(PseudoAnomalyDataset(tmp_path / "parts", follow_links=True)) == 2
+
+
+def test_an_automatic_range_is_that_of_a_data_set_on_disk(tmp_path):
+    """Of images that are spread over the folder, and without alpha."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for index in range(150):  # the later, the brighter
+        gray = np.full((8, 9), index, np.uint8)
+        gray[0] += 50
+        Image.fromarray(np.dstack([gray, np.full_like(gray, 255)])).save(folder / f"{index:03}.png")
+    made = pail.generate(folder, tmp_path / "set", number=1, layout="flat", data_range="auto", workers=1)
+    for channels in (None, 1, 3):
+        data = PseudoAnomalyDataset(folder, data_range="auto", channels=channels, techniques="cutpaste")
+        assert data._insert.insertion.data_range == made.data_range and made.data_range[1] > 190

@@ -32,6 +32,30 @@ def corrosion(
     side, rng = image.region_side, sampler.rng
     radius = max(0.5, sampler.scaled("size", *size) * side / 2)
     solid = sampler.scaled("opacity", *opacity)
+    alpha, pattern = _cluster(sampler, radius)
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha, pattern = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(pattern[part])
+    alpha *= np.float32(solid)
+    site = find_site(image, sampler, alpha, contrast, tone="hollow")
+    crust = smooth_field(rng, alpha.shape, max(1.5, 0.012 * side), 2)
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        rough = grain(rng, len(where))
+        age = 0.32 * pattern.reshape(-1)[where] + 0.5 * crust.reshape(-1)[where] + 0.45 * rough
+        texture = original - site.level.astype(np.float32)
+        if image.channels == 3:
+            return _rust(site.level, site.amplitude, image.max_value, age) + np.float32(0.3) * texture
+        change = site.darker(original) if site.darkens else site.brighter(original)
+        change *= np.clip(1 + 0.5 * age, 0.3, 2)[:, None]
+        result: np.ndarray = original - np.float32(0.3) * texture + change
+        return result
+
+    return blend(site, alpha, defect)
+
+
+def _cluster(sampler: Sampler, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """The alpha of a patchy ellipse with satellites around it, and the noise that makes it patchy."""
+    rng = sampler.rng
     flat, turn = sampler.uniform("aspect", 0.45, 1), sampler.uniform("angle", 0, math.pi)
     step = coarse_step(radius)
     spread = radius / step  # the radius in samples
@@ -52,26 +76,7 @@ def corrosion(
     np.clip(pattern, -1.7, 1.7, out=pattern)  # outside of the box the envelope dominates
     cover = envelope + np.float32(PATCHY) * pattern
     cover = np.maximum(cover, soft * np.float32(1 / 255) * (0.7 + 0.4 * pattern) - 0.15)
-    alpha = smoothstep(cover, 0, 0.38)
-    alpha, pattern = enlarged(alpha, step), enlarged(pattern, step)
-    part = trimmed(alpha, FAINTEST, image.shape)
-    alpha, pattern = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(pattern[part])
-    alpha *= np.float32(solid)
-    site = find_site(image, sampler, alpha, contrast)
-    crust = smooth_field(rng, alpha.shape, max(1.5, 0.012 * side), 2)
-
-    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
-        rough = grain(rng, len(where))
-        age = 0.32 * pattern.reshape(-1)[where] + 0.5 * crust.reshape(-1)[where] + 0.45 * rough
-        texture = original - site.level.astype(np.float32)
-        if image.channels == 3:
-            return _rust(site.level, site.amplitude, image.max_value, age) + np.float32(0.3) * texture
-        change = site.darker(original) if site.darkens else site.brighter(original)
-        change *= np.clip(1 + 0.5 * age, 0.3, 2)[:, None]
-        result: np.ndarray = original - np.float32(0.3) * texture + change
-        return result
-
-    return blend(site, alpha, defect)
+    return enlarged(smoothstep(cover, 0, 0.38), step), enlarged(pattern, step)
 
 
 def _rust(level: np.ndarray, amplitude: float, max_value: float, age: np.ndarray) -> np.ndarray:

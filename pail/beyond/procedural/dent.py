@@ -36,6 +36,34 @@ def dent(
     bump = sampler.flag("raised") if raised is None else raised
     flat, turn = sampler.uniform("aspect", FLATTEST, 1), sampler.uniform("angle", 0, math.pi)
     toward = draw_light(sampler, light)
+    alpha, shade, slope_x, slope_y, steepest = _relief(sampler, radius, (flat, turn), toward, bump=bump)
+    part = trimmed(alpha, FAINTEST, image.shape)
+    alpha, shade = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(shade[part])
+    site = find_site(image, sampler, alpha, contrast)
+    softened = 6 * 0.04 * image.max_value + site.amplitude
+    pull = np.float32(PULL * radius * (-1 if bump else 1) * site.amplitude / softened)
+    bent = _bent(site.pixels, slope_x[part], slope_y[part], pull * steepest)
+
+    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
+        pixels = bent.reshape(-1, image.channels)[where].astype(np.float32)
+        amount = shade.reshape(-1)[where][:, None]
+        result: np.ndarray = pixels + np.where(
+            amount > 0, amount * site.brighter(pixels), -amount * site.darker(pixels)
+        )
+        return result
+
+    # On its rim, slopes perpendicular to the light are not visible.
+    return blend(site, alpha, defect, alpha * np.minimum(1, 0.15 + 1.3 * np.abs(shade)), is_solid=True)
+
+
+def _relief(
+    sampler: Sampler, radius: float, ellipse: tuple[float, float], toward: np.ndarray, *, bump: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.float32]:
+    """The alpha and the shading of a hollow or bump, its slopes in x and y, and 1 / the steepest slope.
+
+    `ellipse` is the aspect ratio and the angle of its contour.
+    """
+    flat, turn = ellipse
     step = coarse_step(radius)
     count = 2 * math.ceil((1.2 * radius + 1) / step) + 1
     center_x, center_y = (count * step / 2 + sampler.uniform("phase", -0.5, 0.5) for _ in "xy")
@@ -62,25 +90,13 @@ def dent(
     shade /= np.maximum(alpha, 1e-3)
     shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)
     alpha, shade, slope_x, slope_y = (enlarged(values, step) for values in (alpha, shade, slope_x, slope_y))
-    part = trimmed(alpha, FAINTEST, image.shape)
-    alpha, shade = np.ascontiguousarray(alpha[part]), np.ascontiguousarray(shade[part])
-    site = find_site(image, sampler, alpha, contrast)
-    pull = np.float32(
-        PULL * radius * (-1 if bump else 1) * site.amplitude / (6 * 0.04 * image.max_value + site.amplitude)
-    )
-    rows, columns = (np.arange(length, dtype=np.float32) for length in alpha.shape)
-    map_x = slope_x[part] * (pull * steepest) + columns
-    map_y = slope_y[part] * (pull * steepest) + rows[:, None]
-    bent = cv2.remap(site.pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    bent = with_axis(bent.reshape(site.pixels.shape))
+    return alpha, shade, slope_x, slope_y, steepest
 
-    def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
-        pixels = bent.reshape(-1, image.channels)[where].astype(np.float32)
-        amount = shade.reshape(-1)[where][:, None]
-        result: np.ndarray = pixels + np.where(
-            amount > 0, amount * site.brighter(pixels), -amount * site.darker(pixels)
-        )
-        return result
 
-    # On its rim, slopes perpendicular to the light are not visible.
-    return blend(site, alpha, defect, alpha * np.minimum(1, 0.15 + 1.3 * np.abs(shade)), is_solid=True)
+def _bent(pixels: np.ndarray, slope_x: np.ndarray, slope_y: np.ndarray, pull: np.float32) -> np.ndarray:
+    """The texture, pulled along the slopes."""
+    rows, columns = (np.arange(length, dtype=np.float32) for length in slope_x.shape)
+    map_x = slope_x * pull + columns
+    map_y = slope_y * pull + rows[:, None]
+    bent = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return with_axis(bent.reshape(pixels.shape))
