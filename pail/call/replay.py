@@ -91,7 +91,7 @@ def replay(
     settings = Settings(**_arguments(kept, {name: v for name, v in overrides.items() if name == "transform"}))
     settings = settings._replace(transform=as_transform("transform", settings.transform))
     if not isinstance(settings.alpha, bool | None):
-        raise TypeError(f"`record` must hold None, True or False as `alpha`, got {describe(settings.alpha)}")
+        raise TypeError(f"`record` must contain None, True or False as `alpha`, got {describe(settings.alpha)}")
     _check_image(record, as_normal_image(image, settings.data_range, alpha=settings.alpha))
     source = _source(record["anom_source_img"], anom_source_img)
     bank = _bank(record["defects"], defects)
