@@ -174,7 +174,7 @@ class TestSheet:
 
     @pytest.mark.parametrize("sign", [-1, 1])
     def test_an_anomaly_of_a_thermal_image_keeps_its_texture(self, sign):
-        """The values of the image stay in the displayed range, and the image keeps half of its contrast next to any anomaly."""
+        """Values of the image stay in the displayed range, and it keeps half of its contrast next to any anomaly."""
         image = (50_000 + photograph(96, 96)[..., 0].astype(np.uint16)).astype(np.uint16)
         spot = image.copy()
         spot[20:60, 20:60] = 50_128 + sign * 150 + (image[20:60, 20:60].astype(int) - 50_128) // 2
