@@ -10,7 +10,7 @@ from typing import Any
 
 from pail._version import __version__
 from pail.call.record import stack
-from pail.dataset.labels import label_of, write_coco
+from pail.dataset.labels import write_coco
 from pail.dataset.layouts import data_yaml
 from pail.dataset.make import json_line
 from pail.dataset.recipe import SPLITS
@@ -105,7 +105,7 @@ def finish(run: Run) -> Summary:
                 manifest.write(json_line(line))
                 summary.add(line)
                 for piece in line.get("pieces", ()):
-                    name = names[numbers[label_of(piece["technique"], piece.get("kind"), numbers)]]
+                    name = names[numbers[run.recipe.label(piece["technique"], piece.get("kind"))]]
                     counts = summary.classes.setdefault(line["split"], {})
                     counts[name] = counts.get(name, 0) + 1
                 if line["label"]:
