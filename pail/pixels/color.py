@@ -72,6 +72,7 @@ def apply_jitter(
         return through_float(lambda pixels, top: apply_jitter(pixels, top, order, factors, mean), image, max_value)
     result, has_color, is_given = np.ascontiguousarray(image), image.shape[2] >= 3, mean is not None
     low, high = cv2.minMaxLoc(result.reshape(len(result), -1))[:2]
+    lowest, highest = low, high  # of `result`, and of what it becomes with the collected changes
     gain, blend, offset = 1.0, 1.0, 0.0
     for change in order:
         factor = factors[change]
@@ -88,6 +89,7 @@ def apply_jitter(
             if blend != 1:
                 result = _mix(result, gain, blend, offset, max_value)
                 gain, blend, offset = 1.0, 1.0, 0.0
+                low, high = max(lowest, 0.0), min(highest, max_value)  # more saturation widens them
             result = _rotate_hue(result, factor * 360)
             mean = mean if is_given else None
         spread = max(blend - 1, 0) * (high - low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 import json
 import subprocess
 import sys
@@ -133,6 +134,14 @@ def test_jitter_clips_between_the_steps(order):
     image, factors = colors(51), (1.5, 0.4, 1.1, 0.3)
     gap = difference(apply_jitter(image, 255, order, factors), reference_jitter(image, 255, order, factors))
     assert gap.max() <= 2
+
+
+def test_jitter_clips_what_saturation_has_widened_before_a_rotation():
+    image = np.uint8([[[90, 90, 150], [150, 90, 90], [110, 110, 110], [90, 150, 90]]])
+    for order in itertools.permutations(range(4)):
+        for factors in itertools.product((0.7, 1.4), (0.5, 1.6), (0.4, 1.9), (-0.3, 0.1)):
+            gap = difference(apply_jitter(image, 255, order, factors), reference_jitter(image, 255, order, factors))
+            assert gap.max() <= 2.5, (order, factors)
 
 
 def test_jitter_draws_torchvisions_ranges():
