@@ -744,6 +744,52 @@ def values(page, **changed):
     return [changed.get(key, component.value) for key, component in page.form.components.items()]
 
 
+def test_options_are_what_the_page_starts_with(folders, tmp_path, monkeypatch):
+    """What the export of a fresh page says, and the set that it makes, is what the options say."""
+    need("gradio")
+    from pail.app import page as made
+    from pail.app import serve
+
+    class StopError(Exception):
+        """Instead of serving."""
+
+    built = []
+
+    def build(bench, files):  # which are gone with the page that is not served
+        built.append(made_build(bench, tmp_path)[1])
+        raise StopError
+
+    made_build = made.build
+    monkeypatch.setattr(made, "build", build)
+    path = tmp_path / "recipe.toml"
+    path.write_text("tile = 48\nseverity = 0.9\n[techniques.fract_aug]\nmargin = 0.2\n")
+    given = {
+        "techniques": ["fract_aug", "SBI"],
+        "weights": [2, 1],
+        "severity": (0.1, 0.4),
+        "anomalies": 2,
+        "size": 64,
+        "overlap": 4,
+        "roi": "none",
+        "seed": 7,
+        "classes": "single",
+        "exclude": ["deep/*"],
+        "data_range": (0, 250),
+    }
+    with pytest.raises(StopError):
+        serve.tune(folders / "parts", source=folders / "sources", recipe=path, **given)
+    page = built[0]
+    assert page.bench.names == ["part 0.png", "part 1.png"]
+    _, text, *_, said = page.export(*values(page))
+    assert said == ""
+    (tmp_path / "export.toml").write_text(text)
+    exported, expected = recipes.combined(tmp_path / "export.toml"), recipes.combined(path, **given)
+    for name in ("severity", "anomalies", "size", "tile", "overlap", "roi", "seed", "classes", "exclude", "data_range"):
+        assert getattr(exported, name) == getattr(expected, name), name
+    assert exported.names == expected.names and exported.weights == expected.weights
+    assert exported.options["fract_aug"] == {"margin": 0.2}
+
+
 def test_the_page_has_a_control_for_every_parameter(page, bright_square, bench, tmp_path):
     from pail.app.page import build
 
@@ -1394,6 +1440,9 @@ def test_the_command_serves_until_it_is_ended(folders):
         (["{parts}", "--defects", "no/such"], "--defects must be a folder or an annotation file"),
         (["{parts}", "--recipe", "no.toml"], "--recipe must be a file"),
         (["{parts}", "--port", "0"], "--port must be"),
+        (["{parts}", "--tile", "9"], "--tile must be"),
+        (["{parts}", "--techniques", "cutpast"], "did you mean 'cutpaste'"),
+        (["{parts}", "--exclude", "*"], "IMAGES must"),
     ],
 )
 def test_the_command_says_what_is_wrong(folders, arguments, message):
