@@ -198,15 +198,19 @@ def _inserted(
     if image.roi is not None:  # all visible changes may be outside of it
         pasted = cv2.bitwise_and(pasted, np.ascontiguousarray(image.roi[hull.slices]))
     np.clip(content, 0, image.max_value, out=content)
-    return Insertion(hull, content, _changed(image, before, content, pasted), sampler.opacity())
+    opacity = sampler.opacity()
+    return Insertion(hull, content, _changed(image, before, content, pasted, opacity), opacity)
 
 
-def _changed(image: NormalImage, before: np.ndarray, after: np.ndarray, pasted: np.ndarray) -> np.ndarray:
-    """Where patches visibly changed the image, or all of the patches if nothing did."""
-    change = largest_change(after, before.astype(np.float32))
+def _changed(
+    image: NormalImage, before: np.ndarray, after: np.ndarray, pasted: np.ndarray, opacity: float
+) -> np.ndarray:
+    """Where patches visibly change the image at this opacity, or where they change it most if nothing is visible."""
+    change = largest_change(after, before.astype(np.float32)) * np.float32(opacity)
     visible = cv2.bitwise_and(as_bytes(change > VISIBLE * image.max_value), pasted)
     filtered = cv2.bitwise_and(cv2.medianBlur(visible, MEDIAN), pasted)
-    for mask in (filtered, visible):
+    strongest = cv2.bitwise_and(as_bytes(change > 0.5 * change.max()), pasted)
+    for mask in (filtered, visible, strongest):
         if cv2.hasNonZero(mask):
             return mask
     return pasted

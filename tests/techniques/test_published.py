@@ -107,6 +107,17 @@ def test_the_mask_of_nsa_is_what_visibly_changed(blend):
     assert np.mean(exact) > 0.95 and np.mean(visible) > 0.85
 
 
+@pytest.mark.parametrize("severity", [0.3, 0.6])
+def test_the_mask_of_a_faint_patch_is_what_visibly_changed_too(severity):
+    image = surface("gravel.png", (120, 150)).astype(np.uint8)
+    source = surface("brick.png", (120, 150)).astype(np.uint8)
+    visible = []
+    for seed in range(25):
+        result = pai.Anomaly_Insertion().nsa(image, anom_source_img=source, rng=seed, severity=severity)
+        visible.append(masks.difference(image, result.i_a, result.m_a).sum() / result.m_a.sum())
+    assert np.mean(visible) > 0.8
+
+
 def test_poisson_patches_take_on_the_light_of_their_place():
     picture = surface("gravel.png", (120, 150)) * 0.5
     image, source = (picture + 100).astype(np.uint8), picture[::-1].astype(np.uint8)
