@@ -217,9 +217,9 @@ def test_the_first_picture_shows_one_good_part_and_defects_in_their_exact_masks(
 
     (good, _), *defective = panels(picture(gallery / "part.png"))
     assert len(defective) == len(module.DEFECTS)
-    for name, (plain, outlined) in zip(module.DEFECTS, defective, strict=True):
+    for (name, seed), (plain, outlined) in zip(module.DEFECTS.items(), defective, strict=True):
         _, mask = getattr(pai.Anomaly_Insertion(), name)(
-            module.coin(), roi=module.where(name), severity=module.SEVERITY, rng=module.SEED
+            module.coin(), roi=module.where(name), severity=module.SEVERITY, rng=seed
         )
         inside = mask[..., 0] > 0
         assert np.array_equal(plain[~inside], good[~inside]) and not np.array_equal(plain[inside], good[inside])

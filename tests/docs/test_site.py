@@ -13,10 +13,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import numpy as np
 import pytest
 from common import NAMES
 from filelock import FileLock
 from optional import need
+from PIL import Image
 
 import pail
 from pail.references import BY_TECHNIQUE
@@ -50,7 +52,26 @@ LOOK = """async () => {
     const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
     return e.innerText && (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 3;
   }).map(e => e.innerText.slice(0, 40));
+  const clipped = [];
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.data.trim() || !text.parentElement.checkVisibility() || text.parentElement.closest(".ellipsis")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    let [left, right] = [0, root.clientWidth];
+    for (let e = text.parentElement; e !== document.body; e = e.parentElement)
+      if (getComputedStyle(e).overflowX !== "visible") {
+        const box = e.getBoundingClientRect();
+        [left, right] = [Math.max(left, box.left), Math.min(right, box.right)];
+      }
+    if ([...range.getClientRects()].some(box => box.width > 1 && (box.right > right + 2 || box.left < left - 2)))
+      clipped.push(text.data.trim().slice(0, 60));
+  }
   return {
+    clipped,
+    altered: [...document.querySelectorAll(".bd-article img")]
+      .filter(i => getComputedStyle(i).filter !== "none" && !/tune|report|preview|jpeg$/.test(i.src)).map(i => i.src),
     theme: root.dataset.theme,
     ground: getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number),
     missing: [...document.images].filter(i => i.naturalWidth === 0).map(i => i.src),
@@ -149,6 +170,8 @@ def test_every_page_in_a_browser(screen, theme, server, pages):
             assert look["missing"] == [] and look["unnamed"] == [], path
             assert look["faint"] == [], f"text that is hard to read in {path}"
             assert look["cut"] == [], f"code, a table or a picture that is cut off in {path}"
+            assert look["clipped"] == [], f"text that ends at an edge in {path}"
+            assert look["altered"] == [], f"pictures whose colors are not their own in {path}"
             assert look["wider"] <= 0, f"{path} is {look['wider']} pixels wider than the {screen}"
     assert faults == []
 
@@ -281,6 +304,15 @@ def test_a_picture_leads_to_its_full_size_and_a_wide_table_becomes_a_list_on_a_p
         assert link.get_attribute("href").endswith("/_images/part.webp")
         assert link.locator("img").evaluate("image => image.naturalWidth") > 1000
     assert faults == []
+
+
+def test_figures_stand_on_the_page_itself(site):
+    """Without white paper, which would glare in the dark."""
+    figures = [*(site / "_images").glob("sphx_glr_plot_*_[0-9][0-9][0-9].png"), *(site / "_images").glob("*.webp")]
+    figures = [path for path in figures if not path.stem.startswith("tune")]
+    assert len(figures) > 30
+    for path in figures:
+        assert np.asarray(Image.open(path).convert("RGBA"))[0, 0, 3] == 0, path
 
 
 @pytest.mark.parametrize("screen", SCREENS)
