@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/gallery.py
+	@echo "Look at results/part.png, gallery.png and beyond.png first"
 
 # What takes under three minutes on two cores.
 test: $(VENV)/.test
@@ -50,6 +51,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV), which takes about a minute"
 	$(BIN)/python -m pip install -q -e .
 	touch $@
 

@@ -86,6 +86,7 @@ sphinx_gallery_conf = {
     "reference_url": {"pail": None},
     "min_reported_time": 1e9,  # times are in docs/performance.md
     "show_signature": False,
+    "reset_modules": ("matplotlib", "site_pages.plain_figures"),
     "download_all_examples": False,
     "remove_config_comments": True,
 }

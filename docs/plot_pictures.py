@@ -19,6 +19,7 @@ def run(name: str) -> dict[str, Any]:
     plt.close("all")
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:  # below the photographs; each example saves a PNG there
         os.chdir(folder)
+        plt.style.use(ROOT / "docs" / "figures.mplstyle")
         defined = runpy.run_path(str(ROOT / "examples" / f"plot_{name}.py"))
         os.chdir(ROOT)
     return defined
@@ -27,11 +28,11 @@ def run(name: str) -> dict[str, Any]:
 def main() -> None:
     for name in ("severity", "roi", "mix"):
         run(name)
-        plt.savefig(PICTURES / f"{name}.jpg")
+        plt.savefig(PICTURES / f"{name}.webp", pil_kwargs={"quality": 82})
     example = run("defects")
     for name, rows in (("defects", "on_materials"), ("defects-severity", "by_severity")):
         example["sheet"](example[rows])
-        plt.savefig(PICTURES / f"{name}.jpg")
+        plt.savefig(PICTURES / f"{name}.webp", pil_kwargs={"quality": 82})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The gallery: one good part with defects, and every technique on a photograph, with the outlines of the exact masks.
 
 python examples/gallery.py [FOLDER]  # FOLDER/part.png, gallery.png, beyond.png and <family>/<technique>.png; results
-python examples/gallery.py --readme  # the pictures of the README: docs/pictures/{part,gallery,beyond}.jpg, techniques/
+python examples/gallery.py --readme  # the pictures of README and site: docs/pictures/*.webp and techniques/*.jpg
 """
 
 import argparse
@@ -19,13 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SIDE, GAP, TITLE, COLUMNS = 268, 8, 62, 3  # pixels of a picture, between pictures and for a tile's two lines of title
 THUMBNAIL = 160
 HEADER = 34  # pixels: height of the header of the picture of a technique
+PAPER, INK = "#777d8500", "#777d85"  # a transparent background, and a text color that is legible in light and dark mode
 FACTS = ("normal image", "source", "result", "mask", "difference")
 
-# One good part, a coin, and the defects that are inserted into it.
+# One good part, a coin, and the defects that are inserted into it, with their seeds.
 COIN = (187, 95, 280, 188)  # its box in example_1
 PART = 320  # pixels of its side
-DEFECTS = ("scratch", "crack", "stain", "chip")
-SEVERITY, SEED = 0.75, 3
+DEFECTS = {"scratch": 3, "crack": 3, "stain": 3, "chip": 5}
+SEVERITY = 0.75
 
 # The photographs and the seed of each technique; registered techniques use the last entry.
 SCENES = {
@@ -38,11 +39,11 @@ SCENES = {
     "superpixel_anomaly": ("example_0", "gravel", 3),
     "perlin_with_roi_anomaly": ("example_1", "streaks", 6),
     "rand_augmented_cut_paste": ("example_5", "gravel", 6),
-    "fract_aug": ("example_0", "gravel", 5),
+    "fract_aug": ("example_0", "gravel", 9),
     "affined_anomlay": ("example_2", "streaks", 4),
     "real_defect": ("streaks", "bank", 2),
     "nsa": ("example_2", "example_3", 5),
-    "glass": ("example_1", "gravel", 0),
+    "glass": ("example_1", "gravel", 60),
     "scratch": ("streaks", None, 0),
     "crack": ("example_0", None, 0),
     "stain": ("example_3", None, 0),
@@ -106,25 +107,42 @@ def where(name: str) -> str | None:
     return None if name == "chip" else "foreground"
 
 
+def defective(good: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The part with each defect, without and with the outline of its mask."""
+    made = {}
+    for name, seed in DEFECTS.items():
+        i_a, m_a = getattr(pai.Anomaly_Insertion(), name)(good, roi=where(name), severity=SEVERITY, rng=seed)
+        made[name] = i_a, outline(np.stack([i_a] * 3, axis=2), m_a[..., 0])
+    return made
+
+
 def part() -> Image.Image:
     """One good part, the same with a defect in each further column, and below it the outline of its mask."""
     good = coin()
-    made = {
-        name: getattr(pai.Anomaly_Insertion(), name)(good, roi=where(name), severity=SEVERITY, rng=SEED)
-        for name in DEFECTS
-    }
-    columns = [("good part", good, good)]
-    for name, (i_a, m_a) in made.items():
-        columns += [(name, i_a, outline(np.stack([i_a] * 3, axis=2), m_a[..., 0]))]
+    columns = [("good part", good, good), *((name, *pictures) for name, pictures in defective(good).items())]
     above, step = 48, PART + GAP
-    sheet = Image.new("RGB", (len(columns) * step - GAP, above + 2 * step - GAP), "white")
+    sheet = Image.new("RGBA", (len(columns) * step - GAP, above + 2 * step - GAP), PAPER)
     text = ImageDraw.Draw(sheet)
     for index, (title, *pictures) in enumerate(columns):
-        text.text((index * step, 2), title, "black", ImageFont.load_default(size=34))
+        text.text((index * step, 2), title, INK, ImageFont.load_default(size=34))
         for line, picture in enumerate(pictures[: 2 if index else 1]):
             sheet.paste(Image.fromarray(picture).convert("RGB"), (index * step, above + line * step))
     below = "the exact mask of\neach defect,\noutlined"
-    text.text((0, above + step + PART // 3), below, "dimgray", ImageFont.load_default(size=34), spacing=12)
+    text.text((0, above + step + PART // 3), below, INK, ImageFont.load_default(size=34), spacing=12)
+    return sheet
+
+
+def part_narrow() -> Image.Image:
+    """The same for the width of a phone: three columns, the last picture with an outline."""
+    good = coin()
+    made = defective(good)
+    pictures = {"good part": good} | {name: plain for name, (plain, _) in made.items()} | {"its mask": made["chip"][1]}
+    above, step = 48, PART + GAP
+    sheet = Image.new("RGBA", (3 * step - GAP, 2 * (above + step) - GAP), PAPER)
+    for index, (title, picture) in enumerate(pictures.items()):
+        left, top = index % 3 * step, index // 3 * (above + step)
+        ImageDraw.Draw(sheet).text((left, top + 2), title, INK, ImageFont.load_default(size=34))
+        sheet.paste(Image.fromarray(picture).convert("RGB"), (left, top + above))
     return sheet
 
 
@@ -151,10 +169,10 @@ def thumbnail(name: str, pictures: dict[str, np.ndarray]) -> np.ndarray:
 
 def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
     """One technique of the gallery."""
-    sheet = Image.new("RGB", (2 * SIDE + GAP, TITLE + SIDE), "white")
+    sheet = Image.new("RGBA", (2 * SIDE + GAP, TITLE + SIDE), PAPER)
     text = ImageDraw.Draw(sheet)
-    text.text((0, 2), name, "black", ImageFont.load_default(size=27))
-    text.text((0, 34), pai.TECHNIQUES[name].family, "dimgray", ImageFont.load_default(size=21))
+    text.text((0, 2), name, INK, ImageFont.load_default(size=27))
+    text.text((0, 34), pai.TECHNIQUES[name].family, INK, ImageFont.load_default(size=21))
     for index, picture in enumerate(closer(name, pictures, SIDE)):
         sheet.paste(Image.fromarray(picture), (index * (SIDE + GAP), TITLE))
     return sheet
@@ -162,9 +180,9 @@ def tile(name: str, pictures: dict[str, np.ndarray]) -> Image.Image:
 
 def legend(lines: str) -> Image.Image:
     """The tile that explains the others."""
-    sheet = Image.new("RGB", (2 * SIDE + GAP, TITLE + SIDE), "white")
+    sheet = Image.new("RGBA", (2 * SIDE + GAP, TITLE + SIDE), PAPER)
     font = ImageFont.load_default(size=24)
-    ImageDraw.Draw(sheet).text((GAP, TITLE + 30), lines, "dimgray", font, spacing=12)
+    ImageDraw.Draw(sheet).text((GAP, TITLE + 30), lines, INK, font, spacing=12)
     return sheet
 
 
@@ -172,7 +190,7 @@ def together(tiles: list[Image.Image]) -> Image.Image:
     """The tiles in columns."""
     width, height = tiles[0].width + 3 * GAP, tiles[0].height + 2 * GAP
     rows = -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * width - GAP, rows * height), "white")
+    sheet = Image.new("RGBA", (COLUMNS * width - GAP, rows * height), PAPER)
     for index, picture in enumerate(tiles):
         sheet.paste(picture, (GAP + index % COLUMNS * width, GAP + index // COLUMNS * height))
     return sheet
@@ -191,21 +209,23 @@ def row(pictures: dict[str, np.ndarray]) -> Image.Image:
 
 def main(folder: Path, readme: bool) -> None:
     made = {name: insert(name) for name in pail.TECHNIQUES}
-    kind = "jpg" if readme else "png"
     folder.mkdir(parents=True, exist_ok=True)
-    sheets = {"part": part()}
+    sheets = {"part": part(), "part-narrow": part_narrow()}
     for sheet, lines in LEGENDS.items():
         names = [name for name in made if (name in pail.ELEVEN) == (sheet == "gallery")]
         sheets[sheet] = together([*(tile(name, made[name]) for name in names), legend(lines)])
     for name, pictures in made.items():
-        path = folder / ("techniques" if readme else pai.TECHNIQUES[name].family) / f"{name}.{kind}"
+        path = (
+            folder / ("techniques" if readme else pai.TECHNIQUES[name].family) / f"{name}.{'jpg' if readme else 'png'}"
+        )
         path.parent.mkdir(exist_ok=True)
         single = Image.fromarray(thumbnail(name, pictures)) if readme else row(pictures)
         single.save(path, quality=82)
         print(path)
     for sheet, picture in sheets.items():
-        path = folder / f"{sheet}.{kind}"
-        picture.save(path, quality=82)
+        path = folder / f"{sheet}.{'webp' if readme else 'png'}"
+        white = Image.new("RGBA", picture.size, "white")
+        (picture if readme else Image.alpha_composite(white, picture).convert("RGB")).save(path, quality=82)
         print(path)
 
 

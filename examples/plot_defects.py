@@ -66,11 +66,11 @@ def sheet(rows):
 DEFECTS = ("scratch", "crack", "stain", "pitting", "dent", "chip", "fiber", "corrosion")
 materials = {
     "brushed metal": brushed_metal(),
-    "wood": material("example_img/example_4.jpg", data.coffee),
+    "rolled sheet": material("anom_source_imgs/streaks.jpg", data.gravel),
     "circuit board": material("example_img/example_2.jpg", data.coffee),
     "coins": material("example_img/example_1.jpg", data.coins),
     "bricks": material("example_img/example_0.jpg", data.brick),
-    "paper": material("", data.page),
+    "propellers": material("example_img/example_5.jpg", data.coins),
 }
 insertion = pai.Anomaly_Insertion()
 
@@ -90,7 +90,8 @@ for number, name in enumerate(DEFECTS):
 # severities from 0 to 1, which scale size, number and contrast together.
 
 for name in DEFECTS:
-    sheet({name: on_materials[name], "": by_severity[name]})
+    pictures = list((on_materials[name] | by_severity[name]).items())
+    sheet({name if not start else " " * start: dict(pictures[start : start + 3]) for start in range(0, 12, 3)})
 
 # %%
 # If this file is run as a script, the figures are saved as PNG files in the current folder.

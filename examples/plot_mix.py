@@ -50,7 +50,7 @@ techniques = ["cutpaste_scar", "perlin_noise_pattern", "superpixel_anomaly", "ra
 insertion = pai.Anomaly_Insertion()
 
 rows = []
-for index in (7, 9, 22):
+for index in (7, 28, 22):
     result = insertion.insert(i_n, sources, techniques=techniques, n_anomalies=(1, 3), rng=(11, index))
     i_a, m_a = result
     rows.append(

@@ -27,13 +27,13 @@ def photograph(name, stand_in):
 
 
 def show(i_n, i_a, m_a, i_s=None):
-    """Show one anomaly: the normal image, the source if there is one, the result, a crop, and the difference there."""
+    """Show the good part, the source if there is one, and the anomaly; below, a close-up and its difference."""
     rows, columns, _ = np.nonzero(m_a)
-    crop = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
+    close = np.s_[max(0, rows.min() - 9) : rows.max() + 10, max(0, columns.min() - 9) : columns.max() + 10]
     change = np.abs(i_a.astype(int) - i_n).max(axis=2)
     source = {} if i_s is None else {"source": i_s}
-    panels = {"result, mask outlined": (i_a, m_a), "crop": i_a[crop], "difference in the crop": change[crop]}
-    grid([{"normal image": i_n} | source | panels])
+    above = {"good part": i_n} | source | {"anomaly, its mask outlined": (i_a, m_a)}
+    grid([above, {"close-up": i_a[close], "what changed": change[close]}])
 
 
 def vary(insert, i_n, **parameters):

@@ -49,20 +49,21 @@ def grid(rows):
 
 
 # %%
-# The table in this photograph has a scratch and a gouge. A bank is made from two masks; ``pail.Defects.read`` reads a
-# folder of images with masks or annotations instead.
+# The surface of this photograph has a scratch and a gouge. A bank is made from two masks; ``pail.Defects.read`` reads a
+# folder of images with masks or annotations instead. Defects keep the colors of their photographs. A gray bank suits any
+# material.
 
-table = photograph("example_img/example_4.jpg", data.coffee)
-scratch = mask_of(table, (53, 120), (77, 168), (102, 215), width=5)
-gouge = mask_of(table, (2, 158), (14, 142), (29, 124), width=11)
-defects = pail.Defects([table, table], [scratch, gouge], kinds=["scratch", "gouge"])
-grid([{"photograph, scratch outlined": (table, scratch), "gouge outlined": (table, gouge)}])
+worn = np.asarray(Image.fromarray(photograph("example_img/example_4.jpg", data.coffee)).convert("L"))
+scratch = mask_of(worn, (53, 120), (77, 168), (102, 215), width=5)
+gouge = mask_of(worn, (2, 158), (14, 142), (29, 124), width=11)
+defects = pail.Defects([worn, worn], [scratch, gouge], kinds=["scratch", "gouge"])
+grid([{"a worn surface: its scratch": (worn, scratch), "its gouge": (worn, gouge)}])
 
 # %%
 # ``blend`` keeps the defect's pixels, adds its difference from its own surface, or keeps its gradients; None draws one
-# of the first two. On another piece of wood:
+# of the first two. On a good surface:
 
-wood = photograph("anom_source_imgs/wood.jpg", data.coffee)
+good = photograph("anom_source_imgs/streaks.jpg", data.gravel)
 insertion = pai.Anomaly_Insertion()
 
 
@@ -72,27 +73,28 @@ def varied(insert, **parameters):
 
 
 rows = varied(
-    partial(insertion.real_defect, wood, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"]
+    partial(insertion.real_defect, good, defects, kinds="gouge", rng=2), blend=["paste", "transfer", "poisson"]
 )
 rows += varied(
-    partial(insertion.real_defect, wood, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)]
+    partial(insertion.real_defect, good, defects, kinds="scratch", rng=8), scale=[(0.7, 0.7), (1, 1), (2, 2)]
 )
-rows += varied(partial(insertion.real_defect, wood, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
+rows += varied(partial(insertion.real_defect, good, defects, rng=5), contrast=[(0.5, 0.5), (1, 1), (1.5, 1.5)])
 grid(rows)
 
 # %%
-# Defects keep the colors of their photographs. A gray bank suits any material.
+# The same bank on other materials, with the outlines of the masks.
 
 coins = photograph("example_img/example_1.jpg", data.coins)
 bricks = photograph("example_img/example_0.jpg", data.brick)
-gray = np.asarray(Image.fromarray(table).convert("L"))
-defects = pail.Defects([gray, gray], [scratch, gouge], kinds=["scratch", "gouge"])
-rows = [
-    {"coins": insertion.real_defect(coins, defects, kinds="gouge", rng=3)},
-    {"bricks": insertion.real_defect(bricks, defects, rng=6)},
-    {"wood, at its own place": insertion.real_defect(wood, defects, place="same", rng=5)},
-]
-grid([{title: picture for row in rows for title, picture in row.items()}])
+grid(
+    [
+        {
+            "gouge on a coin": insertion.real_defect(coins, defects, kinds="gouge", rng=3),
+            "gouge in a brick": insertion.real_defect(bricks, defects, rng=6),
+            "at the place where it was": insertion.real_defect(good, defects, place="same", rng=5),
+        }
+    ]
+)
 
 # %%
 # If this file is run as a script, the figures are saved as PNG files in the current folder.

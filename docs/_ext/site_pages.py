@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import technique_pages
 from docutils import nodes
 from PIL import Image
@@ -63,6 +64,11 @@ def for_the_site(text: str, from_root: bool = False) -> str:
 
     parts = FENCE.split(text)
     return "".join(part if index % 2 else LINK.sub(link, part) for index, part in enumerate(parts))
+
+
+def plain_figures(gallery: object, file: str) -> None:
+    """Before each example: its figures stand on the page itself, be it light or dark."""
+    plt.style.use(Path(__file__).resolve().parents[1] / "figures.mplstyle")
 
 
 def title_of(page: Path) -> str:

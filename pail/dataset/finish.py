@@ -10,7 +10,7 @@ from typing import Any
 
 from pail._version import __version__
 from pail.call.record import stack
-from pail.dataset.labels import label_of, write_coco
+from pail.dataset.labels import write_coco
 from pail.dataset.layouts import data_yaml
 from pail.dataset.make import json_line
 from pail.dataset.run import Run
@@ -118,7 +118,7 @@ def _write_manifest(run: Run) -> Summary:
                 manifest.write(json_line(line))
                 summary.add(line)
                 for piece in line.get("pieces", ()):
-                    number = numbers[label_of(piece["technique"], piece.get("kind"), numbers)]
+                    number = numbers[run.recipe.label(piece["technique"], piece.get("kind"))]
                     classes[line["split"]][names[number]] += 1
                 if line["label"]:
                     regions[line["normal"]] = line["region"] is not None

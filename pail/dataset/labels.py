@@ -23,6 +23,7 @@ class Layer:
 
     technique: str
     kind: str | None  # kind of a real defect
+    label: str  # determines the class: technique or kind
     left: int  # position of the crop in the image
     top: int
     numbers: np.ndarray  # int32 (h, w) crop: the number of the piece from 1, or 0
@@ -34,17 +35,13 @@ class Layer:
         """The kind of the anomaly, if it has one, as a dict."""
         return {} if self.kind is None else {"kind": self.kind}
 
-    def label(self, classes: dict[str, int]) -> str:
-        """The label that determines the class: the kind if kinds are classes, else the technique."""
-        return label_of(self.technique, self.kind, classes)
 
-
-def label_of(technique: str, kind: str | None, classes: dict[str, int]) -> str:
-    """The label of a piece among those of `classes`: its technique, or its kind if techniques are not labels."""
-    return technique if kind is None or technique in classes else kind
-
-
-def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str | None] | None = None) -> list[Layer]:
+def layers(
+    instances: np.ndarray,
+    techniques: Sequence[str],
+    kinds: Sequence[str | None] | None = None,
+    labels: Sequence[str] | None = None,
+) -> list[Layer]:
     """The pieces of each anomaly. An anomaly that later ones cover completely has none.
 
     Parameters
@@ -55,10 +52,13 @@ def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str
         The technique of each anomaly.
     kinds : sequence of str or None, optional
         The kind of each anomaly that is a real defect.
+    labels : sequence of str, optional
+        The label of each anomaly, which determines its class. By default it is the technique.
     """
     found = []
     kinds = [None] * len(techniques) if kinds is None else kinds
-    for number, (technique, kind) in enumerate(zip(techniques, kinds, strict=True), 1):
+    labels = techniques if labels is None else labels
+    for number, (technique, kind, label) in enumerate(zip(techniques, kinds, labels, strict=True), 1):
         own = (instances == number).astype(np.uint8)
         left, top, width, height = cv2.boundingRect(own)
         if not width:
@@ -66,7 +66,7 @@ def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str
         crop = own[top : top + height, left : left + width]
         _, numbers, stats, _ = cv2.connectedComponentsWithStats(crop, connectivity=8)
         boxes = stats[1:, : cv2.CC_STAT_AREA] + np.array([left, top, 0, 0], np.int32)
-        found.append(Layer(technique, kind, left, top, numbers, boxes, stats[1:, cv2.CC_STAT_AREA]))
+        found.append(Layer(technique, kind, label, left, top, numbers, boxes, stats[1:, cv2.CC_STAT_AREA]))
     return found
 
 
@@ -104,7 +104,7 @@ def yolo_label(found: list[Layer], shape: tuple[int, int], classes: dict[str, in
         for axis in (0, 1):
             corners[:, axis] = text[axis][points[:, axis]]
         width, characters = corners.itemsize * 2, corners.view(np.uint8).reshape(-1).data
-        head = f"{classes[layer.label(classes)]} ".encode()
+        head = f"{classes[layer.label]} ".encode()
         for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             again = [characters[(end - 1) * width : end * width]] * max(0, 3 - (end - start))
             written += [head, *again, characters[start * width : end * width - 1], b"\n"]
@@ -124,7 +124,7 @@ def coco_encoder() -> Any:
 
 
 def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: str) -> list[dict[str, Any]]:
-    """The COCO annotations of the pieces. `category_id` is technique and kind until the file is written, where ids are
+    """The COCO annotations of the pieces. `category_id` is the label until the file is written, where ids are
     assigned."""
     annotations = []
     for layer in found:
@@ -132,7 +132,7 @@ def coco_annotations(found: list[Layer], shape: tuple[int, int], segmentation: s
         for box, pixels, code in zip(layer.boxes.tolist(), layer.areas.tolist(), codes, strict=True):
             annotations.append(
                 {
-                    "category_id": [layer.technique, layer.kind],
+                    "category_id": layer.label,
                     "segmentation": code,
                     "area": pixels,
                     "bbox": box,
@@ -227,8 +227,7 @@ def write_coco(
         for entry in entries():
             line = entry["made"]
             for annotation in entry.get("annotations", ()):
-                technique, kind = annotation["category_id"]
-                number = classes[label_of(technique, kind, classes)] + 1
+                number = classes[annotation["category_id"]] + 1
                 _write(every, written, line["split"], {**annotation, "image_id": image_id(line), "category_id": number})
         for file in every.values():
             file.write(b"]}\n")

@@ -241,6 +241,7 @@ def _add_damaged(
     result, source_name = _inserted(recipe, inputs, item, name, frame, alpha, roi, made.skipped)
     techniques = [step["technique"] for step in result.record["steps"]]
     kinds = [_kind_of(step) for step in result.record["steps"]]
+    labels = [recipe.label(technique, kind) for technique, kind in zip(techniques, kinds, strict=True)]
     classes = recipe.class_numbers(inputs.kinds)
     for tile in _tiles(recipe, name, frame.pixels):
         mask, instances = result.m_a[..., 0], result.instances
@@ -254,7 +255,7 @@ def _add_damaged(
         target, beside = image_name(recipe, item, kind, tile), mask_name(recipe, item, kind, tile)
         made.files[target] = _encoded(result.i_a if tile is None else tile.cut(result.i_a), recipe, alpha)
         made.files[beside] = encode_mask(mask, recipe.compression)
-        found = layers(instances, techniques, kinds)
+        found = layers(instances, techniques, kinds, labels)
         shape = mask.shape[0], mask.shape[1]
         if label := label_name(recipe, item, kind, tile):
             made.files[label] = yolo_label(found, shape, classes)

@@ -189,6 +189,10 @@ class Recipe:
         names = list(dict.fromkeys(classes))
         return {label: names.index(name) for label, name in zip(labels, classes, strict=True)}
 
+    def label(self, technique: str, kind: str | None) -> str:
+        """By which of the labels the class of a piece is found: `kind` is that of a real defect."""
+        return kind if self.classes == "kind" and kind is not None else technique
+
     def classes_by_label(self, kinds: Sequence[str]) -> tuple[list[str], list[str]]:
         """The possible labels of pieces, and the class of each label."""
         names = self.names

@@ -264,6 +264,8 @@ def test_widths(server, width, settings):
         page.locator("#pail-region input[value=painted]").check()
         page.wait_for_selector("#pail-painter canvas")
         driver.settled(page)
+        picture = page.locator("#pail-main .pail-nothing img").bounding_box()
+        assert picture["width"] > 200 and picture["x"] + picture["width"] <= width, "beside what to do next"
         page.locator("#pail-add").click()
         page.locator("#pail-region input[value=auto]").check()
         driver.settled(page)

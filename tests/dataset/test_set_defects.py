@@ -265,3 +265,38 @@ def test_the_truth_scores_one_by_the_codes_of_coco(parts, bank, tmp_path, layout
                 corners = np.array(row.split()[1:], float).reshape(-1, 2) * mask.shape[::-1]
                 cv2.fillPoly(drawn, [corners.astype(np.int32)], 255)
             assert np.array_equal(drawn, mask)
+
+
+@pytest.mark.parametrize("classes", ["kind", "technique"])
+def test_kinds_that_are_called_like_techniques_keep_their_class(classes, parts, tmp_path):
+    """As in a bank that is a set of the library: its folders have the names of techniques."""
+    need("faster_coco_eval")
+    photos = [photograph(60, 70, seed).copy() for seed in range(3)]
+    masks = [np.zeros((60, 70), np.uint8) for _ in photos]
+    for photo, mask in zip(photos, masks, strict=True):
+        mask[20:26, 20:40] = 255
+        photo[mask > 0] = 0
+    kinds = ["real_defect", "scratch", "spot"]
+    bank, out = pail.Defects(photos, masks, kinds=kinds), tmp_path / "set"
+    options = {"techniques": ["real", "scratch", "dent"], "weights": [4, 1, 1], "anomalies": (1, 2), "coco": True}
+    summary = pail.generate(parts, out, defects=bank, number=30, layout="yolo", classes=classes, workers=1, **options)
+    found = json.loads((out / "annotations.json").read_text())
+    names = [category["name"] for category in found["categories"]]
+    assert names == ([*kinds, "dent"] if classes == "kind" else ["real_defect", "scratch", "dent"])
+    counted = dict.fromkeys(names, 0)
+    for line in manifest(out):
+        if not line["label"]:
+            continue
+        expected = [
+            piece.get("kind", piece["technique"]) if classes == "kind" else piece["technique"]
+            for piece in line["pieces"]
+        ]
+        label = line["image"].replace("images/", "labels/").replace(".png", ".txt")
+        assert [names[int(row.split()[0])] for row in (out / label).read_text().splitlines()] == expected
+        number = next(image["id"] for image in found["images"] if image["file_name"] == line["image"])
+        own = [entry for entry in found["annotations"] if entry["image_id"] == number]
+        assert [names[entry["category_id"] - 1] for entry in own] == expected
+        for name in expected:
+            counted[name] += 1
+    assert counted == {name: sum(counts[name] for counts in summary.classes.values()) for name in names}
+    assert all(counted.values())

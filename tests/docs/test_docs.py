@@ -92,7 +92,7 @@ def test_links_of_readme_become_absolute(tables):
     targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     assert len(targets) > 20 and all(target.startswith("https://") for target in targets)
     assert "(https://host.org/us/pail/blob/main/docs/control.md)" in text
-    assert "(https://host.org/us/pail/raw/main/docs/pictures/gallery.jpg)" in text
+    assert "(https://host.org/us/pail/raw/main/docs/pictures/gallery.webp)" in text
     assert 'src="https://host.org/us/pail/raw/main/docs/pictures/techniques/cutpaste.jpg"' in text
 
 

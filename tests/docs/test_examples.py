@@ -36,8 +36,11 @@ def run(script, *arguments, folder, check=True, **variables):
 
 
 def picture(path):
-    image = cv2.imread(str(path))
+    image, stored = cv2.imread(str(path)), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert image is not None, path
+    if stored.ndim == 3 and stored.shape[2] == 4:  # as it looks on a white page
+        opacity = stored[..., 3:] / 255
+        image = (opacity * stored[..., :3] + (1 - opacity) * 255).round().astype(np.uint8)
     return image
 
 
@@ -189,7 +192,7 @@ def test_the_gallery_differs_between_techniques(sheet, gallery):
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_the_readmes_pictures_are_what_the_library_makes(sheet, gallery):
     """After an intended change: run make pictures, look at them, and commit them."""
-    committed, made = picture(PICTURES / f"{sheet}.jpg"), picture(gallery / f"{sheet}.png")
+    committed, made = picture(PICTURES / f"{sheet}.webp"), picture(gallery / f"{sheet}.png")
     assert committed.shape == made.shape
     for name, old, new in zip(
         SHEETS[sheet], *(tiles(image, SHEETS[sheet]) for image in (committed, made)), strict=True
@@ -228,7 +231,7 @@ def test_the_first_picture_shows_one_good_part_and_defects_in_their_exact_masks(
 @pytest.mark.slow
 def test_the_first_picture_is_what_the_library_makes(gallery):
     """Column by column, as a defect is small in the whole picture."""
-    committed, made = picture(PICTURES / "part.jpg"), picture(gallery / "part.png")
+    committed, made = picture(PICTURES / "part.webp"), picture(gallery / "part.png")
     assert committed.shape == made.shape
     for old, new in zip(panels(committed), panels(made), strict=True):
         for one, other in zip(old, new, strict=True):
@@ -249,7 +252,7 @@ def test_the_comparison_notices_another_look(name, monkeypatch):
 @pytest.mark.slow
 def test_the_readmes_pictures_are_all_there_and_small(tmp_path):
     run("gallery.py", tmp_path, "--readme", folder=tmp_path)
-    sheets = [tmp_path / f"{sheet}.jpg" for sheet in ("part", *SHEETS)]
+    sheets = [tmp_path / f"{sheet}.webp" for sheet in ("part", *SHEETS)]
     for path in [*sheets, *(tmp_path / "techniques" / f"{name}.jpg" for name in ALL)]:
         committed = PICTURES / path.relative_to(tmp_path)
         assert likeness(picture(committed), picture(path)) > SAME, committed

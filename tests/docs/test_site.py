@@ -244,7 +244,7 @@ def test_the_landing_page_shows_picture_and_lines_and_leads_to_each_technique(si
     html = (site / "index.html").read_text(encoding="utf-8")
     text = re.sub(r"<[^>]+>", "", html)
     assert (
-        "_images/part.jpg" in html and "pip install" in text and "insertion.crack" in text and "detection.html" in html
+        "_images/part.webp" in html and "pip install" in text and "insertion.crack" in text and "detection.html" in html
     )
     assert {f"techniques/{name}.html" for name in ALL} <= set(pages["index.html"].links)
     assert all(f"_images/{name}.jpg" in html for name in ALL)
@@ -278,7 +278,7 @@ def test_a_picture_leads_to_its_full_size_and_a_wide_table_becomes_a_list_on_a_p
         assert cell.get_attribute("data-label") == "preset" and cell.is_visible()
         page.goto(server)
         link = page.locator(".wide-picture a").first
-        assert link.get_attribute("href").endswith("/_images/part.jpg")
+        assert link.get_attribute("href").endswith("/_images/part.webp")
         assert link.locator("img").evaluate("image => image.naturalWidth") > 1000
     assert faults == []
 
@@ -312,12 +312,12 @@ def test_links_of_a_page_hold_on_github_and_on_the_site():
     finally:
         sys.path.pop(0)
     code = "```python\nsee[0](docs/control.md)\n```\n"
-    readme = "[a](docs/control.md#where) ![b](docs/pictures/mix.jpg) [c](LICENSE) [d](https://x.org/a.md) [e](#f)\n"
-    made = "[a](control.md#where) ![b](pictures/mix.jpg) [c](../LICENSE) [d](https://x.org/a.md) [e](#f)\n"
+    readme = "[a](docs/control.md#where) ![b](docs/pictures/mix.webp) [c](LICENSE) [d](https://x.org/a.md) [e](#f)\n"
+    made = "[a](control.md#where) ![b](pictures/mix.webp) [c](../LICENSE) [d](https://x.org/a.md) [e](#f)\n"
     assert for_the_site(readme + code, from_root=True) == made + code
     assert for_the_site("[a](../README.md#b) [c](../CHANGELOG.md)") == "[a](start.md#b) [c](changelog.md)"
     assert for_the_site("[a](../examples/notebooks/training.ipynb)") == "[a](notebooks/training.ipynb)"
-    assert for_the_site('<img src="docs/pictures/mix.jpg">', from_root=True) == '<img src="pictures/mix.jpg">'
+    assert for_the_site('<img src="docs/pictures/mix.webp">', from_root=True) == '<img src="pictures/mix.webp">'
 
 
 def test_the_citation_names_this_version_and_the_paper():
