@@ -50,8 +50,8 @@ def grid(rows):
 
 # %%
 # The surface of this photograph has a scratch and a gouge. A bank is made from two masks; ``pail.Defects.read`` reads a
-# folder of images with masks or annotations instead. Defects keep the colors of their photographs. A gray bank suits any
-# material.
+# folder of images with masks or annotations instead. Defects keep the colors of their photographs. A gray bank suits
+# any material.
 
 worn = np.asarray(Image.fromarray(photograph("example_img/example_4.jpg", data.coffee)).convert("L"))
 scratch = mask_of(worn, (53, 120), (77, 168), (102, 215), width=5)
