@@ -49,7 +49,7 @@ def grid(rows):
 
 
 # %%
-# The surface of this photograph has a scratch and a gouge. A bank is made from two masks. ``pail.Defects.read`` reads a
+# The surface of this photograph has a scratch and a gouge. A bank is made from two masks; ``pail.Defects.read`` reads a
 # folder of images with masks or annotations instead. Defects keep the colors of their photographs. A gray bank suits
 # any material.
 

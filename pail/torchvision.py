@@ -337,9 +337,9 @@ def _image_place(leaves: list[Any]) -> int:
         lambda leaf: type(leaf) is torch.Tensor and leaf.ndim > 2,
         lambda leaf: type(leaf) is torch.Tensor,
     ):
-        places = [i for i, leaf in enumerate(leaves) if is_image(leaf)]
-        if places:
-            return places[0]
+        indices = [i for i, leaf in enumerate(leaves) if is_image(leaf)]
+        if indices:
+            return indices[0]
     raise TypeError(f"the sample must contain an image, a tensor (C, H, W) or a PIL image, got {describe(leaves)}")
 
 

@@ -190,10 +190,10 @@ class Page:
             return gr.skip()  # the result shows the error
 
     def strip(self, page: int, chosen: int) -> str:
-        places = self.bench.shown[(page - 1) * THUMBNAILS : page * THUMBNAILS]
+        indices = self.bench.shown[(page - 1) * THUMBNAILS : page * THUMBNAILS]
         names = self.bench.names
         return view.strip(
-            [(place, names[place], self.bench.normals.thumbnail(names[place])) for place in places], chosen
+            [(index, names[index], self.bench.normals.thumbnail(names[index])) for index in indices], chosen
         )
 
     def export(self, *values: Any) -> tuple[Any, ...]:

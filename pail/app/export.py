@@ -122,12 +122,12 @@ def call(bench: Bench, settings: PageSettings, checked: Recipe, item: Item) -> t
 def _script(paths: dict[str, Any], lines: list[str], instance: str, arguments: list[str], after: list[str]) -> str:
     """The text of a program: imports and folders that its lines use, the lines, the call of `insert`, and `after`."""
     body = "\n".join(lines)
-    places = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
-    places += [f"{key} = Path({path!r})" for key, path in paths.items() if re.search(rf"\b{key}\b", body)]
+    paths_code = ["HERE = Path()  # where pail-tune.zip was unpacked"] if "HERE" in body else []
+    paths_code += [f"{key} = Path({path!r})" for key, path in paths.items() if re.search(rf"\b{key}\b", body)]
     imports = ["from pathlib import Path", ""]
     imports += [f"import {library}" for library, sign in (("cv2", "cv2."), ("numpy as np", "np.")) if sign in body]
     imports += ["from PIL import Image"] if "Image.open" in body else []
-    text = [*imports, "", f"from pail import {'Defects, ' * ('DEFECTS' in paths)}pai", "", *places, "", *lines]
+    text = [*imports, "", f"from pail import {'Defects, ' * ('DEFECTS' in paths)}pai", "", *paths_code, "", *lines]
     text += [f"i_a, m_a = {instance}.insert(", *(f"    {argument}," for argument in arguments), ")"]
     return "\n".join([*text, *after, ""])
 

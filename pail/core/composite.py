@@ -46,10 +46,11 @@ def through_mask(mask: np.ndarray, content: np.ndarray, opacity: float) -> Inser
 
 
 def composite(image: NormalImage, insertion: Insertion, *, shift: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Build ``(i_a, m_a)``: a new copy of the image that is changed only where the mask is true.
+    """Build ``(i_a, m_a)``: a new copy of the image that is changed only
+    where the mask is true.
 
-    With `shift`, the content is the normal image itself, shifted toward the more distant end of the range, so that the
-    change is visible.
+    With `shift`, the content is the normal image itself, shifted toward the
+    more distant end of the range, so that the change is visible.
     """
     box, content, mask, opacity = insertion
     if image.roi is not None:

@@ -45,9 +45,10 @@ class Sampler:
     """The random numbers of one call, recorded by name in the order in
     which they are drawn.
 
-    If `severity` is None, numbers are drawn from the ranges of the technique's keywords. Otherwise it is a number in
-    [0, 1], and `scaled` returns the corresponding point of a range. Use `scaled` for everything that makes an anomaly
-    larger or stronger.
+    If `severity` is None, numbers are drawn from the ranges of the
+    technique's keywords. Otherwise it is a number in [0, 1], and `scaled`
+    returns the corresponding point of a range. Use `scaled` for everything
+    that makes an anomaly larger or stronger.
     """
 
     rng: np.random.Generator

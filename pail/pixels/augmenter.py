@@ -29,8 +29,8 @@ from pail.pixels.draem import augment
 def import_imgaug() -> Any:
     """Import the imgaug package, also on NumPy 2.
 
-    imgaug 0.4.0 reads `numpy.sctypes` only while it is imported. NumPy 2 does not have this name, so it is defined
-    during the import.
+    imgaug 0.4.0 reads `numpy.sctypes` only while it is imported. NumPy 2
+    does not have this name, so it is defined during the import.
     """
     missing = "imgaug" not in sys.modules and not hasattr(np, "sctypes")
     if missing:

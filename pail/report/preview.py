@@ -398,16 +398,16 @@ def _cell(pictures: View, *, wide: bool) -> Image.Image:
     if wide:
         half, high = (CELL - GAP) // 2, pictures.whole.shape[0]
         low = max(pictures.zoom.shape[0], pictures.change.shape[0])
-        places = [(0, 0, CELL, high), (0, high + GAP, half, low), (half + GAP, high + GAP, half, low)]
+        boxes = [(0, 0, CELL, high), (0, high + GAP, half, low), (half + GAP, high + GAP, half, low)]
     else:
-        places = [
+        boxes = [
             (0, 0, SHEET_SIDE, SHEET_SIDE),
             (SHEET_SIDE + GAP, 0, DETAIL, DETAIL),
             (SHEET_SIDE + GAP, DETAIL + GAP, DETAIL, DETAIL),
         ]
-    cell = Image.new("RGB", (CELL, max(y + height for _, y, _, height in places)), PAPER)
-    for shown, place in zip(pictures, places, strict=True):
-        _paste(cell, shown, place)
+    cell = Image.new("RGB", (CELL, max(y + height for _, y, _, height in boxes)), PAPER)
+    for shown, box in zip(pictures, boxes, strict=True):
+        _paste(cell, shown, box)
     return cell
 
 

@@ -564,7 +564,7 @@ def test_wrong_settings_say_what_is_wrong(bench):
     for settings, message in [
         (PageSettings((Entry("cutpaste", {"area_ratio": [2, 3]}),)), "area_ratio"),
         (PageSettings((Entry("cutpaste"),), severity=(0.5, 7)), r"`severity\[1\]`"),
-        (PageSettings((Entry("cutpaste"),), region="painted"), "`region` must be painted, and nothing is"),
+        (PageSettings((Entry("cutpaste"),), region="painted"), "`region` must be painted, but it is empty"),
         (PageSettings((Entry("cutpaste"),), image=99), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste"),), image="../outside/secret.png"), "`image` must be the number of an image"),
         (PageSettings((Entry("cutpaste", weight=0),)), "`weights` must contain at least one positive"),

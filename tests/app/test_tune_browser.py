@@ -265,7 +265,7 @@ def test_widths(server, width, settings):
         page.wait_for_selector("#pail-painter canvas")
         driver.settled(page)
         picture = page.locator("#pail-main .pail-nothing img").bounding_box()
-        assert picture["width"] > 200 and picture["x"] + picture["width"] <= width, "beside what to do next"
+        assert picture["width"] > 200 and picture["x"] + picture["width"] <= width, "next to what to do next"
         page.locator("#pail-add").click()
         page.locator("#pail-region input[value=auto]").check()
         driver.settled(page)

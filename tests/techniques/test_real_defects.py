@@ -351,7 +351,7 @@ def test_annotations_of_labelme_that_cannot_be_used_are_named(shape, word, tmp_p
     ("area", "word"),
     [
         ({"size": [60, 80], "counts": [10, 20]}, "add up to 30 pixels"),
-        ({"size": [60, 80], "counts": [-5, 4805]}, "from 0 on"),
+        ({"size": [60, 80], "counts": [-5, 4805]}, "nonnegative numbers"),
         ({"size": [60, 70], "counts": [4200]}, "(60, 80)"),
         ({"size": [60, 80], "counts": compressed(run_lengths(SPOT))[:-1]}, "annotation 2"),
         ({"size": [60, 80], "counts": "é"}, "character"),
@@ -377,7 +377,7 @@ def test_annotations_of_coco_that_cannot_be_used_are_named(area, word, tmp_path)
         ("0 0.1 0.1 0.2 0.2 0.3", "odd number"),
         ("0 0.1 x 0.2 0.2 0.3 0.4", "something other than numbers"),
         ("0 0.1 0.1", "1 points"),
-        ("0", "no pairs"),
+        ("0", "not pairs"),
     ],
 )
 def test_lines_of_yolo_that_cannot_be_used_are_named(line, word, tmp_path):

@@ -89,9 +89,9 @@ def _find_edge(image: NormalImage, sampler: Sampler, width: float) -> _Edge:
     coarse = image.roi if image.roi is not None else coarse_foreground(image)
     if coarse is not None:
         rim = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        places = np.flatnonzero(cv2.bitwise_and(rim, coarse))
-        if len(places):
-            row, column = divmod(int(places[sampler.integer("edge", 0, len(places) - 1)]), coarse.shape[1])
+        candidates = np.flatnonzero(cv2.bitwise_and(rim, coarse))
+        if len(candidates):
+            row, column = divmod(int(candidates[sampler.integer("edge", 0, len(candidates) - 1)]), coarse.shape[1])
             down, right = image.height / coarse.shape[0], image.width / coarse.shape[1]
             return _edge_at(image, coarse, ((column + 0.5) * right, (row + 0.5) * down), width)
     height, wide = image.shape

@@ -67,8 +67,8 @@ def _relief(
     step = coarse_step(radius)
     count = 2 * math.ceil((1.2 * radius + 1) / step) + 1
     center_x, center_y = (count * step / 2 + sampler.uniform("phase", -0.5, 0.5) for _ in "xy")
-    places = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * step
-    x, y = places - np.float32(center_x), (places - np.float32(center_y))[:, None]
+    positions = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * step
+    x, y = positions - np.float32(center_x), (positions - np.float32(center_y))[:, None]
     cosine, sine = np.float32(math.cos(turn) / radius), np.float32(math.sin(turn) / radius)
     u, v = x * cosine + y * sine, (y * cosine - x * sine) * np.float32(1 / flat)
     inside = 1 - u * u - v * v

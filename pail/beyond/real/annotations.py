@@ -608,8 +608,8 @@ def _read_yolo(catalog: Catalog, files: _Files) -> bool:
         parts = list(PurePosixPath(name).parts)
         at = len(parts) - 2 - parts[-2::-1].index(LABELS)
         stem = PurePosixPath(*parts[:at], IMAGES, *parts[at + 1 :]).with_suffix("")
-        places = [f"{stem}{suffix}" for suffix in SUFFIXES]
-        image = next((place for place in files.images if place.lower() in {p.lower() for p in places}), None)
+        candidates = [f"{stem}{suffix}" for suffix in SUFFIXES]
+        image = next((path for path in files.images if path.lower() in {p.lower() for p in candidates}), None)
         try:
             lines = (files.root / name).read_text(encoding="utf-8-sig").splitlines()
             if image is None:

@@ -46,7 +46,7 @@ class Kinds(Parameter):
         return "a kind or a sequence of kinds"
 
 
-class Turned(NamedTuple):
+class Transformed(NamedTuple):
     """A defect after its geometric transform, in the working values of the image."""
 
     pixels: np.ndarray  # (h + 2, w + 2, C) float32, or its difference from the surface; one more pixel on every side
@@ -79,19 +79,19 @@ def real_defect(
     level = _level(pixels, defect.ring) if how == "paste" else None
     if how == "transfer":
         pixels = pixels - _working(image, defect, defect.surface)
-    turned = _turned(image, defect, pixels, linear)
-    box = _box(image, sampler, defect, turned.mask, place)
+    transformed = _transformed(image, defect, pixels, linear)
+    box = _box(image, sampler, defect, transformed.mask, place)
     gain = sampler.uniform("contrast", *contrast)
     background = image.crop(box).astype(np.float32)
     if how == "poisson":
-        content = _poisson(image, box, turned, gain)
+        content = _poisson(image, box, transformed, gain)
     else:
         if how == "transfer":
-            content = background + turned.pixels[1:-1, 1:-1] * np.float32(gain)
+            content = background + transformed.pixels[1:-1, 1:-1] * np.float32(gain)
         else:
-            content = _matched(image, box, turned, gain, level)
-        content = background + turned.alpha[..., None] * (content - background)
-    return Insertion(box, content, turned.mask, sampler.opacity())
+            content = _matched(image, box, transformed, gain, level)
+        content = background + transformed.alpha[..., None] * (content - background)
+    return Insertion(box, content, transformed.mask, sampler.opacity())
 
 
 def _working(image: NormalImage, defect: Defect, pixels: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def _linear(factor: float, angle: float, flips: tuple[bool, bool]) -> np.ndarray
     return factor * rotation @ np.diag([-1.0 if flips[1] else 1.0, -1.0 if flips[0] else 1.0])
 
 
-def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.ndarray) -> Turned:
+def _transformed(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.ndarray) -> Transformed:
     """The defect and its mask after one affine transform, which is reduced if they do not fit into the region."""
     outline = np.concatenate(cv2.findContours(defect.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])[:, 0]
     points = outline @ linear.T
@@ -143,7 +143,7 @@ def _turned(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.n
         if not cv2.hasNonZero(np.ascontiguousarray(hard[tight.slices])):
             hard[tight.slices] = 255
     around = Box(tight.top - 1, tight.left - 1, tight.height + 2, tight.width + 2)
-    return Turned(
+    return Transformed(
         _warped(pixels, matrix, size)[around.slices],
         np.maximum(_softened(soft, hard)[tight.slices].astype(np.float32) / 255, 0.5),
         np.ascontiguousarray(hard[tight.slices]),
@@ -207,15 +207,15 @@ def _level(pixels: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _matched(
-    image: NormalImage, box: Box, turned: Turned, gain: float, own: tuple[np.ndarray, np.ndarray] | None
+    image: NormalImage, box: Box, transformed: Transformed, gain: float, own: tuple[np.ndarray, np.ndarray] | None
 ) -> np.ndarray:
     """The pixels of the defect, with the level around it matched to that around the new place."""
-    pixels = turned.pixels[1:-1, 1:-1]
-    width = ring_width(turned.mask)
+    pixels = transformed.pixels[1:-1, 1:-1]
+    width = ring_width(transformed.mask)
     grown = Box(box.top - width, box.left - width, box.height + 2 * width, box.width + 2 * width)
     grown = grown.intersect(image.whole)
     mask = np.zeros(grown[2:], np.uint8)
-    mask[box.within(grown).slices] = turned.mask
+    mask[box.within(grown).slices] = transformed.mask
     new = _level(image.crop(grown).astype(np.float32), ring_around(mask))
     if own is None or new is None:  # nothing to compare
         return pixels
@@ -225,13 +225,13 @@ def _matched(
     return result
 
 
-def _poisson(image: NormalImage, box: Box, turned: Turned, gain: float) -> np.ndarray:
+def _poisson(image: NormalImage, box: Box, transformed: Transformed, gain: float) -> np.ndarray:
     """The defect's gradients on the new background."""
     grown = Box(box.top - 1, box.left - 1, box.height + 2, box.width + 2)
     inside = grown.intersect(image.whole)
     part = inside.within(grown).slices
-    mask = cv2.copyMakeBorder(turned.mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    mask = cv2.copyMakeBorder(transformed.mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     blended = poisson.blend(
-        image.crop(inside), turned.pixels[part] * np.float32(gain), np.ascontiguousarray(mask[part])
+        image.crop(inside), transformed.pixels[part] * np.float32(gain), np.ascontiguousarray(mask[part])
     )
     return blended[box.within(inside).slices]

@@ -122,17 +122,17 @@ def play(rng: np.random.Generator, game: Game, maps: np.ndarray, probabilities: 
     chosen = np.zeros((steps, walkers), np.intp)
     for edge in np.cumsum(probabilities)[:-1]:
         chosen += dice >= edge
-    places = np.empty((kept, walkers), np.complex64)
-    place, mirrored = np.full(walkers, game.start, np.complex64), np.empty(walkers, np.complex64)
+    positions = np.empty((kept, walkers), np.complex64)
+    position, mirrored = np.full(walkers, game.start, np.complex64), np.empty(walkers, np.complex64)
     for step, (keep, mirror, shift) in enumerate(zip(*np.take(factors, chosen, axis=1), strict=True), kept - steps):
-        np.conjugate(place, out=mirrored)
+        np.conjugate(position, out=mirrored)
         mirrored *= mirror
-        place *= keep
-        place += mirrored
-        place += shift
+        position *= keep
+        position += mirrored
+        position += shift
         if step >= 0:
-            places[step] = place
-    return places.reshape(-1)[: game.iterations]
+            positions[step] = position
+    return positions.reshape(-1)[: game.iterations]
 
 
 def _raster(points: np.ndarray, raster: int, stamp: int) -> np.ndarray | None:

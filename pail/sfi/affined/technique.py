@@ -181,9 +181,9 @@ class _WarpedTiles:
         count, columns = self.tiling.size, self.tiling.columns
         own = (row + block.row) * columns + column + block.column
         steps = 1 + (self.sampler.rng.random(len(row)) * (count - 1)).astype(int)
-        places = np.where(self.sampler.rng.random(len(row)) < 0.5, own, (own + steps) % count)
-        self.sampler.keep("origins", places)
-        corners = np.stack(np.divmod(places, columns), axis=1) * self.tiling.side
+        origins = np.where(self.sampler.rng.random(len(row)) < 0.5, own, (own + steps) % count)
+        self.sampler.keep("origins", origins)
+        corners = np.stack(np.divmod(origins, columns), axis=1) * self.tiling.side
         limits = self.image.height - block.height, self.image.width - block.width
         result: np.ndarray = np.minimum(corners, limits).astype(np.float32)
         return result

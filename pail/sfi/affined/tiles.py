@@ -110,9 +110,9 @@ def affine_maps(sampler: Sampler, count: int, height: int, width: int) -> np.nda
     points = triangles.reshape(count, 2, 3, 2)  # (tile, target or origin, corner, row or column)
     failed = np.unique(useless // 2)
     unit = np.array([[0, 0], [1, 0], [0, 1]], np.int32)
-    places = 1 + (sampler.rng.random(len(failed)) * (height * width - 1)).astype(np.int32)
+    offsets = 1 + (sampler.rng.random(len(failed)) * (height * width - 1)).astype(np.int32)
     points[failed, 0] = unit
-    points[failed, 1] = unit + np.stack(np.divmod(places % (height * width), width), axis=1)[:, None]
+    points[failed, 1] = unit + np.stack(np.divmod(offsets % (height * width), width), axis=1)[:, None]
     sampler.keep("triangles", points)
     return _solve(points.transpose(1, 2, 3, 0).astype(np.float32))
 
