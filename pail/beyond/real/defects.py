@@ -46,6 +46,8 @@ class Defect(NamedTuple):
         What the surface below the defect may look like: a smooth continuation of what is around it.
     kind : str
         What it is called.
+    outline : ndarray (n, 2), float64
+        Corners (x, y) of the mask's outlines: where it reaches after any affine change.
     box : Box
         Where the cut-out is in the photograph.
     shape : (int, int)
@@ -59,13 +61,14 @@ class Defect(NamedTuple):
     ring: np.ndarray
     surface: np.ndarray
     kind: str
+    outline: np.ndarray
     box: Box
     shape: tuple[int, int]
     alpha: bool = False
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in (self.pixels, self.mask, self.ring, self.surface))
+        return sum(array.nbytes for array in (self.pixels, self.mask, self.ring, self.surface, self.outline))
 
 
 class Defects(Sequence[Defect]):
@@ -274,9 +277,11 @@ class Defects(Sequence[Defect]):
         part = np.ascontiguousarray(pixels[box.slices])
         surface = _surface(part, clean, mask)
         ring = cv2.bitwise_and(ring_around(mask), clean)
-        for array in (part, mask, ring, surface):
+        found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        outline = np.concatenate(found)[:, 0].astype(np.float64)
+        for array in (part, mask, ring, surface, outline):
             array.flags.writeable = False
-        return Defect(part, mask, ring, surface, piece.kind, box, shape, alpha)
+        return Defect(part, mask, ring, surface, piece.kind, outline, box, shape, alpha)
 
     def _clean(self, image: int, box: Box) -> np.ndarray:
         """Where no defect of the photograph is, on a box, a pixel away from each."""
