@@ -59,7 +59,7 @@ def layers(instances: np.ndarray, techniques: Sequence[str], kinds: Sequence[str
     found = []
     kinds = [None] * len(techniques) if kinds is None else kinds
     for number, (technique, kind) in enumerate(zip(techniques, kinds, strict=True), 1):
-        own = (instances == number).astype(np.uint8)
+        own = (instances == number).view(np.uint8)
         left, top, width, height = cv2.boundingRect(own)
         if not width:
             continue
