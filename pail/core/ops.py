@@ -76,7 +76,10 @@ def with_axis(array: np.ndarray) -> np.ndarray:
 
 def largest_change(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The largest absolute difference over the channels between two images of the same shape and dtype, (h, w)."""
-    return reduce(cv2.max, cv2.split(cv2.absdiff(one, other)))
+    change = cv2.absdiff(one, other)
+    if change.ndim == 2:
+        return change
+    return reduce(cv2.max, [np.ascontiguousarray(change[..., channel]) for channel in range(change.shape[2])])
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], *, nearest: bool = False) -> np.ndarray:

@@ -62,6 +62,13 @@ class Sampler:
     def uniform(self, name: str, low: float, high: float) -> float:
         return self.keep(name, low + (high - low) * self.rng.random())
 
+    def uniforms(self, name: str, low: float, high: float, count: int) -> np.ndarray:
+        """`count` uniform numbers, which are recorded unless there are none."""
+        values = low + (high - low) * self.rng.random(count)
+        if count:
+            self.drawn.setdefault(name, []).extend(values.tolist())
+        return values
+
     def integer(self, name: str, low: int, high: int) -> int:
         """A uniform integer in low..high, both included."""
         return self.keep(name, low + int(self.rng.random() * (high - low + 1)))
@@ -111,7 +118,7 @@ def as_severity(value: Any, rng: np.random.Generator) -> float | None:
     return as_number("severity", value, 0, 1)
 
 
-class _Process:
+class Process:
     """A token that identifies this process; it is not passed on by a fork or a pickle."""
 
     token = secrets.token_bytes(16)
@@ -122,7 +129,7 @@ class _Process:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Process.renew)
+    os.register_at_fork(after_in_child=Process.renew)
 
 
 class Stream:
@@ -135,12 +142,12 @@ class Stream:
 
     def __init__(self, rng: Any = None) -> None:
         self.is_seeded = rng is not None
-        self._generator = as_rng(rng)
-        self._token = _Process.token
+        self._generator = as_rng(rng) if self.is_seeded else None  # seeded at its first use, which may never come
+        self._token = Process.token
 
     def next(self) -> np.random.Generator:
-        if self._token != _Process.token:
-            self._generator, self._token = np.random.default_rng(), _Process.token
+        if self._generator is None or self._token != Process.token:
+            self._generator, self._token = np.random.default_rng(), Process.token
         # A child for each call: concurrent calls in several threads do not share a generator.
         return np.random.Generator(np.random.PCG64(int.from_bytes(self._generator.bytes(16), "little")))
 
@@ -148,4 +155,4 @@ class Stream:
         """Used for pickle, copy and deepcopy."""
         self.__dict__.update(state)
         if not self.is_seeded:
-            self._generator, self._token = np.random.default_rng(), _Process.token
+            self._generator, self._token = np.random.default_rng(), Process.token

@@ -44,8 +44,9 @@ class Window(NamedTuple):
         window."""
         if dtype.kind == "u":
             values = values + np.float32(self.low) if self.low else values
-            rounded: np.ndarray = np.clip(np.rint(values), self.low, math.floor(self.high)).astype(dtype)
-            return rounded
+            rounded: np.ndarray = np.rint(values)
+            np.clip(rounded, self.low, math.floor(self.high), out=rounded)
+            return rounded.astype(dtype)
         values = values.astype(dtype, copy=False)  # clipped in the final dtype
         values = values + dtype.type(self.low) if self.low else values
         clipped: np.ndarray = np.clip(values, dtype.type(self.low), dtype.type(self.high))
@@ -62,9 +63,6 @@ class Window(NamedTuple):
 
 
 BYTES = Window(0.0, 255.0, 255.0, clips=False)  # the window of plain 8-bit images
-
-
-BYTES = Window(0.0, 255.0, 255.0, clips=False)
 
 
 def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
@@ -84,7 +82,7 @@ def as_data_range(name: str, value: Any, *, auto: bool = False) -> Any:
 
 def window_of(name: str, array: np.ndarray, data_range: DataRange, keyword: str = "data_range") -> Window:
     """The window of an array. Raises an error for values outside [0, full scale] and for values that are not finite."""
-    if data_range is None and array.dtype == np.uint8:  # the usual case
+    if array.dtype == np.uint8 and data_range in (None, 255):  # the usual case
         return BYTES
     if isinstance(data_range, tuple):
         return _given(name, array, data_range, keyword)

@@ -12,7 +12,7 @@ from pail.beyond.real.defects import Defects
 from pail.core.checks import as_number
 from pail.dataset.finish import Summary, finish
 from pail.dataset.layouts import notes
-from pail.dataset.make import BANKS, FOREGROUNDS, SOURCES
+from pail.dataset.make import BANKS, FOREGROUNDS, NORMALS, SOURCES
 from pail.dataset.recipe import combined
 from pail.dataset.run import check_claim, claim_output, locked, prepare_run
 from pail.dataset.work import work
@@ -295,6 +295,7 @@ def generate(
             work(run, count, progress=progress)
             return finish(run)
     finally:
+        NORMALS.forget(run.inputs.run)
         SOURCES.forget(run.inputs.run)
         FOREGROUNDS.forget(run.inputs.run)
         BANKS.forget(run.inputs.run)

@@ -59,7 +59,7 @@ def layers(
     kinds = [None] * len(techniques) if kinds is None else kinds
     labels = techniques if labels is None else labels
     for number, (technique, kind, label) in enumerate(zip(techniques, kinds, labels, strict=True), 1):
-        own = (instances == number).astype(np.uint8)
+        own = (instances == number).view(np.uint8)
         left, top, width, height = cv2.boundingRect(own)
         if not width:
             continue

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import reduce
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from pail.beyond.real.defects import Defects
 from pail.call.result import PseudoAnomaly
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.names import MIXED
-from pail.core.ops import resize
+from pail.core.ops import as_bytes, largest_change, resize
 from pail.core.source import as_source
 from pail.dataset.inputs import Inputs, read_image, stem_of
 from pail.dataset.labels import coco_annotations, layers, manifest_pieces, yolo_label
@@ -32,7 +32,7 @@ from pail.pixels.foreground import foreground_of
 from pail.registry import TECHNIQUES
 from pail.roi import as_roi
 
-CACHE_BYTES = 48 << 20  # of decoded sources that a process caches
+CACHE_BYTES = 48 << 20  # of decoded sources that a process caches, and of normal images at the size of the set
 MOST_REMEMBERED = 1 << 17  # images for which a process remembers whether they have a foreground
 VISIBLE = np.float32(0.02)  # of the range: a smaller change is not visible
 
@@ -51,29 +51,43 @@ class Made:
     annotations: list[list[dict[str, Any]]] = field(default_factory=list)  # COCO annotations of each line
 
 
-class _SourceCache:
-    """Recently decoded sources of a run, up to a number of bytes. There are few sources, and every image uses one."""
+@dataclass(frozen=True)
+class _Normal:
+    """A normal image as the set uses it."""
+
+    frame: NormalImage
+    alpha: bool | None  # as `as_alpha` gives it
+    original: tuple[int, ...]  # height and width in its file
+
+    @property
+    def pixels(self) -> np.ndarray:
+        return self.frame.pixels
+
+
+Kept = TypeVar("Kept", Picture, _Normal)
+
+
+class _Cache(Generic[Kept]):
+    """Images that a run has read recently, up to a number of bytes. A set uses each of its files many times."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes = limit, 0
-        self._kept: dict[tuple[str, str, str], Picture] = {}
+        self._kept: dict[tuple[str, str, str], Kept] = {}
         self._lock = threading.Lock()  # a process may make images in several threads
 
-    def get(self, recipe: Recipe, inputs: Inputs, name: str) -> Picture:
-        assert inputs.sources is not None
-        key = inputs.run, inputs.sources.url, name
+    def get(self, key: tuple[str, str, str], read: Callable[[], Kept]) -> Kept:
+        """What is kept for a run, a folder and a name, or what `read` makes of the file."""
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
-        picture = read_image(inputs.sources, name, recipe)
-        picture.pixels.flags.writeable = False
+        found = read()
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = picture
-                self._bytes += picture.pixels.nbytes
+                self._kept[key] = found
+                self._bytes += found.pixels.nbytes
             while self._bytes > self._limit and len(self._kept) > 1:
                 self._bytes -= self._kept.pop(next(iter(self._kept))).pixels.nbytes
-        return picture
+        return found
 
     def forget(self, run: str) -> None:
         with self._lock:
@@ -119,7 +133,8 @@ class _Banks:
 
 
 BANKS = _Banks()
-SOURCES = _SourceCache(CACHE_BYTES)
+SOURCES = _Cache[Picture](CACHE_BYTES)
+NORMALS = _Cache[_Normal](CACHE_BYTES)
 FOREGROUNDS = _Remembered()
 
 
@@ -134,18 +149,39 @@ def make_item(recipe: Recipe, inputs: Inputs, item: Item) -> Made:
     skipped: list[dict[str, str]] = []
     for name in item.normals:
         try:
-            picture = read_image(inputs.normals, name, recipe)
-            frame, alpha = _checked(picture, recipe), as_alpha(picture, recipe)
+            normal = _read_normal(recipe, inputs, name)
             made = Made(skipped)
             if item.is_good:
-                for tile in _tiles(recipe, name, frame.pixels):
-                    _add_good(made, recipe, item, name, frame.pixels, alpha, tile)
+                for tile in _tiles(recipe, name, normal.pixels):
+                    _add_good(made, recipe, item, name, normal.pixels, normal.alpha, tile)
             else:
-                _add_damaged(made, recipe, inputs, item, name, frame, alpha, picture.pixels.shape[:2])
+                _add_damaged(made, recipe, inputs, item, name, normal.frame, normal.alpha, normal.original)
             return made
         except (UnreadableError, OSError) as error:
             skipped.append({"file": name, "role": "normal", "reason": _reason(error)})
     return Made(skipped)
+
+
+def _read_normal(recipe: Recipe, inputs: Inputs, name: str) -> _Normal:
+    """A normal image at the size of the set. Its file is read unless the image is cached."""
+
+    def read() -> _Normal:
+        picture = read_image(inputs.normals, name, recipe)
+        return _Normal(_checked(picture, recipe), as_alpha(picture, recipe), picture.pixels.shape[:2])
+
+    return NORMALS.get((inputs.run, inputs.normals.url, name), read)
+
+
+def _read_source(recipe: Recipe, inputs: Inputs, name: str) -> Picture:
+    sources = inputs.sources
+    assert sources is not None
+
+    def read() -> Picture:
+        picture = read_image(sources, name, recipe)
+        picture.pixels.flags.writeable = False
+        return picture
+
+    return SOURCES.get((inputs.run, sources.url, name), read)
 
 
 def _tiles(recipe: Recipe, name: str, pixels: np.ndarray) -> list[Tile | None]:
@@ -307,7 +343,7 @@ def _inserted(
     bank = BANKS.get(inputs)
     for source_name in (*item.sources, None):
         try:
-            source = None if source_name is None else source_pixels(SOURCES.get(recipe, inputs, source_name), recipe)
+            source = None if source_name is None else source_pixels(_read_source(recipe, inputs, source_name), recipe)
         except (UnreadableError, OSError) as error:
             skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
             continue
@@ -346,11 +382,16 @@ def _visible(
     frame: NormalImage, after: np.ndarray, mask: np.ndarray, inside: tuple[slice, slice], tile: Tile | None
 ) -> int:
     """Number of pixels of the mask that changed visibly, as in `pail.masks.difference`."""
-    clip, before = frame.window.clip, frame.pixels
+    before = frame.pixels
     if tile is not None:
         before, after = tile.cut(before), tile.cut(after)
-    change = reduce(cv2.max, cv2.split(cv2.absdiff(clip(before[inside]), clip(after[inside]))))
-    seen = change.astype(np.float32) / np.float32(frame.max_value) >= np.float32(VISIBLE)
+    before, after = before[inside], after[inside]
+    if frame.window.clips:
+        before, after = frame.window.clip(before), frame.window.clip(after)
+    change = largest_change(before, after)
+    if frame.is_byte:
+        return cv2.countNonZero(cv2.bitwise_and(as_bytes(change >= math.ceil(VISIBLE * 255)), mask[inside]))
+    seen = change.astype(np.float32) / np.float32(frame.max_value) >= VISIBLE
     return int(np.count_nonzero(seen & (mask[inside] > 0)))
 
 

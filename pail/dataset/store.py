@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 import uuid
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from pail._install import install_hint
+from pail.core.sampler import Process
 from pail.io.listing import Listing, sift, walk
 
 CLAIM = ".pail/inputs.json"  # identifies the run that started a data set, and its files
 LOCK = ".pail/lock"
 PART = ".part"  # suffix of the temporary name under which a file is written
+_NUMBERS = itertools.count()  # numbers of the temporary files of this process
 
 
 class StoppedError(RuntimeError):
@@ -132,7 +135,7 @@ class Store:
             return
         target = os.path.join(self._path, name)  # noqa: PTH118 (every image comes by here)
         folder, _, file = target.rpartition(os.sep)
-        part = f"{folder}{os.sep}.{file}.{uuid.uuid4().hex}{PART}"
+        part = f"{folder}{os.sep}.{file}.{Process.token.hex()}{next(_NUMBERS)}{PART}"
         try:
             self._open_in_folder(part, folder, data)
             os.replace(part, target)  # noqa: PTH105

@@ -414,7 +414,7 @@ def _picture(pixels: np.ndarray, header: _Header, *, alpha: bool | None = None, 
     """The decoded pixels: rotated, checked, contiguous and in native byte order."""
     if pixels.dtype == np.float16:
         pixels = pixels.astype(np.float32)
-    if pixels.dtype.name not in DTYPES:
+    if pixels.dtype != np.uint8 and pixels.dtype.name not in DTYPES:  # a name takes its time
         raise UnreadableError(f"{pixels.dtype} pixels are not supported ({', '.join(DTYPES)} are); convert the file")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
@@ -423,7 +423,8 @@ def _picture(pixels: np.ndarray, header: _Header, *, alpha: bool | None = None, 
     turns, mirrored = TURNS.get(header.orientation, (0, False))
     if mirrored:
         pixels = pixels[:, ::-1]
-    pixels = np.ascontiguousarray(np.rot90(pixels, turns), dtype=pixels.dtype.newbyteorder("="))
+    pixels = np.rot90(pixels, turns) if turns else pixels
+    pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
     four = pixels.ndim == 3 and pixels.shape[2] == 4
     return Picture(pixels, four or bool(alpha), pages, header.kind.lower())
 

@@ -68,6 +68,12 @@ def coarse_foreground(image: NormalImage) -> np.ndarray | None:
     return result
 
 
+def is_surface(image: NormalImage) -> bool:
+    """Whether an image is found to be a surface without a foreground at once, by its border alone."""
+    result: bool = image.cached("surface", lambda normal: _is_even(_thumbnail(normal, THUMBNAIL_SIDE)))
+    return result
+
+
 def threshold_foreground(image: NormalImage, bg_threshold: float, bg_reverse: bool) -> np.ndarray:
     """The pixels whose gray is at most the threshold (of 0..255), or above it with `bg_reverse`."""
     image = image.normal or image
@@ -158,7 +164,7 @@ def _object_mask(image: NormalImage, side: int) -> np.ndarray | None:
     if found.separation < SEPARATION:  # a surface in any case
         return None
     mask = _mask_of(found)
-    if _is_surface(mask, found.separation):
+    if _is_shade(mask, found.separation):
         return None
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
     mask = _without_specks(mask)
@@ -293,7 +299,7 @@ def _otsu(levels: np.ndarray) -> tuple[int, float]:
     return threshold, float(between[threshold]) / max(variance, 1e-9)
 
 
-def _is_surface(mask: np.ndarray, separation: float) -> bool:
+def _is_shade(mask: np.ndarray, separation: float) -> bool:
     """Whether the two classes are the shading of one surface, and not an object and its background."""
     on_border = float(_border(mask).mean()) / 255
     alike = on_border > BORDER_SHARE * cv2.countNonZero(mask) / mask.size

@@ -292,20 +292,24 @@ class Noise(NamedTuple):
         most = min(max(1, STRIP_PIXELS // canvas.width), canvas.height)
         buffer = np.empty((most, canvas.width), np.float32)
         edges = np.searchsorted(row, np.arange(row[0], row[-1] + 2)).tolist()
-        narrow = canvas.area > WASTE * tile.area
-        needed = _footprint(tile, canvas, self.shape, self.angle) if narrow else None
-        for r, (start, end) in enumerate(pairwise(edges)):
-            blend = basis[r : r + 2].reshape(4, -1)
-            for top in range(start, end, most):
-                bottom = min(top + most, end)
+        strips = [
+            (r, top, min(top + most, end))
+            for r, (start, end) in enumerate(pairwise(edges))
+            for top in range(start, end, most)
+        ]
+        if canvas.area <= WASTE * tile.area:
+            for r, top, bottom in strips:
                 rows = slice(top, bottom)
-                if needed is None:
-                    yield rows, np.matmul(weights[rows], blend, out=buffer[: bottom - top])
-                    continue
-                columns = slice(int(needed[0, rows].min()), int(needed[1, rows].max()))
-                if columns.start < columns.stop:
-                    out = buffer[: bottom - top, : columns.stop - columns.start]
-                    yield (rows, columns), np.matmul(weights[rows], blend[:, columns], out=out)
+                yield rows, np.matmul(weights[rows], basis[r : r + 2].reshape(4, -1), out=buffer[: bottom - top])
+            return
+        needed, tops = _footprint(tile, canvas, self.shape, self.angle), [top for _, top, _ in strips]
+        firsts = np.minimum.reduceat(needed[0], tops).tolist()
+        lasts = np.maximum.reduceat(needed[1], tops).tolist()
+        for (r, top, bottom), first, last in zip(strips, firsts, lasts, strict=True):
+            if first < last:
+                place, blend = (slice(top, bottom), slice(first, last)), basis[r : r + 2].reshape(4, -1)[:, first:last]
+                out = buffer[: bottom - top, : last - first]
+                yield place, np.matmul(weights[top:bottom], blend, out=out)
 
     def _lattice(self, axis: int, first: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells, positions t in the cells and fades s(t) of `size` pixels of the canvas along one axis."""
@@ -345,15 +349,18 @@ def _canvas_around(tile: Box, shape: tuple[int, int], angle: float) -> Box:
 
 def _footprint(tile: Box, canvas: Box, shape: tuple[int, int], angle: float) -> np.ndarray:
     """First and last column (exclusive) of the canvas that the tile needs in each row: (2, rows)."""
-    row = np.arange(canvas.height)
+    row = np.arange(canvas.height, dtype=np.float64)
     low, high = np.full(canvas.height, np.inf), np.full(canvas.height, -np.inf)
     corners = [(x - canvas.left, y - canvas.top) for x, y in _corners(tile, shape, angle)]
     for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
-        near = (row >= min(y0, y1) - 1) & (row <= max(y0, y1) + 1)
+        top, bottom = min(y0, y1), max(y0, y1)
+        near = slice(max(0, math.ceil(top - 1)), max(0, math.floor(bottom + 1) + 1))
+        nearest_low, nearest_high = low[near], high[near]
         for reach in (-1, 1):  # a pixel is needed if one less than a row above or below is needed
-            y = np.clip(row[near] + reach, min(y0, y1), max(y0, y1))
+            y = np.clip(row[near] + reach, top, bottom)
             for x in (x0, x1) if y0 == y1 else (x0 + (x1 - x0) * (y - y0) / (y1 - y0),):
-                low[near], high[near] = np.minimum(low[near], x), np.maximum(high[near], x)
+                np.minimum(nearest_low, x, out=nearest_low)
+                np.maximum(nearest_high, x, out=nearest_high)
     seen = low <= high
     first = np.where(seen, np.floor(low) - 1, canvas.width)
     last = np.where(seen, np.ceil(high) + 2, 0)

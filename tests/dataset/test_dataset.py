@@ -21,7 +21,9 @@ from PIL import Image
 
 import pail
 from pail import pai
+from pail.dataset import make
 from pail.dataset import recipe as recipes
+from pail.dataset.inputs import read_image
 from pail.dataset.replay import remake
 from pail.io.read import decode
 
@@ -52,6 +54,25 @@ def whole(parts, sources, tmp_path_factory):
     summary = pail.generate(parts, out, source=sources, number=COUNT, seed=3, workers=1)
     assert (summary.good, summary.anomalies, summary.status) == (10, COUNT, 0)
     return out
+
+
+def test_a_file_is_read_once_for_all_anomalies_unless_there_is_no_room(parts, sources, whole, tmp_path, monkeypatch):
+    read = []
+
+    def counted(store, name, recipe):
+        read.append(f"{store.url}/{name}")
+        return read_image(store, name, recipe)
+
+    monkeypatch.setattr(make, "read_image", counted)
+    pail.generate(parts, tmp_path / "once", source=sources, number=COUNT, seed=3, workers=1)
+    assert sorted(read) == sorted(set(read))
+    same(whole, tmp_path / "once")
+    read.clear()
+    for cache in (make.NORMALS, make.SOURCES):
+        monkeypatch.setattr(cache, "_limit", 0)
+    pail.generate(parts, tmp_path / "again", source=sources, number=COUNT, seed=3, workers=1)
+    assert len(read) > COUNT
+    same(whole, tmp_path / "again")
 
 
 def files(folder):

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from scenes import FULL_FRAME, WITH_GROUND, Scene, bright_on_dark, dark_on_bright, gravel, photo, sensor_noise
 
-from pail import roi
+from pail import pai, roi
 from pail.core.image import as_normal_image
-from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, threshold_foreground
+from pail.pixels.foreground import cdo_foreground, coarse_foreground, foreground_of, is_surface, threshold_foreground
 from pail.roi import as_roi, foreground
 
 
@@ -30,6 +30,15 @@ def test_parts_on_a_background_are_found(scene: Callable[[], Scene]) -> None:
     mask = foreground(picture)
     assert mask.dtype == bool
     assert overlap(mask, truth) >= 0.9
+    assert not is_surface(as_normal_image(picture))
+
+
+def test_an_even_surface_is_told_at_once_and_has_no_edge_to_chip_but_its_own() -> None:
+    picture = np.random.default_rng(0).normal(150, 10, (256, 256)).astype(np.uint8)
+    assert is_surface(as_normal_image(picture))
+    for seed in range(8):
+        left, top, width, height = cv2.boundingRect(pai.Anomaly_Insertion().chip(picture, rng=seed).m_a)
+        assert left == 0 or top == 0 or left + width == 256 or top + height == 256
 
 
 @pytest.mark.parametrize("scene", [*WITH_GROUND, *FULL_FRAME], ids=lambda scene: scene.__name__)

@@ -8,14 +8,14 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus
+from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus, mean_under
 from pail.beyond.procedural.strokes import fill, grain, moved, smooth_field
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes
 from pail.core.parameters import Choice, Pair
 from pail.core.sampler import Sampler
-from pail.pixels.foreground import coarse_foreground
+from pail.pixels.foreground import coarse_foreground, is_surface
 
 FILLS = (None, "background", "fracture")
 CORNERS = (4, 8)  # number of corners of the fracture line
@@ -68,15 +68,16 @@ def chip(
         alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
     site = find_site(image, sampler, alpha, contrast, tone="hollow", box=box)
     beyond = _mirrored(image, site.pixels, box, edge) if shown == "background" else None
-    facets = _facets(rng, alpha.shape, width, toward)
+    facets = _facets(rng, alpha.shape, width, toward) if beyond is None else None
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         inside = np.minimum(bite.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3), 1)[:, None]
-        if beyond is None:
+        if facets is not None:
             amount = facets.reshape(-1)[where][:, None] + np.float32(0.06) * grain(rng, len(where))[:, None]
             base = original + np.float32(0.6) * (site.level.astype(np.float32) - original)
             gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.darkens else site.brighter(base))
         else:
+            assert beyond is not None
             gap = beyond.reshape(-1, image.channels)[where].astype(np.float32)
         result: np.ndarray = original + inside * (gap - original) + (1 - inside) * site.brighter(original)
         return result
@@ -86,7 +87,9 @@ def chip(
 
 def _find_edge(image: NormalImage, sampler: Sampler, width: float) -> _Edge:
     """A random point of the edge of the region, else of the foreground, else of the image."""
-    coarse = image.roi if image.roi is not None else coarse_foreground(image)
+    coarse = image.roi
+    if coarse is None and not is_surface(image):
+        coarse = coarse_foreground(image)
     if coarse is not None:
         rim = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         candidates = np.flatnonzero(cv2.bitwise_and(rim, coarse))
@@ -139,37 +142,41 @@ def _edge_at(image: NormalImage, coarse: np.ndarray, point: tuple[float, float],
 
 def _sharpened(pixels: np.ndarray, soft: np.ndarray) -> np.ndarray:
     """Refine a coarse mask: uncertain pixels are assigned to the side whose color is closer."""
-    flat, doubt = pixels.reshape(-1, pixels.shape[2]).astype(np.float32), soft.reshape(-1)
-    inside, outside = doubt > 250, doubt < 5
-    solid = doubt > 127
-    if inside.any() and outside.any():
-        one, other = flat[inside].mean(axis=0), flat[outside].mean(axis=0)
-        unsure = ~(inside | outside)
-        solid[unsure] = (flat[unsure] - (one + other) / 2) @ (one - other) > 0
-    return as_bytes(solid).reshape(soft.shape)
+    inside, outside = as_bytes(soft > 250), as_bytes(soft < 5)
+    if not (cv2.hasNonZero(inside) and cv2.hasNonZero(outside)):
+        return as_bytes(soft > 127)
+    one, other = mean_under(pixels, inside), mean_under(pixels, outside)
+    toward = np.append(one - other, (other @ other - one @ one) / 2)  # positive if `one` is closer
+    nearer = as_bytes(cv2.transform(pixels.astype(np.float32), toward[None]) > 0)
+    return cv2.bitwise_or(inside, cv2.bitwise_and(nearer, cv2.bitwise_not(outside)))
 
 
 def _bite(image: NormalImage, sampler: Sampler, edge: _Edge, width: float, depth: float) -> tuple[Box, np.ndarray]:
     """The box of a chip, and its coverage of each pixel; the outline is a line of straight facets."""
     rng = sampler.rng
     count = sampler.integer("corners", *CORNERS)
-    angle = np.linspace(0, math.pi, count + 2)
+    corners = np.arange(count + 2)
+    angle = corners * (math.pi / (count + 1))
     angle[1:-1] += rng.uniform(-0.35, 0.35, count) * math.pi / (count + 1)
     across = -np.cos(angle) * width / 2
     inwards = np.sin(angle) * depth * rng.uniform(0.65, 1.1, count + 2)
     # Fractures are rough, so each facet is broken once more.
-    fine = np.linspace(0, count + 1, 3 * (count + 1) + 1)
-    across, inwards = (np.interp(fine, np.arange(count + 2), values) for values in (across, inwards))
+    fine = np.arange(3 * (count + 1) + 1) / 3
+    across, inwards = (np.interp(fine, corners, values) for values in (across, inwards))
     inwards[1:-1] += rng.standard_normal(len(fine) - 2) * 0.025 * width
     across = np.concatenate([[-width / 2], across, [width / 2]])
     inwards = np.concatenate([[-BURIED * width], inwards, [-BURIED * width]])
     inward_x, inward_y = edge.inward
-    points = np.stack(
-        [edge.x + inward_x * inwards - inward_y * across, edge.y + inward_y * inwards + inward_x * across], axis=1
+    x, y = edge.x + inward_x * inwards - inward_y * across, edge.y + inward_y * inwards + inward_x * across
+    left, top, right, bottom = (
+        math.floor(x.min() - 3),
+        math.floor(y.min() - 3),
+        math.ceil(x.max() + 3),
+        math.ceil(y.max() + 3),
     )
-    low, high = np.floor(points.min(axis=0) - 3).astype(int), np.ceil(points.max(axis=0) + 3).astype(int)
-    box = Box(int(low[1]), int(low[0]), int(high[1] - low[1]), int(high[0] - low[0])).intersect(edge.around)
-    return box, fill([points - (box.left, box.top)], shape=(box.height, box.width), blur=focus(image))
+    box = Box(top, left, bottom - top, right - left).intersect(edge.around)
+    outline = np.column_stack([x - box.left, y - box.top])
+    return box, fill([outline], shape=(box.height, box.width), blur=focus(image))
 
 
 def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> np.ndarray:
@@ -190,7 +197,7 @@ def _mirrored(image: NormalImage, pixels: np.ndarray, box: Box, edge: _Edge) -> 
         return pixels
     mirrored = cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     is_free = cv2.remap(free, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    mean = source.reshape(-1, image.channels)[np.flatnonzero(free)].mean(axis=0, dtype=np.float32)
+    mean = mean_under(source, free).astype(np.float32)
     weight = cv2.GaussianBlur(is_free, (0, 0), 1.0).reshape(*pixels.shape[:2], 1) * np.float32(1 / 255)
     result: np.ndarray = mirrored.reshape(pixels.shape) * weight + mean * (1 - weight)
     return result
@@ -205,7 +212,8 @@ def _facets(rng: np.random.Generator, shape: tuple[int, int], width: float, towa
     bent = smooth_field(rng, shape, max(2.0, 0.25 * width)) * np.float32(0.12 * width)
     x = np.arange(shape[1], dtype=np.float32) + bent
     y = np.arange(shape[0], dtype=np.float32)[:, None] + bent
-    away = np.stack([(x - np.float32(cx)) ** 2 + (y - np.float32(cy)) ** 2 for cx, cy in centers])
+    center_x, center_y = centers.T.astype(np.float32)[..., None, None]
+    away = (x - center_x) ** 2 + (y - center_y) ** 2
     planes = facing[away.argmin(axis=0)]
     planes = cv2.GaussianBlur(planes, (0, 0), max(0.6, 0.025 * width)).reshape(shape)
     result: np.ndarray = (

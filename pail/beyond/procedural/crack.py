@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import Annotated
 
 import numpy as np
 
 from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus
-from pail.beyond.procedural.strokes import along, fill, flanks, ribbon, smooth_field, smooth_noise, trimmed
+from pail.beyond.procedural.strokes import along, along_stroke, fill, flank, ribbon, smooth_field, smooth_rows, trimmed
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.parameters import Pair
@@ -34,31 +35,34 @@ def crack(
     light: Light,
 ) -> Insertion:
     """See `pail.pai.Anomaly_Insertion.crack`."""
-    side = image.region_side
+    side, rng = image.region_side, sampler.rng
     run = max(1.0, sampler.scaled("length", *length) * side)
     widest = max(1.0, sampler.scaled("width", *width) * side)
     multiplied = sampler.scaled("factor", *factor[::-1])
     heading = sampler.uniform("angle", 0, 2 * math.pi)
     toward = draw_light(sampler, light)
-    points, headings = _walk(sampler, heading, run, side)
+    points, headings = _walk(rng, np.array([heading]), np.array([run]), side)
+    points, headings = points[0], headings[0]
     start = sampler.uniform("widest_at", 0.0, 0.6)
-    t = np.linspace(0, 1, len(points))
+    t = along_stroke(len(points))
     open_ = widest * np.where(t < start, 0.25 + 0.75 * t / max(start, 1e-3), (1 - t) / max(1 - start, 1e-3)) ** 0.8
-    outlines = [_ragged(sampler, points, open_)]
-    for _ in range(sampler.scaled_integer("n_branches", *n_branches)):
-        at = int(sampler.uniform("branch_at", 0.1, 0.85) * (len(points) - 1))
-        off = math.radians(sampler.uniform("branch_angle", 30, 60)) * (1 if sampler.flag("branch_left") else -1)
-        share = sampler.uniform("branch_length", 0.12, 0.45)
-        branch, _ = _walk(sampler, float(headings[min(at, len(headings) - 1)]) + off, run * share, side)
-        taper = np.linspace(1, 0, len(branch)) ** 0.8
-        outlines.append(_ragged(sampler, branch + points[at], 0.7 * float(open_[at]) * taper))
+    outlines = [*_ragged(rng, points[None], open_[None])]
+    count = sampler.scaled_integer("n_branches", *n_branches)
+    if count:
+        at = (sampler.uniforms("branch_at", 0.1, 0.85, count) * (len(points) - 1)).astype(np.intp)
+        off = np.radians(sampler.uniforms("branch_angle", 30, 60, count))
+        off *= np.sign(sampler.uniforms("branch_side", -1, 1, count))
+        shares = sampler.uniforms("branch_length", 0.12, 0.45, count)
+        branches, _ = _walk(rng, headings[at] + off, run * shares, side)
+        taper = (1 - along_stroke(branches.shape[1])) ** np.float32(0.8)
+        outlines += [*_ragged(rng, branches + points[at][:, None], 0.7 * open_[at][:, None] * taper)]
 
     reach = max(0.8, 0.45 * widest)
     coverage = fill(outlines, reach + 3, blur=focus(image))
     # A wide crack is black inside; where it is narrow, it is less dark.
-    gape = smooth_field(sampler.rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
+    gape = smooth_field(rng, coverage.shape, max(3.0, 0.05 * side)) * 0.22 + 0.85
     coverage *= np.clip(gape, 0.4, 1)
-    lip = LIP * flanks(coverage, toward, reach)[0]
+    lip = LIP * flank(coverage, -toward * reach)
     alpha = np.maximum(coverage, lip)
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha, coverage, lip = (np.ascontiguousarray(values[part]) for values in (alpha, coverage, lip))
@@ -76,22 +80,25 @@ def crack(
     return blend(site, alpha, defect)
 
 
-def _walk(sampler: Sampler, heading: float, length: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The points of a crack and its heading at each: gradual turns from step to step, and jagged pieces in between."""
-    rng = sampler.rng
-    steps = min(max(round(length / max(STEP * side, 1)), STEPS[0]), STEPS[1])
-    off, headings = 0.0, np.empty(steps)
-    for i, turn in enumerate((rng.standard_normal(steps) * TURN).tolist()):
-        off = PERSISTENCE * off + turn
-        headings[i] = heading + off
-    fine = np.repeat(headings, PIECES) + rng.standard_normal(steps * PIECES) * 0.45
-    return along(fine, length / len(fine)), np.append(np.repeat(headings, PIECES), headings[-1])
+def _walk(
+    rng: np.random.Generator, heading: np.ndarray, length: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points (n, m, 2) of cracks and their headings at each (n, m): gradual turns from step to step, and jagged
+    pieces in between."""
+    steps = min(max(round(float(length.max()) / max(STEP * side, 1)), STEPS[0]), STEPS[1])
+    turned = [
+        list(accumulate(turns, lambda before, turn: PERSISTENCE * before + turn))
+        for turns in (rng.standard_normal((len(heading), steps)) * TURN).tolist()
+    ]
+    headings = np.repeat(np.array(turned) + heading[:, None], PIECES, axis=1)
+    fine = headings + rng.standard_normal(headings.shape) * 0.45
+    return along(fine, (length / fine.shape[1])[:, None]), np.concatenate([headings, headings[:, -1:]], axis=1)
 
 
-def _ragged(sampler: Sampler, points: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The outline of a crack of that width; both edges are jagged independently."""
-    rng, count = sampler.rng, len(points)
-    swell = np.exp(0.35 * smooth_noise(rng, count, count / 5))
-    jags = np.clip(1 + 0.4 * rng.standard_normal((2, count)), 0.2, 2)
+def _ragged(rng: np.random.Generator, points: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """The outlines of cracks of those widths (n, m); both edges are jagged independently."""
+    rows, count = width.shape
+    swell = np.exp(0.35 * smooth_rows(rng, rows, count, count / 5))
+    jags = np.clip(1 + 0.4 * rng.standard_normal((2, rows, count)), 0.2, 2)
     half = np.maximum(width * swell / 2, 0.12)
     return ribbon(points, half * jags[0], half * jags[1])

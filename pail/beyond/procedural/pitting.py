@@ -8,13 +8,20 @@ from typing import Annotated
 import numpy as np
 
 from pail.beyond.procedural.site import FAINTEST, Contrast, Light, draw_light, find_site, focus, shade
-from pail.beyond.procedural.strokes import fill, flanks, moved, smooth_field, trimmed
+from pail.beyond.procedural.strokes import fill, flank, moved, smooth_field, trimmed
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.parameters import Pair
 from pail.core.sampler import Sampler
 
 CORNERS = 11  # number of corners of the outline of a pit
+ANGLES = np.array(
+    [[math.cos(2 * math.pi * i / CORNERS), math.sin(2 * math.pi * i / CORNERS)] for i in range(CORNERS)]
+).T
+MEDIANS = (
+    0.15,
+    0.6,
+)  # position of the median radius of a cluster between the smallest (0) and the largest (1), on a log scale
 SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
 GOLDEN_ANGLE = 2.39996  # radians between consecutive pits, which are therefore not next to each other
 ROUGH = 0.45  # of the depth: roughness of the bottom
@@ -35,32 +42,36 @@ def pitting(
     """See `pail.pai.Anomaly_Insertion.pitting`."""
     side, rng = image.region_side, sampler.rng
     count = sampler.scaled_integer("n_pits", *n_pits)
-    middle = sampler.scaled("median_radius", *np.exp(np.interp([0.15, 0.6], [0, 1], np.log(radius))).tolist())
-    radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), *radius) * side
+    smallest, largest = radius
+    middle = sampler.scaled("median_radius", *(smallest * (largest / smallest) ** share for share in MEDIANS))
+    radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), smallest, largest) * side
     radii = np.maximum(radii, 0.5)
+    typical = float(radii.mean())
     toward = draw_light(sampler, light)
     # Dense in the middle with single pits around, and elongated like a track or a contact area.
     rank = (np.arange(count) + 0.5) / count
-    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * float(radii.mean())
+    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * typical
     bearing = (
         GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + sampler.uniform("first_pit", 0, 2 * math.pi)
     )
-    centers = np.stack([away * np.cos(bearing), away * np.sin(bearing) * sampler.uniform("aspect", 0.4, 1)], axis=1)
+    cosine, sine = np.cos(bearing), np.sin(bearing)
+    along, across = away * cosine, away * sine * sampler.uniform("aspect", 0.4, 1)
     turn = sampler.uniform("angle", 0, math.pi)
-    centers = centers @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
+    turn_x, turn_y = math.cos(turn), math.sin(turn)
     reaches = radii[:, None] * np.clip(1 + 0.32 * rng.standard_normal((count, CORNERS)), 0.35, 1.7)
     stretch = rng.uniform(0.65, 1.0, count)[:, None]
-    x, y = reaches * np.cos(angles), reaches * np.sin(angles) * stretch
-    cosine, sine = np.cos(bearing)[:, None], np.sin(bearing)[:, None]
-    outlines = np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=2) + centers[:, None]
+    x, y = reaches * ANGLES[0], reaches * ANGLES[1] * stretch
+    cosine, sine = cosine[:, None], sine[:, None]
+    outlines = np.empty((count, CORNERS, 2))
+    outlines[..., 0] = x * cosine - y * sine + (along * turn_x - across * turn_y)[:, None]
+    outlines[..., 1] = x * sine + y * cosine + (along * turn_y + across * turn_x)[:, None]
     depths = np.sort(rng.uniform(0.7, 1, count))
 
-    reach = max(0.9, 0.45 * float(radii.mean()))
-    coverage = fill(list(outlines), reach + 3, depths.tolist(), blur=focus(image))
-    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * float(radii.mean())), 2)  # roughness of walls and bottom
+    reach = max(0.9, 0.45 * typical)
+    coverage = fill(outlines, reach + 3, depths, blur=focus(image))
+    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * typical), 2)  # roughness of walls and bottom
     depth = np.clip(1 + ROUGH * rough, 0.2, 1.8) * coverage
-    bright, _ = flanks(coverage, toward, reach)
+    bright = flank(coverage, -toward * reach)
     # Slopes that face the light are bright: the far wall, and parts of the rough bottom.
     step = toward * 0.6 * reach
     lit = moved(depth, -step) - moved(depth, step)

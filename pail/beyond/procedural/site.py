@@ -49,12 +49,14 @@ def _find_focus(image: NormalImage) -> float:
     plane = image.pixels if image.pixels.ndim == 2 else image.pixels[..., image.channels // 2]
     near = far = 0.0
     for lines in (plane[:: max(1, image.height // LINES)], plane[:, :: max(1, image.width // LINES)].T):
-        if lines.shape[1] > 3:
-            values = lines.astype(np.float32)
-            near += cv2.norm(values[:, 1:], values[:, :-1], cv2.NORM_L2SQR) / values[:, 1:].size
-            far += cv2.norm(values[:, 3:], values[:, :-3], cv2.NORM_L2SQR) / values[:, 3:].size
+        count, length = lines.shape
+        if length > 3:
+            values = np.ascontiguousarray(lines, lines.dtype if lines.dtype == np.uint8 else np.float32)
+            near += cv2.norm(values[:, 1:], values[:, :-1], cv2.NORM_L2SQR) / (count * (length - 1))
+            far += cv2.norm(values[:, 3:], values[:, :-3], cv2.NORM_L2SQR) / (count * (length - 3))
     ratio = math.sqrt(near / far) if far > 0 else 1.0
-    return float(np.interp(ratio, FOCUS_RATIOS, FOCUS_BLURS))
+    share = min(max((ratio - FOCUS_RATIOS[0]) / (FOCUS_RATIOS[1] - FOCUS_RATIOS[0]), 0.0), 1.0)
+    return FOCUS_BLURS[0] + share * (FOCUS_BLURS[1] - FOCUS_BLURS[0])
 
 
 def draw_light(sampler: Sampler, light: float | None) -> np.ndarray:
@@ -75,15 +77,11 @@ class Site:
     box: Box
     pixels: np.ndarray  # (h, w, C) in the working dtype; never modified
     level: np.ndarray  # (C,) the mean under the mask
+    gray: float  # the mean level over the channels
     amplitude: float
     above: float
     below: float
     darkens: bool  # whether the main direction is to darker
-
-    @property
-    def gray(self) -> float:
-        """The mean level over the channels."""
-        return float(self.level.mean())
 
     @property
     def main(self) -> float:
@@ -123,18 +121,26 @@ def find_site(
     if box is None:
         box = place(image, sampler, alpha.shape[0], alpha.shape[1], mask)
     pixels = image.crop(box)
-    where = np.flatnonzero(mask)
-    where = where[:: max(1, len(where) // SAMPLES)]
-    level = pixels.reshape(-1, image.channels)[where].mean(axis=0, dtype=np.float64)
+    level = mean_under(pixels, mask)
     factor = sampler.scaled("contrast", *contrast)
     amplitude = factor * max(_local_spread(image, box), SMALLEST_SPREAD * image.max_value)
-    gray = float(level.mean())
+    gray = sum(level.tolist()) / image.channels
     above, below = min(amplitude, HEADROOM * (image.max_value - gray)), min(amplitude, HEADROOM * gray)
     if tone == "hollow":
         dark = below >= min(amplitude, HOLLOW * image.max_value)
     else:
         dark = tone == "dark" if tone else gray > image.max_value / 2
-    return Site(image, box, pixels, level, amplitude, above, below, dark)
+    return Site(image, box, pixels, level, gray, amplitude, above, below, dark)
+
+
+def mean_under(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean of each channel (C,) of pixels (h, w, C) where a mask is true; of some of them where there are many."""
+    channels = pixels.shape[2]
+    if channels <= 4:  # as many as OpenCV averages
+        return np.array(cv2.mean(pixels, mask)[:channels])
+    where = np.flatnonzero(mask > 0)
+    some = pixels.reshape(-1, channels)[where[:: max(1, len(where) // SAMPLES)]]
+    return np.asarray(some.mean(axis=0, dtype=np.float64))
 
 
 def _local_spread(image: NormalImage, box: Box) -> float:
@@ -148,12 +154,18 @@ def _local_spread(image: NormalImage, box: Box) -> float:
     around = Box(top, left, min(box.bottom + reach, image.height) - top, min(box.right + reach, image.width) - left)
     step = max(1, min(around.height, around.width) // 48, reach // 4)
     pixels = image.pixels[around.top : around.bottom : step, around.left : around.right : step]
-    gray = pixels.astype(np.float32)
-    if gray.ndim == 3:
-        gray = gray[..., : image.channels] @ np.full(image.channels, 1 / image.channels, np.float32)
+    gray: np.ndarray
+    if pixels.ndim == 2:
+        gray = np.ascontiguousarray(pixels, np.float32)
+    else:
+        gray = np.ascontiguousarray(pixels[..., : image.channels], np.float32)
+        gray = cv2.transform(gray, np.full((1, image.channels), 1 / image.channels, np.float32))
     lag = max(1, reach // step)
-    steps = [gray[lag:] - gray[:-lag], gray[:, lag:] - gray[:, :-lag]]
-    means = [float(np.abs(part).mean()) for part in steps if part.size]
+    means = [
+        cv2.norm(one, other, cv2.NORM_L1) / one.size
+        for one, other in ((gray[lag:], gray[:-lag]), (gray[:, lag:], gray[:, :-lag]))
+        if one.size
+    ]
     return sum(means) / len(means) * math.sqrt(math.pi) / 2 if means else 0.0
 
 
@@ -176,13 +188,14 @@ def blend(
     if is_solid:
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(mask, outlines, -1, 255, cv2.FILLED)
-    where = np.flatnonzero(mask)
-    original = site.pixels.reshape(-1, image.channels)[where].astype(np.float32)
-    weight = np.minimum(alpha.reshape(-1)[where], 1)[:, None].astype(np.float32)
+    where = np.flatnonzero(mask > 0)  # several times as fast for flags as for bytes
+    content = site.pixels.copy()
+    flat = content.reshape(-1, image.channels)
+    original = flat[where].astype(np.float32)
+    weight = np.minimum(alpha.reshape(-1)[where], np.float32(1))[:, None].astype(np.float32, copy=False)
     changed = original + weight * (defect(original, where) - original)
     np.clip(changed, 0, np.float32(image.max_value), out=changed)
-    content = site.pixels.copy()
-    content.reshape(-1, image.channels)[where] = np.rint(changed) if image.is_byte else changed
+    flat[where] = np.rint(changed) if image.is_byte else changed
     return Insertion(box, content, mask)
 
 

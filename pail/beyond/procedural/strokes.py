@@ -18,9 +18,14 @@ COARSE_RADIUS = 60  # pixels
 
 def smooth_noise(rng: np.random.Generator, count: int, knots: float) -> np.ndarray:
     """Normal noise of `count` samples that is smooth between about `knots` random values: float32, spread about 1."""
-    values = rng.standard_normal((1, max(2, round(knots))), np.float32)
-    result: np.ndarray = cv2.resize(values, (count, 1), interpolation=cv2.INTER_CUBIC)[0]
+    result: np.ndarray = smooth_rows(rng, 1, count, knots)[0]
     return result
+
+
+def smooth_rows(rng: np.random.Generator, rows: int, count: int, knots: float) -> np.ndarray:
+    """Rows of such noise, (rows, count)."""
+    values = rng.standard_normal((rows, max(2, round(knots))), np.float32)
+    return cv2.resize(values, (count, rows), interpolation=cv2.INTER_CUBIC)
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 1) -> np.ndarray:
@@ -71,39 +76,41 @@ def along_stroke(count: int) -> np.ndarray:
     return read_only(np.linspace(0, 1, count, dtype=np.float32))
 
 
-def tapered(count: int, start: float, end: float) -> np.ndarray:
-    """A profile from 0 to 1 and back to 0 along a stroke: it widens over the share `start` and narrows over the share
-    `end`."""
+def tapered(count: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Profiles (n, count) from 0 to 1 and back to 0 along strokes. They widen over the shares `start` and narrow over
+    the shares `end`, both (n, 1)."""
     t = along_stroke(count)
-    result: np.ndarray = np.minimum(1, np.minimum(t / max(start, 1e-3), (1 - t) / max(end, 1e-3))) ** np.float32(0.7)
+    result: np.ndarray = np.minimum(1, np.minimum(t / start, (1 - t) / end)) ** np.float32(0.7)
     return result
 
 
-def along(headings: np.ndarray, step: float) -> np.ndarray:
-    """The points (n + 1, 2) of a walk with those headings in radians and steps of equal length."""
-    points = np.zeros((len(headings) + 1, 2))
-    np.cumsum(np.cos(headings) * step, out=points[1:, 0])
-    np.cumsum(np.sin(headings) * step, out=points[1:, 1])
+def along(headings: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+    """The points (..., n + 1, 2) of walks with those headings (..., n) in radians and steps of equal length."""
+    points = np.zeros((*headings.shape[:-1], headings.shape[-1] + 1, 2))
+    np.cumsum(np.cos(headings) * step, axis=-1, out=points[..., 1:, 0])
+    np.cumsum(np.sin(headings) * step, axis=-1, out=points[..., 1:, 1])
     return points
 
 
 def ribbon(points: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The outline (2 n, 2) of a stroke that reaches `left` and `right` pixels to either side of its points."""
+    """The outlines (..., 2 n, 2) of strokes that reach `left` and `right` pixels to either side of their points."""
+    count = points.shape[-2]
     tangent = np.empty_like(points)
-    tangent[1:-1] = points[2:] - points[:-2]
-    tangent[0], tangent[-1] = points[1] - points[0], points[-1] - points[-2]
-    length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
-    outline = np.empty((2, *points.shape))
-    for axis, normal in enumerate((-tangent[:, 1] / length, tangent[:, 0] / length)):
-        outline[0, :, axis] = points[:, axis] + normal * left
-        outline[1, ::-1, axis] = points[:, axis] - normal * right
-    return outline.reshape(-1, 2)
+    tangent[..., 1:-1, :] = points[..., 2:, :] - points[..., :-2, :]
+    tangent[..., 0, :] = points[..., 1, :] - points[..., 0, :]
+    tangent[..., -1, :] = points[..., -1, :] - points[..., -2, :]
+    normal = tangent[..., ::-1] / np.maximum(np.hypot(tangent[..., 0], tangent[..., 1]), 1e-9)[..., None]
+    normal[..., 0] *= -1
+    outline = np.empty((*points.shape[:-2], 2 * count, 2))
+    outline[..., :count, :] = points + normal * left[..., None]
+    outline[..., : count - 1 : -1, :] = points - normal * right[..., None]
+    return outline
 
 
 def fill(
-    outlines: Sequence[np.ndarray],
+    outlines: Sequence[np.ndarray] | np.ndarray,
     margin: float = 0,
-    tones: Sequence[float] | None = None,
+    tones: np.ndarray | None = None,
     *,
     blur: float,
     shape: tuple[int, int] | None = None,
@@ -117,8 +124,8 @@ def fill(
     points = np.concatenate(outlines)
     canvas, scale, origin = _canvas(points, margin, shape)
     corners, start = _fixed_point(points, origin, scale), 0
-    for i, outline in enumerate(outlines):
-        value = 255 if tones is None else max(1, round(255 * tones[i]))
+    values = [255] * len(outlines) if tones is None else np.maximum(np.rint(255 * tones), 1).tolist()
+    for outline, value in zip(outlines, values, strict=True):
         end = start + len(outline)
         cv2.fillPoly(canvas, [corners[start:end]], value, cv2.LINE_8, SHIFT)
         start = end
@@ -139,8 +146,10 @@ def _canvas(
 ) -> tuple[np.ndarray, int, np.ndarray]:
     """An enlarged canvas around the points, its scale, and the position of its corner."""
     if shape is None:
-        low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-        width, height = (max(1, math.ceil(length)) for length in high - low)
+        columns, rows = np.ascontiguousarray(points.T)
+        low = np.array([columns.min() - margin, rows.min() - margin])
+        width = max(1, math.ceil(columns.max() + margin - low[0]))
+        height = max(1, math.ceil(rows.max() + margin - low[1]))
     else:
         low, (height, width) = np.zeros(2), shape
     scale = 4 if width * height <= FINE_PIXELS else 2
@@ -169,13 +178,15 @@ def moved(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(coverage, matrix, coverage.shape[::-1], flags=cv2.INTER_LINEAR).reshape(coverage.shape)
 
 
-def flanks(coverage: np.ndarray, light: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rims next to a shape, `reach` pixels wide: the one away from the light, and the one toward it.
+def flank(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """The rim next to a shape, in the direction of an offset (x, y) in pixels and as wide as it is long.
 
     Light falls on the far wall of a hollow, and on the near wall of a bump.
     """
-    away = np.maximum(moved(coverage, -light * reach) - coverage, 0)
-    return away, np.maximum(moved(coverage, light * reach) - coverage, 0)
+    rim = moved(coverage, offset)
+    rim -= coverage
+    np.maximum(rim, 0, out=rim)
+    return rim
 
 
 def strengthen(coverage: np.ndarray) -> None:

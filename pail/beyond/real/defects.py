@@ -46,6 +46,8 @@ class Defect(NamedTuple):
         An estimate of the surface below the defect: a smooth continuation of its surroundings.
     kind : str
         The kind of the defect.
+    outline : ndarray (n, 2), float64
+        Corners (x, y) of the outlines of the mask, which give its extent after an affine transform.
     box : Box
         The position of the cut-out in the photograph.
     shape : (int, int)
@@ -59,13 +61,14 @@ class Defect(NamedTuple):
     ring: np.ndarray
     surface: np.ndarray
     kind: str
+    outline: np.ndarray
     box: Box
     shape: tuple[int, int]
     alpha: bool = False
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in (self.pixels, self.mask, self.ring, self.surface))
+        return sum(array.nbytes for array in (self.pixels, self.mask, self.ring, self.surface, self.outline))
 
 
 class Defects(Sequence[Defect]):
@@ -280,9 +283,11 @@ class Defects(Sequence[Defect]):
         part = np.ascontiguousarray(pixels[box.slices])
         surface = _surface(part, clean, mask)
         ring = cv2.bitwise_and(ring_around(mask), clean)
-        for array in (part, mask, ring, surface):
+        found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        outline = np.concatenate(found)[:, 0].astype(np.float64)
+        for array in (part, mask, ring, surface, outline):
             array.flags.writeable = False
-        return Defect(part, mask, ring, surface, piece.kind, box, shape, alpha)
+        return Defect(part, mask, ring, surface, piece.kind, outline, box, shape, alpha)
 
     def _clean(self, image: int, box: Box) -> np.ndarray:
         """Where the photograph has no defect, on a box, with a distance of one pixel to each."""

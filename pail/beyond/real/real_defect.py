@@ -90,7 +90,9 @@ def real_defect(
             content = background + transformed.pixels[1:-1, 1:-1] * np.float32(gain)
         else:
             content = _matched(image, box, transformed, gain, level)
-        content = background + transformed.alpha[..., None] * (content - background)
+        content -= background
+        content *= transformed.alpha[..., None]
+        content += background
     return Insertion(box, content, transformed.mask, sampler.opacity())
 
 
@@ -101,21 +103,20 @@ def _working(image: NormalImage, defect: Defect, pixels: np.ndarray) -> np.ndarr
 
 def _linear(factor: float, angle: float, flips: tuple[bool, bool]) -> np.ndarray:
     """The 2 x 2 matrix that mirrors, rotates by `angle` degrees counterclockwise and scales points (x, y)."""
-    turn = math.radians(angle)
-    rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    return factor * rotation @ np.diag([-1.0 if flips[1] else 1.0, -1.0 if flips[0] else 1.0])
+    cosine, sine = factor * math.cos(math.radians(angle)), factor * math.sin(math.radians(angle))
+    x, y = -1 if flips[1] else 1, -1 if flips[0] else 1
+    return np.array([[cosine * x, sine * y], [-sine * x, cosine * y]])
 
 
 def _transformed(image: NormalImage, defect: Defect, pixels: np.ndarray, linear: np.ndarray) -> Transformed:
     """The defect and its mask after one affine transform, which is reduced if they do not fit into the region."""
-    outline = np.concatenate(cv2.findContours(defect.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])[:, 0]
-    points = outline @ linear.T
-    span = np.ptp(points, axis=0) + math.sqrt(abs(np.linalg.det(linear)))  # x, y; including the last pixel
-    room = np.array(image.region_box[:1:-1])
-    shrink = min(1.0, *(room / span))
-    linear, points = linear * shrink, points * shrink
-    scale = math.sqrt(abs(np.linalg.det(linear)))
-    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    points = defect.outline @ linear.T
+    first, last = points.min(axis=0), points.max(axis=0)
+    scale = math.hypot(*linear[0])  # of both axes
+    room = image.region_box[:1:-1]  # x, y
+    shrink = min(1.0, *(side / (span + scale) for side, span in zip(room, (last - first).tolist(), strict=True)))
+    linear, scale = linear * shrink, scale * shrink
+    low, high = np.floor(first * shrink), np.ceil(last * shrink)  # including the last pixel
     size = [int(v) + 1 + 2 * PAD for v in high - low]
     mask = defect.mask
     if scale < SHRINKS:  # area averaging, as in a lens
@@ -128,7 +129,7 @@ def _transformed(image: NormalImage, defect: Defect, pixels: np.ndarray, linear:
         shift = PAD - low - linear @ moved
     else:
         shift = PAD - low
-    matrix = np.column_stack([linear, shift])
+    matrix = np.concatenate([linear, shift[:, None]], axis=1)
     soft = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR)
     hard = as_bytes(soft >= 128)
     hard[[0, -1]] = 0
@@ -139,7 +140,7 @@ def _transformed(image: NormalImage, defect: Defect, pixels: np.ndarray, linear:
     tight = Box.around(hard)
     # A defect that just fits may exceed the region by a row, because its edge was rounded up.
     if tight.height > room[1] or tight.width > room[0]:
-        tight = Box(tight.top, tight.left, min(tight.height, int(room[1])), min(tight.width, int(room[0])))
+        tight = Box(tight.top, tight.left, min(tight.height, room[1]), min(tight.width, room[0]))
         if not cv2.hasNonZero(np.ascontiguousarray(hard[tight.slices])):
             hard[tight.slices] = 255
     around = Box(tight.top - 1, tight.left - 1, tight.height + 2, tight.width + 2)
@@ -210,7 +211,7 @@ def _matched(
     image: NormalImage, box: Box, transformed: Transformed, gain: float, own: tuple[np.ndarray, np.ndarray] | None
 ) -> np.ndarray:
     """The pixels of the defect, with the level around it matched to that around the new place."""
-    pixels = transformed.pixels[1:-1, 1:-1]
+    pixels = transformed.pixels[1:-1, 1:-1].copy()
     width = ring_width(transformed.mask)
     grown = Box(box.top - width, box.left - width, box.height + 2 * width, box.width + 2 * width)
     grown = grown.intersect(image.whole)
@@ -221,8 +222,10 @@ def _matched(
         return pixels
     least = np.float32(LEAST_SPREAD * image.max_value)
     spread = np.clip(np.maximum(new[1], least) / np.maximum(own[1], least), MIN_GAIN, MAX_GAIN)
-    result: np.ndarray = new[0] + (pixels - own[0]) * (spread * np.float32(gain))
-    return result
+    spread *= np.float32(gain)
+    pixels *= spread
+    pixels += new[0] - own[0] * spread
+    return pixels
 
 
 def _poisson(image: NormalImage, box: Box, transformed: Transformed, gain: float) -> np.ndarray:
