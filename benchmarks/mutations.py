@@ -337,6 +337,11 @@ MUTATIONS = (
         "if not different:", "if True:",
         "tests/call/test_records.py -k error",
     ),
+    Mutation(
+        "replay: any setting of alpha", "pail/call/replay.py",
+        "if not isinstance(settings.alpha, bool | None):", "if False:",
+        "tests/call/test_records.py -k damage",
+    ),
     # Citations
     Mutation(
         "cite: a paper of two techniques twice", "pail/citation.py",
@@ -409,6 +414,31 @@ MUTATIONS = (
         "tune: other hosts answered", "pail/app/serve.py",
         "return 403", "pass",
         "tests/app/test_tune.py -k refused",
+    ),
+    Mutation(
+        "nsa: the mask of a full patch for a faint one", "pail/beyond/nsa.py",
+        " * np.float32(opacity)", "",
+        "tests/techniques/test_published.py -k faint",
+    ),
+    Mutation(
+        "corrosion: bright where there is more headroom", "pail/beyond/procedural/corrosion.py",
+        ', tone="hollow"', "",
+        "tests/techniques/test_procedural.py -k dark_wherever",
+    ),
+    Mutation(
+        "panels: anomalies cut off at the values of the image", "pail/pixels/panels.py",
+        "for copy in changed:", "for copy in ():",
+        "tests/report/test_preview.py -k texture",
+    ),
+    Mutation(
+        "panels: alpha counted as a level", "pail/pixels/panels.py",
+        "part = _bands(image)[::step, ::step]", "part = image[::step, ::step]",
+        "tests/report/test_preview.py -k alpha",
+    ),
+    Mutation(
+        "write: any format offered", "pail/io/write.py",
+        'return ("tiff",)', "return FORMATS[:2]",
+        "tests/io/test_io.py -k names_those_that_can",
     ),
     Mutation(
         "show: the mask not outlined", "pail/call/show.py",
