@@ -294,6 +294,26 @@ def test_image_and_severity_stay_on_the_screen(server, width, settings):
         assert picture["width"] >= 240 and severity["width"] >= 300
 
 
+def test_the_focus_stays_below_the_image_on_a_phone(server):
+    """Nothing that the tab key reaches is behind the image, which stays on the screen."""
+    with browsing(server, 390, 844) as page:
+        below = []
+        for _ in range(29):
+            page.keyboard.press("Tab")
+            page.wait_for_timeout(50)
+            below.append(
+                page.evaluate(
+                    """() => {
+                      const [focused, stage] = [document.activeElement, document.querySelector("#pail-stage")];
+                      if (!focused.closest("#pail-controls")) return null;
+                      return focused.getBoundingClientRect().top - stage.getBoundingClientRect().bottom;
+                    }"""
+                )
+            )
+        below = [distance for distance in below if distance is not None]
+        assert len(below) > 10 and min(below) >= -1
+
+
 def test_the_outline_is_thin_and_has_a_switch(server):
     with browsing(server) as page:
         lines = page.locator(".pail-view path")
