@@ -694,8 +694,8 @@ def test_what_the_canvas_may_send():
     large = encode(np.full((8, MOST_SIDE + 1), 255, np.uint8), "png", 1)
     whole = base64.b64decode(painting().removeprefix(PREFIX))
     for data, message in [
-        ("", "nothing is"),
-        (sent(clear), "nothing is"),
+        ("", "it is empty"),
+        (sent(clear), "it is empty"),
         (sent(large), f"at most {MOST_SIDE} pixels"),
         (sent(bomb(60_000)), "pixels|PNG"),
         (sent(b"GIF89a"), "must be a PNG"),

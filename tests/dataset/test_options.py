@@ -207,7 +207,7 @@ def test_what_others_leave_without_meaning_is_dropped(file, tmp_path):
     for options in ({"techniques": "cutpaste"}, {"preset": "draem"}, {"techniques": {"crack": {}}}):
         assert combined(file, **options).defects is None
     assert combined(file, techniques=["real", "crack"]).defects == "bank"
-    with pytest.raises(ValueError, match="`techniques` must name 'real'"):  # both are the user's words
+    with pytest.raises(ValueError, match="`techniques` must include 'real'"):  # both are the user's words
         combined(file, techniques="cutpaste", defects="bank")
     assert combined(file, purpose="validation").val_share is None and combined(file).val_share == 0.2
     with pytest.raises(ValueError, match="`val_share`"):

@@ -248,7 +248,7 @@ def test_boxes_without_a_label_stay(tv):
     [
         ({"labels": None}, {"label": 1}, TypeError, '"labels"'),
         ({"labels": torch.zeros(3)}, {"label": 1}, ValueError, '"labels" must have one entry for each of 2 boxes'),
-        ({"mask": (3, 48, 40)}, {"label": 1}, ValueError, "as many as the boxes, 2"),
+        ({"mask": (3, 48, 40)}, {"label": 1}, ValueError, "as many instance masks as boxes, 2"),
         ({"mask": (2, 48, 40)}, {}, ValueError, "`label` must be given"),
         ({"boxes": (9, 9)}, {"label": 1}, ValueError, r"canvas_size \(48, 40\), got \(9, 9\)"),
         ({"image": 2, "mask": (2, 48, 40)}, {"label": 1}, ValueError, "a single image"),
