@@ -197,7 +197,7 @@ def test_labels_of_all_kinds():
         with_boxes(rectangles(label="defect"), box, labels=[3])
     with pytest.raises(ValueError, match="`label` must contain a label for each of labels, color"):
         with_boxes(rectangles(label={"labels": "a"}), box, fields=both, labels=["bolt"], color=[9])
-    with pytest.raises(ValueError, match="`label` must be a number where `bboxes` has no label fields"):
+    with pytest.raises(ValueError, match="`label` must be a number if `bboxes` has no label fields"):
         with_boxes(rectangles(label="a"), [[1, 2, 10, 20, 3]], fields=())
     with pytest.raises(TypeError, match="`label`"):
         InsertAnomaly(label=[1])
