@@ -634,7 +634,7 @@ def test_a_source_that_leads_out_is_an_error_and_no_other_is_taken(folders, tmp_
         Bench(tmp_path / "s")
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"no image", "no image"), (bomb(60_000), "pixels"), (b"", "empty")])
+@pytest.mark.parametrize(("data", "message"), [(b"no image", "not an image"), (bomb(60_000), "pixels"), (b"", "empty")])
 def test_a_bad_image_is_an_error_of_its_own_draw(data, message, tmp_path):
     write(tmp_path / "a.png", photograph(40, 40, 1))
     (tmp_path / "b.png").write_bytes(data)

@@ -262,7 +262,7 @@ def test_sizes(tmp_path):
     assert PseudoAnomalyDataset(images, size=24)[0]["image"].shape == (3, 24, 24)
     for index, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{index}.png")
-    with pytest.raises(ValueError, match=r"one size.*30, 50.*0\.png.*64, 64.*1\.png.*pass `size`"):
+    with pytest.raises(ValueError, match=r"same size.*30, 50.*0\.png.*64, 64.*1\.png.*pass `size`"):
         PseudoAnomalyDataset(tmp_path)
 
 

@@ -88,7 +88,7 @@ def test_bad_input_is_named():
         )
     with pytest.raises(ValueError, match="`roi`"):
         InsertAnomaly(roi="background")
-    with pytest.raises(TypeError, match="must get an image, or a sample that holds one, got nothing"):
+    with pytest.raises(TypeError, match="must get an image, or a sample that contains one, got nothing"):
         transform()
 
 
