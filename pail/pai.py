@@ -75,9 +75,10 @@ class Anomaly_Insertion(Beyond):
         takes the 0.1 % and 99.9 % quantiles of each image separately;
         `pail.data_range_of` finds one window for many images.
     source_range : float or (float, float), optional
-        The same for sources. By default a source with the dtype of the
-        image has the range of the image, and any other source the full
-        range of its own dtype.
+        The same for sources, and for the photographs of a bank of real
+        defects if they have more than 8 bits. By default a source or
+        photograph with the dtype of the image has the range of the image,
+        and any other the full range of its own dtype.
     alpha : bool, optional
         Whether images have an alpha channel, which is kept unchanged. If
         None, the fourth of four channels of an array is alpha, and for a

@@ -45,7 +45,7 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
     inputs: tuple[Any, ...] = (settings.transform,) if technique.jitters else ()
     fingerprint_of_source = None
     if technique.takes_defects:
-        inputs = (call.defects,)
+        inputs = (as_defects(call.defects), settings.source_range)
     elif technique.takes_source and source is None:
         inputs = (None,)
     elif technique.takes_source:

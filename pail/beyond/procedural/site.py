@@ -112,9 +112,10 @@ class Site:
         own = original @ np.full((self.image.channels, 1), 1 / self.image.channels, np.float32)
         share = own * np.float32(1 / max(self.gray, 1e-6 * self.image.max_value))
         strength = np.clip(share, 0.6, 1.5) * np.float32(self.above) / (own + (np.float32(self.gray) + least))
-        change = (original + (self.level.astype(np.float32) + least)) * strength
+        change: np.ndarray = (original + (self.level.astype(np.float32) + least)) * strength
         room = (np.float32(self.image.max_value) - original) * np.float32(HEADROOM)
-        return np.minimum(change, room, out=change)
+        np.minimum(change, room, out=change)
+        return change
 
 
 def find_site(
