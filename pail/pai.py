@@ -34,6 +34,14 @@ from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range,
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
+# Names that look like settings of an instance, and what takes them.
+PASSED = {
+    "rng": "`Anomaly_Insertion` or to a call",
+    "roi": "a call",
+    "severity": "a call",
+    "transparency_range": "`perlin_with_roi_anomaly`",
+}
+
 
 class Anomaly_Insertion(Beyond):
     """Pseudo-anomaly insertion: eleven published techniques behind one
@@ -90,7 +98,8 @@ class Anomaly_Insertion(Beyond):
     ----------
     transform, data_range, source_range, alpha
         As above; they can be assigned and are checked as in the
-        constructor.
+        constructor. Assigning a name without an effect, such as `rng`, raises
+        an AttributeError; subclasses may have attributes of their own.
 
     Notes
     -----
@@ -161,7 +170,6 @@ class Anomaly_Insertion(Beyond):
         self.data_range = data_range
         self.source_range = source_range
         self.alpha = alpha
-        self.transparency_range = [0.15, 1.0]  # an attribute of the original library, kept for code that reads it
         self._stream = Stream(rng)
 
     @property
@@ -202,6 +210,23 @@ class Anomaly_Insertion(Beyond):
         if value is not None and not isinstance(value, bool):
             raise TypeError(f"`alpha` must be None, True or False, got {describe(value)}")
         self._alpha = value
+
+    @property
+    def transparency_range(self) -> list[float]:
+        """The default of `perlin_with_roi_anomaly`: an attribute of the original library, kept for code that reads
+        it."""
+        return [0.15, 1.0]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to assign what would have no effect. Subclasses may have attributes of their own."""
+        if type(self) is Anomaly_Insertion and not name.startswith("_"):
+            if name in PASSED:
+                raise AttributeError(f"`{name}` must be passed to {PASSED[name]}; assigning it has no effect")
+            if not (hasattr(Anomaly_Insertion, name) or is_own(name)):
+                known = Settings._fields
+                meant = close_match(name, known)
+                raise AttributeError(f"an assigned attribute must be one of {', '.join(known)}, got {name!r}{meant}")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in self._settings()._asdict().items() if value is not None]
