@@ -238,7 +238,7 @@ MUTATIONS = (
     ),
     Mutation(
         "composite: integers cut off, not rounded", "pail/core/window.py",
-        "np.clip(np.rint(values), self.low", "np.clip(values, self.low",
+        "rounded: np.ndarray = np.rint(values)", "rounded: np.ndarray = np.trunc(values)",
         "tests/call/test_promises.py -k rounded",
     ),
     Mutation(
@@ -248,7 +248,7 @@ MUTATIONS = (
     ),
     Mutation(
         "composite: data_range not the limit", "pail/core/window.py",
-        "self.low, math.floor(self.high)).astype(dtype)", "self.low, np.iinfo(dtype).max).astype(dtype)",
+        "self.low, math.floor(self.high), out=rounded)", "self.low, np.iinfo(dtype).max, out=rounded)",
         "tests/core/test_inputs.py -k twelve_bit",
     ),
     Mutation(
@@ -299,7 +299,7 @@ MUTATIONS = (
     ),
     Mutation(
         "forked processes repeat", "pail/core/sampler.py",
-        "if self._token != _Process.token:", "if False:",
+        "if self._generator is None or self._token != Process.token:", "if self._generator is None:",
         "tests/call/test_processes.py",
     ),
     Mutation(
@@ -419,6 +419,36 @@ MUTATIONS = (
         "nsa: the mask of a full patch for a faint one", "pail/beyond/nsa.py",
         " * np.float32(opacity)", "",
         "tests/techniques/test_published.py -k faint",
+    ),
+    Mutation(
+        "pitting: rims fade to white", "pail/beyond/procedural/pitting.py",
+        "tinted=True)", "tinted=False)",
+        "tests/techniques/test_procedural.py -k hue",
+    ),
+    Mutation(
+        "pitting: smooth outlines", "pail/beyond/procedural/pitting.py",
+        "np.float32(RAGGED * typical))", "np.float32(0))",
+        "tests/techniques/test_procedural.py -k ragged",
+    ),
+    Mutation(
+        "chip: the background counts for the level of a fracture", "pail/beyond/procedural/chip.py",
+        "find_site(image, sampler, measured,", "find_site(image, sampler, alpha,",
+        "tests/techniques/test_procedural.py -k fracture",
+    ),
+    Mutation(
+        "real_defect: source_range ignored", "pail/call/run.py",
+        "inputs = (as_defects(call.defects), settings.source_range)", "inputs = (as_defects(call.defects), None)",
+        "tests/techniques/test_real_defects.py -k range",
+    ),
+    Mutation(
+        "record: a bank that was not used", "pail/call/record.py",
+        "given.defects if any(step.takes_defects for step in steps) else None", "given.defects",
+        "tests/call/test_records.py -k needed_again",
+    ),
+    Mutation(
+        "an attribute without an effect", "pail/pai.py",
+        "if type(self) is Anomaly_Insertion and not", "if False and not",
+        "tests/core/test_window.py -k no_effect",
     ),
     Mutation(
         "corrosion: bright where there is more headroom", "pail/beyond/procedural/corrosion.py",

@@ -34,6 +34,14 @@ from pail.types import AugmenterLike, DataRangeLike, ImageLike, MaskLike, Range,
 
 __all__ = ["TECHNIQUES", "Anomaly_Insertion"]
 
+# Names that look like settings of an instance, and what takes them.
+PASSED = {
+    "rng": "`Anomaly_Insertion` or to a call",
+    "roi": "a call",
+    "severity": "a call",
+    "transparency_range": "`perlin_with_roi_anomaly`",
+}
+
 
 class Anomaly_Insertion(Beyond):
     """Pseudo-anomaly insertion: eleven published techniques behind one
@@ -75,9 +83,10 @@ class Anomaly_Insertion(Beyond):
         takes the 0.1 % and 99.9 % quantiles of each image separately;
         `pail.data_range_of` finds one window for many images.
     source_range : float or (float, float), optional
-        The same for sources. By default a source with the dtype of the
-        image has the range of the image, and any other source the full
-        range of its own dtype.
+        The same for sources, and for the photographs of a bank of real
+        defects if they have more than 8 bits. By default a source or
+        photograph with the dtype of the image has the range of the image,
+        and any other the full range of its own dtype.
     alpha : bool, optional
         Whether images have an alpha channel, which is kept unchanged. If
         None, the fourth of four channels of an array is alpha, and for a
@@ -89,7 +98,8 @@ class Anomaly_Insertion(Beyond):
     ----------
     transform, data_range, source_range, alpha
         As above; they can be assigned and are checked as in the
-        constructor.
+        constructor. Assigning a name without an effect, such as `rng`, raises
+        an AttributeError; subclasses may have attributes of their own.
 
     Notes
     -----
@@ -160,7 +170,6 @@ class Anomaly_Insertion(Beyond):
         self.data_range = data_range
         self.source_range = source_range
         self.alpha = alpha
-        self.transparency_range = [0.15, 1.0]  # an attribute of the original library, kept for code that reads it
         self._stream = Stream(rng)
 
     @property
@@ -201,6 +210,23 @@ class Anomaly_Insertion(Beyond):
         if value is not None and not isinstance(value, bool):
             raise TypeError(f"`alpha` must be None, True or False, got {describe(value)}")
         self._alpha = value
+
+    @property
+    def transparency_range(self) -> list[float]:
+        """The default of `perlin_with_roi_anomaly`: an attribute of the original library, kept for code that reads
+        it."""
+        return [0.15, 1.0]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to assign what would have no effect. Subclasses may have attributes of their own."""
+        if type(self) is Anomaly_Insertion and not name.startswith("_"):
+            if name in PASSED:
+                raise AttributeError(f"`{name}` must be passed to {PASSED[name]}; assigning it has no effect")
+            if not (hasattr(Anomaly_Insertion, name) or is_own(name)):
+                known = Settings._fields
+                meant = close_match(name, known)
+                raise AttributeError(f"an assigned attribute must be one of {', '.join(known)}, got {name!r}{meant}")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in self._settings()._asdict().items() if value is not None]

@@ -583,12 +583,12 @@ class Beyond:
         severity: Severity | None = None,
         rng: RNGLike | None = None,
     ) -> PseudoAnomaly:
-        """Insert pitting: a cluster of small pits, dense at its center and
-        sparse toward its border.
+        """Insert pitting: a cluster of ragged pits that have merged at its
+        center and are sparse toward its border.
 
-        A pit is dark and has a bright crescent on the side away from the light.
-        On a place so dark that this would not be visible, it is bright with a
-        dark crescent.
+        A pit is dark with a rough bottom, and its wall on the side away from
+        the light is bright, in the hue of the surface. On a place so dark that
+        this would not be visible, it is bright with a dark wall.
 
         Parameters
         ----------
@@ -612,7 +612,7 @@ class Beyond:
         Returns
         -------
         PseudoAnomaly
-            ``(i_a, m_a)``; the mask is the pits with their crescents.
+            ``(i_a, m_a)``; the mask is the pits with their bright walls.
 
         Examples
         --------

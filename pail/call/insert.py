@@ -33,9 +33,13 @@ def insert(
     options: Any = None,
     defects: Any = None,
     preset: Any = None,
+    bank_later: bool = False,
 ) -> PseudoAnomaly:
-    """See `pail.pai.Anomaly_Insertion.insert`."""
-    mix = as_mix(techniques, weights, options, defects, preset)
+    """See `pail.pai.Anomaly_Insertion.insert`.
+
+    With `bank_later`, which is for replays, a bank is only required if a real defect is drawn.
+    """
+    mix = as_mix(techniques, weights, options, defects, preset, bank_later=bank_later)
     chances = mix.cumulated()
     lowest, highest = as_count(n_anomalies)
     checked = {name: TECHNIQUES[name].check(mix.options.get(name, {})) for name in mix.names}

@@ -144,7 +144,7 @@ def of_call(given: Given, steps: Sequence[Step], i_a: np.ndarray, m_a: np.ndarra
         "stack": stack(),
         "image": of_image(given.shape, given.dtype, given.image),
         "anom_source_img": given.source if any(step.takes_source for step in steps) else None,
-        "defects": given.defects,
+        "defects": given.defects if any(step.takes_defects for step in steps) else None,
         "rng": _texts(given.rng),
         "settings": {name: encode(value) for name, value in given.settings._asdict().items()},
         "arguments": {name: encode(value) for name, value in arguments.items()},

@@ -39,9 +39,9 @@ def replay(
         `insert` one image, a list of the same images in the same order, or
         an equal callable. It is ignored if the call did not use a source.
     defects : Defects, optional
-        The bank of real defects of that call, if it had one: the same
-        photographs, masks and kinds, which may have been moved. It is
-        ignored if the call had no bank.
+        The bank of real defects of that call, if a real defect was drawn:
+        the same photographs, masks and kinds, which may have been moved. It
+        is ignored if none was drawn.
     **overrides
         Arguments that a record cannot contain because they are objects,
         such as ``augmenter=`` or ``transform=``. Those among the options of
@@ -97,7 +97,7 @@ def replay(
     bank = _bank(record["defects"], defects)
     common = Common(arguments.pop("roi"), arguments.pop("severity"), _generator(record["rng"]))
     if record["technique"] == "insert":
-        result = insert(image, source, settings, common, defects=bank, **arguments)
+        result = insert(image, source, settings, common, defects=bank, bank_later=True, **arguments)
     else:
         _check_own(record["technique"], arguments)
         result = run(record["technique"], image, source, settings, common, arguments, bank)
@@ -196,7 +196,7 @@ def _source(recorded: dict[str, Any] | None, source: Any) -> Any:
 
 
 def _bank(recorded: dict[str, Any] | None, defects: Any) -> Defects | None:
-    """The bank of real defects, checked; None if the recorded call had none."""
+    """The bank of real defects, checked; None if the recorded call used none."""
     if recorded is None:
         return None
     bank = as_defects(defects)

@@ -45,7 +45,7 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
     inputs: tuple[Any, ...] = (settings.transform,) if technique.jitters else ()
     fingerprint_of_source = None
     if technique.takes_defects:
-        inputs = (call.defects,)
+        inputs = (as_defects(call.defects), settings.source_range)
     elif technique.takes_source and source is None:
         inputs = (None,)
     elif technique.takes_source:
@@ -61,7 +61,7 @@ def add(call: Call, name: str, source: Any, options: dict[str, Any], source_name
         call.lay(image, i_a, m_a)
     if technique.is_own:  # what it draws may be the caller's own objects
         sampler.drawn = snapshot(sampler.drawn)
-    call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source))
+    call.steps.append(Step(name, sampler, technique.takes_source, fingerprint_of_source, technique.takes_defects))
 
 
 def finish(call: Call, given: Given) -> PseudoAnomaly:

@@ -41,6 +41,7 @@ class Step:
     sampler: Sampler
     takes_source: bool
     source: int | None  # the fingerprint of its source
+    takes_defects: bool = False
 
 
 @dataclass(slots=True)

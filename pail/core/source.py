@@ -24,16 +24,17 @@ def as_source(
     source_range: Any = None,
     alpha: bool | None = None,
     warns: bool = False,
+    keyword: str = "source_range",
 ) -> np.ndarray:
     """A source image in the working dtype, range and channels of the image, at its own size. It must not be modified.
 
     Its range is `source_range`, a number or a window. By default it is the range of the image if both have the same
-    dtype, else the full range of its dtype. Values outside of a window are clipped to it.
+    dtype, else the full range of its dtype. Values outside of a window are clipped to it. Errors about the range name
+    `keyword`.
     """
     native, has_alpha = as_pixels(name, value, alpha, image.channels)
     given = as_data_range("source_range", source_range)
     default = image.data_range if native.dtype == image.pixels.dtype else None
-    keyword = "data_range" if given is None and default is not None else "source_range"
     window = window_of(name, native, default if given is None else given, keyword)
     pixels = with_axis(native)
     same_bytes = image.is_byte and native.dtype == np.uint8 and window.max_value == image.max_value

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from pail.beyond.real.defects import Defects
+from pail.call.insert import insert
 from pail.call.result import PseudoAnomaly
+from pail.call.state import Common
 from pail.core.image import NormalImage, as_normal_image
 from pail.core.names import MIXED
 from pail.core.ops import as_bytes, largest_change, resize
@@ -339,7 +341,8 @@ def _inserted(
     skipped: list[dict[str, str]],
 ) -> tuple[PseudoAnomaly, str | None]:
     """Insert the anomaly with the first source that can be used, or without a source."""
-    instance, common, pixels = insertion(recipe, alpha), arguments(recipe), frame.pixels
+    settings, keywords, pixels = insertion(recipe, alpha)._settings(), arguments(recipe), frame.pixels
+    control = Common(roi, keywords.pop("severity"), (recipe.seed, item.number))
     bank = BANKS.get(inputs)
     for source_name in (*item.sources, None):
         try:
@@ -348,8 +351,8 @@ def _inserted(
             skipped.append({"file": str(source_name), "role": "source", "reason": _reason(error)})
             continue
         try:
-            rng = (recipe.seed, item.number)
-            return instance.insert(pixels, source, **common, defects=bank, roi=roi, rng=rng), source_name
+            # Without the bank, a replay makes the images in which no real defect was drawn.
+            return insert(pixels, source, settings, control, **keywords, defects=bank, bank_later=True), source_name
         except Exception as error:
             _blame_region(inputs, name, frame, roi)
             if source is None or (reason := _source_fault(recipe, frame, source)) is None:

@@ -635,6 +635,26 @@ def test_an_object_of_a_technique_that_was_not_drawn_does_not_matter():
     assert np.array_equal(again.i_a, result.i_a)
 
 
+def test_a_bank_is_needed_again_only_if_a_real_defect_was_drawn():
+    """A bank that is passed although none was drawn does not matter, whichever it is."""
+    seen = set()
+    for seed in range(24):
+        insertion = pai.Anomaly_Insertion(rng=seed)
+        result = insertion.insert(IMAGE, techniques=["real", "cutpaste"], n_anomalies=2, defects=bank())
+        record, used = through_json(result.record), "real_defect" in result.techniques
+        seen.add(used)
+        if used:
+            with pytest.raises(TypeError, match="`defects`"):
+                pail.replay(record, IMAGE)
+            replays = [pail.replay(record, IMAGE, defects=bank())]
+        else:
+            assert record["defects"] is None
+            replays = [pail.replay(record, IMAGE), pail.replay(record, IMAGE, defects=bank(100))]
+        for again in replays:
+            assert again.i_a.tobytes() == result.i_a.tobytes() and again.record == record
+    assert seen == {True, False}
+
+
 def test_masks_among_the_options_of_insert_replay():
     mask = np.zeros(SHAPE, np.float64)
     mask[4:30, 10:40] = 1

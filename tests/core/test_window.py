@@ -342,6 +342,43 @@ def test_settings_are_checked_on_assignment_and_go_along():
         assert getattr(pai.Anomaly_Insertion, name).__doc__
 
 
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("rng", "`rng` must be passed to `Anomaly_Insertion` or to a call"),
+        ("roi", "`roi` must be passed to a call"),
+        ("severity", "`severity` must be passed to a call"),
+        ("transparency_range", "`transparency_range` must be passed to `perlin_with_roi_anomaly`"),
+        ("datarange", "transform, data_range, source_range, alpha, got 'datarange'; did you mean 'data_range'"),
+        ("seed", "one of transform, .* got 'seed'"),
+    ],
+)
+def test_assigning_what_has_no_effect_is_an_error(name, match):
+    instance = pai.Anomaly_Insertion(rng=0)
+    with pytest.raises(AttributeError, match=match):
+        setattr(instance, name, 3)
+    assert name not in vars(instance) and instance.transparency_range == [0.15, 1.0]
+
+
+def test_subclasses_have_attributes_of_their_own():
+    class Own(pai.Anomaly_Insertion):
+        def __init__(self):
+            super().__init__(rng=0)
+            self.rng, self.camera = 3, "left"
+
+    own = Own()
+    own.data_range, own.counter = (LOW, HIGH), 1
+    assert (own.rng, own.camera, own.counter, own.data_range) == (3, "left", 1, (LOW, HIGH))
+    with pytest.raises(TypeError, match="`alpha`"):
+        own.alpha = "yes"
+
+
+def test_a_method_of_an_instance_can_be_replaced():
+    instance = pai.Anomaly_Insertion(rng=0)
+    instance.cutpaste = lambda image: "mine"
+    assert instance.cutpaste(None) == "mine"
+
+
 def test_records_hold_the_window():
     image = thermal()
     result = pai.Anomaly_Insertion(data_range=(LOW, HIGH)).insert(image, SOURCE, n_anomalies=2, rng=0)

@@ -117,6 +117,23 @@ def test_replay_and_resume_know_the_bank(whole, parts, bank, tmp_path):
             pail.generate(parts, copied, defects=moved, resume=True, **options)
 
 
+def test_replay_needs_the_bank_only_for_images_with_a_real_defect(parts, bank, tmp_path):
+    moved = shutil.copytree(bank, tmp_path / "bank")
+    out = tmp_path / "set"
+    pail.generate(parts, out, defects=moved, techniques=["real", "cutpaste"], number=12, workers=1, seed=4)
+    shutil.rmtree(moved)
+    seen = set()
+    for line in (line for line in manifest(out) if line["label"]):
+        used = line["techniques"] == ["real_defect"]
+        seen.add(used)
+        if used:
+            with pytest.raises(ValueError, match="`defects`"):
+                remake(out, line["index"], parts)
+        else:
+            assert remake(out, line["index"], parts).is_same
+    assert seen == {True, False}
+
+
 def test_the_command_and_the_recipe(parts, bank, tmp_path):
     (tmp_path / "recipe.toml").write_text(
         'defects = "bank"\nclasses = "kind"\nlayout = "yolo"\nnumber = 6\n\n'

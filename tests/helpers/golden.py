@@ -1,8 +1,10 @@
 """Record the results of a few calls of each technique as checksums and pictures; see tests/golden/README.md.
 
-``python tests/helpers/golden.py`` writes all of them again. That is a decision, with a line in the changelog.
+``python tests/helpers/golden.py`` writes all of them again; with names of techniques, only those. That is a decision,
+with a line in the changelog.
 """
 
+import argparse
 import importlib.metadata
 import json
 import platform
@@ -76,10 +78,26 @@ def write(path, image):
     assert cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
-def main():
-    recorded = {"opencv": opencv(), "pictures": versions(), "sums": {name: checksum(name) for name in ALL}}
-    CHECKSUMS.write_text(json.dumps(recorded, indent=2) + "\n", encoding="utf-8")
-    for name in ALL:
+def main(words=None):
+    parser = argparse.ArgumentParser(
+        description="Write the recorded checksums and pictures of techniques again; see tests/golden/README.md."
+    )
+    parser.add_argument("techniques", nargs="*", metavar="technique", help=f"by default all: {', '.join(ALL)}")
+    wanted = parser.parse_args(words).techniques
+    for name in wanted:
+        if name not in ALL:
+            parser.error(f"a technique must be one of {', '.join(ALL)}, got {name!r}")
+    made_with, sums = {"opencv": opencv(), "pictures": versions()}, {}
+    if wanted:
+        recorded = json.loads(CHECKSUMS.read_text(encoding="utf-8"))
+        sums = recorded.pop("sums")
+        if recorded != made_with:
+            parser.error(
+                f"the other techniques are recorded with {recorded}, and these are {made_with}: write all again"
+            )
+    sums = {name: checksum(name) if name in (wanted or ALL) else sums[name] for name in ALL}
+    CHECKSUMS.write_text(json.dumps({**made_with, "sums": sums}, indent=2) + "\n", encoding="utf-8")
+    for name in wanted or ALL:
         write(FOLDER / f"{name}.png", picture(name))
     sys.stdout.write(CHECKSUMS.read_text(encoding="utf-8"))
 

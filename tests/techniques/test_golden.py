@@ -69,3 +69,36 @@ def test_a_single_pixel_is_noticed_by_the_same_versions_alone(tmp_path):
 def test_every_picture_belongs_to_a_technique_and_is_small():
     pictures = {path.stem: path.stat().st_size for path in golden.FOLDER.glob("*.png")}
     assert set(pictures) == set(ALL) and max(pictures.values()) < 10_000
+
+
+@pytest.fixture
+def recorded_copy(tmp_path, monkeypatch):
+    """A folder like tests/golden that may be written to."""
+    monkeypatch.setattr(golden, "FOLDER", tmp_path)
+    monkeypatch.setattr(golden, "CHECKSUMS", tmp_path / "checksums.json")
+    golden.CHECKSUMS.write_text(json.dumps({**RECORDED, "sums": dict.fromkeys(ALL, "old")}), encoding="utf-8")
+    monkeypatch.setattr(golden, "versions", lambda: RECORDED["pictures"])
+    monkeypatch.setattr(golden, "opencv", lambda: RECORDED["opencv"])
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [["--help"], ["no_technique"], ["pitting", "--unknown"]])
+def test_asking_for_help_or_a_wrong_name_writes_nothing(words, recorded_copy, capsys):
+    before = golden.CHECKSUMS.read_bytes()
+    with pytest.raises(SystemExit):
+        golden.main(words)
+    said = capsys.readouterr()
+    assert "usage" in said.out + said.err
+    assert golden.CHECKSUMS.read_bytes() == before
+    assert [path.name for path in recorded_copy.iterdir()] == ["checksums.json"]
+
+
+def test_names_limit_what_is_written(recorded_copy, monkeypatch, capsys):
+    golden.main(["dent", "chip"])
+    sums = json.loads(golden.CHECKSUMS.read_text(encoding="utf-8"))["sums"]
+    assert {name for name, value in sums.items() if value != "old"} == {"dent", "chip"}
+    assert {path.name for path in recorded_copy.iterdir()} == {"checksums.json", "dent.png", "chip.png"}
+    monkeypatch.setattr(golden, "versions", lambda: {"numpy": "0"})
+    with pytest.raises(SystemExit):  # the file has one set of versions for all
+        golden.main(["dent"])
+    assert "write all again" in capsys.readouterr().err

@@ -199,14 +199,17 @@ def side_of(first, second, light, reach=3):
     return float(toward - away) / max(float(toward + away), 1e-9)
 
 
-@pytest.mark.parametrize("kind", ["scratch", "pitting", "crack"])
-def test_hollows_are_bright_away_from_the_light(kind):
-    """The bright rim of a hollow is next to its dark inside, on the side away from the light."""
+@pytest.mark.parametrize(
+    ("kind", "options"), [("scratch", {}), ("pitting", {"n_pits": (1, 3), "radius": (0.02, 0.03)}), ("crack", {})]
+)
+def test_hollows_are_bright_away_from_the_light(kind, options):
+    """The bright rim of a hollow is next to its dark inside, on the side away from the light. Of pits there are few,
+    because the rim of one is next to the inside of another where they have merged."""
     image = surface(170, 0.5)
     for light in (0, 90, 180, 270, 45):
         sides = []
         for seed in range(12):
-            i_a, _ = insert(kind, image, rng=seed, light=light, severity=1.0)
+            i_a, _ = insert(kind, image, rng=seed, light=light, severity=1.0, **options)
             difference = change(image, i_a)
             sides.append(side_of(difference < -0.03, difference > 0.01, light))
         assert np.median(sides) < -0.5, (light, sides)
@@ -334,6 +337,20 @@ def test_a_chip_is_at_the_edge_of_the_part():
         assert away.max() < 63 and away.max() > 57 and away.min() < 58
 
 
+@pytest.mark.parametrize(("level", "behind"), [(10, 200), (20, 230), (30, 120), (60, 200), (200, 20)])
+def test_a_fracture_shows_on_black_and_on_bright_parts(level, behind):
+    image = np.full((256, 256), behind, np.uint8)
+    cv2.circle(image, (128, 128), 96, level, cv2.FILLED)
+    grain = np.random.default_rng(0).integers(0, 8, image.shape, dtype=np.uint8)
+    image = cv2.GaussianBlur(image + grain, (0, 0), 0.7)
+    for severity in (None, 0.1, 0.9):
+        shares = []
+        for seed in range(12):
+            i_a, m_a = insert("chip", image, rng=seed, fill_with="fracture", severity=severity)
+            shares.append(np.count_nonzero(pail.masks.difference(image, i_a, m_a)) / np.count_nonzero(m_a))
+        assert np.median(shares) > 0.85 and min(shares) > 0.7, (severity, shares)
+
+
 def test_scratches_have_as_many_strokes_as_asked_and_are_nearly_parallel():
     image = surface(150, 0.5, 512)
     spreads = []
@@ -359,6 +376,32 @@ def test_pits_are_as_many_as_asked_and_thin_out():
                 assert inner / 0.16 > 1.5 * outer / 0.84
     assert max(few) <= 3 and np.mean(few) > 1.5
     assert 8 < np.mean(many) <= 60
+
+
+def test_pits_merge_with_ragged_outlines():
+    """Most of many pits are one piece, and the outline of a single pit is far from convex."""
+    image = surface(150, 0.5, 512)
+    shares, fullness = [], []
+    for seed in range(16):
+        _, m_a = insert("pitting", image, rng=seed, n_pits=(40, 40))
+        areas = cv2.connectedComponentsWithStats(m_a[..., 0])[2][1:, cv2.CC_STAT_AREA]
+        shares.append(areas.max() / areas.sum())
+        _, m_a = insert("pitting", image, rng=seed, n_pits=(1, 1), radius=(0.04, 0.04), contrast=(6, 6))
+        outlines, _ = cv2.findContours(m_a[..., 0], cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        largest = max(outlines, key=cv2.contourArea)
+        fullness.append(cv2.contourArea(largest) / cv2.contourArea(cv2.convexHull(largest)))
+    assert np.median(shares) > 0.8, shares
+    assert np.median(fullness) < 0.82, fullness
+
+
+def test_rims_of_pits_have_the_hue_of_the_surface():
+    """A rim is brighter by the same factor in all channels, on a surface that is no neutral gray."""
+    color = np.array([180, 135, 80], np.uint8)
+    image = np.broadcast_to(color, (256, 256, 3)).copy()
+    drawn = [insert("pitting", image, rng=seed, severity=0.8, contrast=(4, 4)).i_a for seed in range(8)]
+    bright = np.concatenate([i_a[i_a[..., 1] > color[1] + 12] for i_a in drawn])
+    assert len(bright) > 100 and bright.max() < 255
+    assert np.quantile(np.ptp(bright / color.astype(np.float64), axis=1), 0.95) < 0.03
 
 
 def test_branches_make_a_crack_branch():

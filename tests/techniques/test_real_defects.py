@@ -711,3 +711,46 @@ def test_run_lengths_as_text_are_read_back():
     for seed in range(20):
         mask = (np.random.default_rng(seed).random(SHAPE) < 0.4).astype(np.uint8) * 255
         assert annotations._decompressed(compressed(run_lengths(mask))) == run_lengths(mask)
+
+
+@pytest.mark.parametrize("blend", ["paste", "transfer", "poisson"])
+def test_the_range_of_a_bank_is_that_of_the_images_or_the_source_range(blend):
+    """The same photograph at 8, 12 and 16 bits makes the same defect in an image of any depth."""
+    byte = np.full((*SHAPE, 3), 120, np.uint8)
+    inserted = {}
+    for depth, image, data_range in (
+        ("8", byte, None),
+        ("12", byte.astype(np.uint16) * 16, 4080),
+        ("16", byte.astype(np.uint16) * 257, None),
+    ):
+        for own, factor, full in (("8", 1, None), ("12", 16, 4080), ("16", 257, 65535)):
+            pixels = photo().astype(np.uint8 if own == "8" else np.uint16) * factor
+            insertion = pai.Anomaly_Insertion(data_range=data_range, source_range=full)
+            i_a, _ = insertion.real_defect(image, Defects([pixels], [SPOT]), blend=blend, rng=1)
+            inserted[depth, own] = i_a.astype(np.float64) / (image[0, 0, 0] / 120)
+    for pair, i_a in inserted.items():
+        assert np.abs(i_a - inserted["8", "8"]).max() <= 2, pair
+
+
+def test_a_bank_with_the_range_of_its_images_needs_no_source_range():
+    deep = [pixels.astype(np.uint16) * 16 for pixels in (IMAGE, photo())]
+    first, second = (
+        pai.Anomaly_Insertion(data_range=4080, source_range=given).real_defect(
+            deep[0], Defects([deep[1]], [SPOT]), rng=2
+        )
+        for given in (None, 4080)
+    )
+    assert first.i_a.tobytes() == second.i_a.tobytes()
+
+
+def test_a_bank_of_another_range_names_the_source_range():
+    deep = IMAGE.astype(np.uint16) * 16
+    full = Defects([photo().astype(np.uint16) * 257], [SPOT])
+    with pytest.raises(ValueError, match=r"`defects` must lie in \[0, 4095\].*`source_range`"):
+        pai.Anomaly_Insertion(data_range=4095).real_defect(deep, full, rng=0)
+    bright = Defects([photo()], [SPOT])
+    with pytest.raises(ValueError, match=r"`defects` must lie in \[0, 100\].*`data_range`"):
+        pai.Anomaly_Insertion(data_range=100, source_range=65535).real_defect(IMAGE // 3, bright, rng=0)
+    dim = Defects([photo().astype(np.uint16) * 8], [SPOT])
+    with pytest.warns(UserWarning, match="`defects` reaches .* pass `source_range`"):
+        pai.Anomaly_Insertion().real_defect(IMAGE, dim, rng=0)

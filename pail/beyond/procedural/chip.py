@@ -8,9 +8,19 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 
-from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site, focus, mean_under
+from pail.beyond.procedural.site import (
+    FAINTEST,
+    MARGIN,
+    Contrast,
+    Light,
+    blend,
+    draw_light,
+    find_site,
+    focus,
+    mean_under,
+)
 from pail.beyond.procedural.strokes import fill, grain, moved, smooth_field
-from pail.core.composite import Insertion
+from pail.core.composite import VISIBLE, Insertion
 from pail.core.image import NormalImage
 from pail.core.ops import Box, as_bytes
 from pail.core.parameters import Choice, Pair
@@ -53,6 +63,7 @@ def chip(
     box, bite = _bite(image, sampler, edge, width, depth)
     rim = np.maximum(moved(bite, np.array(edge.inward) * max(1.0, 0.05 * width)) - bite, 0) * np.float32(0.8)
     rim *= np.clip(0.7 + 0.4 * smooth_field(rng, rim.shape, max(2.0, 0.2 * width)), 0.1, 1)
+    within = None  # the material that is measured, without the pixels in which it is mixed with the background
     if edge.solid is not None:
         solid = edge.solid[box.within(edge.around).slices]
         gap = cv2.bitwise_and(as_bytes(bite >= FAINTEST), solid)
@@ -60,13 +71,15 @@ def chip(
         count, labels = cv2.connectedComponents(gap, connectivity=8, ltype=cv2.CV_16U)
         if count > 2:
             bite = bite * (labels == 1 + int(np.argmax(np.bincount(labels.reshape(-1))[1:])))
+        within = cv2.erode(solid, np.ones((3, 3), np.uint8)) > 0
         if image.roi is None:  # including the pixels in which object and background are mixed
             solid = cv2.dilate(solid, np.ones((3, 3), np.uint8))
         bite, rim = bite * (solid > 0), rim * (solid > 0)
     alpha = np.maximum(bite, rim)
     if alpha.max() < FAINTEST:  # a region of a few pixels, none of which the chip covers
         alpha = np.ones_like(alpha) if edge.solid is None else (solid > 0).astype(np.float32)
-    site = find_site(image, sampler, alpha, contrast, tone="hollow", box=box)
+    measured = alpha if within is None or not (alpha[within] >= FAINTEST).any() else alpha * within
+    site = find_site(image, sampler, measured, contrast, tone="hollow", box=box)
     beyond = _mirrored(image, site.pixels, box, edge) if shown == "background" else None
     facets = _facets(rng, alpha.shape, width, toward) if beyond is None else None
 
@@ -74,8 +87,9 @@ def chip(
         inside = np.minimum(bite.reshape(-1)[where] / np.maximum(alpha.reshape(-1)[where], 1e-3), 1)[:, None]
         if facets is not None:
             amount = facets.reshape(-1)[where][:, None] + np.float32(0.06) * grain(rng, len(where))[:, None]
+            least = min(max(0.2, MARGIN * VISIBLE * image.max_value / max(site.main, 1e-30)), 1)
             base = original + np.float32(0.6) * (site.level.astype(np.float32) - original)
-            gap = base + np.clip(amount, 0.2, 1) * (site.darker(base) if site.darkens else site.brighter(base))
+            gap = base + np.clip(amount, least, 1) * (site.darker(base) if site.darkens else site.brighter(base))
         else:
             assert beyond is not None
             gap = beyond.reshape(-1, image.channels)[where].astype(np.float32)

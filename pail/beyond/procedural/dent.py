@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-import cv2
 import numpy as np
 
 from pail.beyond.procedural.site import FAINTEST, Contrast, Light, blend, draw_light, find_site
-from pail.beyond.procedural.strokes import coarse_step, enlarged, smooth_field, trimmed
+from pail.beyond.procedural.strokes import bent, coarse_step, enlarged, smooth_field, trimmed
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
-from pail.core.ops import with_axis
 from pail.core.parameters import Flag, Pair
 from pail.core.sampler import Sampler
 
@@ -42,13 +40,13 @@ def dent(
     site = find_site(image, sampler, alpha, contrast)
     softened = 6 * 0.04 * image.max_value + site.amplitude
     pull = np.float32(PULL * radius * (-1 if bump else 1) * site.amplitude / softened)
-    bent = _bent(site.pixels, slope_x[part], slope_y[part], pull * steepest)
+    moved = bent(site.pixels, slope_x[part], slope_y[part], pull * steepest)
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
-        pixels = bent.reshape(-1, image.channels)[where].astype(np.float32)
+        pixels = moved.reshape(-1, image.channels)[where].astype(np.float32)
         amount = shade.reshape(-1)[where][:, None]
         result: np.ndarray = pixels + np.where(
-            amount > 0, amount * site.brighter(pixels), -amount * site.darker(pixels)
+            amount > 0, amount * site.glossier(pixels), -amount * site.darker(pixels)
         )
         return result
 
@@ -91,12 +89,3 @@ def _relief(
     shade = np.sign(shade) * np.minimum(np.abs(shade), 1) ** np.float32(CRISP)
     alpha, shade, slope_x, slope_y = (enlarged(values, step) for values in (alpha, shade, slope_x, slope_y))
     return alpha, shade, slope_x, slope_y, steepest
-
-
-def _bent(pixels: np.ndarray, slope_x: np.ndarray, slope_y: np.ndarray, pull: np.float32) -> np.ndarray:
-    """The texture, pulled along the slopes."""
-    rows, columns = (np.arange(length, dtype=np.float32) for length in slope_x.shape)
-    map_x = slope_x * pull + columns
-    map_y = slope_y * pull + rows[:, None]
-    bent = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return with_axis(bent.reshape(pixels.shape))

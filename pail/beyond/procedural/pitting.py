@@ -1,4 +1,4 @@
-"""Pitting: a cluster of small pits, dark inside and bright on the wall that faces the light."""
+"""Pitting: a cluster of ragged pits that have merged, dark inside and bright on the wall that faces the light."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from pail.beyond.procedural.site import FAINTEST, Contrast, Light, draw_light, find_site, focus, shade
-from pail.beyond.procedural.strokes import fill, flank, moved, smooth_field, trimmed
+from pail.beyond.procedural.strokes import bent, fill, flank, moved, smooth_field, strengthen, trimmed
 from pail.core.composite import Insertion
 from pail.core.image import NormalImage
 from pail.core.parameters import Pair
@@ -22,12 +22,13 @@ MEDIANS = (
     0.15,
     0.6,
 )  # position of the median radius of a cluster between the smallest (0) and the largest (1), on a log scale
-SIZES = 0.45  # standard deviation of the logarithm of the radii of one cluster
+SIZES = 0.6  # standard deviation of the logarithm of the radii of one cluster
 GOLDEN_ANGLE = 2.39996  # radians between consecutive pits, which are therefore not next to each other
-ROUGH = 0.45  # of the depth: roughness of the bottom
+RAGGED = 0.4  # of the mean radius: displacement of the outlines
+ROUGH = 0.4  # of the depth: roughness of the bottom
 DARK, LIT = 0.8, 0.9  # of the amplitude: darkening by depth, and brightening of slopes
 CRISP = 0.7  # exponent of the change
-DENSITY = 1.5  # radius of the cluster, in mean radii times about the square root of the number of pits
+DENSITY = 1.15  # radius of the cluster, in mean radii times about the square root of the number of pits
 
 
 def pitting(
@@ -45,7 +46,8 @@ def pitting(
     smallest, largest = radius
     middle = sampler.scaled("median_radius", *(smallest * (largest / smallest) ** share for share in MEDIANS))
     radii = np.clip(middle * np.exp(SIZES * rng.standard_normal(count)), smallest, largest) * side
-    radii = np.maximum(radii, 0.5)
+    # The largest are in the middle, where pits have merged.
+    radii = np.maximum(np.sort(radii)[::-1], 0.5)
     typical = float(radii.mean())
     toward = draw_light(sampler, light)
     # Dense in the middle with single pits around, and elongated like a track or a contact area.
@@ -67,18 +69,25 @@ def pitting(
     outlines[..., 1] = x * sine + y * cosine + (along * turn_y + across * turn_x)[:, None]
     depths = np.sort(rng.uniform(0.7, 1, count))
 
-    reach = max(0.9, 0.45 * typical)
-    coverage = fill(outlines, reach + 3, depths, blur=focus(image))
-    rough = smooth_field(rng, coverage.shape, max(1.4, 0.55 * typical), 2)  # roughness of walls and bottom
-    depth = np.clip(1 + ROUGH * rough, 0.2, 1.8) * coverage
-    bright = flank(coverage, -toward * reach)
+    reach = max(0.9, 0.35 * typical)
+    coverage = fill(outlines, reach + RAGGED * typical + 3, depths, blur=focus(image))
+    cell = max(3.0, 1.8 * typical)
+    first, second = (smooth_field(rng, coverage.shape, cell, 3) for _ in "xy")
+    coverage = bent(coverage, first, second, np.float32(RAGGED * typical))
+    strengthen(coverage)
+    # Where a noise changes its sign it leaves a crease, like the ridges between the scales that broke out.
+    rough = np.abs(first) - np.abs(second)
+    depth = np.clip(1 + np.float32(ROUGH) * rough, 0.2, 1.8) * coverage
     # Slopes that face the light are bright: the far wall, and parts of the rough bottom.
-    step = toward * 0.6 * reach
-    lit = moved(depth, -step) - moved(depth, step)
+    lit = moved(depth, -toward * reach) - depth
+    # The far wall is bright where it is steep, not all along the rim.
+    bright = flank(coverage, -toward * reach)
+    bright *= np.clip(0.85 + 0.5 * second, 0, 1)
     alpha = np.maximum(coverage, bright)
     part = trimmed(alpha, FAINTEST, image.shape)
     alpha = np.ascontiguousarray(alpha[part])
     site = find_site(image, sampler, alpha, contrast, tone="hollow")
     value = (DARK * depth - LIT * lit - 0.5 * bright)[part] / np.maximum(alpha, 1e-3)
     # The boundary between dark and bright is sharp: a pixel of the rim is one of the two.
-    return shade(site, alpha, np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP))
+    value = np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP)
+    return shade(site, alpha, value, tinted=True)

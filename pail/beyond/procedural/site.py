@@ -102,6 +102,21 @@ class Site:
         share = original * np.float32(1 / max(self.gray, 1e-6 * self.image.max_value))
         return np.clip(share, 0.6, 1.5, out=share) * np.float32(-self.below)
 
+    def glossier(self, original: np.ndarray) -> np.ndarray:
+        """The change of pixels (n, C) to brighter in their own hue, like a highlight on metal.
+
+        It is larger for bright pixels, so that texture keeps its contrast. The hue is averaged with that of the
+        place, because very dark pixels have hardly any.
+        """
+        least = np.float32(0.02 * self.image.max_value)  # so that black gets brighter as well
+        own = original @ np.full((self.image.channels, 1), 1 / self.image.channels, np.float32)
+        share = own * np.float32(1 / max(self.gray, 1e-6 * self.image.max_value))
+        strength = np.clip(share, 0.6, 1.5) * np.float32(self.above) / (own + (np.float32(self.gray) + least))
+        change: np.ndarray = (original + (self.level.astype(np.float32) + least)) * strength
+        room = (np.float32(self.image.max_value) - original) * np.float32(HEADROOM)
+        np.minimum(change, room, out=change)
+        return change
+
 
 def find_site(
     image: NormalImage,
@@ -199,16 +214,20 @@ def blend(
     return Insertion(box, content, mask)
 
 
-def shade(site: Site, alpha: np.ndarray, value: np.ndarray) -> Insertion:
+def shade(site: Site, alpha: np.ndarray, value: np.ndarray, *, tinted: bool = False) -> Insertion:
     """Make an insertion that changes the level by `value` (h, w) in [-1, 1] (1 is the main direction) and keeps the
-    texture."""
+    texture.
+
+    Brighter pixels fade to white, or keep the hue of the surface if `tinted`.
+    """
+    brighter = site.glossier if tinted else site.brighter
 
     def defect(original: np.ndarray, where: np.ndarray) -> np.ndarray:
         amount = value.reshape(-1)[where][:, None]
         if site.darkens:
             amount = -amount
         result: np.ndarray = original + np.where(
-            amount > 0, amount * site.brighter(original), -amount * site.darker(original)
+            amount > 0, amount * brighter(original), -amount * site.darker(original)
         )
         return result
 

@@ -178,6 +178,15 @@ def moved(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(coverage, matrix, coverage.shape[::-1], flags=cv2.INTER_LINEAR).reshape(coverage.shape)
 
 
+def bent(pixels: np.ndarray, across: np.ndarray, down: np.ndarray, factor: np.float32) -> np.ndarray:
+    """The pixels, each taken from the place that `factor` times the fields `across` and `down` (h, w) point to."""
+    rows, columns = (np.arange(length, dtype=np.float32) for length in across.shape)
+    map_x = across * factor + columns
+    map_y = down * factor + rows[:, None]
+    moved = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved.reshape(pixels.shape)
+
+
 def flank(coverage: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """The rim next to a shape, in the direction of an offset (x, y) in pixels and as wide as it is long.
 

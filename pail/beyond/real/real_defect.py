@@ -59,6 +59,7 @@ def real_defect(
     image: NormalImage,
     sampler: Sampler,
     defects: Defects,
+    source_range: Any = None,
     *,
     kinds: Annotated[tuple[str, ...] | None, Kinds(instead=(None,))],
     blend: Annotated[str | None, Choice(BLENDS)],
@@ -75,10 +76,10 @@ def real_defect(
     flips = (sampler.flag("flip_rows"), sampler.flag("flip_columns")) if flip else (False, False)
     factor = min(image.shape) / min(defect.shape) * sampler.scaled("scale", *scale)
     linear = _linear(factor, sampler.uniform("angle", *rotation), flips)
-    pixels = _working(image, defect, defect.pixels)
+    pixels = _working(image, defect, defect.pixels, source_range, warns=True)
     level = _level(pixels, defect.ring) if how == "paste" else None
     if how == "transfer":
-        pixels = pixels - _working(image, defect, defect.surface)
+        pixels = pixels - _working(image, defect, defect.surface, source_range)
     transformed = _transformed(image, defect, pixels, linear)
     box = _box(image, sampler, defect, transformed.mask, place)
     gain = sampler.uniform("contrast", *contrast)
@@ -96,9 +97,21 @@ def real_defect(
     return Insertion(box, content, transformed.mask, sampler.opacity())
 
 
-def _working(image: NormalImage, defect: Defect, pixels: np.ndarray) -> np.ndarray:
-    """Pixels of a defect in the channels and the range of the image, as float32."""
-    return as_source(pixels, image, "defects", alpha=defect.alpha).astype(np.float32, copy=False)
+def _working(
+    image: NormalImage, defect: Defect, pixels: np.ndarray, source_range: Any, *, warns: bool = False
+) -> np.ndarray:
+    """Pixels of a defect in the channels and the range of the image, as float32.
+
+    `source_range` is that of photographs with more than 8 bits: 8-bit ones hardly ever have another range than their
+    own, and the sources of the same call may be deeper.
+    """
+    keyword = "source_range"
+    if pixels.dtype == np.uint8:
+        source_range, keyword = None, "data_range"
+    working = as_source(
+        pixels, image, "defects", source_range=source_range, alpha=defect.alpha, warns=warns, keyword=keyword
+    )
+    return working.astype(np.float32, copy=False)
 
 
 def _linear(factor: float, angle: float, flips: tuple[bool, bool]) -> np.ndarray:
