@@ -386,6 +386,8 @@ def train_head(
         bar.set_postfix_str(f"loss {losses[-1]:.3f}")
         if checkpoint is not None and (len(losses) % CHECKPOINT == 0 or len(losses) == steps):
             save({**{n: p.state_dict() for n, p in kept.items()}, "losses": losses, "settings": settings}, checkpoint)
+            if bar.disable:  # without a terminal, such as in a log file
+                print(f"step {len(losses)} of {steps}, loss {losses[-1]:.3f}", flush=True)
     detector.head.eval()
     return losses
 

@@ -68,7 +68,7 @@ def test_training_writes_a_model_and_its_result(model, capsys):
     assert not (model / "checkpoint.pt").exists()
 
 
-def test_an_interrupted_training_resumes_to_the_same_model(example, parts, tmp_path, monkeypatch, model):
+def test_an_interrupted_training_resumes_to_the_same_model(example, parts, tmp_path, monkeypatch, model, capsys):
     calls, original = [], example.loss_of
     monkeypatch.setattr(example, "CHECKPOINT", 2)
 
@@ -85,6 +85,8 @@ def test_an_interrupted_training_resumes_to_the_same_model(example, parts, tmp_p
     calls.clear()
     train(example, parts / "train" / "good", tmp_path)
     assert len(calls) == 2  # of 6 steps
+    lines = capsys.readouterr().out.splitlines()  # no terminal, which would show a progress bar
+    assert [line.split(",")[0] for line in lines if line.startswith("step ")] == [f"step {n} of 6" for n in (2, 4, 6)]
     states = [torch.load(folder / "model.pt", weights_only=True)["state"] for folder in (model, tmp_path)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
