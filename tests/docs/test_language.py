@@ -48,8 +48,6 @@ TERMS = {
 }
 ALLOWED = {
     "tests/docs/test_language.py",
-    "docs/detection.md",  # written by benchmarks/detection.py
-    "benchmarks/detection.py",
 }
 
 

@@ -117,6 +117,33 @@ def test_only_intervals_without_zero_are_called_better_or_worse(detection):
         assert detection.verdict(detection.difference(other, mix)) == word
 
 
+def test_rows_that_hold_on_every_kind_of_parts_are_named(detection):
+    def runs(shifts):
+        """Three seeds each; the shifts of two rows, in image AUROC and pixel AP, on each kind of parts."""
+        found = {}
+        for data, rows in shifts.items():
+            for arm, (auroc, ap) in {detection.MIX: (0, 0), **rows}.items():
+                for seed, noise in enumerate((0, 0.001, -0.001)):
+                    entry = {"image auroc": 0.8 + seed / 10 + auroc + noise}
+                    if data == "screws":
+                        entry["pixel ap"] = 0.1 + seed / 10 + ap + noise
+                    found[data, arm, seed] = {"maps": {"both": entry}}
+        return found
+
+    better = {"glass": (0.1, 0), "nsa": (0.1, 0)}
+    shifts = {"mono": better, "poly": better, "screws": {"glass": (0, 0.2), "nsa": (-0.1, 0.2)}}
+    assert detection.agreed(runs(shifts)) == ["glass"]
+    assert detection.agreed(runs({name: shifts[name] for name in ("mono", "poly")})) == []  # not on all kinds
+
+
+def test_without_the_other_library_its_row_is_left_out(detection, run, monkeypatch, capsys):
+    find = detection.importlib.util.find_spec
+    monkeypatch.setattr(detection.importlib.util, "find_spec", lambda name: None if name == "pyimgano" else find(name))
+    _, lines = run("--seeds", "1", "--data", "mono", "--arms", detection.MIX, detection.PEER)
+    assert [json.loads(line)["job"][1] for line in lines] == [detection.MIX]
+    assert f"Without the row {detection.PEER}: pip install" in capsys.readouterr().out
+
+
 def test_errors_at_thresholds(detection):
     scores, labels = np.array([0, 1, 2, 3, 2.5, 4, 5.0]), np.array([0, 0, 0, 0, 1, 1, 1])
     found = detection.errors(scores, labels, {"normal": 3.5, "pseudo": 1})
