@@ -431,7 +431,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     size = network_size(shape, options.size)
     settings = {key: str(v) if isinstance(v, Path) else v for key, v in vars(options).items() if key != "command"}
     state = {"settings": settings, "files": [file.name for file in files], "size": list(size)}
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     start = time.monotonic()
     torch.manual_seed(options.seed)
     detector = Detector(options.encoder)
@@ -623,6 +623,14 @@ def check_options(options: argparse.Namespace, count: int) -> None:
         raise ValueError(f"{options.out} already contains a model; use another --out or remove it")
 
 
+def make_folder(out: Path) -> None:
+    """Make the folder of the results, before the work whose results it gets."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out must be a folder that can be written, got {out}: {error.strerror}") from None
+
+
 def save(state: dict[str, Any], file: Path) -> None:
     torch.save(state, file.with_suffix(".part"))
     file.with_suffix(".part").replace(file)  # so that there is never an incomplete file
@@ -780,6 +788,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     common_size(files, tuple(trained["photograph size"]))
     size, which = tuple(trained["network size"]), options.only or "both"
     threshold = threshold_of(trained, which, options.threshold)
+    out = options.out or options.model / "evaluation"
+    make_folder(out)
     scores, maps = heat_maps(detector, files, size, which)
     truth = None if masks is None else read_masks(masks, size)
     metrics = all_metrics(scores, labels, maps, truth, options.rounds)
@@ -791,8 +801,6 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         metrics[f"false alarms, {name} threshold"] = share_with_interval(alarms, int((labels == 0).sum()))
         metrics[f"missed defects, {name} threshold"] = share_with_interval(missed, int((labels == 1).sum()))
     result = {"model": str(options.model), "parts": str(options.parts), "map": which, "metrics": metrics}
-    out = options.out or options.model / "evaluation"
-    out.mkdir(parents=True, exist_ok=True)
     (out / "result.json").write_text(json.dumps(result, indent=1))
     write_scores(out, [file.relative_to(options.parts / "test").as_posix() for file in files], scores, threshold)
     bad, good = (np.flatnonzero(labels == label) for label in (1, 0))
@@ -861,8 +869,8 @@ def predict(options: argparse.Namespace) -> list[float]:
     common_size(files, tuple(trained["photograph size"]))
     which = options.only or "both"
     threshold = threshold_of(trained, which, options.threshold)
+    make_folder(options.out)
     scores, maps = heat_maps(detector, files, tuple(trained["network size"]), which)
-    options.out.mkdir(parents=True, exist_ok=True)
     root = options.photographs if options.photographs.is_dir() else options.photographs.parent
     names = [file.relative_to(root).as_posix() for file in files]
     write_scores(options.out, names, scores, threshold)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,9 +84,18 @@ def preview(
         exif = Image.Exif()
         exif[SOFTWARE] = WRITTEN
         draw(normals, sources, **keywords).save(target, exif=exif)
-    content = to_toml(checked)
+    content = to_toml(_stored_in(toml.parent, checked))
     toml.write_text(f"{_mark(content)}\n{content}", encoding="utf-8")
     out.print(f"{target}, {toml}\n{command}", highlight=False, soft_wrap=True)
+
+
+def _stored_in(folder: Path, recipe: Any) -> Any:
+    """The recipe for a file in that folder. Relative folders of masks and defects are searched next to a recipe first,
+    where another one of that name may be, so they become absolute unless the current folder is meant by both."""
+    if folder.resolve() == Path.cwd().resolve():
+        return recipe
+    given = {"roi": recipe.roi_folder, "defects": recipe.defects}
+    return replace(recipe, **{k: str(Path(v).absolute()) for k, v in given.items() if v is not None and "://" not in v})
 
 
 def _weights(recipe: Any) -> dict[str, float]:

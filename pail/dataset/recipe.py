@@ -265,7 +265,7 @@ def combined_options(path: str | os.PathLike[str] | None, **options: Any) -> dic
     """Combine the options of a file, if there is one, with options that take precedence over them.
 
     Options of the file that have no meaning together with the given ones are dropped, because they could not be unset
-    otherwise. Techniques that are given by name keep their keywords of the file.
+    otherwise. Techniques that are given by name keep their keywords of the file, or of the preset that it names.
     """
     given = {name: value for name, value in options.items() if value is not None}
     loaded = load_options(path, whole=False) if path else {}
@@ -296,7 +296,12 @@ def _combined_choice(loaded: dict[str, Any], given: dict[str, Any]) -> dict[str,
         if "preset" in old:
             del old["techniques"], old["weights"]
     if "techniques" in new:
-        old.pop("preset", None)
+        if "preset" in old:  # its keywords are those of the recipe, which may only name it
+            of_preset, own = as_preset(old.pop("preset")).options, old.get("options", {})
+            if isinstance(own, Mapping) and all(isinstance(entry, Mapping) for entry in own.values()):
+                old["options"] = {
+                    name: {**of_preset.get(name, {}), **own.get(name, {})} for name in {**of_preset, **own}
+                }
         old.pop("weights", None)
     before, after = old.get("options", {}), new.get("options", {})
     are_tables = isinstance(before, Mapping) and isinstance(after, Mapping)

@@ -290,6 +290,23 @@ def test_what_preview_prints_is_what_it_writes(options, recipe, parts, tmp_path,
         )
 
 
+def test_folders_in_the_recipe_of_a_preview_in_another_folder_are_those_that_it_used(
+    recipe, parts, tmp_path, monkeypatch
+):
+    """Next to the written recipe, other folders may have the same names."""
+    monkeypatch.chdir(recipe.parent)
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    (tmp_path / "out" / "bank").mkdir()
+    options = ("--roi", "masks", "--defects", "bank")
+    for folder in ("../out", "."):
+        pail("preview", parts, *options, "-o", f"{folder}/a.png")
+        written = recipes.combined(f"{folder}/a.toml")
+        for found, name in ((written.roi, "masks"), (written.defects, "bank")):
+            assert Path(found).resolve() == (recipe.parent / name).resolve()
+    monkeypatch.chdir(tmp_path)
+    assert Path(recipes.combined("out/a.toml").roi).samefile(recipe.parent / "masks")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_preview_refuses_and_leaves_out_what_generate_does(recipe, parts, tmp_path):
     out = ("-o", tmp_path / "a.png")

@@ -244,3 +244,19 @@ def test_a_preset_in_the_file_keeps_its_keywords_for_its_techniques(tmp_path):
     assert combined(path, options={"cutpaste": {"area_ratio": (0.05, 0.1)}}).preset == "cutpaste-3way"
     one = combined(path, techniques=["cutpaste"])
     assert one.preset is None and one.options == {"cutpaste": made.options["cutpaste"]}
+
+
+PRESET_TABLE = 'preset = "cutpaste-3way"\n[techniques.cutpaste]\narea_ratio = [0.3, 0.4]'
+PRESET_OPTIONS = 'preset = "cutpaste-3way"\n[options.cutpaste]\narea_ratio = [0.3, 0.4]'
+
+
+@pytest.mark.parametrize("text", ['preset = "cutpaste-3way"', 'preset = "bgad"', PRESET_TABLE, PRESET_OPTIONS])
+@pytest.mark.parametrize("given", [["cutpaste"], ["SFI"], ["scratch", "rand_augmented_cut_paste"]])
+def test_a_file_that_names_a_preset_and_the_recipe_of_its_set_combine_alike(text, given, tmp_path):
+    """The recipe of a set or of a preview spells out the keywords that the file takes from the preset."""
+    path, written = tmp_path / "recipe.toml", tmp_path / "written.toml"
+    path.write_text(text)
+    written.write_text(to_toml(combined(path)))
+    assert combined(path, techniques=given) == combined(written, techniques=given)
+    kept = [name for name in combined(path).names if name in combined(path, techniques=given).names]
+    assert all(combined(path, techniques=given).options[name] == combined(path).options[name] for name in kept)

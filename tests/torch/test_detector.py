@@ -281,6 +281,19 @@ def test_wrong_options(example, parts, tmp_path, capsys, option, word):
 # Its parts
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+def test_results_go_into_a_folder(example, model, parts, tmp_path, capsys, command):
+    """A file of that name, or above it, is told in one line, before photographs are scored."""
+    (tmp_path / "file").write_text("text")
+    arguments = {
+        "train": [parts / "train" / "good"],
+        "evaluate": [model, parts],
+        "predict": [model, parts / "test" / "good"],
+    }[command]
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert "--out must be a folder" in error(capsys, example, command, *arguments, "--out", out)
+
+
 def test_the_memory_gives_distances_to_the_nearest_feature(example):
     detector = example.Detector("lite0")
     fine, joint = detector.features(torch.rand(3, 3, 48, 64))
