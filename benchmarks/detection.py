@@ -64,6 +64,7 @@ FAMILY, HALF = "procedural", "procedural and the eleven"
 PEER = "presets of pyimgano"
 COUNTS = (1, 3, 10, 30)  # photographs of real defects
 MAPS = detector.MAPS
+WORDS = ("better", "worse")
 TITLES = {"image auroc": "image AUROC", "pixel ap": "pixel AP"}
 Job = tuple[str, str, int]  # data, arm, seed
 
@@ -424,7 +425,7 @@ def shown(values: tuple[float, float, float], sign: str = "") -> str:
 def verdict(values: tuple[float, float, float]) -> str:
     """A word only where the interval excludes 0."""
     _, low, high = values
-    return "better" if low > 0 else "worse" if high < 0 else ""
+    return WORDS[0] if low > 0 else WORDS[1] if high < 0 else ""
 
 
 def seeds_of(runs: dict[Job, dict[str, Any]], data: str, arm: str) -> list[int]:
@@ -456,6 +457,18 @@ def outcome(runs: dict[Job, dict[str, Any]]) -> list[str]:
         lines.append(f"The interval excludes 0 for the {listed(certain)}.")
     if undecided:
         lines.append(f"It does not for the {listed(undecided)}, which is therefore undecided.")
+    for arm in agreed(runs):
+        further = []
+        for data, metric in itertools.product(present(runs), TITLES):
+            one, mix, memory = (
+                by_seed(runs, data, *which, metric) for which in ((arm, "both"), (MIX, "both"), (MIX, "memory"))
+            )
+            if one and verdict(difference(one, mix)):
+                end = np.mean(list(one.values()))
+                further.append(
+                    f"{shown(difference(one, memory), '+')} on {NAMES[data]} ({TITLES[metric]}, to {end:.3f})"
+                )
+        lines.append(f'With the insertions "{arm}" instead of the mix of the eleven, it is {listed(further)}.')
     return [*lines, ""]
 
 
@@ -515,7 +528,7 @@ def second_table(runs: dict[Job, dict[str, Any]]) -> list[str]:
         lines += [f"### {NAMES[data].capitalize()}", "", *table, ""] if table else []
     if not lines:
         return []
-    found = listed(agreed(runs)) or "none"
+    better, worse = (listed(agreed(runs, word, other)) or "none" for word, other in (WORDS, WORDS[::-1]))
     return [
         "## Which insertions",
         "",
@@ -524,14 +537,15 @@ def second_table(runs: dict[Job, dict[str, Any]]) -> list[str]:
         "0.9.1, with equal chances for its 17 presets that change a place instead of the whole image. Better and worse are said only where",
         "the interval of the paired difference excludes 0; the order of the rows has no meaning.",
         "",
-        f"Rows that are better than the mix in image AUROC or pixel AP on each kind of parts, and worse in none: {found}.",
+        f"Rows that are better than the mix in image AUROC or pixel AP on each kind of parts, and worse in neither: {better}. The",
+        f"other way round: {worse}.",
         "",
         *lines,
     ]
 
 
-def agreed(runs: dict[Job, dict[str, Any]]) -> list[str]:
-    """The rows of the second table that are better than the mix on every kind of parts in one of the metrics."""
+def agreed(runs: dict[Job, dict[str, Any]], word: str = "better", never: str = "worse") -> list[str]:
+    """The rows of the second table that differ from the mix on every kind of parts, in the same direction."""
     found = []
     for arm in TABLES["2"]():
         words = [
@@ -542,7 +556,7 @@ def agreed(runs: dict[Job, dict[str, Any]]) -> list[str]:
             for data in present(runs)
             if seeds_of(runs, data, arm)
         ]
-        if len(words) == len(NAMES) and all("better" in some and "worse" not in some for some in words):
+        if len(words) == len(NAMES) and all(word in some and never not in some for some in words):
             found.append(arm)
     return found
 

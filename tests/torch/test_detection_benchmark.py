@@ -133,6 +133,7 @@ def test_rows_that_hold_on_every_kind_of_parts_are_named(detection):
     better = {"glass": (0.1, 0), "nsa": (0.1, 0)}
     shifts = {"mono": better, "poly": better, "screws": {"glass": (0, 0.2), "nsa": (-0.1, 0.2)}}
     assert detection.agreed(runs(shifts)) == ["glass"]
+    assert detection.agreed(runs(shifts), *detection.WORDS[::-1]) == []
     assert detection.agreed(runs({name: shifts[name] for name in ("mono", "poly")})) == []  # not on all kinds
 
 
