@@ -98,8 +98,8 @@ class Anomaly_Insertion(Beyond):
     ----------
     transform, data_range, source_range, alpha
         As above; they can be assigned and are checked as in the
-        constructor. Assigning a name without an effect, such as `rng`, raises
-        an AttributeError; subclasses may have attributes of their own.
+        constructor. Assigning a name without an effect, such as `rng`,
+        raises an AttributeError; subclasses may have own attributes.
 
     Notes
     -----

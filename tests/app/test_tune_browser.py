@@ -517,7 +517,7 @@ def test_errors_are_shown_and_the_page_goes_on(server):
     with browsing(server) as page:
         page.locator("#pail-images input[value='3']").check(force=True)
         page.wait_for_selector("#pail-main .pail-error")
-        assert "no image" in page.locator("#pail-main").inner_text()
+        assert "not an image" in page.locator("#pail-main").inner_text()
         driver.choose(page, 0, "hard_aug_cutpaste")
         box = page.get_by_role("textbox", name="angles")
         box.fill("(0, 45)")
