@@ -11,8 +11,7 @@ and dtype:
     {"$image": mode, ...}                             a PIL image
     {"$bytes": ...}, {"$complex": ...}, {"$fraction": ...}, {"$range": ...}, {"$set": ...},
     {"$frozenset": ...}
-    {"$object": description}                          what JSON cannot represent: functions, augmenters and other
-    objects
+    {"$object": description}                          functions, augmenters and other objects
 
 Bits and data are compressed by zlib and written in base64.
 """

@@ -107,8 +107,9 @@ class _Remembered:
         found = self._known.get(key)
         if found is None:
             found = find()
-            if len(self._known) < MOST_REMEMBERED:
-                self._known[key] = found
+            self._known[key] = found
+            if len(self._known) > MOST_REMEMBERED:  # the oldest goes, as the newest is about to be needed again
+                self._known.pop(next(iter(self._known)), None)
         return found
 
     def forget(self, run: str) -> None:

@@ -245,17 +245,21 @@ CASES = {
 }
 
 
+def unpack_and_generate(taken, folders, out, monkeypatch):
+    """Unpack an export to out/zip, and make the set of its recipe in out/set."""
+    assert taken.failed == []
+    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
+        archive.extractall(out / "zip")
+    monkeypatch.chdir(out / "zip")
+    pail.generate(folders / "parts", out / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+
+
 @pytest.mark.parametrize("whole_folder", [False, True])
 @pytest.mark.parametrize("case", CASES)
 def test_the_recipe_makes_what_is_shown(case, whole_folder, folders, bench, tmp_path, monkeypatch):
     given = CASES[case]
     settings = PageSettings(**given, painted=painting() if given.get("region") == "painted" else "")
-    taken = export(bench, settings, whole_folder=whole_folder)
-    assert taken.failed == []
-    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
-        archive.extractall(tmp_path / "zip")
-    monkeypatch.chdir(tmp_path / "zip")
-    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    unpack_and_generate(export(bench, settings, whole_folder=whole_folder), folders, tmp_path, monkeypatch)
     items = bench.items(settings, whole_folder=whole_folder)
     assert len({item.number for item in items}) == DRAWS
     for item in items:
@@ -306,11 +310,7 @@ def test_a_given_recipe_makes_what_is_shown(case, whole_folder, folders, tmp_pat
         (Entry("scratch"), Entry("superpixel_anomaly")), image=1, anomalies=(1, 2), size=GIVEN[case].get("size")
     )
     taken = export(bench, settings, whole_folder=whole_folder)
-    assert taken.failed == []
-    with zipfile.ZipFile(io.BytesIO(taken.archive)) as archive:
-        archive.extractall(tmp_path / "zip")
-    monkeypatch.chdir(tmp_path / "zip")
-    pail.generate(folders / "parts", tmp_path / "set", source=folders / "sources", recipe="recipe.toml", workers=1)
+    unpack_and_generate(taken, folders, tmp_path, monkeypatch)
     items, checked = bench.items(settings, whole_folder=whole_folder), bench.recipe(settings)
     made = {path.relative_to(tmp_path / "set").as_posix(): path for path in (tmp_path / "set").glob("*/*.*")}
     exported = {path.relative_to(tmp_path / "zip").as_posix(): path for path in (tmp_path / "zip").glob("*/*.*")}

@@ -122,3 +122,12 @@ def test_padding_is_no_region(parts, tmp_path):
     for line in manifest(tmp_path / "auto"):
         mask = decode((tmp_path / "auto" / line["mask"]).read_bytes())
         assert line["region"] == "foreground" and not mask[:16].any() and not mask[112:].any()
+
+
+def test_the_region_of_each_image_is_named_however_many_images_there_are(mixed, tmp_path, monkeypatch):
+    monkeypatch.setattr("pail.dataset.make.MOST_REMEMBERED", 1)
+    pail.generate(mixed, tmp_path / "set", number=18, layout="flat", workers=1, size=(128, 128), fit="pad")
+    regions = {line["normal"]: line["region"] for line in manifest(tmp_path / "set") if line["label"]}
+    assert len(regions) == 6
+    for name, region in regions.items():
+        assert region == ("foreground" if name.startswith("disc") else None)

@@ -50,23 +50,7 @@ def pitting(
     radii = np.maximum(np.sort(radii)[::-1], 0.5)
     typical = float(radii.mean())
     toward = draw_light(sampler, light)
-    # Dense in the middle with single pits around, and elongated like a track or a contact area.
-    rank = (np.arange(count) + 0.5) / count
-    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * typical
-    bearing = (
-        GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + sampler.uniform("first_pit", 0, 2 * math.pi)
-    )
-    cosine, sine = np.cos(bearing), np.sin(bearing)
-    along, across = away * cosine, away * sine * sampler.uniform("aspect", 0.4, 1)
-    turn = sampler.uniform("angle", 0, math.pi)
-    turn_x, turn_y = math.cos(turn), math.sin(turn)
-    reaches = radii[:, None] * np.clip(1 + 0.32 * rng.standard_normal((count, CORNERS)), 0.35, 1.7)
-    stretch = rng.uniform(0.65, 1.0, count)[:, None]
-    x, y = reaches * ANGLES[0], reaches * ANGLES[1] * stretch
-    cosine, sine = cosine[:, None], sine[:, None]
-    outlines = np.empty((count, CORNERS, 2))
-    outlines[..., 0] = x * cosine - y * sine + (along * turn_x - across * turn_y)[:, None]
-    outlines[..., 1] = x * sine + y * cosine + (along * turn_y + across * turn_x)[:, None]
+    outlines = _outlines(sampler, radii)
     depths = np.sort(rng.uniform(0.7, 1, count))
 
     reach = max(0.9, 0.35 * typical)
@@ -91,3 +75,28 @@ def pitting(
     # The boundary between dark and bright is sharp: a pixel of the rim is one of the two.
     value = np.sign(value) * np.minimum(np.abs(value), 1) ** np.float32(CRISP)
     return shade(site, alpha, value, tinted=True)
+
+
+def _outlines(sampler: Sampler, radii: np.ndarray) -> np.ndarray:
+    """Corners (n, corners, 2) of pits with these radii in pixels, around the middle of the cluster.
+
+    The cluster is dense in the middle with single pits around, and elongated like a track or a contact area.
+    """
+    rng, count, typical = sampler.rng, len(radii), float(radii.mean())
+    rank = (np.arange(count) + 0.5) / count
+    away = rank**1.05 * np.exp(0.22 * rng.standard_normal(count)) * DENSITY * math.sqrt(count + 5) * typical
+    bearing = (
+        GOLDEN_ANGLE * np.arange(count) + rng.uniform(0, 0.9, count) + sampler.uniform("first_pit", 0, 2 * math.pi)
+    )
+    cosine, sine = np.cos(bearing), np.sin(bearing)
+    along, across = away * cosine, away * sine * sampler.uniform("aspect", 0.4, 1)
+    turn = sampler.uniform("angle", 0, math.pi)
+    turn_x, turn_y = math.cos(turn), math.sin(turn)
+    reaches = radii[:, None] * np.clip(1 + 0.32 * rng.standard_normal((count, CORNERS)), 0.35, 1.7)
+    stretch = rng.uniform(0.65, 1.0, count)[:, None]
+    x, y = reaches * ANGLES[0], reaches * ANGLES[1] * stretch
+    cosine, sine = cosine[:, None], sine[:, None]
+    outlines = np.empty((count, CORNERS, 2))
+    outlines[..., 0] = x * cosine - y * sine + (along * turn_x - across * turn_y)[:, None]
+    outlines[..., 1] = x * sine + y * cosine + (along * turn_y + across * turn_x)[:, None]
+    return outlines
