@@ -468,7 +468,7 @@ def outcome(runs: dict[Job, dict[str, Any]]) -> list[str]:
                 further.append(
                     f"{shown(difference(one, memory), '+')} on {NAMES[data]} ({TITLES[metric]}, to {end:.3f})"
                 )
-        lines.append(f'With the insertions "{arm}" instead of the mix of the eleven, it is {listed(further)}.')
+        lines.append(f'With "{arm}" insertions instead of the mix of the eleven, the change is {listed(further)}.')
     return [*lines, ""]
 
 
@@ -537,8 +537,8 @@ def second_table(runs: dict[Job, dict[str, Any]]) -> list[str]:
         "0.9.1, with equal chances for its 17 presets that change a place instead of the whole image. Better and worse are said only where",
         "the interval of the paired difference excludes 0; the order of the rows has no meaning.",
         "",
-        f"Rows that are better than the mix in image AUROC or pixel AP on each kind of parts, and worse in neither: {better}. The",
-        f"other way round: {worse}.",
+        f"Rows that are better than the mix in image AUROC or pixel AP on each kind of parts, and worse in neither: {better}.",
+        f"Rows that are worse on each kind of parts, and better in neither: {worse}.",
         "",
         *lines,
     ]
